@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "remora/config/matchers.h"
+#include "remora/config/metadata.h"
+#include "remora/config/route.h"
+#include "remora/core/address.h"
+#include "remora/core/clock.h"
+
+namespace remora {
+
+/// Plain structs for envoy.config.cluster.v3 and envoy.config.endpoint.v3. Defaults are Envoy's. Built and validated by
+/// xds/translate, immutable afterwards, shared by all threads.
+
+struct Locality {
+  std::string region;
+  std::string zone;
+  std::string sub_zone;
+  bool operator==(const Locality&) const = default;
+};
+
+/// Source: envoy.config.core.v3.HealthStatus, as the control plane reports it.
+enum class EndpointHealth : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
+
+struct Endpoint {
+  Address address;
+  std::string address_text;                 // address.to_string(), for logs without formatting
+  std::string hostname;
+  uint32_t weight = 1;
+  uint32_t priority = 0;
+  EndpointHealth health = EndpointHealth::kUnknown;
+  bool canary = false;                      // metadata envoy.lb canary
+  Locality locality;
+  std::shared_ptr<const Metadata> metadata;   // never null
+};
+
+/// Everything of one ClusterLoadAssignment (or of a static cluster's load_assignment).
+struct EndpointSet {
+  std::string cluster_name;                 // the assignment's name: the EDS service name, or the cluster's
+  std::string version;
+  std::vector<Endpoint> endpoints;          // unique addresses
+  uint32_t overprovisioning_percent = 140;
+};
+
+/// Circuit breakers of one priority. Source: envoy.config.cluster.v3.CircuitBreakers.Thresholds.
+struct Thresholds {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+  std::optional<double> retry_budget_percent;   // overrides max_retries
+  uint32_t retry_budget_min = 3;
+  bool track_remaining = false;
+};
+
+/// Source: envoy.config.cluster.v3.OutlierDetection; semantics in proxy/upstream/outlier.h.
+struct OutlierDetection {
+  uint32_t consecutive_5xx = 5;
+  uint32_t consecutive_gateway_failure = 5;
+  uint32_t consecutive_local_origin_failure = 5;
+  Milliseconds interval{10000};
+  Milliseconds base_ejection_time{30000};
+  Milliseconds max_ejection_time{300000};
+  Milliseconds max_ejection_time_jitter{0};
+  uint32_t max_ejection_percent = 10;
+  uint32_t enforcing_consecutive_5xx = 100;
+  uint32_t enforcing_consecutive_gateway_failure = 0;
+  uint32_t enforcing_consecutive_local_origin_failure = 100;
+  uint32_t enforcing_success_rate = 100;
+  uint32_t enforcing_local_origin_success_rate = 100;
+  uint32_t success_rate_minimum_hosts = 5;
+  uint32_t success_rate_request_volume = 100;
+  uint32_t success_rate_stdev_factor = 1900;
+  uint32_t failure_percentage_threshold = 85;
+  uint32_t enforcing_failure_percentage = 0;
+  uint32_t enforcing_failure_percentage_local_origin = 0;
+  uint32_t failure_percentage_minimum_hosts = 5;
+  uint32_t failure_percentage_request_volume = 50;
+  bool split_external_local_origin_errors = false;
+  bool always_eject_one_host = false;
+};
+
+enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+
+/// Source: envoy.config.cluster.v3.Cluster.LbSubsetConfig.
+struct LbSubset {
+  enum class Fallback : uint8_t { kNotDefined, kNoFallback, kAnyEndpoint, kDefaultSubset, kKeysSubset };
+  struct Selector {
+    std::vector<std::string> keys;          // sorted
+    Fallback fallback = Fallback::kNotDefined;   // kNotDefined: the cluster's
+    std::vector<std::string> fallback_keys;   // kKeysSubset: sorted, a proper subset of keys
+    bool single_host_per_subset = false;
+  };
+  Fallback fallback = Fallback::kNoFallback;
+  SubsetMatch default_subset;
+  std::vector<Selector> selectors;
+  bool panic_mode_any = false;
+  bool list_as_any = false;
+};
+
+/// Source: envoy.config.cluster.v3.Cluster.
+struct ClusterConfig {
+  enum class Discovery : uint8_t { kStatic, kEds };
+  std::string name;
+  std::string version;                      // of the CDS resource; "" for static ones
+  std::string alt_stat_name;                // "" : name
+  bool added_via_api = false;
+  Discovery discovery = Discovery::kStatic;
+  std::string eds_service_name;             // never empty for kEds
+  LbPolicy lb_policy = LbPolicy::kRoundRobin;
+  uint32_t choice_count = 2;                // least request
+  double active_request_bias = 1.0;         // least request, unequal weights
+  std::optional<LbSubset> subset;
+  uint32_t panic_threshold_percent = 50;    // 0: no panic
+  Milliseconds connect_timeout{5000};
+  Thresholds default_priority;
+  Thresholds high_priority;
+  std::optional<OutlierDetection> outlier;
+  Milliseconds idle_timeout{3600000};       // of pooled connections; 0: none
+  Milliseconds max_connection_duration{0};  // 0: none
+  uint32_t max_requests_per_connection = 0;   // 0: no limit
+  uint32_t buffer_limit = 1024 * 1024;      // per_connection_buffer_limit_bytes
+  uint32_t max_response_headers_kb = 80;    // HTTP/1
+  uint32_t max_headers_count = 100;
+  bool enable_trailers = false;             // HTTP/1 trailers towards the upstream
+  std::shared_ptr<const Metadata> metadata;   // never null
+};
+
+/// The name that statistics use: alt_stat_name or name, ':' replaced by '_' as in Envoy.
+std::string cluster_stat_name(const ClusterConfig& config);
+
+}  // namespace remora

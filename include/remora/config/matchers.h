@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "remora/core/result.h"
+#include "remora/http/header_map.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace remora {
+
+/// A compiled regular expression: RE2, full match. Immutable, shared by all workers.
+class Regex {
+ public:
+  Regex() = default;
+  /// Error: RE2's message, or that the program exceeds `max_program_size` (Envoy's guard against hostile patterns).
+  static Result<Regex> compile(std::string_view pattern, int max_program_size = kMaxProgramSize);
+
+  [[nodiscard]] bool matches(std::string_view text) const;
+  /// Replaces every match by `substitution` (\0..\9 name groups): Envoy's regex_rewrite.
+  [[nodiscard]] std::string replace_all(std::string_view text, std::string_view substitution) const;
+  [[nodiscard]] const std::string& pattern() const;
+
+  static constexpr int kMaxProgramSize = 10000;
+
+ private:
+  std::shared_ptr<const re2::RE2> program_;
+};
+
+/// Source: envoy.type.matcher.v3.StringMatcher.
+struct StringMatcher {
+  enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
+  Kind kind = Kind::kExact;
+  std::string value;          // lower-cased when ignore_case
+  bool ignore_case = false;   // not for kRegex
+  Regex regex;
+
+  [[nodiscard]] bool matches(std::string_view text) const;
+};
+
+/// Source: envoy.config.route.v3.HeaderMatcher. Repeated headers are matched as one value joined by ",".
+struct HeaderMatcher {
+  enum class Kind : uint8_t { kPresent, kString, kRange };
+  std::string name;           // lower-case; pseudo headers as ":method"
+  HeaderId id = HeaderId::kOther;
+  Kind kind = Kind::kPresent;
+  bool present = true;        // kPresent: false asks for absence
+  StringMatcher string;
+  int64_t range_start = 0;    // kRange: start <= value < end
+  int64_t range_end = 0;
+  bool invert = false;
+  bool treat_missing_as_empty = false;
+
+  [[nodiscard]] bool matches(const HeaderMap& headers) const;
+};
+
+/// Source: envoy.config.route.v3.QueryParameterMatcher. The first value of a repeated parameter counts.
+struct QueryMatcher {
+  std::string name;
+  bool any_value = true;      // present_match; otherwise `string`
+  bool present = true;        // any_value: false asks for absence
+  StringMatcher string;
+
+  /// `query` is what follows '?' in the path, percent-decoded value by value as Envoy does.
+  [[nodiscard]] bool matches(std::string_view query) const;
+};
+
+/// A share of requests: numerator out of denominator (100, 10,000 or 1,000,000).
+struct Fraction {
+  uint32_t numerator = 0;
+  uint32_t denominator = 100;
+  /// `random`: any 64-bit number, the same for every question about one request (Envoy's stable random value).
+  [[nodiscard]] bool includes(uint64_t random) const { return random % denominator < numerator; }
+};
+
+/// A fraction whose value a runtime key may override.
+struct RuntimeFraction {
+  std::string runtime_key;
+  Fraction value;
+};
+
+}  // namespace remora

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace remora {
+
+/// Statistics in three layers, so that a request pays one plain add and 10,000 clusters stay small:
+///   StatSchema  the names of a family ("upstream_rq_total", ...), one constant for all clusters
+///   StatScope   one instance of a family ("cluster.reviews."), with its tags
+///   StatBlock   one worker's values of one scope: written by that worker only, read by anyone
+/// A scope's value is the sum over its blocks. Blocks are made when a worker first touches the scope.
+
+enum class StatKind : uint8_t { kCounter, kGauge, kHistogram };
+
+/// One statistic of a family. `name` is what Envoy's /stats shows behind the scope's prefix. Where Envoy takes a part
+/// of the name out as a tag for Prometheus (upstream_rq_5xx -> upstream_rq_xx{envoy_response_code_class="5"}),
+/// `prometheus_name`, `tag_name` and `tag_value` say so; empty means: the name as it is.
+struct StatDef {
+  std::string_view name;
+  StatKind kind = StatKind::kCounter;
+  std::string_view prometheus_name{};
+  std::string_view tag_name{};
+  std::string_view tag_value{};
+};
+
+using StatSchema = std::span<const StatDef>;
+
+struct StatTag {
+  std::string name;
+  std::string value;
+};
+
+/// Log-linear histogram: 90 buckets a decade (two significant decimal digits), as Envoy's, so that the bounds operators
+/// use (5, 10, 25, ... ms) are exact. Single writer; about 5 KiB, made at the first sample.
+class Histogram {
+ public:
+  static constexpr size_t kDecades = 9;                      // 1 .. 999,999,999
+  static constexpr size_t kBuckets = 2 + 90 * kDecades;      // [0,1), the decades, and everything above
+
+  void record(uint64_t value);
+  [[nodiscard]] uint64_t count() const { return count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t bucket(size_t index) const { return buckets_[index].load(std::memory_order_relaxed); }
+
+  static size_t bucket_of(uint64_t value);
+  /// The smallest value that falls into bucket `index`.
+  static uint64_t lower_bound(size_t index);
+
+ private:
+  std::atomic<uint64_t> count_{0};
+  std::atomic<uint64_t> sum_{0};
+  std::atomic<uint64_t> buckets_[kBuckets]{};
+};
+
+/// The merged view of one histogram over all workers. Value type.
+struct HistogramSnapshot {
+  uint64_t count = 0;
+  uint64_t sum = 0;
+  std::vector<uint64_t> buckets;   // kBuckets, or empty when there is no sample
+
+  void add(const Histogram& histogram);
+  /// The value below which the share `q` (0..1) of the samples lies, interpolated within a bucket; 0 if empty.
+  [[nodiscard]] double quantile(double q) const;
+  /// How many samples are <= bound: Prometheus' cumulative bucket.
+  [[nodiscard]] uint64_t at_most(double bound) const;
+};
+
+/// One worker's values of one scope. Only its worker writes (plain load and store, no lock prefix);
+/// any thread may read.
+class StatBlock {
+ public:
+  explicit StatBlock(StatSchema schema);
+  ~StatBlock();
+  StatBlock(const StatBlock&) = delete;
+  StatBlock& operator=(const StatBlock&) = delete;
+
+  void add(size_t stat, uint64_t n = 1) {
+    auto& value = values_[stat];
+    value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void sub(size_t stat, uint64_t n = 1) {
+    auto& value = values_[stat];
+    value.store(value.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
+  }
+  void set(size_t stat, uint64_t n) { values_[stat].store(n, std::memory_order_relaxed); }
+  void record(size_t stat, uint64_t value);
+  /// Counts one response by its exact status ("upstream_rq_200").
+  void count_status(uint16_t status);
+
+  [[nodiscard]] uint64_t value(size_t stat) const { return values_[stat].load(std::memory_order_relaxed); }
+  [[nodiscard]] const Histogram* histogram(size_t stat) const;
+  /// Calls `visit(status, count)` for each status counted.
+  void each_status(const std::function<void(uint16_t, uint64_t)>& visit) const;
+  /// Sets counters to 0 and drops histograms' samples; gauges keep their value (Envoy's /reset_counters).
+  void reset(StatSchema schema);
+
+ private:
+  struct StatusCounts;
+
+  std::unique_ptr<std::atomic<uint64_t>[]> values_;
+  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;   // one per stat; null until the first sample
+  std::atomic<StatusCounts*> statuses_{nullptr};
+  size_t size_;
+};
+
+/// How a scope is named in both worlds: Envoy's dotted text and Prometheus.
+struct ScopeName {
+  std::string prefix;              ///< "cluster.reviews." (text form)
+  std::string prometheus_prefix;   ///< "envoy_cluster_" (complete; Istio's metrics use "istio_")
+  std::vector<StatTag> tags;       ///< {"envoy_cluster_name", "reviews"}
+  /// Exact-status counters: text name is <prefix><status_prefix><code>; empty: this scope counts none.
+  std::string_view status_prefix{};
+};
+
+/// One instance of a family. Made by StatsStore on any thread; held by whoever counts into it; gone from the output
+/// once the last holder lets go.
+class StatScope {
+ public:
+  StatScope(StatSchema schema, ScopeName name, size_t shards);
+  ~StatScope();
+
+  /// The block of shard `shard` (0: main thread, 1..N: workers), made on first use. Call from that shard's thread.
+  StatBlock& block(size_t shard);
+
+  [[nodiscard]] const ScopeName& name() const { return name_; }
+  [[nodiscard]] StatSchema schema() const { return schema_; }
+  /// The sum over all shards. Any thread.
+  [[nodiscard]] uint64_t value(size_t stat) const;
+  [[nodiscard]] HistogramSnapshot histogram(size_t stat) const;
+  /// Statuses with their counts, ascending. Any thread.
+  [[nodiscard]] std::vector<std::pair<uint16_t, uint64_t>> statuses() const;
+  void reset();
+
+ private:
+  StatSchema schema_;
+  ScopeName name_;
+  std::vector<std::atomic<StatBlock*>> blocks_;
+};
+
+/// All live scopes of the process. Thread-safe; never touched per request.
+class StatsStore {
+ public:
+  /// `shards`: workers + 1.
+  explicit StatsStore(size_t shards) : shards_(shards) {}
+
+  std::shared_ptr<StatScope> make_scope(StatSchema schema, ScopeName name);
+  /// The live scopes, in order of creation; holding the list keeps them alive.
+  [[nodiscard]] std::vector<std::shared_ptr<StatScope>> scopes() const;
+  [[nodiscard]] size_t shards() const { return shards_; }
+
+ private:
+  size_t shards_;
+  mutable std::mutex mutex_;
+  std::vector<std::weak_ptr<StatScope>> scopes_;
+  size_t sweep_at_ = 64;
+};
+
+}  // namespace remora
