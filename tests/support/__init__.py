@@ -1,0 +1,1 @@
+"""Everything the integration tests share: processes, fake peers, clients, configuration builders."""

@@ -1,0 +1,163 @@
+"""A fake upstream server at byte level: it records what the proxy sent and answers as the test scripts it."""
+
+import json
+import socket
+import threading
+
+from support.http_client import ConnectionClosed, Message, Wire
+from support.waiting import wait_until
+
+
+class Request(Message):
+    """A request as it arrived: the exact request line, fields in order and in their case, body, trailers."""
+
+    def __init__(self, line, headers, connection):
+        super().__init__(headers)
+        self.line = line.decode("latin-1")
+        self.method, self.target, self.version = self.line.split(" ")
+        self.connection = connection
+        self.chunks = []
+
+    def __repr__(self):
+        return f"<{self.line} {self.headers} {self.body[:200]!r}>"
+
+
+class UpstreamConnection(Wire):
+    """One connection from the proxy, handed to the script of the upstream that accepted it."""
+
+    def __init__(self, sock, upstream, number):
+        super().__init__(sock)
+        self.upstream = upstream
+        self.number = number
+
+    def read_request_head(self):
+        """The next request head, recorded at once; None when the proxy closed the connection instead."""
+        try:
+            line, headers = self.read_head("before a complete request head")
+        except (ConnectionClosed, ConnectionResetError) as closed:
+            if getattr(closed, "seen", b""):
+                self.upstream.broken.append(closed.seen)
+            return None
+        request = Request(line, headers, self.number)
+        self.upstream.requests.append(request)
+        return request
+
+    def read_request_body(self, request):
+        if request.get("transfer-encoding"):
+            assert request.get("transfer-encoding").lower() == "chunked", request
+            self.read_chunked(request)
+        elif request.get("content-length"):
+            request.body = self.read_exactly(int(request.get("content-length")), "in a request body")
+        return request
+
+    def read_request(self):
+        """The next complete request, or None when the proxy closed the connection."""
+        request = self.read_request_head()
+        return self.read_request_body(request) if request else None
+
+
+def reply(status=200, headers=(), body=b"", reason="OK"):
+    """The bytes of an ordinary response, with a Content-Length unless the caller frames it."""
+    pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
+    body = body.encode() if isinstance(body, str) else body
+    names = {name.lower() for name, _ in pairs}
+    if not names & {"content-length", "transfer-encoding"} and status not in (204, 304) and status >= 200:
+        pairs.append(("content-length", str(len(body))))
+    head = f"HTTP/1.1 {status} {reason}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in pairs)
+    return head.encode("latin-1") + b"\r\n" + body
+
+
+def echo(request, **more):
+    """Answers with the request as it arrived, in JSON, so that a response says what the upstream saw."""
+    seen = {"method": request.method, "target": request.target, "headers": request.headers,
+            "body": len(request.body), **more}
+    body = b"" if request.method == "HEAD" else json.dumps(seen).encode()
+    return reply(200, [("content-type", "application/json")], body)
+
+
+class Upstream:
+    """Listens on a port of its own until closed.
+
+    `answer(request)` gives the bytes of each response; or `script(connection)` owns a whole connection. The default
+    answers 200 with the upstream's name as the body and in `x-upstream`.
+    """
+
+    def __init__(self, name="upstream", answer=None, script=None, port=0, address="127.0.0.1"):
+        self.name = name
+        self.answer = answer or (lambda request: reply(200, {"x-upstream": name}, name))
+        self.script = script or self.serve
+        self.requests = []
+        self.broken = []  # Bytes of request heads that were cut short.
+        self.errors = []  # What scripts raised; a test may look, a failing one shows it.
+        self.connections = []
+        self.listener = socket.create_server((address, port), backlog=1024)
+        self.address = address
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            connection = UpstreamConnection(sock, self, len(self.connections))
+            self.connections.append(connection)
+            threading.Thread(target=self.run_script, args=(connection,), daemon=True).start()
+
+    def run_script(self, connection):
+        try:
+            self.script(connection)
+        except (ConnectionClosed, OSError) as error:
+            self.errors.append(error)
+        except Exception as error:  # Shown by the test that asked; a thread has nobody to raise it to.
+            self.errors.append(error)
+            raise
+        finally:
+            connection.close()
+
+    def serve(self, connection):
+        while (request := connection.read_request()) is not None:
+            connection.send(self.answer(request))
+            if (request.get("connection") or "").lower() == "close":
+                return
+
+    def wait_for(self, count=1):
+        """Waits until `count` requests have arrived, and returns them."""
+        wait_until(lambda: len(self.requests) >= count,
+                   lambda: f"{count} requests at {self.name}, got {self.requests}")
+        return self.requests
+
+    @property
+    def last(self):
+        return self.wait_for(1)[-1]
+
+    def forget(self):
+        """Forgets the requests seen so far, in place, so that a shared upstream can be looked at afresh."""
+        self.requests.clear()
+        self.broken.clear()
+
+    def close(self):
+        """Stops listening and drops every connection."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        for connection in self.connections:
+            connection.close()
+        self.thread.join(5)
+
+
+def unused_port():
+    """A port on which nothing listens: connecting to it is refused."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,21 @@
+"""Waiting for a condition with a deadline: the only way these tests let time pass."""
+
+import time
+
+DEADLINE = 20.0  # Seconds; generous, since it is only ever reached by a test that fails.
+POLL = 0.01
+
+
+def wait_until(condition, what, deadline=DEADLINE):
+    """Calls `condition` until it returns something true, and returns that; fails loudly after `deadline` seconds.
+
+    `what` says what was awaited; it may be a function, called only when the wait fails, to show the last state.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"after {deadline:g} s still not true: {what() if callable(what) else what}")
+        time.sleep(POLL)
