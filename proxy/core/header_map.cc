@@ -1,0 +1,243 @@
+#include "remora/http/header_map.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace remora {
+namespace {
+
+/// Room for the head of an ordinary request; larger ones chain blocks behind it.
+constexpr size_t kFirstBlock = 1024 - 4 * sizeof(void*);
+constexpr size_t kNextBlock = 4096;
+/// What clear() keeps besides the first block: one giant head must not pin its memory for the connection's life.
+constexpr size_t kKeptBytes = 16 * 1024;
+
+bool is_pseudo(HeaderId id) { return id <= HeaderId::kStatus; }
+
+}  // namespace
+
+/// A first block and a list of further ones, filled in order and rewound by reset().
+struct HeaderMap::Arena {
+  struct Block {
+    explicit Block(size_t bytes) : data(new char[bytes]), size(bytes) {}
+    std::unique_ptr<char[]> data;
+    size_t size;
+  };
+
+  char* allocate(size_t bytes) {
+    while (static_cast<size_t>(end - next) < bytes) open_block(bytes);
+    char* const result = next;
+    next += bytes;
+    return result;
+  }
+
+  /// Goes on to the next kept block, or adds one that holds `bytes`. What is left of the present one stays unused.
+  void open_block(size_t bytes) {
+    if (opened == more.size()) more.emplace_back(std::max(bytes, kNextBlock));
+    const Block& block = more[opened++];
+    next = block.data.get();
+    end = next + block.size;
+  }
+
+  void reset() {
+    next = first;
+    end = first + kFirstBlock;
+    opened = 0;
+    size_t kept = 0;
+    const auto over = std::find_if(more.begin(), more.end(), [&](const Block& block) {
+      kept += block.size;
+      return kept > kKeptBytes;
+    });
+    more.erase(over, more.end());
+  }
+
+  char* next = first;
+  char* end = first + kFirstBlock;
+  size_t opened = 0;
+  std::vector<Block> more;
+  char first[kFirstBlock];
+};
+
+HeaderMap::HeaderMap() { std::fill(std::begin(index_), std::end(index_), kAbsent); }
+HeaderMap::~HeaderMap() = default;
+
+HeaderMap::HeaderMap(const HeaderMap& other) : HeaderMap() { *this = other; }
+
+HeaderMap& HeaderMap::operator=(const HeaderMap& other) {
+  if (this == &other) return *this;
+  clear();
+  fields_.reserve(other.fields_.size());
+  for (const Field& field : other.fields_) {
+    const std::string_view name = field.id == HeaderId::kOther ? store(field.name) : header_name(field.id);
+    fields_.push_back({name, store(field.value), field.id});
+  }
+  std::copy(std::begin(other.index_), std::end(other.index_), std::begin(index_));
+  return *this;
+}
+
+HeaderMap::HeaderMap(HeaderMap&& other) noexcept : HeaderMap() { *this = std::move(other); }
+
+HeaderMap& HeaderMap::operator=(HeaderMap&& other) noexcept {
+  if (this == &other) return *this;
+  fields_ = std::move(other.fields_);
+  arena_ = std::move(other.arena_);
+  std::copy(std::begin(other.index_), std::end(other.index_), std::begin(index_));
+  other.fields_.clear();
+  other.rebuild_index();
+  return *this;
+}
+
+void HeaderMap::add(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  add_reference(id, id == HeaderId::kOther ? store(name) : header_name(id), store(value));
+}
+
+void HeaderMap::add(HeaderId id, std::string_view value) { add_reference(id, header_name(id), store(value)); }
+
+void HeaderMap::add(HeaderId id, uint64_t value) {
+  char digits[20];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
+  add(id, std::string_view(digits, static_cast<size_t>(end - digits)));
+}
+
+void HeaderMap::add_reference(HeaderId id, std::string_view name, std::string_view value) {
+  assert(!name.empty());
+  assert(fields_.size() < kAbsent);
+  if (fields_.capacity() == 0) fields_.reserve(16);
+  if (!is_pseudo(id) || fields_.empty() || is_pseudo(fields_.back().id)) {
+    note(id, fields_.size());
+    fields_.push_back({name, value, id});
+    return;
+  }
+  // A late pseudo header: it goes behind the other ones, in front of all ordinary fields.
+  const auto place = std::find_if(fields_.begin(), fields_.end(), [](const Field& field) { return !is_pseudo(field.id); });
+  fields_.insert(place, {name, value, id});
+  rebuild_index();
+}
+
+void HeaderMap::set(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  if (id != HeaderId::kOther) return set(id, value);
+  const auto same = [&](const Field& field) { return field.id == HeaderId::kOther && field.name == name; };
+  const auto first = std::find_if(fields_.begin(), fields_.end(), same);
+  if (first == fields_.end()) return add_reference(id, store(name), store(value));
+  first->value = store(value);
+  bool kept = false;
+  remove_if([&](const Field& field) { return same(field) && std::exchange(kept, true); });
+}
+
+void HeaderMap::set(HeaderId id, std::string_view value) {
+  assert(id != HeaderId::kOther);
+  const uint16_t position = index_[static_cast<size_t>(id)];
+  if (position == kAbsent) return add(id, value);
+  fields_[position].value = store(value);
+  bool kept = false;
+  remove_if([&](const Field& field) { return field.id == id && std::exchange(kept, true); });
+}
+
+void HeaderMap::set(HeaderId id, uint64_t value) {
+  char digits[20];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
+  set(id, std::string_view(digits, static_cast<size_t>(end - digits)));
+}
+
+size_t HeaderMap::remove(std::string_view name) {
+  const HeaderId id = header_id(name);
+  if (id != HeaderId::kOther) return remove(id);
+  const size_t before = fields_.size();
+  remove_if([&](const Field& field) { return field.id == HeaderId::kOther && field.name == name; });
+  return before - fields_.size();
+}
+
+size_t HeaderMap::remove(HeaderId id) {
+  assert(id != HeaderId::kOther);
+  if (!has(id)) return 0;
+  const size_t before = fields_.size();
+  remove_if([&](const Field& field) { return field.id == id; });
+  return before - fields_.size();
+}
+
+std::optional<std::string_view> HeaderMap::get(HeaderId id) const {
+  assert(id != HeaderId::kOther);
+  const uint16_t position = index_[static_cast<size_t>(id)];
+  if (position == kAbsent) return std::nullopt;
+  return fields_[position].value;
+}
+
+std::optional<std::string_view> HeaderMap::get(std::string_view name) const {
+  const HeaderId id = header_id(name);
+  if (id != HeaderId::kOther) return get(id);
+  for (const Field& field : fields_) {
+    if (field.id == HeaderId::kOther && field.name == name) return field.value;
+  }
+  return std::nullopt;
+}
+
+std::string_view HeaderMap::value_of(HeaderId id) const { return get(id).value_or(std::string_view{}); }
+
+std::optional<std::string_view> HeaderMap::joined(std::string_view name, HeaderId id, std::string& storage) const {
+  if (id != HeaderId::kOther && !has(id)) return std::nullopt;
+  std::optional<std::string_view> result;
+  bool several = false;
+  for (const Field& field : fields_) {
+    if (field.id != id || (id == HeaderId::kOther && field.name != name)) continue;
+    if (!result) {
+      result = field.value;
+      continue;
+    }
+    if (!several) storage.assign(*result);
+    several = true;
+    storage.append(1, ',').append(field.value);
+  }
+  if (several) result = storage;
+  return result;
+}
+
+uint16_t HeaderMap::status() const {
+  const std::string_view text = value_of(HeaderId::kStatus);
+  uint16_t status = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), status);
+  return error == std::errc{} && end == text.data() + text.size() ? status : 0;
+}
+
+size_t HeaderMap::byte_size() const {
+  size_t total = 0;
+  for (const Field& field : fields_) total += field.name.size() + field.value.size();
+  return total;
+}
+
+std::string_view HeaderMap::store(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  char* const place = allocate(bytes.size());
+  std::memcpy(place, bytes.data(), bytes.size());
+  return {place, bytes.size()};
+}
+
+char* HeaderMap::allocate(size_t size) {
+  if (!arena_) arena_.reset(new Arena);   // not make_unique: that would zero the first block
+  return arena_->allocate(size);
+}
+
+void HeaderMap::clear() {
+  if (!fields_.empty()) {
+    fields_.clear();
+    std::fill(std::begin(index_), std::end(index_), kAbsent);
+  }
+  if (arena_) arena_->reset();
+}
+
+void HeaderMap::rebuild_index() {
+  std::fill(std::begin(index_), std::end(index_), kAbsent);
+  for (size_t i = 0; i < fields_.size(); ++i) note(fields_[i].id, i);
+}
+
+void HeaderMap::note(HeaderId id, size_t position) {
+  if (id == HeaderId::kOther) return;
+  auto& slot = index_[static_cast<size_t>(id)];
+  if (slot == kAbsent) slot = static_cast<uint16_t>(position);
+}
+
+}  // namespace remora
