@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""The benchmark: remora and its peers side by side, in one run, on one machine.
+
+    bench/run.py [--quick]            CPU per request, requests/s, latency, memory of every proxy -> bench/results/
+    bench/run.py idle                 memory per idle keep-alive connection of every proxy
+    bench/run.py profile remora       instructions per request, and the functions that spend them
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from load import generator, idle_memory, peers, profile, report  # noqa: E402
+from load.processes import Processes, free_port  # noqa: E402
+
+RESULTS = peers.ROOT / "bench" / "results"
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def start_all(names: list[str], setup: peers.Setup, processes: Processes) -> tuple[dict, dict]:
+    """Starts every proxy that is there; returns the running ones, and why the others are not."""
+    running, missing = {}, {}
+    for name in names:
+        try:
+            running[name] = peers.start(name, setup, processes)
+            say(f"bench: {name} ready on port {running[name].port}, {running[name].version}")
+        except (peers.Missing, RuntimeError) as error:
+            missing[name] = str(error).splitlines()[-1]
+            say(f"bench: {name} NOT RUN: {error}")
+    return running, missing
+
+
+def measure_rounds(running: dict, arguments) -> dict[str, report.Measured]:
+    """Every proxy once per round, so that whatever changes on the machine meanwhile hits all alike."""
+    measured = {name: report.Measured(proxy.version, proxy.process.usage().rss_kib, []) for name, proxy in running.items()}
+    for number in range(1, arguments.rounds + 1):
+        for name, proxy in running.items():
+            sample = generator.measure(proxy, arguments.connections, arguments.seconds)
+            measured[name].samples.append(sample)
+            say(f"bench: round {number}/{arguments.rounds}  {name:8} {sample.requests_per_second:9,.0f} req/s  "
+                f"{sample.cpu_us_per_request:6.1f} us CPU/request  p99 {sample.p99_us:7,.0f} us  errors {sample.errors}")
+    return measured
+
+
+def check_counts(running: dict, measured: dict, connections: int) -> None:
+    """The proxy's own statistics must agree with what the client completed: nobody skipped the work."""
+    for name, proxy in running.items():
+        counted = proxy.counter("cluster.backend.upstream_rq_total")
+        measured[name].counted = counted
+        completed = sum(sample.requests for sample in measured[name].samples)
+        if counted is not None and counted < completed:
+            raise RuntimeError(f"{name} counts {counted} requests to the backend, the client completed {completed}")
+
+
+def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
+    generator.check()
+    peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
+    running, missing = start_all(arguments.peers, setup, processes)
+    measured = measure_rounds(running, arguments)
+    check_counts(running, measured, arguments.connections)
+    settings = {key: getattr(arguments, key) for key in ("connections", "rounds", "seconds", "body_bytes", "backend")}
+    data = report.summary(measured, missing, settings)
+    print(report.markdown(data))
+    for path in report.write(data, arguments.results, "http1"):
+        say(f"bench: wrote {path}")
+    return 1 if missing else 0
+
+
+def idle(arguments, setup: peers.Setup, processes: Processes) -> int:
+    peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
+    running, missing = start_all(arguments.peers, setup, processes)
+    print(idle_memory.table(running, arguments.idle_connections))
+    return 1 if missing else 0
+
+
+def profile_one(arguments, setup: peers.Setup, processes: Processes) -> int:
+    peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
+    print(profile.instructions(arguments.proxy, setup, processes, arguments.requests))
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=list(peers.NAMES),
+                        help=f"comma-separated, of {','.join(peers.NAMES)}")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured round")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
+    parser.add_argument("--backend", choices=("epoll", "nginx"), default="epoll")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
+    parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("http1", help="the default")
+    idle_parser = commands.add_parser("idle", help="memory per idle connection")
+    idle_parser.add_argument("--idle-connections", type=int, default=5000)
+    profile_parser = commands.add_parser("profile", help="instructions per request, by callgrind")
+    profile_parser.add_argument("proxy", choices=peers.NAMES)
+    profile_parser.add_argument("--requests", type=int, default=2000)
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.peers if name not in peers.NAMES]
+    if unknown:
+        parser.error(f"unknown peers: {', '.join(unknown)} (known: {', '.join(peers.NAMES)})")
+    if arguments.quick:
+        arguments.rounds, arguments.seconds = 2, 2.0
+    return arguments
+
+
+def main() -> int:
+    arguments = parse()
+    action = {"idle": idle, "profile": profile_one}.get(arguments.command, http1)
+    with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
+        os.chmod(directory, 0o755)
+        setup = peers.Setup(arguments.build.resolve(), Path(directory), free_port())
+        try:
+            with Processes(Path(directory)) as processes:
+                return action(arguments, setup, processes)
+        except (peers.Missing, RuntimeError) as error:
+            say(f"bench: {error}")
+            return 2
+        except KeyboardInterrupt:
+            say("bench: interrupted; every process it started has been ended")
+            return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
