@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,20 +37,31 @@ enum class ResponseFlag : uint32_t {
   kDownstreamRemoteReset = 1u << 23,             // DR
 };
 
-/// A set of ResponseFlag.
+/// A set of ResponseFlag that remembers in which order its members came: logs show "URX,UC" as Envoy does.
 class ResponseFlags {
  public:
-  void set(ResponseFlag flag) { bits_ |= static_cast<uint32_t>(flag); }
+  void set(ResponseFlag flag) {
+    const auto bit = static_cast<uint32_t>(flag);
+    if (bit == 0 || (bits_ & bit) != 0) return;
+    const int count = std::popcount(bits_);
+    if (count < kOrdered) order_ |= static_cast<uint64_t>(std::countr_zero(bit) + 1) << (5 * count);
+    bits_ |= bit;
+  }
   [[nodiscard]] bool has(ResponseFlag flag) const { return (bits_ & static_cast<uint32_t>(flag)) != 0; }
   [[nodiscard]] bool empty() const { return bits_ == 0; }
-  void clear() { bits_ = 0; }
+  void clear() { bits_ = 0, order_ = 0; }
   /// Appends the short names joined by commas, or "-" for the empty set.
   void append_short(std::string& out) const;
   /// Appends the long names ("NoHealthyUpstream") joined by commas, or "-".
   void append_long(std::string& out) const;
 
  private:
+  template <typename Visit>
+  void each(Visit visit) const;
+
+  static constexpr int kOrdered = 12;   // further members are in the set, but not shown
   uint32_t bits_ = 0;
+  uint64_t order_ = 0;                  // five bits a member: its bit's number plus one
 };
 
 /// Why a message, a stream or a connection attempt ended before its natural end.
@@ -86,13 +98,21 @@ enum class Failure : uint8_t {
 struct FailureInfo {
   uint16_t status;            ///< the status a caller is answered with when no response has begun; 0: just close
   ResponseFlag flag;
-  std::string_view details;   ///< Envoy's response code detail
-  std::string_view reason;    ///< Envoy's reset reason, as inside upstream_reset_before_response_started{...}
+  std::string_view details;   ///< Envoy's response code detail, when no response had begun
+  std::string_view reason;    ///< Envoy's reset reason ("connection termination"); "" if it is not an upstream reset
   std::string_view body;      ///< Envoy's body of the local reply
   bool upstream;              ///< true: charged to the upstream host
 };
 
 /// Never fails; the table is complete.
 const FailureInfo& failure_info(Failure failure);
+
+/// The status of the answer: timeouts of the downstream side are 408 while the request is still arriving, else 504.
+uint16_t failure_status(Failure failure, bool request_complete);
+/// Appends the response code detail with all that is known: for upstream resets whether a response had begun, and what
+/// the transport said ("delayed connect error: Connection refused"; may be empty). Spaces become underscores.
+void append_failure_details(Failure failure, bool response_begun, std::string_view transport_failure, std::string& out);
+/// Appends the body of the answer; `retried`: this was not the first attempt.
+void append_failure_body(Failure failure, bool retried, std::string& out);
 
 }  // namespace remora
