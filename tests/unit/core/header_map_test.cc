@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "../support/allocation_counter.h"
+#include "unit/support/allocation_counter.h"
 
 namespace remora {
 namespace {
