@@ -1,0 +1,232 @@
+#include "http/h1_client_codec.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace remora {
+namespace {
+
+// More interim responses than any real server sends; a stream of them must not be endless.
+constexpr uint8_t kMaxInformationals = 32;
+
+bool usually_without_body(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "TRACE" || method == "CONNECT";
+}
+
+}  // namespace
+
+MessageSink& H1ClientCodec::open(MessageEvents& response) {
+  stream_ = &response;
+  reading_ = Reading::kHead;
+  scanner_.reset();
+  informationals_ = 0;
+  request_done_ = false;
+  return *this;
+}
+
+size_t H1ClientCodec::receive(std::string_view bytes) {
+  size_t used = 0;
+  while (used < bytes.size() && stream_ != nullptr && !connection_.closed()) {
+    const auto rest = bytes.substr(used);
+    size_t step = 0;
+    switch (reading_) {
+      case Reading::kHead: step = read_head(rest); break;
+      case Reading::kLengthBody: step = read_length_body(rest); break;
+      case Reading::kChunkedBody: step = read_chunked_body(rest); break;
+      case Reading::kTrailers: step = read_trailers(rest); break;
+      case Reading::kUntilClose:
+      case Reading::kTunnel:
+        if (stalled()) return used;
+        deliver(rest, false);
+        step = rest.size();
+        break;
+    }
+    if (step == 0) return used;
+    used += step;
+  }
+  return used;
+}
+
+size_t H1ClientCodec::read_head(std::string_view bytes) {
+  const auto state = scanner_.scan(bytes);
+  if (state == HeadScanner::State::kBad) return fail(Failure::kUpstreamProtocolError, bytes.size());
+  const size_t size = state == HeadScanner::State::kComplete ? scanner_.size() : bytes.size();
+  if (size > settings_.limits.max_bytes) return fail(Failure::kUpstreamHeadersTooLarge, bytes.size());
+  if (state == HeadScanner::State::kMore) return 0;
+  scanner_.reset();
+  const auto error =
+      parse_response_head(bytes.substr(0, size), settings_.limits, head_request_, upgrade_asked_, connect_, head_, response_);
+  if (error.failed()) {
+    const bool too_many = error.detail == "http1.too_many_headers";
+    return fail(too_many ? Failure::kUpstreamHeadersTooLarge : Failure::kUpstreamProtocolError, bytes.size());
+  }
+  if (response_.status / 100 == 1 && response_.framing.kind != Framing::Kind::kTunnel) {
+    if (response_.status == 101 || ++informationals_ > kMaxInformationals) {
+      return fail(Failure::kUpstreamProtocolError, bytes.size());
+    }
+    stream_->on_informational(head_);
+    return size;
+  }
+  final_head();
+  return size;
+}
+
+void H1ClientCodec::final_head() {
+  bool end = false;
+  switch (response_.framing.kind) {
+    case Framing::Kind::kNone: end = true; break;
+    case Framing::Kind::kLength:
+      reading_ = Reading::kLengthBody;
+      body_left_ = response_.framing.length;
+      break;
+    case Framing::Kind::kChunked:
+      reading_ = Reading::kChunkedBody;
+      chunks_.reset();
+      break;
+    case Framing::Kind::kUntilClose:
+      reading_ = Reading::kUntilClose;
+      reusable_ = false;
+      break;
+    case Framing::Kind::kTunnel:
+      reading_ = Reading::kTunnel;
+      reusable_ = false;
+      writer_.start({Framing::Kind::kTunnel, 0});
+      break;
+  }
+  if (upgrade_asked_ && reading_ != Reading::kTunnel) request_done_ = true;
+  if (!response_.keep_alive) reusable_ = false;
+  auto* stream = stream_;
+  if (end) {
+    // The stream is over before its reader hears of it: the connection may serve the reader's next wish at once.
+    response_complete();
+  }
+  stream->on_head(head_, end);
+}
+
+void H1ClientCodec::deliver(std::string_view bytes, bool end) {
+  auto* stream = stream_;
+  Credit credit = bytes.empty() ? Credit() : Credit(account_, bytes.size());
+  if (end) response_complete();
+  stream->on_body({bytes, std::move(credit)}, end);
+  if (stalled()) connection_.pause_reading();
+}
+
+size_t H1ClientCodec::read_length_body(std::string_view bytes) {
+  if (stalled()) return 0;
+  const auto size = static_cast<size_t>(std::min<uint64_t>(body_left_, bytes.size()));
+  body_left_ -= size;
+  deliver(bytes.substr(0, size), body_left_ == 0);
+  return size;
+}
+
+size_t H1ClientCodec::read_chunked_body(std::string_view bytes) {
+  if (stalled()) return 0;
+  const auto step = chunks_.next(bytes);
+  switch (step.event) {
+    case ChunkDecoder::Event::kNeedMore: break;
+    case ChunkDecoder::Event::kData: deliver(step.data, false); break;
+    case ChunkDecoder::Event::kTrailers: reading_ = Reading::kTrailers; break;
+    case ChunkDecoder::Event::kBad: return fail(Failure::kUpstreamProtocolError, bytes.size());
+  }
+  return step.used;
+}
+
+size_t H1ClientCodec::read_trailers(std::string_view bytes) {
+  const auto state = scanner_.scan(bytes);
+  if (state == HeadScanner::State::kMore && bytes.size() <= settings_.limits.max_bytes) return 0;
+  const bool complete = state == HeadScanner::State::kComplete && scanner_.size() <= settings_.limits.max_bytes;
+  const size_t size = scanner_.size();
+  scanner_.reset();
+  if (!complete || parse_trailers(bytes.substr(0, size), settings_.limits, head_).failed()) {
+    return fail(Failure::kUpstreamProtocolError, bytes.size());
+  }
+  if (settings_.enable_trailers && !head_.empty()) {
+    auto* stream = stream_;
+    response_complete();
+    stream->on_trailers(head_);
+  } else {
+    deliver({}, true);
+  }
+  return size;
+}
+
+void H1ClientCodec::response_complete() {
+  stream_ = nullptr;
+  // An answer before the request's end: the rest of the request would be read as the next one.
+  if (!request_done_) reusable_ = false;
+  owner_.on_stream_done(reusable_);
+}
+
+size_t H1ClientCodec::fail(Failure failure, size_t used) {
+  auto* stream = std::exchange(stream_, nullptr);
+  reusable_ = false;
+  owner_.on_stream_done(false);
+  stream->on_reset(failure);
+  return used;
+}
+
+void H1ClientCodec::on_end() {
+  if (stream_ == nullptr) return;
+  if (reading_ == Reading::kUntilClose || reading_ == Reading::kTunnel) {
+    deliver({}, true);
+  } else {
+    fail(Failure::kConnectionTermination, 0);
+  }
+}
+
+void H1ClientCodec::on_connection_lost(Failure failure) {
+  reusable_ = false;
+  if (auto* stream = std::exchange(stream_, nullptr)) stream->on_reset(failure);
+}
+
+void H1ClientCodec::send_head(const HeaderMap& head, bool end) {
+  head_request_ = head.method() == "HEAD";
+  connect_ = head.method() == "CONNECT";
+  upgrade_asked_ = head.has(HeaderId::kUpgrade);
+  Framing framing;
+  const auto length = head.get(HeaderId::kContentLength);
+  if (length) {
+    std::from_chars(length->data(), length->data() + length->size(), framing.length);
+    if (framing.length > 0) framing.kind = Framing::Kind::kLength;
+  } else if (!end && !upgrade_asked_ && !connect_) {
+    framing.kind = Framing::Kind::kChunked;
+  }
+  writer_.start(framing);
+  auto& out = connection_.output();
+  write_request_line(out, head);
+  write_fields(out, head, HeaderCase::kLower, true);
+  if (framing.kind == Framing::Kind::kChunked) write_field(out, "transfer-encoding", "chunked", HeaderCase::kLower);
+  if (end && !length && !usually_without_body(head.method())) write_field(out, "content-length", "0", HeaderCase::kLower);
+  out.append("\r\n");
+  connection_.flush_soon();
+  if (end) finish_request(nullptr);
+}
+
+void H1ClientCodec::send_body(BodyChunk chunk, bool end) {
+  if (!writer_.write(connection_, std::move(chunk))) {
+    reset(Failure::kLocalReset);
+    return;
+  }
+  if (end) finish_request(nullptr);
+}
+
+void H1ClientCodec::send_trailers(const HeaderMap& trailers) {
+  finish_request(settings_.enable_trailers ? &trailers : nullptr);
+}
+
+void H1ClientCodec::finish_request(const HeaderMap* trailers) {
+  request_done_ = true;
+  if (!writer_.finish(connection_, trailers, HeaderCase::kLower)) {
+    reset(Failure::kLocalReset);
+    return;
+  }
+  if (writer_.kind() == Framing::Kind::kTunnel) connection_.shutdown_write();
+}
+
+void H1ClientCodec::reset(Failure /*failure*/) {
+  stream_ = nullptr;
+  reusable_ = false;
+  owner_.on_stream_done(false);
+}
+
+}  // namespace remora

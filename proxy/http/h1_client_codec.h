@@ -1,0 +1,72 @@
+#pragma once
+
+#include "http/codec.h"
+#include "http/h1_chunked.h"
+#include "http/h1_head.h"
+#include "http/h1_writer.h"
+#include "net/connection.h"
+
+namespace remora {
+
+struct H1ClientSettings {
+  HeadLimits limits{80 * 1024, 100};
+  bool enable_trailers = false;
+};
+
+/// HTTP/1.1, client side: one request at a time.
+class H1ClientCodec final : public ClientCodec, private MessageSink {
+ public:
+  /// All borrowed.
+  H1ClientCodec(Connection& connection, CreditAccount& account, ClientCodecEvents& owner, const H1ClientSettings& settings)
+      : connection_(connection), account_(account), owner_(owner), settings_(settings) {}
+
+  MessageSink& open(MessageEvents& response) override;
+  [[nodiscard]] bool can_open() const override { return stream_ == nullptr && reusable_; }
+  size_t receive(std::string_view bytes) override;
+  void on_end() override;
+  void on_connection_lost(Failure failure) override;
+  [[nodiscard]] bool busy() const override { return stream_ != nullptr; }
+
+ private:
+  enum class Reading : uint8_t { kHead, kLengthBody, kChunkedBody, kTrailers, kUntilClose, kTunnel };
+
+  size_t read_head(std::string_view bytes);
+  size_t read_length_body(std::string_view bytes);
+  size_t read_chunked_body(std::string_view bytes);
+  size_t read_trailers(std::string_view bytes);
+  void informational();
+  void final_head();
+  void deliver(std::string_view bytes, bool end);
+  void response_complete();
+  size_t fail(Failure failure, size_t used);
+  [[nodiscard]] bool stalled() const { return account_.exhausted(); }
+
+  void send_informational(const HeaderMap& /*head*/) override {}   // requests have none
+  void send_head(const HeaderMap& head, bool end) override;
+  void send_body(BodyChunk chunk, bool end) override;
+  void send_trailers(const HeaderMap& trailers) override;
+  void reset(Failure failure) override;
+  void finish_request(const HeaderMap* trailers);
+
+  Connection& connection_;
+  CreditAccount& account_;
+  ClientCodecEvents& owner_;
+  const H1ClientSettings& settings_;
+
+  MessageEvents* stream_ = nullptr;
+  Reading reading_ = Reading::kHead;
+  HeadScanner scanner_;
+  HeaderMap head_;
+  ResponseHead response_;
+  ChunkDecoder chunks_;
+  uint64_t body_left_ = 0;
+  uint8_t informationals_ = 0;
+  bool head_request_ = false;
+  bool connect_ = false;
+  bool upgrade_asked_ = false;
+  bool request_done_ = false;
+  bool reusable_ = true;
+  BodyWriter writer_;
+};
+
+}  // namespace remora

@@ -1,0 +1,220 @@
+#include "net/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace remora {
+namespace {
+
+// How much one connection may read in one turn before the others get theirs.
+constexpr int kReadsPerTurn = 4;
+
+}  // namespace
+
+void Connection::adopt(int fd) {
+  fd_ = fd;
+  reactor_.add(fd, *this);
+}
+
+int Connection::connect(const Address& address) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  if (address.is_ip()) {
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+  }
+  if (::connect(fd, address.sockaddr_ptr(), address.length()) != 0 && errno != EINPROGRESS) {
+    const int error = errno;
+    ::close(fd);
+    return error;
+  }
+  connecting_ = true;
+  adopt(fd);
+  return 0;
+}
+
+void Connection::write(BodyChunk chunk) {
+  output_.append(chunk.bytes);
+  if (!chunk.credit.empty()) credits_.push_back({written_ + output_.size(), std::move(chunk.credit)});
+  flush_soon();
+}
+
+void Connection::flush_soon() {
+  if (flush_wanted_ || fd_ < 0) return;
+  flush_wanted_ = true;
+  reactor_.at_turn_end(*this);
+}
+
+void Connection::resume_reading() {
+  paused_ = false;
+  if (again_wanted_ || fd_ < 0 || connecting_) return;
+  if (!read_missed_ && kept_.empty()) return;
+  again_wanted_ = true;
+  reactor_.again(*this);
+}
+
+void Connection::shutdown_write() {
+  shutdown_wanted_ = true;
+  if (output_.empty() && fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+}
+
+void Connection::close() {
+  if (fd_ < 0) return;
+  if (flush_wanted_) reactor_.forget(static_cast<TurnEndHandler&>(*this));
+  if (again_wanted_) reactor_.forget(static_cast<EventHandler&>(*this));
+  ::close(fd_);
+  fd_ = -1;
+  output_.clear();
+  if (!delivering_) kept_.clear();
+  credits_.clear();
+  first_credit_ = 0;
+}
+
+Address Connection::local_address() const {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if (fd_ < 0 || getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+}
+
+void Connection::on_events(uint32_t events) {
+  if (fd_ < 0) return;
+  if (connecting_) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) finish_connect();
+    return;
+  }
+  again_wanted_ = false;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_done_ = true;
+  if ((events & EPOLLOUT) != 0 && write_blocked_) {
+    write_blocked_ = false;
+    if (!output_.empty()) flush_soon();
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
+  if (paused_) {
+    read_missed_ = true;
+    // A reset ends everything at once; a mere FIN is met when reading goes on.
+    if ((events & EPOLLERR) != 0) {
+      int error = 0;
+      socklen_t length = sizeof(error);
+      getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+      fail(error != 0 ? error : ECONNRESET);
+    }
+    return;
+  }
+  if (!kept_.empty()) deliver({});
+  if (fd_ >= 0 && !paused_) read_available(peer_done_);
+}
+
+void Connection::finish_connect() {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) {
+    fail(error);
+    return;
+  }
+  connecting_ = false;
+  owner_.on_connected();
+}
+
+void Connection::read_available(bool to_the_end) {
+  read_missed_ = false;
+  for (int round = 0; round < kReadsPerTurn; ++round) {
+    const ssize_t got = ::recv(fd_, reactor_.scratch(), Reactor::kScratchBytes, 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
+      return;
+    }
+    if (got == 0) {
+      if (!end_told_) {
+        end_told_ = true;
+        owner_.on_end();
+      }
+      return;
+    }
+    deliver({reactor_.scratch(), static_cast<size_t>(got)});
+    if (fd_ < 0) return;
+    if (paused_) {
+      read_missed_ = true;
+      return;
+    }
+    // A short read has emptied the socket: the next byte brings a new edge. Saves the recv that would say EAGAIN.
+    if (static_cast<size_t>(got) < Reactor::kScratchBytes && !to_the_end) return;
+  }
+  again_wanted_ = true;
+  reactor_.again(*this);
+}
+
+void Connection::deliver(std::string_view bytes) {
+  if (kept_.empty()) {
+    const size_t used = owner_.on_bytes(bytes);
+    if (fd_ >= 0 && used < bytes.size()) kept_.append(bytes.substr(used));
+    return;
+  }
+  kept_.append(bytes);
+  delivering_ = true;
+  const size_t used = owner_.on_bytes(kept_.view());
+  delivering_ = false;
+  kept_.consume(fd_ >= 0 ? used : kept_.size());
+}
+
+void Connection::on_turn_end() {
+  flush_wanted_ = false;
+  if (fd_ < 0 || connecting_ || write_blocked_ || output_.empty()) return;
+  const uint64_t before = written_;
+  if (!send_some()) return;
+  release_credits();
+  if (fd_ < 0) return;
+  if (output_.empty() && shutdown_wanted_) ::shutdown(fd_, SHUT_WR);
+  owner_.on_written(static_cast<size_t>(written_ - before), output_.empty());
+}
+
+bool Connection::send_some() {
+  while (!output_.empty()) {
+    const auto bytes = output_.view();
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        write_blocked_ = true;
+        return true;
+      }
+      fail_write(errno);
+      return false;
+    }
+    written_ += static_cast<uint64_t>(sent);
+    output_.consume(static_cast<size_t>(sent));
+  }
+  return true;
+}
+
+void Connection::release_credits() {
+  while (first_credit_ < credits_.size() && credits_[first_credit_].until <= written_) {
+    const Credit due = std::move(credits_[first_credit_++].credit);
+  }
+  if (first_credit_ == credits_.size()) {
+    credits_.clear();
+    first_credit_ = 0;
+  }
+}
+
+void Connection::fail_write(int error) {
+  output_.clear();
+  credits_.clear();
+  first_credit_ = 0;
+  // The peer may have answered early and closed: what it said is still there to be read, and counts for more.
+  if (!paused_) read_available(true);
+  if (fd_ >= 0) fail(error);
+}
+
+void Connection::fail(int error) {
+  close();
+  owner_.on_error(error);
+}
+
+}  // namespace remora
