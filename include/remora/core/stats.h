@@ -47,12 +47,13 @@ class Histogram {
   static constexpr size_t kBuckets = 2 + 90 * kDecades;      // [0,1), the decades, and everything above
 
   void record(uint64_t value);
+  void clear();
   [[nodiscard]] uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t bucket(size_t index) const { return buckets_[index].load(std::memory_order_relaxed); }
 
   static size_t bucket_of(uint64_t value);
-  /// The smallest value that falls into bucket `index`.
+  /// The smallest whole number not below bucket `index`'s lower edge (buckets between whole numbers stay empty).
   static uint64_t lower_bound(size_t index);
 
  private:
@@ -70,7 +71,8 @@ struct HistogramSnapshot {
   void add(const Histogram& histogram);
   /// The value below which the share `q` (0..1) of the samples lies, interpolated within a bucket; 0 if empty.
   [[nodiscard]] double quantile(double q) const;
-  /// How many samples are <= bound: Prometheus' cumulative bucket.
+  /// How many samples lie in buckets that hold nothing above `bound`: Prometheus' cumulative bucket. Exact for bounds
+  /// below 100; of larger ones, samples that share their bucket with greater ones (250 with 250 .. 259) do not count.
   [[nodiscard]] uint64_t at_most(double bound) const;
 };
 
@@ -100,16 +102,19 @@ class StatBlock {
   [[nodiscard]] const Histogram* histogram(size_t stat) const;
   /// Calls `visit(status, count)` for each status counted.
   void each_status(const std::function<void(uint16_t, uint64_t)>& visit) const;
-  /// Sets counters to 0 and drops histograms' samples; gauges keep their value (Envoy's /reset_counters).
+  /// Sets counters and statuses to 0 and drops histograms' samples; gauges keep their value (Envoy's /reset_counters).
+  /// From the block's own thread it is exact; from another one, a count made at the same instant may undo it for its
+  /// statistic.
   void reset(StatSchema schema);
 
  private:
   struct StatusCounts;
 
   std::unique_ptr<std::atomic<uint64_t>[]> values_;
-  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;   // one per stat; null until the first sample
+  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;   // by statistic; null until the first sample
   std::atomic<StatusCounts*> statuses_{nullptr};
   size_t size_;
+  size_t histogram_slots_ = 0;   // only up to the last histogram of the schema
 };
 
 /// How a scope is named in both worlds: Envoy's dotted text and Prometheus.
