@@ -10,6 +10,7 @@
 #include "remora/config/route_table.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
+#include "remora/http/path.h"
 
 namespace remora {
 
@@ -18,7 +19,7 @@ class FilterFactory;
 /// Source: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Defaults are Envoy's.
 struct HttpConnectionManagerConfig {
   enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
-  enum class EscapedSlashes : uint8_t { kKeep, kReject, kUnescapeAndRedirect, kUnescapeAndForward };
+  using EscapedSlashes = remora::EscapedSlashes;
   enum class Underscores : uint8_t { kAllow, kReject, kDrop };
   enum class ForwardClientCert : uint8_t { kSanitize, kForwardOnly, kAppendForward, kSanitizeSet, kAlwaysForwardOnly };
   enum class HeaderCase : uint8_t { kLower, kProper };
