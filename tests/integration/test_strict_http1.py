@@ -349,7 +349,7 @@ class TestLimits:
         assert proxy.wait_stat("http.in.downstream_rq_timeout") == 1
 
     def test_idle_connection_is_closed(self, through):
-        proxy, _ = through(settings={"common_http_protocol_options": {"idle_timeout": "0.3s"}})
+        proxy, _ = through(settings={"common_http_protocol_options": {"idle_timeout": "0.3s"}, "drain_timeout": "0.1s"})
         with proxy.connect() as client:
             assert client.request().status == 200
             client.wait_closed()
