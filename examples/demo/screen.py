@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
-_BAR = 24
+_TEXT_COLUMNS = 96  # what a line of progress needs beside its two bars
 
 
-def bar(share: float, wanted: float | None) -> str:
+def bar(share: float, wanted: float, width: int) -> str:
     """A bar filled to `share`, with a mark where `wanted` is."""
-    cells = ["█" if position < round(share * _BAR) else "·" for position in range(_BAR)]
-    if wanted is not None:
-        cells[min(_BAR - 1, round(wanted * _BAR))] = "|"
+    cells = ["█" if position < round(share * width) else "·" for position in range(width)]
+    cells[min(width - 1, round(wanted * width))] = "|"
     return "".join(cells)
 
 
@@ -34,11 +34,13 @@ class Screen:
     def progress(self, step: str, shares: dict[str, float], wanted: dict[str, float], done: int, total: int,
                  failed: int) -> None:
         """The live state of a step. On a terminal each call replaces the last; else every quarter is a line."""
-        parts = [f"{name} {bar(share, wanted.get(name))} {share:6.1%} (want {wanted.get(name, 0):.0%})"
+        columns = shutil.get_terminal_size((140, 24)).columns
+        width = max(6, min(24, (columns - _TEXT_COLUMNS) // 2))
+        parts = [f"{name} {bar(share, wanted[name], width)} {share:6.1%} (want {wanted[name]:.0%})"
                  for name, share in shares.items()]
         text = f"  {'   '.join(parts)}   {done}/{total} requests, {failed} failed"
         if self._in_place:
-            self._stream.write("\r\x1b[2K" + text)
+            self._stream.write("\r\x1b[2K" + text[:columns - 1])  # a line that wraps could not be replaced
             self._stream.flush()
             self._open_line = True
             return
