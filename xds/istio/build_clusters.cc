@@ -1,0 +1,154 @@
+#include <limits>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "istio/names.h"
+#include "istio/proto_util.h"
+#include "istio/translate.h"
+
+namespace remora::istio {
+namespace {
+
+using envoy::config::cluster::v3::Cluster;
+
+// Istio's defaults, which differ from Envoy's (5 s, 1024).
+constexpr Duration kConnectTimeout = std::chrono::seconds(10);
+constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
+
+void set_load_balancer(const PolicySettings& policy, Cluster& cluster) {
+  switch (policy.load_balancer.value_or(LoadBalancer::kLeastRequest)) {
+    case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
+    case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
+    case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
+  }
+}
+
+void set_http_options(const ConnectionPool& pool, Cluster& cluster) {
+  if (!pool.idle_timeout && pool.max_requests_per_connection.value_or(0) == 0) return;
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  auto& common = *options.mutable_common_http_protocol_options();
+  if (pool.idle_timeout) set_duration(*pool.idle_timeout, *common.mutable_idle_timeout());
+  if (pool.max_requests_per_connection.value_or(0) > 0) {
+    common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
+  }
+  (*cluster.mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
+      pack(options);
+}
+
+void set_connection_pool(const PolicySettings& policy, Cluster& cluster) {
+  const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+  set_duration(pool.connect_timeout.value_or(kConnectTimeout), *cluster.mutable_connect_timeout());
+  auto& thresholds = *cluster.mutable_circuit_breakers()->add_thresholds();
+  thresholds.mutable_max_connections()->set_value(pool.max_connections.value_or(kNoLimit));
+  thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
+  thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
+  thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
+  set_http_options(pool, cluster);
+}
+
+/// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
+void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count, google::protobuf::UInt32Value& enforcing) {
+  count.set_value(errors);
+  enforcing.set_value(errors > 0 ? 100 : 0);
+}
+
+void set_outlier_detection(const PolicySettings& policy, Cluster& cluster) {
+  // Panic mode sends to ejected endpoints; Istio turns it off unless minHealthPercent asks for it.
+  auto& panic = *cluster.mutable_common_lb_config()->mutable_healthy_panic_threshold();
+  if (!policy.outlier_detection) return;
+  const OutlierDetection& wanted = *policy.outlier_detection;
+  panic.set_value(wanted.min_health_percent.value_or(0));
+  auto& outlier = *cluster.mutable_outlier_detection();
+  outlier.mutable_enforcing_success_rate()->set_value(0);
+  if (wanted.consecutive_5xx_errors) {
+    set_consecutive(*wanted.consecutive_5xx_errors, *outlier.mutable_consecutive_5xx(),
+                    *outlier.mutable_enforcing_consecutive_5xx());
+  }
+  if (wanted.consecutive_gateway_errors) {
+    set_consecutive(*wanted.consecutive_gateway_errors, *outlier.mutable_consecutive_gateway_failure(),
+                    *outlier.mutable_enforcing_consecutive_gateway_failure());
+  }
+  if (wanted.split_external_local_origin_errors) {
+    outlier.set_split_external_local_origin_errors(true);
+    outlier.mutable_enforcing_local_origin_success_rate()->set_value(0);
+    if (wanted.consecutive_local_origin_failures) {
+      set_consecutive(*wanted.consecutive_local_origin_failures, *outlier.mutable_consecutive_local_origin_failure(),
+                      *outlier.mutable_enforcing_consecutive_local_origin_failure());
+    }
+  }
+  if (wanted.interval) set_duration(*wanted.interval, *outlier.mutable_interval());
+  if (wanted.base_ejection_time) set_duration(*wanted.base_ejection_time, *outlier.mutable_base_ejection_time());
+  if (wanted.max_ejection_percent.value_or(0) > 0) {
+    outlier.mutable_max_ejection_percent()->set_value(*wanted.max_ejection_percent);
+  }
+}
+
+void add_service_metadata(const MeshService& service, google::protobuf::Struct& metadata) {
+  auto& services = *(*metadata.mutable_fields())["services"].mutable_list_value();
+  auto& fields = *services.add_values()->mutable_struct_value()->mutable_fields();
+  fields["host"].set_string_value(service.host);
+  fields["name"].set_string_value(service.name);
+  fields["namespace"].set_string_value(service.ns);
+}
+
+void set_rule_metadata(const MergedRule* rule, google::protobuf::Struct& metadata) {
+  if (rule == nullptr) return;
+  (*metadata.mutable_fields())["config"].set_string_value(config_path(*rule->parts.front()));
+}
+
+}  // namespace
+
+PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, uint16_t port) {
+  if (rule == nullptr) return {};
+  PolicySettings policy = rule->traffic_policy.for_port(port);
+  if (subset == nullptr) return policy;
+  const PolicySettings& own = subset->traffic_policy.for_port(port);
+  if (own.load_balancer) policy.load_balancer = own.load_balancer;
+  if (own.connection_pool) policy.connection_pool = own.connection_pool;
+  if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
+  return policy;
+}
+
+Cluster build_outbound_cluster(const ClusterParts& parts) {
+  const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
+  Cluster cluster;
+  cluster.set_name(outbound_cluster_name(parts.port.number, subset, parts.service.host));
+  cluster.set_type(Cluster::EDS);
+  auto& eds = *cluster.mutable_eds_cluster_config();
+  eds.set_service_name(cluster.name());
+  eds.mutable_eds_config()->mutable_ads();
+  eds.mutable_eds_config()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
+  eds.mutable_eds_config()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+
+  const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
+  set_load_balancer(policy, cluster);
+  set_connection_pool(policy, cluster);
+  set_outlier_detection(policy, cluster);
+
+  auto& metadata = istio_metadata(*cluster.mutable_metadata());
+  set_rule_metadata(parts.rule, metadata);
+  if (parts.service.external) (*metadata.mutable_fields())["external"].set_bool_value(true);
+  if (!subset.empty()) (*metadata.mutable_fields())["subset"].set_string_value(subset);
+  add_service_metadata(parts.service, metadata);
+  return cluster;
+}
+
+Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node, const Registry& registry) {
+  const auto& [service, port] = inbound.services.front();
+  const MergedRule* rule = registry.find_rule(service->host, node.ns);
+  Cluster cluster;
+  cluster.set_name(inbound_name(inbound.port));
+  cluster.set_type(Cluster::STATIC);
+  set_connection_pool(effective_policy(rule, nullptr, port->number), cluster);
+  auto& assignment = *cluster.mutable_load_assignment();
+  assignment.set_cluster_name(cluster.name());
+  auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();
+  set_socket_address(node.app_address, inbound.port, *endpoint.mutable_address());
+  auto& metadata = istio_metadata(*cluster.mutable_metadata());
+  set_rule_metadata(rule, metadata);
+  for (const auto& entry : inbound.services) add_service_metadata(*entry.first, metadata);
+  return cluster;
+}
+
+}  // namespace remora::istio

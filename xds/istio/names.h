@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "istio/resource.h"
+
+// The names that istiod gives to Envoy's resources: operators, dashboards and metrics depend on them.
+namespace remora::istio {
+
+/// "outbound|8080|v1|myapp.default.svc.cluster.local"
+std::string outbound_cluster_name(uint16_t port, std::string_view subset, std::string_view host);
+
+/// "inbound|8080||"
+std::string inbound_name(uint16_t port);
+
+/// "127.0.0.1_8080"
+std::string listener_name(std::string_view address, uint16_t port);
+
+/// "/apis/networking.istio.io/v1/namespaces/default/virtual-service/myapp": what the `config` metadata holds.
+std::string config_path(const Resource& resource);
+
+}  // namespace remora::istio

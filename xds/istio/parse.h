@@ -1,0 +1,35 @@
+#pragma once
+
+#include "istio/fields.h"
+#include "istio/resource.h"
+
+// One reader per kind: a spec's fields in, the struct out, every fault into the context. Pure.
+namespace remora::istio {
+
+VirtualService read_virtual_service(Fields& spec);
+DestinationRule read_destination_rule(Fields& spec);
+ServiceEntry read_service_entry(Fields& spec);
+Workload read_workload(Fields& spec);
+Service read_service(Fields& spec);
+Deployment read_deployment(Fields& spec);
+Canary read_canary(Fields& spec);
+
+/// VirtualService's parts that are sizeable by themselves.
+HttpMatch read_http_match(Fields& match);
+void read_http_action(Fields& fields, HttpRoute& route);
+Destination read_destination(Fields& fields);
+Headers read_headers(Fields& route);
+
+/// DestinationRule's trafficPolicy, of the whole host or of a subset.
+TrafficPolicy read_traffic_policy(Fields& fields);
+
+/// A port number, 1 to 65535.
+bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& out);
+
+/// exportTo, with a fault for anything but ".", "*", "~" and namespaces.
+void read_export_to(Fields& spec, std::vector<std::string>& out);
+
+/// Whether RE2 takes `pattern`; reports it on the field `name` if not.
+bool check_regex(Fields& fields, std::string_view name, const std::string& pattern);
+
+}  // namespace remora::istio

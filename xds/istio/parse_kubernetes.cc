@@ -1,0 +1,126 @@
+#include <set>
+
+#include "istio/parse.h"
+#include "istio/protocol.h"
+
+namespace remora::istio {
+namespace {
+
+/// The protocol of a Service's port, by appProtocol, else by its name. TCP is Kubernetes' transport, not ours.
+Protocol read_protocol(Fields& fields, const std::string& name) {
+  std::string transport = "TCP";
+  fields.string("protocol", transport);
+  std::string app_protocol;
+  if (fields.string("appProtocol", app_protocol)) return protocol_of_word(app_protocol);
+  if (transport != "TCP") return Protocol::kOther;
+  return protocol_of_port_name(name);
+}
+
+ServicePort read_service_port(Fields& fields) {
+  ServicePort port;
+  std::optional<uint16_t> number;
+  if (!read_port(fields, "port", number) && !fields.has("port")) fields.error("port", "is required");
+  port.number = number.value_or(0);
+  fields.string("name", port.name);
+  port.protocol = read_protocol(fields, port.name);
+  if (port.protocol == Protocol::kOther) fields.warning("", "gets no listener: this build carries HTTP/1.1 only");
+  if (port.protocol == Protocol::kUndeclared) {
+    fields.warning("", "does not declare its protocol and is taken for HTTP: name it http, http-... or tcp-...");
+  }
+  if (fields.is_string("targetPort")) {
+    fields.string("targetPort", port.target_name);
+  } else {
+    read_port(fields, "targetPort", port.target_port);
+  }
+  fields.ignore({"nodePort"});
+  return port;
+}
+
+void read_type(Fields& spec) {
+  enum class Type { kCluster, kExternalName };
+  static const Words<Type> kTypes{{"ClusterIP", Type::kCluster},
+                                  {"NodePort", Type::kCluster},
+                                  {"LoadBalancer", Type::kCluster},
+                                  {"ExternalName", Type::kExternalName}};
+  Type type = Type::kCluster;
+  if (spec.word("type", kTypes, type) && type == Type::kExternalName) {
+    spec.error("type", "ExternalName is not implemented: DNS clusters are missing");
+  }
+}
+
+void read_container(Fields& fields, Deployment& deployment) {
+  fields.objects("ports", [&](Fields& item) {
+    std::optional<uint16_t> port;
+    if (read_port(item, "containerPort", port)) deployment.container_ports.push_back(*port);
+    item.ignore({"name", "protocol", "hostPort", "hostIP"});
+  });
+  fields.ignore_rest();
+}
+
+}  // namespace
+
+Service read_service(Fields& spec) {
+  Service service;
+  std::set<uint16_t> numbers;
+  spec.objects("ports", [&](Fields& item) {
+    ServicePort port = read_service_port(item);
+    if (!numbers.insert(port.number).second) {
+      item.error("port", "port " + std::to_string(port.number) + " is used twice");
+    }
+    service.ports.push_back(std::move(port));
+  });
+  if (service.ports.empty()) spec.error("ports", "must have at least one port");
+  if (service.ports.size() > 1) {
+    for (const ServicePort& port : service.ports) {
+      if (port.name.empty()) spec.error("ports", "every port needs a name where there are several");
+    }
+  }
+  spec.string_map("selector", service.selector);
+  std::string address;
+  if (spec.string("clusterIP", address) && is_ip_address(address)) service.cluster_ips.push_back(address);
+  read_type(spec);
+  // What moves packets outside of the mesh, and so changes nothing inside of it.
+  spec.ignore({"clusterIPs", "ipFamilies", "ipFamilyPolicy", "externalIPs", "externalTrafficPolicy",
+               "healthCheckNodePort", "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges",
+               "allocateLoadBalancerNodePorts", "publishNotReadyAddresses"});
+  std::string affinity;
+  if (spec.string("sessionAffinity", affinity) && affinity != "None") {
+    spec.warning("sessionAffinity", "does not hold for traffic through sidecars");
+  }
+  spec.ignore({"sessionAffinityConfig"});
+  spec.unsupported("externalName", Severity::kError, "is not implemented: DNS clusters are missing");
+  spec.unsupported("internalTrafficPolicy", Severity::kWarning, "is not implemented: all endpoints get traffic");
+  spec.unsupported("trafficDistribution", Severity::kWarning, "is not implemented: all endpoints get traffic");
+  return service;
+}
+
+Deployment read_deployment(Fields& spec) {
+  Deployment deployment;
+  spec.object("template", [&](Fields& pod) {
+    pod.object("metadata", [&](Fields& meta) {
+      meta.string_map("labels", deployment.pod_labels);
+      meta.ignore_rest();
+    });
+    pod.object("spec", [&](Fields& pod_spec) {
+      pod_spec.objects("containers", [&](Fields& item) { read_container(item, deployment); });
+      pod_spec.ignore_rest();
+    });
+  });
+  spec.ignore_rest();  // how pods run is Kubernetes' business
+  return deployment;
+}
+
+Canary read_canary(Fields& spec) {
+  Canary canary;
+  spec.object("targetRef", [&](Fields& target) {
+    target.string("kind", canary.target_kind);
+    target.string("name", canary.target_name);
+    target.ignore({"apiVersion"});
+  });
+  if (canary.target_name.empty()) spec.error("targetRef", "must name the workload to roll out");
+  spec.ignore_rest();
+  spec.warning("", "is stored, but nothing acts on it: rollouts are not part of this build");
+  return canary;
+}
+
+}  // namespace remora::istio

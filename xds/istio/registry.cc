@@ -1,0 +1,116 @@
+#include "istio/registry.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "istio/hosts.h"
+#include "istio/service_endpoints.h"
+
+namespace remora::istio {
+namespace {
+
+/// Istio's order of precedence: the older object, then by name. Objects without a date count as oldest.
+bool precedes(const ResourcePtr& a, const ResourcePtr& b) {
+  return std::tie(a->creation_timestamp, a->ns, a->name, a->kind) <
+         std::tie(b->creation_timestamp, b->ns, b->name, b->kind);
+}
+
+}  // namespace
+
+Diagnostic finding(Severity severity, const Resource& resource, std::string path, std::string message) {
+  return {severity, resource.file, resource.line, resource.id(), std::move(path), std::move(message)};
+}
+
+const MeshPort* MeshService::find_port(uint16_t number) const {
+  const auto port = std::find_if(ports.begin(), ports.end(), [&](const MeshPort& p) { return p.number == number; });
+  return port == ports.end() ? nullptr : &*port;
+}
+
+const Subset* MergedRule::find_subset(const std::string& name) const {
+  const auto subset = std::find_if(subsets.begin(), subsets.end(), [&](const Subset& s) { return s.name == name; });
+  return subset == subsets.end() ? nullptr : &*subset;
+}
+
+const std::vector<std::string>& MergedRule::export_to() const {
+  return std::get<DestinationRule>(parts.front()->spec).export_to;
+}
+
+Registry::Registry(std::vector<ResourcePtr> resources) : resources_(std::move(resources)) {
+  std::sort(resources_.begin(), resources_.end(), precedes);
+  for (const ResourcePtr& resource : resources_) {
+    if (std::holds_alternative<Workload>(resource->spec)) workloads_.push_back(resource);
+    if (std::holds_alternative<VirtualService>(resource->spec)) virtual_services_.push_back(resource);
+  }
+  add_services();
+  add_rules();
+}
+
+void Registry::add_services() {
+  const WorkloadIndex workloads(workloads_);
+  for (const ResourcePtr& resource : resources_) {
+    for (MeshService& service : mesh_services(resource, workloads)) add_service(std::move(service));
+  }
+}
+
+void Registry::add_service(MeshService service) {
+  const auto [place, fresh] = service_by_host_.emplace(service.host, services_.size());
+  if (!fresh) {
+    findings_.push_back(finding(Severity::kWarning, *service.origin, "",
+                                "has no effect for host " + service.host + ": " +
+                                    services_[place->second].origin->id() + " defines it already"));
+    return;
+  }
+  services_.push_back(std::move(service));
+}
+
+void Registry::add_rules() {
+  for (const ResourcePtr& resource : resources_) {
+    const auto* rule = std::get_if<DestinationRule>(&resource->spec);
+    if (rule == nullptr) continue;
+    MergedRule& merged = rules_[resource->ns][resolve_host(rule->host, resource->ns)];
+    if (merged.parts.empty()) merged.traffic_policy = rule->traffic_policy;
+    merged.parts.push_back(resource);
+    for (const Subset& subset : rule->subsets) {
+      if (merged.find_subset(subset.name) == nullptr) {
+        merged.subsets.push_back(subset);
+      } else {
+        findings_.push_back(finding(Severity::kWarning, *resource, "spec.subsets",
+                                    "subset \"" + subset.name + "\" has no effect: " + merged.parts.front()->id() +
+                                        " defines it already"));
+      }
+    }
+  }
+}
+
+const MeshService* Registry::find_service(const std::string& host) const {
+  const auto place = service_by_host_.find(host);
+  return place == service_by_host_.end() ? nullptr : &services_[place->second];
+}
+
+const MergedRule* Registry::rule_in(const std::string& ns, const std::string& host) const {
+  const auto rules = rules_.find(ns);
+  if (rules == rules_.end()) return nullptr;
+  const auto exact = rules->second.find(host);
+  if (exact != rules->second.end()) return &exact->second;
+  const MergedRule* best = nullptr;
+  size_t longest = 0;
+  // Wildcards sort before every name, so they stand together at the front.
+  for (const auto& [pattern, rule] : rules->second) {
+    if (!pattern.starts_with('*')) break;
+    if (pattern.size() > longest && host_matches(pattern, host)) {
+      best = &rule;
+      longest = pattern.size();
+    }
+  }
+  return best;
+}
+
+const MergedRule* Registry::find_rule(const std::string& host, const std::string& client_ns) const {
+  if (const MergedRule* own = rule_in(client_ns, host)) return own;
+  const MeshService* service = find_service(host);
+  if (service == nullptr || service->ns == client_ns) return nullptr;
+  const MergedRule* rule = rule_in(service->ns, host);
+  return rule != nullptr && exported_to(rule->export_to(), service->ns, client_ns) ? rule : nullptr;
+}
+
+}  // namespace remora::istio

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "istio/destination_rule.h"
+#include "istio/diagnostic.h"
+#include "istio/services.h"
+#include "istio/virtual_service.h"
+
+namespace remora::istio {
+
+using Spec =
+    std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment, Canary>;
+
+/// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once made, and
+/// shared by every list that holds it.
+struct Resource {
+  std::string api_version;
+  std::string kind;
+  std::string ns;
+  std::string name;
+  Labels labels;
+  std::string creation_timestamp;  ///< as written (RFC 3339); empty where not given
+  Spec spec;
+  std::string json;  ///< the whole object as it was given; equal objects have equal text
+  std::string file;
+  int line = 0;
+
+  /// "VirtualService default/myapp": unique in a mesh.
+  std::string id() const { return kind + ' ' + ns + '/' + name; }
+};
+
+using ResourcePtr = std::shared_ptr<const Resource>;
+
+/// The namespace of objects that do not say theirs.
+inline constexpr const char* kDefaultNamespace = "default";
+
+/// What one file holds. Where `findings` has an error, `resources` must not be used: the file counts as a whole.
+struct ParsedFile {
+  std::vector<ResourcePtr> resources;
+  Diagnostics findings;
+};
+
+/// Reads every object of a YAML or JSON file (documents, and lists of kind List). Pure; never throws.
+ParsedFile parse_file(const std::string& file, const std::string& text);
+
+}  // namespace remora::istio

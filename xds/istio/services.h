@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace remora::istio {
+
+using Labels = std::map<std::string, std::string>;
+
+/// How a port's bytes are to be read. Only HTTP/1.1 gets listeners and clusters in this build.
+enum class Protocol { kHttp, kUndeclared, kOther };
+
+/// WorkloadEntry's spec, and a ServiceEntry's inline endpoint: the same fields.
+struct Workload {
+  std::string address;
+  std::map<std::string, uint16_t> ports;
+  Labels labels;
+  std::string locality;
+  uint32_t weight = 1;
+  std::string service_account;
+};
+
+struct ServiceEntryPort {
+  uint16_t number = 0;
+  std::string name;
+  Protocol protocol = Protocol::kHttp;
+  std::optional<uint16_t> target_port;
+};
+
+/// https://istio.io/latest/docs/reference/config/networking/service-entry/ with resolution STATIC.
+struct ServiceEntry {
+  std::vector<std::string> hosts;
+  std::vector<std::string> addresses;
+  bool external = true;
+  std::vector<ServiceEntryPort> ports;
+  std::vector<Workload> endpoints;
+  Labels workload_selector;  ///< empty: `endpoints` count
+  std::vector<std::string> export_to;
+};
+
+struct ServicePort {
+  uint16_t number = 0;
+  std::string name;
+  Protocol protocol = Protocol::kUndeclared;
+  std::string target_name;             ///< targetPort as a name
+  std::optional<uint16_t> target_port;  ///< targetPort as a number
+};
+
+/// Kubernetes Service, as far as the mesh uses it.
+struct Service {
+  std::vector<ServicePort> ports;
+  Labels selector;
+  std::vector<std::string> cluster_ips;
+};
+
+/// Kubernetes Deployment: recorded for rollouts and for `remoractl`; it makes no endpoints, pods do.
+struct Deployment {
+  Labels pod_labels;
+  std::vector<uint16_t> container_ports;
+};
+
+/// Flagger's Canary: stored; rollouts are not part of this build.
+struct Canary {
+  std::string target_kind;
+  std::string target_name;
+};
+
+}  // namespace remora::istio

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "istio/proxy_node.h"
+#include "istio/registry.h"
+
+namespace remora::istio {
+
+/// The kinds of resource that are served, in the order in which a change must reach a proxy.
+enum class XdsType : uint8_t { kCluster, kEndpoint, kListener, kRoute };
+inline constexpr std::array<XdsType, 4> kXdsTypes{XdsType::kCluster, XdsType::kEndpoint, XdsType::kListener,
+                                                  XdsType::kRoute};
+
+std::string_view type_url(XdsType type);
+/// "CDS", "EDS", "LDS", "RDS"
+std::string_view short_name(XdsType type);
+
+/// A resource as bytes, made once and sent to every stream that wants it.
+struct EncodedResource {
+  std::string name;
+  std::string any;    ///< a serialized google.protobuf.Any
+  uint64_t hash = 0;  ///< of `any`
+};
+
+using EncodedResources = std::map<std::string, std::shared_ptr<const EncodedResource>>;
+
+/// All resources of one type, by name.
+struct ResourceGroup {
+  EncodedResources resources;
+  std::string version;  ///< a hash of what they hold: equal groups have equal versions, also after a restart
+};
+
+/// Everything that one proxy should have: one consistent state of the mesh.
+struct Snapshot {
+  std::array<ResourceGroup, kXdsTypes.size()> groups;
+  Diagnostics notes;  ///< what this proxy could not get, and why
+
+  const ResourceGroup& group(XdsType type) const { return groups[static_cast<size_t>(type)]; }
+};
+
+/// The version of a group that holds these resources.
+std::string version_of(const EncodedResources& resources);
+
+/// What proxies in one place of the mesh share: all outbound resources. Depends on node.outbound_key() only.
+Snapshot build_outbound(const Registry& registry, const ProxyNode& node);
+
+/// `outbound` (of the same registry and outbound_key) and what is this proxy's own: its inbound side.
+Snapshot build_snapshot(const Registry& registry, const ProxyNode& node, const Snapshot& outbound);
+
+/// Both steps at once.
+Snapshot build_snapshot(const Registry& registry, const ProxyNode& node);
+
+}  // namespace remora::istio
