@@ -1,0 +1,114 @@
+#include "remora/config/matchers.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <system_error>
+
+#include "core/ascii.h"
+#include "core/regex_options.h"
+
+namespace remora {
+namespace {
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+bool contains_folded(std::string_view text, std::string_view folded) {
+  const auto same = [](char a, char b) { return ascii_lower(a) == b; };
+  return folded.empty() ||
+         std::search(text.begin(), text.end(), folded.begin(), folded.end(), same) != text.end();
+}
+
+/// A decimal integer, with a sign and surrounding blanks as absl::SimpleAtoi takes them.
+std::optional<int64_t> parse_integer(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
+  int64_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+re2::RE2::Options regex_options() {
+  re2::RE2::Options options;
+  options.set_log_errors(false);  // errors are answered to whoever configured the pattern
+  return options;
+}
+
+Result<Regex> Regex::compile(std::string_view pattern, int max_program_size) {
+  auto program = std::make_shared<re2::RE2>(piece(pattern), regex_options());
+  if (!program->ok()) return Error{"regex '" + std::string(pattern) + "': " + program->error()};
+  if (program->ProgramSize() > max_program_size) {
+    return Error{"regex '" + std::string(pattern) + "': its program size " +
+                 std::to_string(program->ProgramSize()) + " exceeds the limit of " +
+                 std::to_string(max_program_size)};
+  }
+  Regex regex;
+  regex.program_ = std::move(program);
+  return regex;
+}
+
+bool Regex::matches(std::string_view text) const {
+  return program_ != nullptr && re2::RE2::FullMatch(piece(text), *program_);
+}
+
+std::string Regex::replace_all(std::string_view text, std::string_view substitution) const {
+  std::string result(text);
+  if (program_ != nullptr) re2::RE2::GlobalReplace(&result, *program_, piece(substitution));
+  return result;
+}
+
+const std::string& Regex::pattern() const {
+  static const std::string none;
+  return program_ == nullptr ? none : program_->pattern();
+}
+
+bool StringMatcher::matches(std::string_view text) const {
+  const size_t length = value.size();
+  const bool fits = text.size() >= length;
+  switch (kind) {
+    case Kind::kExact: return ignore_case ? equals_folded(text, value) : text == value;
+    case Kind::kPrefix:
+      return ignore_case ? fits && equals_folded(text.substr(0, length), value) : text.starts_with(value);
+    case Kind::kSuffix:
+      return ignore_case ? fits && equals_folded(text.substr(text.size() - length), value)
+                         : text.ends_with(value);
+    case Kind::kContains:
+      return ignore_case ? contains_folded(text, value) : text.find(value) != std::string_view::npos;
+    case Kind::kRegex: return regex.matches(text);
+  }
+  return false;
+}
+
+bool HeaderMatcher::matches(const HeaderMap& headers) const {
+  std::string storage;  // used only when the header is repeated
+  const auto found = headers.joined(name, id, storage);
+  // A missing header fails every rule but the one about presence, inverted or not, unless it stands for "".
+  if (kind == Kind::kPresent) return ((found.has_value() || treat_missing_as_empty) == present) != invert;
+  if (!found && !treat_missing_as_empty) return false;
+  const std::string_view value = found.value_or(std::string_view{});
+  if (kind == Kind::kString) return string.matches(value) != invert;
+  const auto number = parse_integer(value);
+  return (number && *number >= range_start && *number < range_end) != invert;
+}
+
+bool QueryMatcher::matches(std::string_view query) const {
+  std::optional<std::string_view> found;
+  while (!query.empty() && !found) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view parameter = query.substr(0, end);
+    const size_t equals = std::min(parameter.find('='), parameter.size());
+    if (parameter.substr(0, equals) == name) found = parameter.substr(std::min(equals + 1, parameter.size()));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  if (any_value) return found.has_value() == present;
+  return found && string.matches(*found);
+}
+
+}  // namespace remora

@@ -1,0 +1,136 @@
+#include "core/path_index.h"
+
+#include <span>
+#include <utility>
+
+#include "core/route_conditions.h"
+#include "remora/http/path.h"
+
+namespace remora {
+
+/// Gathers positions by key, in configuration order, and packs them.
+class PathIndex::Builder {
+ public:
+  explicit Builder(PathIndex& index) : index_(index) {}
+
+  void add(uint32_t position) {
+    const PathMatch& path = index_.routes_[position].match.path;
+    switch (path.kind) {
+      case PathMatch::Kind::kExact: return exact(path.case_sensitive)[path.value].push_back(position);
+      case PathMatch::Kind::kPrefix: return prefix(path.case_sensitive)[path.value].push_back(position);
+      case PathMatch::Kind::kSeparatedPrefix:
+        exact(path.case_sensitive)[path.value].push_back(position);
+        return prefix(path.case_sensitive)[path.value + "/"].push_back(position);
+      case PathMatch::Kind::kRegex:
+        regexes_.push_back(&path.regex);
+        return index_.regex_positions_.push_back(position);
+      case PathMatch::Kind::kConnect: return connect_.push_back(position);
+    }
+  }
+
+  void finish() {
+    for (auto& [path, positions] : exact_[0]) index_.exact_.emplace(path, bucket(positions));
+    for (auto& [path, positions] : exact_[1]) index_.exact_folded_.emplace(path, bucket(positions));
+    index_.prefixes_ = trie(prefixes_[0]);
+    index_.prefixes_folded_ = trie(prefixes_[1]);
+    index_.regexes_ = RegexIndex(std::move(regexes_));
+    if (!connect_.empty()) index_.connect_ = bucket(connect_);
+    index_.buckets_.shrink_to_fit();
+    index_.positions_.shrink_to_fit();
+  }
+
+ private:
+  using Positions = std::vector<uint32_t>;
+  using ByText = absl::flat_hash_map<std::string, Positions>;
+
+  ByText& exact(bool case_sensitive) { return exact_[case_sensitive ? 0 : 1]; }
+  ByText& prefix(bool case_sensitive) { return prefixes_[case_sensitive ? 0 : 1]; }
+
+  uint32_t bucket(const Positions& positions) {
+    Bucket made;
+    made.begin = static_cast<uint32_t>(index_.positions_.size());
+    for (const uint32_t position : positions) {
+      if (!has_conditions(index_.routes_[position].match)) {
+        made.bound = position;
+        break;
+      }
+      index_.positions_.push_back(position);
+    }
+    made.end = static_cast<uint32_t>(index_.positions_.size());
+    index_.buckets_.push_back(made);
+    return static_cast<uint32_t>(index_.buckets_.size() - 1);
+  }
+
+  ByteTrie trie(ByText& texts) {
+    std::vector<ByteTrie::Entry> entries;
+    entries.reserve(texts.size());
+    for (auto& [text, positions] : texts) entries.emplace_back(text, bucket(positions));
+    return ByteTrie(std::move(entries));
+  }
+
+  PathIndex& index_;
+  ByText exact_[2];  // [1]: folded
+  ByText prefixes_[2];
+  Positions connect_;
+  std::vector<const Regex*> regexes_;
+};
+
+PathIndex::PathIndex(const std::vector<Route>& routes) : routes_(routes) {
+  Builder builder(*this);
+  for (uint32_t position = 0; position < routes.size(); ++position) builder.add(position);
+  builder.finish();
+}
+
+void PathIndex::add(uint32_t bucket, Candidates& candidates) const {
+  const Bucket& found = buckets_[bucket];
+  candidates.add({positions_.data() + found.begin, found.end - found.begin});
+  candidates.limit(found.bound);
+}
+
+void PathIndex::add_paths(std::string_view path, Candidates& candidates) const {
+  if (const auto found = exact_.find(path); found != exact_.end()) add(found->second, candidates);
+  if (!exact_folded_.empty()) {
+    if (const auto found = exact_folded_.find(path); found != exact_folded_.end())
+      add(found->second, candidates);
+  }
+  const auto visit = [&](uint32_t bucket, size_t /*length*/) { add(bucket, candidates); };
+  prefixes_.walk(
+      path.size(), [path](size_t i) { return path[i]; }, visit);
+  prefixes_folded_.walk(
+      path.size(), [path](size_t i) { return ascii_lower(path[i]); }, visit);
+}
+
+void PathIndex::add_regexes(std::string_view path, Candidates& candidates) const {
+  // The dearest question is asked last, and only if an expression comes before what was found already.
+  if (regex_positions_.empty() || regex_positions_.front() >= candidates.bound()) return;
+  thread_local std::vector<int> matched;
+  thread_local std::vector<uint32_t> conditional;
+  conditional.clear();
+  regexes_.match(path, matched);
+  for (const int index : matched) {
+    const uint32_t position = regex_positions_[static_cast<size_t>(index)];
+    if (position >= candidates.bound()) break;
+    if (has_conditions(routes_[position].match)) {
+      conditional.push_back(position);
+    } else {
+      candidates.limit(position);
+    }
+  }
+  candidates.add(conditional);
+}
+
+uint32_t PathIndex::match(const HeaderMap& head, uint64_t random) const {
+  thread_local std::vector<Candidates::Cursor> scratch;
+  Candidates candidates(scratch);
+  const PathParts parts = split_path(head.path());
+  // A CONNECT request has no path (RFC 9110 section 9.3.6): only connect_matcher sees it then.
+  if (connect_ != Candidates::kNone && head.method() == "CONNECT") add(connect_, candidates);
+  if (head.has(HeaderId::kPath)) {
+    add_paths(parts.path, candidates);
+    add_regexes(parts.path, candidates);
+  }
+  return candidates.first(
+      [&](uint32_t position) { return conditions_hold(routes_[position].match, head, parts.query, random); });
+}
+
+}  // namespace remora

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ascii.h"
+#include "core/byte_trie.h"
+#include "core/candidates.h"
+#include "core/regex_index.h"
+#include "remora/config/route.h"
+
+namespace remora {
+
+/// The routes of one virtual host, found by path: first match in configuration order, at a cost set by the
+/// path's length and not by the number of routes.
+///
+/// Every path rule becomes one of three questions: is the path this text (hash), does it begin with this text
+/// (trie), does it match this expression (one automaton). A path_separated_prefix P is the exact text P plus
+/// the prefix P + "/". Each answer is a set of route positions, held as a Bucket. Immutable, any thread.
+class PathIndex {
+ public:
+  /// Keeps pointers into `routes`, which must outlive it and not move.
+  explicit PathIndex(const std::vector<Route>& routes);
+
+  /// The position of the first route that matches; Candidates::kNone if none does.
+  [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random) const;
+
+ private:
+  class Builder;
+
+  /// Positions of the routes behind one key. Those with conditions that come after the first without are left
+  /// out: they can never win.
+  struct Bucket {
+    uint32_t bound = Candidates::kNone;  // the first route without conditions
+    uint32_t begin = 0;                  // those with conditions: [begin, end) of positions_, ascending
+    uint32_t end = 0;
+  };
+
+  void add(uint32_t bucket, Candidates& candidates) const;
+  void add_regexes(std::string_view path, Candidates& candidates) const;
+  void add_paths(std::string_view path, Candidates& candidates) const;
+
+  const std::vector<Route>& routes_;
+  std::vector<Bucket> buckets_;
+  std::vector<uint32_t> positions_;
+
+  absl::flat_hash_map<std::string, uint32_t, TextHash, std::equal_to<>> exact_;
+  absl::flat_hash_map<std::string, uint32_t, FoldedHash, FoldedEqual> exact_folded_;  // case_sensitive: false
+  ByteTrie prefixes_;
+  ByteTrie prefixes_folded_;
+  RegexIndex regexes_;
+  std::vector<uint32_t> regex_positions_;  // of each expression, ascending
+  uint32_t connect_ = Candidates::kNone;   // the bucket of connect_matcher
+};
+
+}  // namespace remora
