@@ -1,0 +1,127 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "remora/config/cluster.h"
+#include "remora/core/clock.h"
+
+namespace remora {
+
+/// A number that one thread writes and any thread reads: a plain load and store, no locked instruction.
+class OwnedCount {
+ public:
+  void add(uint64_t n = 1) { value_.store(get() + n, std::memory_order_relaxed); }
+  void sub(uint64_t n = 1) { value_.store(get() - n, std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+/// One worker's counts for one host: what /clusters shows, what least_request compares, what outlier detection sums.
+/// Written by that worker only. Source: Envoy, per-host statistics of /clusters.
+struct alignas(64) HostStats {
+  OwnedCount cx_total;
+  OwnedCount cx_active;
+  OwnedCount cx_connect_fail;
+  OwnedCount rq_total;
+  OwnedCount rq_active;
+  OwnedCount rq_success;   ///< answered with a status below 500
+  OwnedCount rq_error;     ///< answered with 5xx, or reset
+  OwnedCount rq_timeout;
+  // Volumes of outlier detection; the sweep takes their differences.
+  OwnedCount external_total;
+  OwnedCount external_success;
+  OwnedCount local_total;
+  OwnedCount local_success;
+};
+
+/// What outlier detection remembers of one host. Main thread only.
+struct OutlierMonitor {
+  uint32_t ejections = 0;            ///< how often it was ejected
+  uint32_t backoff = 0;              ///< the multiple of base_ejection_time that the next ejection starts from
+  Milliseconds jitter{0};            ///< of the present ejection
+  MonotonicTime ejected_at{};
+  MonotonicTime returned_at{};
+  bool ever_returned = false;
+  double success_rate = -1;          ///< percent, of the last sweep; -1: not enough requests
+  double local_success_rate = -1;
+  /// Sums at the last sweep: {external, local} x {total, success}.
+  uint64_t swept_total[2] = {0, 0};
+  uint64_t swept_success[2] = {0, 0};
+};
+
+/// What is known of one address of one cluster as long as it is a member, however often its endpoint's weight, metadata
+/// or reported health change. Shared by all threads.
+class HostState {
+ public:
+  /// `shards`: as for StatsStore (0: main thread, 1..N: workers).
+  explicit HostState(size_t shards);
+  ~HostState();
+  HostState(const HostState&) = delete;
+  HostState& operator=(const HostState&) = delete;
+
+  /// The counts of shard `shard`, made on first use. Call from that shard's thread.
+  HostStats& stats(size_t shard);
+  /// The sum of one count over all shards. Any thread.
+  [[nodiscard]] uint64_t total(OwnedCount HostStats::*count) const;
+
+  /// failed_outlier_check. Set by the main thread, read by any.
+  [[nodiscard]] bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
+  void set_ejected(bool ejected) { ejected_.store(ejected, std::memory_order_relaxed); }
+
+  // Consecutive errors, charged by all workers. A healthy steady state only reads them.
+  std::atomic<uint32_t> consecutive_5xx{0};
+  std::atomic<uint32_t> consecutive_gateway{0};
+  std::atomic<uint32_t> consecutive_local{0};
+
+  OutlierMonitor monitor;   ///< main thread only
+
+ private:
+  std::atomic<bool> ejected_{false};
+  std::vector<std::atomic<HostStats*>> stats_;
+};
+
+enum class HostHealth : uint8_t { kHealthy, kDegraded, kUnhealthy };
+
+/// An endpoint as one configuration describes it, and the state behind it. Immutable except for the state; a changed
+/// endpoint is a new Host over the same HostState.
+class Host {
+ public:
+  Host(Endpoint endpoint, std::shared_ptr<HostState> state) : endpoint_(std::move(endpoint)), state_(std::move(state)) {}
+
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+  /// Never null. Its address identifies the member; Hosts of the same member share it.
+  [[nodiscard]] HostState& state() const { return *state_; }
+  [[nodiscard]] const std::shared_ptr<HostState>& shared_state() const { return state_; }
+  [[nodiscard]] uint32_t weight() const { return endpoint_.weight; }
+  /// failed_eds_health: UNHEALTHY, DRAINING or TIMEOUT.
+  [[nodiscard]] bool failed_eds_health() const;
+  /// Of the reported health and of outlier detection together, now.
+  [[nodiscard]] HostHealth health() const;
+  /// Envoy's text: "healthy", or "/failed_eds_health/failed_outlier_check".
+  [[nodiscard]] std::string health_flags() const;
+
+ private:
+  Endpoint endpoint_;
+  std::shared_ptr<HostState> state_;
+};
+
+using HostList = std::vector<std::shared_ptr<const Host>>;
+
+/// The hosts for `endpoints`: unchanged endpoints keep their Host, changed ones their HostState, new ones get both.
+/// In the order of `endpoints`. Main thread; O(hosts).
+struct HostUpdate {
+  HostList hosts;
+  size_t added = 0;
+  size_t removed = 0;
+  bool changed = false;   ///< anything at all differs, the order included
+};
+HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& endpoints, size_t shards);
+
+}  // namespace remora

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "upstream/host.h"
+
+namespace remora {
+
+class SubsetIndex;
+
+/// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep their place
+/// in each list (round robin, schedules) under it.
+struct HostChoices {
+  std::vector<const Host*> hosts;
+  bool equal_weights = true;
+  uint32_t id = 0;
+  [[nodiscard]] bool empty() const { return hosts.empty(); }
+};
+
+/// One priority's hosts by health, and the share of requests it gets.
+/// Source: Envoy, priority levels, degraded endpoints and panic threshold.
+struct PriorityLevel {
+  HostChoices all;
+  HostChoices healthy;
+  HostChoices degraded;
+  uint32_t healthy_load = 0;    ///< percent of all requests
+  uint32_t degraded_load = 0;   ///< percent; both over all levels sum up to 100
+  bool panic = false;           ///< too few hosts are available: all of them are used
+};
+
+/// The levels of one choice (a whole cluster, or one subset of it) with their loads. Never without a level.
+struct PriorityLevels {
+  std::vector<PriorityLevel> levels;
+  [[nodiscard]] bool has_hosts() const;
+};
+
+/// Which shares the levels get. Percentages, as in ClusterConfig and EndpointSet.
+struct LoadRules {
+  uint32_t panic_threshold = 50;
+  uint32_t overprovisioning = 140;
+};
+
+/// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.
+PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id);
+
+/// All hosts of one cluster at one moment: immutable, made on the main thread at every change of membership, health or
+/// weight, given to all workers. O(hosts of that cluster) to make.
+class HostSet {
+ public:
+  /// `subset`: the cluster's lb_subset_config, or null.
+  HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset);
+  ~HostSet();
+
+  [[nodiscard]] const HostList& hosts() const { return hosts_; }
+  [[nodiscard]] const PriorityLevels& levels() const { return levels_; }
+  /// Null without lb_subset_config.
+  [[nodiscard]] const SubsetIndex* subsets() const { return subsets_.get(); }
+  /// How many HostChoices there are, with those of subsets.
+  [[nodiscard]] uint32_t choices() const { return choices_; }
+  /// Unique per HostSet in this process: workers notice a new one by it.
+  [[nodiscard]] uint64_t generation() const { return generation_; }
+
+  // For membership_* gauges.
+  [[nodiscard]] size_t healthy() const { return healthy_; }
+  [[nodiscard]] size_t degraded() const { return degraded_; }
+  [[nodiscard]] uint32_t max_weight() const { return max_weight_; }
+
+ private:
+  HostList hosts_;
+  PriorityLevels levels_;
+  std::unique_ptr<const SubsetIndex> subsets_;
+  uint32_t choices_ = 0;
+  uint64_t generation_;
+  size_t healthy_ = 0;
+  size_t degraded_ = 0;
+  uint32_t max_weight_ = 0;
+};
+
+}  // namespace remora

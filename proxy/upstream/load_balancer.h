@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "remora/config/cluster.h"
+#include "remora/core/random.h"
+#include "upstream/host_set.h"
+
+namespace remora {
+
+class EdfSchedule;
+class StatBlock;
+
+/// Where a load balancer counts: a worker's block of the cluster's scope, and the indices in its schema.
+struct LbStats {
+  StatBlock* block = nullptr;           ///< null: nowhere
+  size_t healthy_panic = 0;             ///< lb_healthy_panic
+  size_t subsets_selected = 0;          ///< lb_subsets_selected
+  size_t subsets_fallback = 0;          ///< lb_subsets_fallback
+  size_t subsets_fallback_panic = 0;    ///< lb_subsets_fallback_panic
+};
+
+/// What one choice depends on.
+struct LbContext {
+  /// The route's metadata_match, sorted by key; null or empty: none. With weighted clusters: both levels merged.
+  const SubsetMatch* subset = nullptr;
+  /// Hosts that earlier attempts used; avoided as long as `attempts` lasts (retry_host_predicate previous_hosts).
+  std::span<const HostState* const> tried;
+  /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
+  uint32_t attempts = 0;
+};
+
+/// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ), least_request
+/// (the best of choice_count draws; by weight / (active + 1)^bias when weights differ) and random, behind priorities,
+/// panic and subsets. Not thread-safe. No allocation per choice; the first one after a new HostSet may make schedules.
+/// Active requests are those of this worker. Source: Envoy, load balancers.
+class LoadBalancer {
+ public:
+  LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random);
+  ~LoadBalancer();
+
+  /// Null when there is nothing to choose. The Host lives as long as `hosts`.
+  const Host* pick(const HostSet& hosts, const LbContext& context);
+
+ private:
+  friend class SubsetIndex;
+  struct Place {
+    uint64_t next;                           // round robin: the next position, before the modulus
+    std::unique_ptr<EdfSchedule> schedule;   // only when weights differ
+  };
+
+  void adopt(const HostSet& hosts);
+  const Host* pick_once(const HostSet& hosts, const LbContext& context);
+  const Host* pick_from(const PriorityLevels& levels);
+  const Host* pick_equal(const HostChoices& choices);
+  const Host* pick_weighted(const HostChoices& choices);
+  [[nodiscard]] double weight_now(const Host& host) const;
+  void count(size_t LbStats::*stat);
+
+  LbPolicy policy_;
+  uint32_t choice_count_;
+  double bias_;
+  size_t shard_;
+  LbStats stats_;
+  Random& random_;
+  uint64_t generation_ = 0;
+  std::vector<Place> places_;   // by HostChoices::id
+};
+
+}  // namespace remora
