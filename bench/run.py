@@ -20,6 +20,8 @@ from load import generator, idle_memory, peers, profile, report  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
+PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
+PACED_CONNECTIONS = 16
 
 
 def say(text: str) -> None:
@@ -39,24 +41,41 @@ def start_all(names: list[str], setup: peers.Setup, processes: Processes) -> tup
     return running, missing
 
 
-def measure_rounds(running: dict, arguments) -> dict[str, report.Measured]:
-    """Every proxy once per round, so that whatever changes on the machine meanwhile hits all alike."""
-    measured = {name: report.Measured(proxy.version, proxy.process.usage().rss_kib, []) for name, proxy in running.items()}
-    for number in range(1, arguments.rounds + 1):
-        for name, proxy in running.items():
-            sample = generator.measure(proxy, arguments.connections, arguments.seconds)
-            measured[name].samples.append(sample)
-            say(f"bench: round {number}/{arguments.rounds}  {name:8} {sample.requests_per_second:9,.0f} req/s  "
-                f"{sample.cpu_us_per_request:6.1f} us CPU/request  p99 {sample.p99_us:7,.0f} us  errors {sample.errors}")
+def measure(running: dict, arguments, directory: Path) -> dict[str, report.Measured]:
+    """Rounds at full speed, then rounds at a rate that even the slowest peer takes easily."""
+    measured = {name: report.Measured(proxy.version, proxy.process.usage().rss_kib) for name, proxy in running.items()}
+
+    def saturate(proxy):
+        return generator.saturate(proxy, arguments.connections, arguments.seconds)
+
+    def pace(proxy):
+        return generator.pace(proxy, PACED_CONNECTIONS, arguments.seconds, arguments.rate, directory / "h2load.log")
+
+    for name, sample in rounds("full speed", running, saturate, arguments.rounds):
+        measured[name].samples.append(sample)
+    slowest = min(max(sample.requests_per_second for sample in each.samples) for each in measured.values())
+    arguments.rate = arguments.rate or round(slowest * PACED_SHARE, -2)
+    for name, sample in rounds(f"{arguments.rate:,.0f}/s", running, pace, arguments.rounds):
+        measured[name].paced.append(sample)
     return measured
 
 
-def check_counts(running: dict, measured: dict, connections: int) -> None:
+def rounds(what: str, running: dict, load, count: int):
+    """Every proxy once per round, so that whatever changes on the machine meanwhile hits all alike."""
+    for number in range(1, count + 1):
+        for name, proxy in running.items():
+            sample = load(proxy)
+            say(f"bench: {what}, round {number}/{count}  {name:8} {sample.requests_per_second:9,.0f} req/s  "
+                f"{sample.cpu_us_per_request:6.1f} us CPU/request  p99 {sample.p99_us:7,.0f} us  errors {sample.errors}")
+            yield name, sample
+
+
+def check_counts(running: dict, measured: dict) -> None:
     """The proxy's own statistics must agree with what the client completed: nobody skipped the work."""
     for name, proxy in running.items():
         counted = proxy.counter("cluster.backend.upstream_rq_total")
         measured[name].counted = counted
-        completed = sum(sample.requests for sample in measured[name].samples)
+        completed = sum(sample.requests for sample in (*measured[name].samples, *measured[name].paced))
         if counted is not None and counted < completed:
             raise RuntimeError(f"{name} counts {counted} requests to the backend, the client completed {completed}")
 
@@ -65,9 +84,12 @@ def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
     generator.check()
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
     running, missing = start_all(arguments.peers, setup, processes)
-    measured = measure_rounds(running, arguments)
-    check_counts(running, measured, arguments.connections)
-    settings = {key: getattr(arguments, key) for key in ("connections", "rounds", "seconds", "body_bytes", "backend")}
+    if not running:
+        raise peers.Missing("none of the proxies can be run")
+    measured = measure(running, arguments, setup.directory)
+    check_counts(running, measured)
+    settings = {key: getattr(arguments, key) for key in ("connections", "rounds", "seconds", "body_bytes", "backend", "rate")}
+    settings["paced_connections"] = PACED_CONNECTIONS
     data = report.summary(measured, missing, settings)
     print(report.markdown(data))
     for path in report.write(data, arguments.results, "http1"):
@@ -95,19 +117,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured round")
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rate", type=float, help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest)")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
     parser.add_argument("--backend", choices=("epoll", "nginx"), default="epoll")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("http1", help="the default")
-    idle_parser = commands.add_parser("idle", help="memory per idle connection")
-    idle_parser.add_argument("--idle-connections", type=int, default=5000)
-    profile_parser = commands.add_parser("profile", help="instructions per request, by callgrind")
-    profile_parser.add_argument("proxy", choices=peers.NAMES)
-    profile_parser.add_argument("--requests", type=int, default=2000)
-    arguments = parser.parse_args()
+    parser.add_argument("command", nargs="?", choices=("http1", "idle", "profile"), default="http1")
+    parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
+    parser.add_argument("--idle-connections", type=int, default=5000)
+    parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
+    arguments = parser.parse_intermixed_args()
     unknown = [name for name in arguments.peers if name not in peers.NAMES]
     if unknown:
         parser.error(f"unknown peers: {', '.join(unknown)} (known: {', '.join(peers.NAMES)})")
@@ -118,7 +138,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"idle": idle, "profile": profile_one}.get(arguments.command, http1)
+    action = {"http1": http1, "idle": idle, "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)
         setup = peers.Setup(arguments.build.resolve(), Path(directory), free_port())

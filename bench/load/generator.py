@@ -1,13 +1,15 @@
-"""The load: wrk with a fixed number of keep-alive connections, and headers like those of a real client."""
+"""The load: as fast as it goes by wrk, or at a fixed rate by h2load, with headers like those of a real client."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from load.peers import Missing, Proxy
 
@@ -31,35 +33,29 @@ class Sample:
 
 
 def check() -> None:
-    if shutil.which("wrk") is None:
-        raise Missing("wrk is not installed (Debian package wrk; ./dev setup installs it)")
+    for program, package in (("wrk", "wrk"), ("h2load", "nghttp2-client")):
+        if shutil.which(program) is None:
+            raise Missing(f"{program} is not installed (Debian package {package}; ./dev setup installs it)")
 
 
-def run(url: str, connections: int, seconds: float) -> dict:
-    """Loads `url` and returns what wrk counted."""
-    headers = [word for header in _HEADERS for word in ("-H", header)]
-    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s",
-               "--timeout", "10s", "--script", str(_SCRIPT), *headers, url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        output, complaint = process.communicate()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    if process.returncode != 0:
-        raise RuntimeError(f"wrk failed: {complaint or output}")
-    return json.loads(output.strip().splitlines()[-1])
+def saturate(proxy: Proxy, connections: int, seconds: float) -> Sample:
+    """One warm-up second, then a round of as many requests as the proxy will take."""
+    _wrk(proxy.url, connections, 1)
+    return _sample(proxy, seconds, lambda: _wrk(proxy.url, connections, seconds))
 
 
-def measure(proxy: Proxy, connections: int, seconds: float) -> Sample:
-    """One warm-up second, then one measured round."""
-    run(proxy.url, connections, 1)
+def pace(proxy: Proxy, connections: int, seconds: float, rate: float, log: Path) -> Sample:
+    """A round at a fixed rate, well below what the proxy could take: requests leave on time, not on the last answer."""
+    return _sample(proxy, seconds, lambda: _h2load(proxy.url, connections, seconds, rate, log))
+
+
+def _sample(proxy: Proxy, seconds: float, load: Callable[[], dict]) -> Sample:
+    """Runs `load`, and reads what the proxy spends meanwhile."""
     rss: list[int] = []
     sampler = threading.Timer(seconds * 0.7, lambda: rss.append(proxy.process.usage().rss_kib))
     sampler.start()
     before = proxy.process.usage()
-    result = run(proxy.url, connections, seconds)
+    result = load()
     cpu_seconds = proxy.process.usage().cpu_seconds - before.cpu_seconds
     sampler.join()
     if result["requests"] == 0:
@@ -70,3 +66,37 @@ def measure(proxy: Proxy, connections: int, seconds: float) -> Sample:
         cpu_us_per_request=cpu_seconds * 1e6 / result["requests"],
         cpu_share=cpu_seconds / result["seconds"],
         p50_us=result["p50_us"], p99_us=result["p99_us"], rss_kib=rss[0], errors=result["errors"])
+
+
+def _wrk(url: str, connections: int, seconds: float) -> dict:
+    output = _run(["wrk", "--threads", "1", "--connections", str(connections),
+                   "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT),
+                   *(word for header in _HEADERS for word in ("-H", header)), url])
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def _h2load(url: str, connections: int, seconds: float, rate: float, log: Path) -> dict:
+    log.unlink(missing_ok=True)  # h2load appends
+    output = _run(["h2load", "--h1", "--threads", "1", "--clients", str(connections), "--rps", f"{rate / connections:.3f}",
+                   "--duration", str(max(1, round(seconds))), f"--log-file={log}",
+                   *(word for header in _HEADERS for word in ("-H", header)), url])
+    took = re.search(r"^finished in ([\d.]+)s", output, re.MULTILINE)
+    rows = [line.split("\t") for line in log.read_text().splitlines()]
+    latencies = sorted(int(row[2]) for row in rows if row[1] == "200")
+    if took is None or not latencies:
+        raise RuntimeError(f"h2load completed no request:\n{output}")
+    return {"requests": len(latencies), "seconds": float(took.group(1)), "errors": len(rows) - len(latencies),
+            "p50_us": latencies[len(latencies) // 2], "p99_us": latencies[len(latencies) * 99 // 100]}
+
+
+def _run(command: list[str]) -> str:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        output, _ = process.communicate()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed: {output}")
+    return output

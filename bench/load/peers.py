@@ -6,6 +6,7 @@ and one to the response, append x-forwarded-for, and count. The settings are the
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import string
@@ -88,7 +89,8 @@ def _installed(program: str, package: str) -> str:
 def built(setup: Setup, program: str, target: str) -> str:
     path = setup.build / program
     if not path.exists():
-        raise Missing(f"{program} is not built in {setup.build} (./dev build, or its target {target})")
+        folder = os.path.relpath(setup.build, ROOT)
+        raise Missing(f"{program} is not built in {folder} (./dev build, or its target {target})")
     return str(path)
 
 

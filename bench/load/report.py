@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,8 @@ class Measured:
 
     version: str
     idle_rss_kib: int
-    samples: list[Sample]
+    samples: list[Sample] = field(default_factory=list)  # at full speed
+    paced: list[Sample] = field(default_factory=list)  # at the fixed rate
     counted: int | None = None  # requests by the proxy's own statistics, where it has Envoy's
 
 
@@ -45,17 +46,22 @@ def summary(measured: dict[str, Measured], missing: dict[str, str], settings: di
 
 
 def _one(result: Measured) -> dict:
-    spread = {field: _spread([getattr(sample, field) for sample in result.samples]) for field in _FIELDS}
     return {
         "version": result.version,
-        **spread,
+        **_spreads(result.samples),
+        "paced": _spreads(result.paced),
         "idle_rss_kib": result.idle_rss_kib,
         "loaded_rss_kib": max(sample.rss_kib for sample in result.samples),
-        "errors": sum(sample.errors for sample in result.samples),
-        "requests": sum(sample.requests for sample in result.samples),
+        "errors": sum(sample.errors for sample in (*result.samples, *result.paced)),
+        "requests": sum(sample.requests for sample in (*result.samples, *result.paced)),
         "requests_by_own_statistics": result.counted,
         "samples": [asdict(sample) for sample in result.samples],
+        "paced_samples": [asdict(sample) for sample in result.paced],
     }
+
+
+def _spreads(samples: list[Sample]) -> dict:
+    return {name: _spread([getattr(sample, name) for sample in samples]) for name in _FIELDS}
 
 
 def _spread(values: list[float]) -> dict:
@@ -64,45 +70,55 @@ def _spread(values: list[float]) -> dict:
 
 def _ratios(of: Measured, to: Measured) -> dict:
     """Round by round against the reference's neighbouring round, so that a drift of the machine cancels out."""
-    return {field: _spread([getattr(a, field) / getattr(b, field) for a, b in zip(of.samples, to.samples)])
-            for field in ("requests_per_second", "cpu_us_per_request", "p99_us")}
+    def spread(name: str, ours: list[Sample], theirs: list[Sample]) -> dict:
+        return _spread([getattr(a, name) / getattr(b, name) for a, b in zip(ours, theirs)])
+
+    return {"requests_per_second": spread("requests_per_second", of.samples, to.samples),
+            "cpu_us_per_request": spread("cpu_us_per_request", of.samples, to.samples),
+            "paced_cpu_us_per_request": spread("cpu_us_per_request", of.paced, to.paced),
+            "paced_p99_us": spread("p99_us", of.paced, to.paced)}
 
 
 def markdown(data: dict) -> str:
-    """The table of a run."""
-    settings = data["settings"]
+    """The tables of a run."""
+    settings, proxies = data["settings"], data["proxies"]
     lines = [
         "# HTTP/1.1 through one worker of each proxy", "",
         f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, "
         f"Linux {data['machine']['kernel']}.",
-        f"wrk with {settings['connections']} keep-alive connections over loopback, {settings['rounds']} interleaved "
-        f"rounds of {settings['seconds']:g} s, {settings['body_bytes']}-byte answers from the {settings['backend']} "
-        "backend. Medians of the rounds, with [min - max]. Latency is that of a closed loop at full load: it compares "
-        "the proxies, it does not predict a service.", "",
-        "| proxy | requests/s | CPU us/request | p50 us | p99 us | RSS idle / loaded MiB | errors "
-        "| CPU of haproxy | CPU of Envoy |",
-        "|---|---|---|---|---|---|---|---|---|"]
-    lines += [_row(name, proxy) for name, proxy in data["proxies"].items()]
-    lines += [f"| {name} | not run: {reason} | | | | | | | |" for name, reason in data["not_run"].items()]
-    lines += ["", "Versions: " + "; ".join(f"{name}: {proxy['version']}" for name, proxy in data["proxies"].items()) + "."]
+        f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback, {settings['body_bytes']}-byte "
+        f"answers from the {settings['backend']} backend. Medians of the rounds, with [min - max].",
+        "", f"## Full speed: {settings['connections']} keep-alive connections (wrk)", "",
+        "| proxy | requests/s | CPU us/request | of haproxy's | of Envoy's | RSS idle / loaded MiB | errors |",
+        "|---|---|---|---|---|---|---|",
+        *(_full_speed_row(name, proxy) for name, proxy in proxies.items()),
+        *(f"| {name} | not run: {reason} | | | | | |" for name, reason in data["not_run"].items()),
+        "", f"## {settings['rate']:,.0f} requests/s for all: {settings['paced_connections']} connections (h2load)", "",
+        "| proxy | CPU us/request | of haproxy's | of Envoy's | p50 us | p99 us |", "|---|---|---|---|---|---|",
+        *(_paced_row(name, proxy) for name, proxy in proxies.items()),
+        "", "Versions: " + "; ".join(f"{name}: {proxy['version']}" for name, proxy in proxies.items()) + "."]
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, proxy: dict) -> str:
-    def cell(field: str, form: str) -> str:
-        value = proxy[field]
-        return f"{value['median']:{form}} [{value['min']:{form}} - {value['max']:{form}}]"
+def _full_speed_row(name: str, proxy: dict) -> str:
+    return (f"| {name} | {_cell(proxy['requests_per_second'], ',.0f')} | {_cell(proxy['cpu_us_per_request'], '.1f')} "
+            f"| {_ratio_cells(proxy, 'cpu_us_per_request')} "
+            f"| {proxy['idle_rss_kib'] / 1024:.1f} / {proxy['loaded_rss_kib'] / 1024:.1f} | {proxy['errors']} |")
 
-    def ratio(reference: str) -> str:
-        if reference not in proxy["ratios"]:
-            return ""
-        value = proxy["ratios"][reference]["cpu_us_per_request"]
-        return f"{value['median']:.2f}x [{value['min']:.2f} - {value['max']:.2f}]"
 
-    return (f"| {name} | {cell('requests_per_second', ',.0f')} | {cell('cpu_us_per_request', '.1f')} "
-            f"| {cell('p50_us', ',.0f')} | {cell('p99_us', ',.0f')} "
-            f"| {proxy['idle_rss_kib'] / 1024:.1f} / {proxy['loaded_rss_kib'] / 1024:.1f} | {proxy['errors']} "
-            f"| {ratio('haproxy')} | {ratio('envoy')} |")
+def _paced_row(name: str, proxy: dict) -> str:
+    paced = proxy["paced"]
+    return (f"| {name} | {_cell(paced['cpu_us_per_request'], '.1f')} | {_ratio_cells(proxy, 'paced_cpu_us_per_request')} "
+            f"| {_cell(paced['p50_us'], ',.0f')} | {_cell(paced['p99_us'], ',.0f')} |")
+
+
+def _cell(spread: dict, form: str) -> str:
+    return f"{spread['median']:{form}} [{spread['min']:{form}} - {spread['max']:{form}}]"
+
+
+def _ratio_cells(proxy: dict, name: str) -> str:
+    ratios = proxy["ratios"]
+    return " | ".join(_cell(ratios[reference][name], ".2f") if reference in ratios else "" for reference in _REFERENCES)
 
 
 def write(data: dict, directory: Path, name: str) -> list[Path]:

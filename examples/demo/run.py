@@ -82,7 +82,10 @@ def addresses(mesh: Mesh, screen: Screen) -> None:
     screen.line(f"  client's sidecar          admin http://{mesh.client.admin}/")
     for name, instance in mesh.instances.items():
         screen.line(f"  {name:<25} admin http://{mesh.servers[name].admin}/, application http://127.0.0.1:{instance.port}/")
-    signal.pause()
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        screen.line("\ndemo: ended; every process it started is gone")
 
 
 def main() -> int:

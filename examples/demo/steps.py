@@ -186,7 +186,7 @@ class Walk:
             return {"user-id": user} if user else {}
 
         window = self._traffic.measure(self._requests, headers)
-        self._watch(step, window, {version: count / len(users) for version, count in Counter(users.values()).items()})
+        self._watch(step, window, {version: count / len(users) for version, count in sorted(Counter(users.values()).items())})
         right = sum(count for (user, version), count in window.by_headers.items() if users[user] == version)
         self._add(Outcome(step, "user-NNN and user-NNNN v2, others v1", f"{right} of {window.done} as wanted",
                           window.done, window.failed, right == window.done, _failures(window)))
