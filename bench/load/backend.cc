@@ -1,6 +1,6 @@
-// The server behind every proxy of the benchmark: answers each HTTP/1.1 request with the same fixed response, as
-// cheaply as one thread can, so that the proxies and not the backend are the bottleneck on a small machine.
-// It reads requests without a body only, which is all that the load generator sends.
+// The server behind every proxy of the benchmark: answers each HTTP/1.1 request with the same fixed response,
+// as cheaply as one thread can, so that the proxies and not the backend are the bottleneck on a small
+// machine. It reads requests without a body only, which is all that the load generator sends.
 //
 //   backend PORT BODY_BYTES      (loopback, one thread)
 
@@ -19,8 +19,8 @@ constexpr std::string_view kHeadEnd = "\r\n\r\n";
 struct Connection {
   int socket = -1;
   bool closed = false;
-  std::string unread;   // the start of a request whose end has not come yet
-  std::string unsent;   // responses that the socket could not take
+  std::string unread;  // the start of a request whose end has not come yet
+  std::string unsent;  // responses that the socket could not take
 };
 
 std::string fixed_response(std::size_t body_bytes) {
@@ -32,7 +32,8 @@ std::string fixed_response(std::size_t body_bytes) {
 class Backend {
  public:
   Backend(std::uint16_t port, std::size_t body_bytes)
-      : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(listen_on_loopback(port)),
+      : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        listener_(listen_on_loopback(port)),
         response_(fixed_response(body_bytes)) {
     if (epoll_ < 0) die("epoll_create1");
     epoll_event event{};
@@ -72,8 +73,8 @@ class Backend {
     }
   }
 
-  // A short read has emptied the socket and the next byte raises a new edge, so no second recv is spent on it,
-  // unless `to_the_end`: the edge of a close may already have been reported together with the last bytes.
+  // A short read has emptied the socket and the next byte raises a new edge, so no second recv is spent on
+  // it, unless `to_the_end`: the edge of a close may already have been reported together with the last bytes.
   void receive(Connection& connection, bool to_the_end) {
     for (;;) {
       const ssize_t got = ::recv(connection.socket, buffer_.data(), buffer_.size(), 0);
@@ -92,7 +93,8 @@ class Backend {
       bytes = connection.unread;
     }
     std::size_t from = 0;
-    for (std::size_t end; (end = bytes.find(kHeadEnd, from)) != std::string_view::npos; from = end + kHeadEnd.size()) {
+    for (std::size_t end; (end = bytes.find(kHeadEnd, from)) != std::string_view::npos;
+         from = end + kHeadEnd.size()) {
       connection.unsent += response_;
     }
     std::string rest(bytes.substr(from));
@@ -101,7 +103,8 @@ class Backend {
 
   void flush(Connection& connection) {
     if (connection.unsent.empty()) return;
-    const ssize_t sent = ::send(connection.socket, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(connection.socket, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN) return close(connection);
     if (sent > 0) connection.unsent.erase(0, static_cast<std::size_t>(sent));
   }

@@ -33,7 +33,8 @@ struct Pair {
 class Forwarder {
  public:
   Forwarder(std::uint16_t listen_port, std::uint16_t upstream_port)
-      : epoll_(::epoll_create1(EPOLL_CLOEXEC)), listener_(listen_on_loopback(listen_port)),
+      : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        listener_(listen_on_loopback(listen_port)),
         upstream_port_(upstream_port) {
     if (epoll_ < 0) die("epoll_create1");
     epoll_event event{};
@@ -57,7 +58,8 @@ class Forwarder {
     if (event.data.ptr == nullptr) return accept_all();
     Side& side = *static_cast<Side*>(event.data.ptr);
     if (side.pair->closed) return;  // an earlier event of this batch ended the pair
-    if ((event.events & EPOLLOUT) != 0 && side.peer->end > side.peer->begin && !pump(*side.peer, true)) return;
+    if ((event.events & EPOLLOUT) != 0 && side.peer->end > side.peer->begin && !pump(*side.peer, true))
+      return;
     if ((event.events & ~EPOLLOUT) != 0) pump(side, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
   }
 
@@ -87,8 +89,8 @@ class Forwarder {
   }
 
   // Moves bytes from `from` to its peer until one of them would block. False when the pair has been closed.
-  // A short read has emptied the socket and the next byte raises a new edge, so no second recv is spent on it,
-  // unless `to_the_end`: the edge of a close may already have been reported together with the last bytes.
+  // A short read has emptied the socket and the next byte raises a new edge, so no second recv is spent on
+  // it, unless `to_the_end`: the edge of a close may already have been reported together with the last bytes.
   bool pump(Side& from, bool to_the_end) {
     for (;;) {
       if (!write_out(from)) return false;
@@ -104,8 +106,8 @@ class Forwarder {
 
   bool write_out(Side& from) {
     while (from.begin < from.end) {
-      const ssize_t sent = ::send(from.peer->socket, from.buffer.data() + from.begin, from.end - from.begin,
-                                  MSG_NOSIGNAL);
+      const ssize_t sent =
+          ::send(from.peer->socket, from.buffer.data() + from.begin, from.end - from.begin, MSG_NOSIGNAL);
       if (sent > 0) {
         from.begin += static_cast<std::size_t>(sent);
       } else if (errno == EAGAIN || errno == ENOTCONN) {

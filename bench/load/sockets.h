@@ -1,5 +1,6 @@
 // What the two load-bench programs share: non-blocking loopback TCP sockets on one epoll loop.
-// Deliberately not Remora's own network code: these programs are the yardstick, so they must not move with it.
+// Deliberately not Remora's own network code: these programs are the yardstick, so they must not move with
+// it.
 #pragma once
 
 #include <arpa/inet.h>
@@ -67,7 +68,8 @@ inline int connect_to_loopback(std::uint16_t port) {
   if (socket < 0) return -1;
   set_no_delay(socket);
   const sockaddr_in address = loopback(port);
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EINPROGRESS) {
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EINPROGRESS) {
     return socket;
   }
   ::close(socket);
