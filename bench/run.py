@@ -43,7 +43,8 @@ def start_all(names: list[str], setup: peers.Setup, processes: Processes) -> tup
 
 def measure(running: dict, arguments, directory: Path) -> dict[str, report.Measured]:
     """Rounds at full speed, then rounds at a rate that even the slowest peer takes easily."""
-    measured = {name: report.Measured(proxy.version, proxy.process.usage().rss_kib) for name, proxy in running.items()}
+    measured = {name: report.Measured(proxy.version, proxy.process.usage().rss_kib)
+                for name, proxy in running.items()}
 
     def saturate(proxy):
         return generator.saturate(proxy, arguments.connections, arguments.seconds)
@@ -66,7 +67,8 @@ def rounds(what: str, running: dict, load, count: int):
         for name, proxy in running.items():
             sample = load(proxy)
             say(f"bench: {what}, round {number}/{count}  {name:8} {sample.requests_per_second:9,.0f} req/s  "
-                f"{sample.cpu_us_per_request:6.1f} us CPU/request  p99 {sample.p99_us:7,.0f} us  errors {sample.errors}")
+                f"{sample.cpu_us_per_request:6.1f} us CPU/request  p99 {sample.p99_us:7,.0f} us  "
+                f"errors {sample.errors}")
             yield name, sample
 
 
@@ -75,7 +77,7 @@ def check_counts(running: dict, measured: dict) -> None:
     for name, proxy in running.items():
         counted = proxy.counter("cluster.backend.upstream_rq_total")
         measured[name].counted = counted
-        completed = sum(sample.requests for sample in (*measured[name].samples, *measured[name].paced))
+        completed = sum(sample.requests for sample in measured[name].samples + measured[name].paced)
         if counted is not None and counted < completed:
             raise RuntimeError(f"{name} counts {counted} requests to the backend, the client completed {completed}")
 
@@ -88,7 +90,8 @@ def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
         raise peers.Missing("none of the proxies can be run")
     measured = measure(running, arguments, setup.directory)
     check_counts(running, measured)
-    settings = {key: getattr(arguments, key) for key in ("connections", "rounds", "seconds", "body_bytes", "backend", "rate")}
+    keys = ("connections", "rounds", "seconds", "body_bytes", "backend", "rate")
+    settings = {key: getattr(arguments, key) for key in keys}
     settings["paced_connections"] = PACED_CONNECTIONS
     data = report.summary(measured, missing, settings)
     print(report.markdown(data))
@@ -117,7 +120,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured round")
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--rate", type=float, help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest)")
+    parser.add_argument("--rate", type=float,
+                        help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest proxy's)")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
     parser.add_argument("--backend", choices=("epoll", "nginx"), default="epoll")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")

@@ -77,8 +77,8 @@ def _wrk(url: str, connections: int, seconds: float) -> dict:
 
 def _h2load(url: str, connections: int, seconds: float, rate: float, log: Path) -> dict:
     log.unlink(missing_ok=True)  # h2load appends
-    output = _run(["h2load", "--h1", "--threads", "1", "--clients", str(connections), "--rps", f"{rate / connections:.3f}",
-                   "--duration", str(max(1, round(seconds))), f"--log-file={log}",
+    output = _run(["h2load", "--h1", "--threads", "1", "--clients", str(connections),
+                   "--rps", f"{rate / connections:.3f}", "--duration", str(max(1, round(seconds))), f"--log-file={log}",
                    *(word for header in _HEADERS for word in ("-H", header)), url])
     took = re.search(r"^finished in ([\d.]+)s", output, re.MULTILINE)
     rows = [line.split("\t") for line in log.read_text().splitlines()]

@@ -55,7 +55,8 @@ def exchange(connection: socket.socket) -> None:
     while b"\r\n\r\n" not in received:
         received += _receive(connection)
     head, _, body = received.partition(b"\r\n\r\n")
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    length = int(lengths[0].partition(b":")[2])
     while len(body) < length:
         body += _receive(connection)
     if not head.startswith(b"HTTP/1.1 200"):

@@ -22,7 +22,8 @@ def draw(data: dict, target: str) -> None:
     for axis, (field, title, form) in zip(axes, _PANELS):
         values = [data["proxies"][name][field] for name in names]
         medians = [value["median"] for value in values]
-        spread = [[value["median"] - value["min"] for value in values], [value["max"] - value["median"] for value in values]]
+        spread = [[value["median"] - value["min"] for value in values],
+                  [value["max"] - value["median"] for value in values]]
         axis.barh(names, medians, xerr=spread, capsize=3,
                   color=[_OURS if name == "remora" else _OTHERS for name in names])
         for row, value in enumerate(values):

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -86,8 +87,9 @@ def markdown(data: dict) -> str:
         "# HTTP/1.1 through one worker of each proxy", "",
         f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, "
         f"Linux {data['machine']['kernel']}.",
-        f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback, {settings['body_bytes']}-byte "
-        f"answers from the {settings['backend']} backend. Medians of the rounds, with [min - max].",
+        f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback, "
+        f"{settings['body_bytes']}-byte answers from the {settings['backend']} backend. "
+        "Medians of the rounds, with [min - max].",
         "", f"## Full speed: {settings['connections']} keep-alive connections (wrk)", "",
         "| proxy | requests/s | CPU us/request | of haproxy's | of Envoy's | RSS idle / loaded MiB | errors |",
         "|---|---|---|---|---|---|---|",
@@ -108,7 +110,8 @@ def _full_speed_row(name: str, proxy: dict) -> str:
 
 def _paced_row(name: str, proxy: dict) -> str:
     paced = proxy["paced"]
-    return (f"| {name} | {_cell(paced['cpu_us_per_request'], '.1f')} | {_ratio_cells(proxy, 'paced_cpu_us_per_request')} "
+    return (f"| {name} | {_cell(paced['cpu_us_per_request'], '.1f')} "
+            f"| {_ratio_cells(proxy, 'paced_cpu_us_per_request')} "
             f"| {_cell(paced['p50_us'], ',.0f')} | {_cell(paced['p99_us'], ',.0f')} |")
 
 
@@ -128,7 +131,11 @@ def write(data: dict, directory: Path, name: str) -> list[Path]:
     paths[0].write_text(json.dumps(data, indent=1) + "\n")
     paths[1].write_text(markdown(data))
     plot = Path(__file__).resolve().parent / "plot.py"
-    subprocess.run([str(peers.python()), str(plot), str(paths[0]), str(paths[2])], check=True)
+    try:
+        subprocess.run([str(peers.python()), str(plot), str(paths[0]), str(paths[2])], check=True)
+    except (peers.Missing, subprocess.CalledProcessError) as error:
+        print(f"bench: no plot: {error}", file=sys.stderr)
+        paths.pop()
     return paths
 
 

@@ -120,7 +120,7 @@ class Mesh:
             # the client's sidecar gets them.
             self.servers[workload.name] = self._start_sidecar(
                 workload.name, workload.address, {"LABELS": labels, "REMORA_OUTBOUND": "none"})
-        self.client = self._start_sidecar("client", "127.0.0.1", {"LABELS": {"app": "client", "version": "v1"}})
+        self.client = self._start_sidecar("client", "127.0.0.1", {"LABELS": {"app": "client"}})
         for sidecar in (*self.servers.values(), self.client):
             wait_until(sidecar.ready, sidecar.process, "ready")
         wait_until(self.answers, self.client.process, f"answering on 127.0.0.1:{self.port}")
@@ -144,7 +144,8 @@ class Mesh:
 
     def log_tails(self) -> str:
         """The end of what the control plane and the client's sidecar have logged."""
-        return "\n".join(f"--- {process.name}:\n{process.log_tail()}" for process in (self.control, self.client.process))
+        processes = (self.control, self.client.process)
+        return "\n".join(f"--- {process.name}:\n{process.log_tail()}" for process in processes)
 
     def _on_free_ports(self, text: str) -> str:
         """mesh.yaml with each of its ports moved to one that is free on this machine."""

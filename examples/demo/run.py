@@ -16,9 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from manifests import Manifests  # noqa: E402
 from mesh import ROOT, Mesh, Processes  # noqa: E402
 from screen import Screen  # noqa: E402
-from steps import Manifests, Outcome, Walk  # noqa: E402
+from steps import Outcome, Walk  # noqa: E402
 from traffic import Traffic  # noqa: E402
 
 _OWN_MANIFESTS = ROOT / "examples" / "manifests"
@@ -78,10 +79,11 @@ def addresses(mesh: Mesh, screen: Screen) -> None:
     screen.line("\nThe mesh goes on running; Ctrl-C ends it.")
     screen.line(f"  myapp, through the mesh   curl -H 'host: myapp' http://127.0.0.1:{mesh.port}/")
     screen.line(f"  manifests (edit them)     {mesh.config}")
-    screen.line(f"  remora-control            xDS 127.0.0.1:{mesh.xds_port}, admin http://127.0.0.1:{mesh.control_admin_port}/")
+    screen.line(f"  remora-control            admin http://127.0.0.1:{mesh.control_admin_port}/, xDS on {mesh.xds_port}")
     screen.line(f"  client's sidecar          admin http://{mesh.client.admin}/")
     for name, instance in mesh.instances.items():
-        screen.line(f"  {name:<25} admin http://{mesh.servers[name].admin}/, application http://127.0.0.1:{instance.port}/")
+        admin = mesh.servers[name].admin
+        screen.line(f"  {name:<25} admin http://{admin}/, application http://127.0.0.1:{instance.port}/")
     try:
         signal.pause()
     except KeyboardInterrupt:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
+from manifests import Manifests
 from mesh import Mesh, wait_until
 from screen import Screen
 from traffic import Traffic, Window
@@ -28,37 +27,6 @@ class Outcome:
     failed: int
     held: bool
     note: str = ""
-
-
-def documents(manifest: str, kind: str) -> str:
-    """The resources of one kind in a manifest."""
-    parts = re.split(r"^---\n", manifest, flags=re.MULTILINE)
-    return "---\n".join(part for part in parts if re.search(rf"^kind: {kind}$", part, re.MULTILINE))
-
-
-def substituted(text: str, old: str, new: str) -> str:
-    """`text` with its only `old` replaced: an edit as an operator would make it."""
-    if text.count(old) != 1:
-        raise ValueError(f"expected {old!r} once, found it {text.count(old)} times")
-    return text.replace(old, new)
-
-
-class Manifests:
-    """The routing of every step, from the seeds' manifests."""
-
-    def __init__(self, seeds: Path, own: Path):
-        self._canary = (seeds / "canary-myapp.yaml").read_text()
-        self._blue_green = (seeds / "blue-green-myapp.yaml").read_text()
-        subsets = documents(self._canary, "DestinationRule")
-        self.mirror = (seeds / "mirror-myapp.yaml").read_text() + "---\n" + subsets
-        self.ab = (seeds / "ab-myapp.yaml").read_text() + "---\n" + subsets
-        self.outlier = (own / "outlier-myapp.yaml").read_text()
-
-    def canary(self, v1: int, v2: int) -> str:
-        return substituted(substituted(self._canary, "weight: 90", f"weight: {v1}"), "weight: 10", f"weight: {v2}")
-
-    def blue_green(self, color: str) -> str:
-        return substituted(self._blue_green, "subset: blue", f"subset: {color}")
 
 
 class Walk:
@@ -162,7 +130,8 @@ class Walk:
     def _settled_copies(self) -> int:
         """How many copies v2 has seen, once the client's sidecar has none on its way any more."""
         cluster = r"\|v2\|.*\.upstream_rq_active$"
-        wait_until(lambda: sum(self._mesh.client.stats(cluster).values()) == 0, self._mesh.client.process, "mirrored", 10)
+        client = self._mesh.client
+        wait_until(lambda: sum(client.stats(cluster).values()) == 0, client.process, "done with mirroring", 10)
         return self._mesh.instances["myapp-v2"].counters()["mirrored"]
 
     def _copies_until(self, number: int) -> int:
@@ -186,7 +155,7 @@ class Walk:
             return {"user-id": user} if user else {}
 
         window = self._traffic.measure(self._requests, headers)
-        self._watch(step, window, {version: count / len(users) for version, count in sorted(Counter(users.values()).items())})
+        self._watch(step, window, _shares(Counter(users.values()), ("v1", "v2")))
         right = sum(count for (user, version), count in window.by_headers.items() if users[user] == version)
         self._add(Outcome(step, "user-NNN and user-NNNN v2, others v1", f"{right} of {window.done} as wanted",
                           window.done, window.failed, right == window.done, _failures(window)))
