@@ -129,10 +129,7 @@ class Mesh:
         """Gives the control plane a new manifest for myapp, and returns when the client's sidecar has taken it."""
         before = self.client.route_updates()
         self._write("myapp.yaml", manifest)
-        try:
-            wait_until(lambda: self.client.route_updates() > before, self.client.process, "using the new routes")
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}\nremora-control says:\n{self.control.log_tail()}") from error
+        wait_until(lambda: self.client.route_updates() > before, self.client.process, "using the new routes")
 
     def answers(self) -> bool:
         """Whether myapp can be reached through the client's sidecar."""
@@ -143,8 +140,8 @@ class Mesh:
             return False
 
     def log_tails(self) -> str:
-        """The end of what the control plane and the client's sidecar have logged."""
-        processes = (self.control, self.client.process)
+        """The end of what the control plane and the sidecars have logged."""
+        processes = [self.control, self.client.process, *(sidecar.process for sidecar in self.servers.values())]
         return "\n".join(f"--- {process.name}:\n{process.log_tail()}" for process in processes)
 
     def _on_free_ports(self, text: str) -> str:

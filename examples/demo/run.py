@@ -57,7 +57,7 @@ def walk(arguments: argparse.Namespace, mesh: Mesh, screen: Screen) -> list[Outc
         steps.run()
     except RuntimeError as error:
         steps.outcomes.append(Outcome("broke off", "", str(error).splitlines()[0], 0, 0, False))
-        screen.line(f"\ndemo: {error}")
+        screen.line(f"\ndemo: {error}\n{mesh.log_tails()}")
     finally:
         traffic.stop()
     steps.outcomes.append(steps.changes())
