@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "remora/config/cluster.h"
@@ -17,13 +16,14 @@ inline constexpr size_t kResources = 4;
 /// A limit that all workers of a cluster share. It is never exceeded. Workers take leases of several units at once and
 /// count inside them, so that a steady load writes nothing shared; when a worker is refused, the others give their
 /// unused units back at their next step. Until then at most 1/16 of the limit can lie unused; limits below
-/// 32 x workers, and retries, are counted one by one and are exact both ways.
+/// 64 x workers, and retries, are counted one by one: those are exact both ways.
 class SharedLimit {
  public:
   /// One worker's part. Written by that worker; `in_use` is read by any thread.
   struct Shard {
     std::atomic<uint32_t> in_use{0};
     uint32_t leased = 0;
+    uint32_t seen_limit = 0;
   };
 
   /// Sets the limit; what is in use stays counted. `workers` bounds the size of a lease. Main thread.
@@ -46,8 +46,8 @@ class SharedLimit {
 
   std::atomic<uint32_t> limit_{0};
   std::atomic<uint32_t> chunk_{1};
-  std::atomic<bool> starved_{false};                // somebody was refused: hold nothing unused
-  alignas(64) std::atomic<uint64_t> leased_{0};     // sum of all leases; above the limit after it was lowered
+  std::atomic<bool> starved_{false};  // somebody was refused: hold nothing unused
+  std::atomic<uint64_t> leased_{0};   // sum of all leases; above the limit after it was lowered
 };
 
 /// The circuit breakers of one cluster: four limits at each of two priorities, for all workers. Survives updates of the
@@ -73,12 +73,13 @@ class CircuitBreakers {
   }
 
  private:
+  /// One worker's counts of everything: no two workers share a cache line.
   struct alignas(64) Shards {
     SharedLimit::Shard of[2][kResources];
   };
   struct Priority {
     SharedLimit limits[kResources];
-    // Retry budget: hundredths of a percent of requests in flight; kNoBudget: a fixed number of retries.
+    // Retry budget in hundredths of a percent of requests in flight; kNoBudget: a fixed number of retries.
     std::atomic<uint32_t> budget{kNoBudget};
     std::atomic<uint32_t> budget_min{3};
   };

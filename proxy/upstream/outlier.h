@@ -3,9 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "remora/config/cluster.h"
@@ -69,6 +66,9 @@ class OutlierDetector {
   /// To be called every interval(): returns hosts whose time is over, then looks at success rates and failure
   /// percentages of the time since the last sweep, then lets back-offs decay.
   void sweep(MonotonicTime now);
+
+  /// Returns every ejected host: outlier detection has been taken out of the cluster.
+  void return_all(MonotonicTime now);
 
   [[nodiscard]] Milliseconds interval() const { return config_.interval; }
   /// Of the last sweep, for /clusters; -1: not computed. `local`: of local-origin results.

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,31 +23,29 @@ class SubsetIndex {
   /// The choice for `context`, with all fallbacks; null if none applies. No allocation.
   const Host* pick(LoadBalancer& balancer, const LbContext& context) const;
 
-  /// How many subsets have hosts (lb_subsets_active).
-  [[nodiscard]] size_t size() const { return size_; }
+  /// How many subsets there are (lb_subsets_active); each has hosts.
+  [[nodiscard]] size_t size() const;
   /// How many hosts a single_host_per_subset selector left out (lb_subsets_single_host_per_subset_duplicate).
   [[nodiscard]] size_t duplicates() const { return duplicates_; }
-  /// The names of the active subsets, for counting created and removed ones across updates. Sorted.
+  /// The subsets' names ("stage=prod,version=v1"), sorted: what an update created and removed is their difference.
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
-  struct Node;
+  struct Group;
+  struct Subset;
   struct Builder;
-  /// Keys (of a request) that count; null: all of them.
-  using KeyFilter = const std::vector<std::string>*;
+  class Criteria;
 
-  const Host* pick_matching(LoadBalancer& balancer, const SubsetMatch& match, KeyFilter keys, bool& found) const;
+  void add_group(const LbSubset::Selector& selector, const std::vector<const Host*>& hosts, bool list_as_any,
+                 const LoadRules& rules, uint32_t& next_id);
+  const Host* pick_by(LoadBalancer& balancer, const Criteria& criteria) const;
   const Host* pick_fallback(LoadBalancer& balancer) const;
-  const Node* find(const SubsetMatch& match, KeyFilter keys) const;
-  const LbSubset::Selector* selector_for(const SubsetMatch& match, KeyFilter keys) const;
 
-  std::vector<LbSubset::Selector> selectors_;
+  std::vector<Group> groups_;   // one per selector
   LbSubset::Fallback fallback_;
   bool panic_mode_any_;
-  std::unique_ptr<Node> root_;
   PriorityLevels any_;       // made only if some fallback can ask for it
-  PriorityLevels default_;
-  size_t size_ = 0;
+  PriorityLevels default_;   // likewise
   size_t duplicates_ = 0;
 };
 

@@ -1,0 +1,153 @@
+#include "upstream/host_set.h"
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+
+#include "upstream/subset.h"
+
+namespace remora {
+namespace {
+
+/// How much of its share each level can take, in percent.
+struct Availability {
+  std::vector<uint32_t> healthy;
+  std::vector<uint32_t> degraded;
+
+  [[nodiscard]] uint32_t total() const {
+    const uint32_t sum = std::accumulate(healthy.begin(), healthy.end(), 0u);
+    return std::min(100u, std::accumulate(degraded.begin(), degraded.end(), sum));
+  }
+};
+
+Availability availability_of(const std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
+  Availability result;
+  for (const auto& level : levels) {
+    const uint64_t count = std::max<size_t>(1, level.all.hosts.size());
+    const auto percent = [&](const HostChoices& choices) {
+      return static_cast<uint32_t>(std::min<uint64_t>(100, overprovisioning * choices.hosts.size() / count));
+    };
+    result.healthy.push_back(percent(level.healthy));
+    result.degraded.push_back(percent(level.degraded));
+  }
+  return result;
+}
+
+/// Gives each level what it can take of `left`, lower levels first. Returns what is left over.
+uint32_t distribute(std::vector<PriorityLevel>& levels, uint32_t PriorityLevel::*load,
+                    const std::vector<uint32_t>& available, uint32_t total, uint32_t left) {
+  for (size_t i = 0; i < levels.size(); ++i) {
+    levels[i].*load = std::min(left, available[i] * 100 / total);
+    left -= levels[i].*load;
+  }
+  return left;
+}
+
+/// What rounding left over goes to the first level that can take anything, healthy hosts before degraded ones.
+void assign_rest(std::vector<PriorityLevel>& levels, const Availability& available, uint32_t rest) {
+  const auto first = [](const std::vector<uint32_t>& percents) {
+    return std::find_if(percents.begin(), percents.end(), [](uint32_t percent) { return percent > 0; }) - percents.begin();
+  };
+  const auto healthy = static_cast<size_t>(first(available.healthy));
+  if (healthy < levels.size()) {
+    levels[healthy].healthy_load += rest;
+  } else {
+    levels[static_cast<size_t>(first(available.degraded))].degraded_load += rest;
+  }
+}
+
+bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
+  const size_t count = level.all.hosts.size();
+  const size_t usable = level.healthy.hosts.size() + level.degraded.hosts.size();
+  const double percent = count == 0 ? 0.0 : 100.0 * static_cast<double>(usable) / static_cast<double>(count);
+  return percent < threshold;
+}
+
+/// When every level is in panic, health says nothing any more: the shares follow the numbers of hosts.
+void share_by_size(std::vector<PriorityLevel>& levels) {
+  const size_t count = std::accumulate(levels.begin(), levels.end(), size_t{0},
+                                       [](size_t sum, const auto& level) { return sum + level.all.hosts.size(); });
+  uint32_t left = 100;
+  PriorityLevel* first = nullptr;
+  for (auto& level : levels) {
+    if (first == nullptr && !level.all.empty()) first = &level;
+    level.healthy_load = count == 0 ? 0 : static_cast<uint32_t>(100 * level.all.hosts.size() / count);
+    level.degraded_load = 0;
+    left -= level.healthy_load;
+  }
+  (first == nullptr ? levels.front() : *first).healthy_load += left;
+}
+
+void compute_loads(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
+  const Availability available = availability_of(levels, rules.overprovisioning);
+  const uint32_t total = available.total();
+  const uint32_t threshold = std::min(100u, rules.panic_threshold);
+  if (total > 0) {
+    uint32_t left = distribute(levels, &PriorityLevel::healthy_load, available.healthy, total, 100);
+    left = distribute(levels, &PriorityLevel::degraded_load, available.degraded, total, left);
+    assign_rest(levels, available, left);
+  } else if (threshold == 0) {
+    levels.front().healthy_load = 100;   // there is nobody, and nobody will be found
+    return;
+  }
+  if (total == 100) return;
+  for (auto& level : levels) level.panic = is_in_panic(level, threshold);
+  if (std::all_of(levels.begin(), levels.end(), [](const auto& level) { return level.panic; })) share_by_size(levels);
+}
+
+void finish(HostChoices& choices, uint32_t& next_id) {
+  choices.id = next_id++;
+  const auto& hosts = choices.hosts;
+  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(),
+                                      [&](const Host* host) { return host->weight() == hosts.front()->weight(); });
+}
+
+uint64_t next_generation() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+bool PriorityLevels::has_hosts() const {
+  return std::any_of(levels.begin(), levels.end(), [](const auto& level) { return !level.all.empty(); });
+}
+
+PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id) {
+  PriorityLevels result;
+  result.levels.resize(1);
+  for (const Host* host : hosts) {
+    const uint32_t priority = host->endpoint().priority;
+    if (priority >= result.levels.size()) result.levels.resize(priority + 1);
+    PriorityLevel& level = result.levels[priority];
+    level.all.hosts.push_back(host);
+    const HostHealth health = host->health();
+    if (health == HostHealth::kHealthy) level.healthy.hosts.push_back(host);
+    if (health == HostHealth::kDegraded) level.degraded.hosts.push_back(host);
+  }
+  for (auto& level : result.levels) {
+    for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, next_id);
+  }
+  compute_loads(result.levels, rules);
+  return result;
+}
+
+HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
+    : hosts_(std::move(hosts)), generation_(next_generation()) {
+  std::vector<const Host*> borrowed;
+  borrowed.reserve(hosts_.size());
+  for (const auto& host : hosts_) {
+    borrowed.push_back(host.get());
+    max_weight_ = std::max(max_weight_, host->weight());
+  }
+  levels_ = make_levels(borrowed, rules, choices_);
+  for (const auto& level : levels_.levels) {
+    healthy_ += level.healthy.hosts.size();
+    degraded_ += level.degraded.hosts.size();
+  }
+  if (subset != nullptr) subsets_ = std::make_unique<const SubsetIndex>(borrowed, *subset, rules, choices_);
+}
+
+HostSet::~HostSet() = default;
+
+}  // namespace remora

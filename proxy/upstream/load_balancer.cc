@@ -1,0 +1,111 @@
+#include "upstream/load_balancer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "remora/core/stats.h"
+#include "upstream/edf_schedule.h"
+#include "upstream/subset.h"
+
+namespace remora {
+
+LoadBalancer::LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random)
+    : policy_(config.lb_policy),
+      choice_count_(std::max(2u, config.choice_count)),
+      bias_(config.active_request_bias),
+      shard_(shard),
+      stats_(stats),
+      random_(random) {}
+
+LoadBalancer::~LoadBalancer() = default;
+
+const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
+  if (hosts.generation() != generation_) adopt(hosts);
+  const Host* host = nullptr;
+  for (uint32_t attempt = 0; attempt <= context.attempts; ++attempt) {
+    host = pick_once(hosts, context);
+    if (host == nullptr || context.tried.empty()) break;
+    if (std::find(context.tried.begin(), context.tried.end(), &host->state()) == context.tried.end()) break;
+  }
+  return host;
+}
+
+/// Round robin goes on where it was, as far as lists correspond; new lists begin anywhere. Schedules start anew.
+void LoadBalancer::adopt(const HostSet& hosts) {
+  generation_ = hosts.generation();
+  const size_t known = std::min<size_t>(places_.size(), hosts.choices());
+  places_.resize(hosts.choices());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (i >= known) places_[i].next = random_.next() >> 32;
+    places_[i].schedule.reset();
+  }
+}
+
+const Host* LoadBalancer::pick_once(const HostSet& hosts, const LbContext& context) {
+  return hosts.subsets() != nullptr ? hosts.subsets()->pick(*this, context) : pick_from(hosts.levels());
+}
+
+const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
+  const auto& levels = all.levels;
+  const PriorityLevel* level = &levels.front();
+  bool degraded = false;
+  if (level->healthy_load < 100) {
+    auto point = static_cast<uint32_t>(random_.below(100));
+    const auto falls_to = [&point](uint32_t load) {
+      if (point < load) return true;
+      point -= load;
+      return false;
+    };
+    const auto healthy_at = std::find_if(levels.begin(), levels.end(), [&](const auto& l) { return falls_to(l.healthy_load); });
+    degraded = healthy_at == levels.end();
+    level = degraded ? &*std::find_if(levels.begin(), levels.end() - 1, [&](const auto& l) { return falls_to(l.degraded_load); })
+                     : &*healthy_at;
+  }
+  if (level->panic) count(&LbStats::healthy_panic);
+  const HostChoices& choices = level->panic ? level->all : degraded ? level->degraded : level->healthy;
+  if (choices.empty()) return nullptr;
+  const bool by_weight = !choices.equal_weights && policy_ != LbPolicy::kRandom;
+  return by_weight ? pick_weighted(choices) : pick_equal(choices);
+}
+
+const Host* LoadBalancer::pick_equal(const HostChoices& choices) {
+  const auto& hosts = choices.hosts;
+  if (hosts.size() == 1) return hosts.front();
+  if (policy_ == LbPolicy::kRoundRobin) return hosts[places_[choices.id].next++ % hosts.size()];
+  const Host* best = hosts[random_.below(hosts.size())];
+  if (policy_ == LbPolicy::kRandom) return best;
+  uint64_t least = best->state().stats(shard_).rq_active.get();
+  for (uint32_t draw = 1; draw < choice_count_; ++draw) {
+    const Host* other = hosts[random_.below(hosts.size())];
+    const uint64_t active = other->state().stats(shard_).rq_active.get();
+    if (active < least) {
+      best = other;
+      least = active;
+    }
+  }
+  return best;
+}
+
+const Host* LoadBalancer::pick_weighted(const HostChoices& choices) {
+  auto& schedule = places_[choices.id].schedule;
+  if (schedule == nullptr) {
+    schedule = std::make_unique<EdfSchedule>(choices.hosts.size());
+    for (uint32_t i = 0; i < choices.hosts.size(); ++i) schedule->add(i, weight_now(*choices.hosts[i]), random_);
+  }
+  const Host* host = choices.hosts[schedule->first()];
+  schedule->reschedule_first(weight_now(*host));
+  return host;
+}
+
+double LoadBalancer::weight_now(const Host& host) const {
+  const double weight = host.weight();
+  if (policy_ != LbPolicy::kLeastRequest || bias_ == 0) return weight;
+  const auto active = static_cast<double>(host.state().stats(shard_).rq_active.get() + 1);
+  return weight / (bias_ == 1 ? active : std::pow(active, bias_));
+}
+
+void LoadBalancer::count(size_t LbStats::*stat) {
+  if (stats_.block != nullptr) stats_.block->add(stats_.*stat);
+}
+
+}  // namespace remora
