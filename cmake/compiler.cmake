@@ -31,7 +31,7 @@ endif()
 add_library(remora_flags INTERFACE)
 target_compile_options(remora_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
-  -Wextra-semi -Wdouble-promotion -Wformat=2 -Werror
+  -Wextra-semi -Wdouble-promotion -Wformat -Wformat-security -Werror
   -Wno-missing-field-initializers  # a designated initialiser that leaves out defaulted members is what we want
   -fno-omit-frame-pointer
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
