@@ -48,7 +48,8 @@ TEST_F(AdminCommands, CommandsAreSortedAndOnTheHomePage) {
   for (const auto& command : admin::commands()) {
     EXPECT_LT(before, command.path);
     before = command.path;
-    if (command.path != "/") EXPECT_NE(page.find(std::string(command.path.substr(1)) + "\""), std::string::npos) << command.path;
+    const std::string link = command.path == "/" ? "." : std::string(command.path.substr(1));
+    EXPECT_NE(page.find('"' + link + '"'), std::string::npos) << command.path;
   }
 }
 
@@ -197,7 +198,8 @@ TEST_F(AdminCommands, ClustersAsJson) {
 TEST_F(AdminCommands, ServerInfoNamesStateOptionsAndNode) {
   Options options;
   options.concurrency = 2;
-  NodeInfo node{.id = "n1", .cluster = "c1"};
+  NodeInfo node;
+  node.id = "n1";
   node.metadata["NAMESPACE"].value = std::string("default");
   view.info.options = &options;
   view.info.node = &node;
