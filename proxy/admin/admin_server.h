@@ -41,8 +41,9 @@ class AdminServer {
   /// the sources again.
   void stop();
 
+  struct State;   // private to admin_server.cc
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 

@@ -29,15 +29,10 @@ struct AdminStats : ::testing::Test, AdminFixture {
     admin::Response response = admin::answer(admin::Request("GET", target), sources);
     EXPECT_EQ(response.status, status) << target;
     std::string body = std::move(response.body);
-    pieces = 0;
-    while (response.more) {
-      ++pieces;
-      if (!response.more(body)) break;
+    while (response.more && response.more(body)) {
     }
     return body;
   }
-
-  size_t pieces = 0;
 };
 
 TEST_F(AdminStats, TextIsSortedValuesFirstThenHistograms) {
@@ -72,10 +67,8 @@ TEST_F(AdminStats, HistogramsInText) {
             std::string::npos)
       << get(only + "&histogram_buckets=cumulative");
   EXPECT_NE(get(only + "&histogram_buckets=disjoint").find("time: B0.5(0,0) B1(0,0) B5(0,100) B10(0,0) "), std::string::npos);
-  EXPECT_TRUE(get(only + "&histogram_buckets=detailed").starts_with(
-      "cluster.a.upstream_rq_time:\n  totals=5,0.1:100\n  intervals=\n  summary=P0(nan,") ||
-      get(only + "&histogram_buckets=detailed").starts_with(
-      "cluster.a.upstream_rq_time:\n  totals=5,1:100\n  intervals=\n  summary=P0(nan,"))
+  EXPECT_TRUE(get(only + "&histogram_buckets=detailed")
+                  .starts_with("cluster.a.upstream_rq_time:\n  totals=5,1:100\n  intervals=\n  summary=P0(nan,5) "))
       << get(only + "&histogram_buckets=detailed");
 }
 
@@ -193,12 +186,8 @@ TEST_F(AdminStats, LongAnswersComeInPiecesAndSurviveScopesThatGo) {
   admin::Response response = admin::answer(admin::Request("GET", "/stats/prometheus"), sources);
   scopes.clear();   // the answer holds what it prints
   std::string body;
-  size_t count = 1;
   while (response.more(body)) {
-    ++count;
-    scopes.clear();
   }
-  EXPECT_GT(count, 0u);
   EXPECT_EQ(PrometheusText(body).count("envoy_cluster_upstream_rq_total"), 5000u);
 }
 
