@@ -9,6 +9,7 @@
 
 #include "core/ascii.h"
 #include "core/regex_options.h"
+#include "remora/http/path.h"
 
 namespace remora {
 namespace {
@@ -88,7 +89,8 @@ bool StringMatcher::matches(std::string_view text) const {
 
 bool HeaderMatcher::matches(const HeaderMap& headers) const {
   std::string storage;  // used only when the header is repeated
-  const auto found = headers.joined(name, id, storage);
+  const bool host = id == HeaderId::kHost && !headers.has(HeaderId::kHost);  // one header under two names
+  const auto found = host ? headers.get(HeaderId::kAuthority) : headers.joined(name, id, storage);
   // A missing header fails every rule but the one about presence, inverted or not, unless it stands for "".
   if (kind == Kind::kPresent) return ((found.has_value() || treat_missing_as_empty) == present) != invert;
   if (!found && !treat_missing_as_empty) return false;
@@ -99,14 +101,7 @@ bool HeaderMatcher::matches(const HeaderMap& headers) const {
 }
 
 bool QueryMatcher::matches(std::string_view query) const {
-  std::optional<std::string_view> found;
-  while (!query.empty() && !found) {
-    const size_t end = std::min(query.find('&'), query.size());
-    const std::string_view parameter = query.substr(0, end);
-    const size_t equals = std::min(parameter.find('='), parameter.size());
-    if (parameter.substr(0, equals) == name) found = parameter.substr(std::min(equals + 1, parameter.size()));
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
+  const auto found = query_parameter(query, name);
   if (any_value) return found.has_value() == present;
   return found && string.matches(*found);
 }

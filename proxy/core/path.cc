@@ -213,6 +213,17 @@ PathParts split_path(std::string_view target) {
   return parts;
 }
 
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view parameter = query.substr(0, end);
+    const size_t equals = std::min(parameter.find('='), parameter.size());
+    if (parameter.substr(0, equals) == name) return parameter.substr(std::min(equals + 1, parameter.size()));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
 PathVerdict apply_path_policy(HeaderMap& head, const PathPolicy& policy) {
   if (!head.has(HeaderId::kPath)) return PathVerdict::kAccept;
   const std::string_view target = head.path();

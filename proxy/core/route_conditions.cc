@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/grpc.h"
+
 namespace remora {
-namespace {
-
-// "application/grpc", alone or with a suffix such as "+proto".
-bool is_grpc(const HeaderMap& head) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const std::string_view type = head.value_of(HeaderId::kContentType);
-  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
-}
-
-}  // namespace
-
 bool has_conditions(const RouteMatch& match) {
   return match.grpc || match.runtime_fraction || !match.headers.empty() || !match.query_parameters.empty();
 }
@@ -22,7 +13,7 @@ bool has_conditions(const RouteMatch& match) {
 bool conditions_hold(const RouteMatch& match, const HeaderMap& head, std::string_view query,
                      uint64_t random) {
   if (match.runtime_fraction && !match.runtime_fraction->value.includes(random)) return false;
-  if (match.grpc && !is_grpc(head)) return false;
+  if (match.grpc && !is_grpc_request(head)) return false;
   return std::ranges::all_of(match.headers,
                              [&](const HeaderMatcher& matcher) { return matcher.matches(head); }) &&
          std::ranges::all_of(match.query_parameters,

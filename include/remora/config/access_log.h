@@ -33,9 +33,8 @@ struct JsonTemplate {
     Format value;                           // leaf when `members` is empty
     std::vector<Member> members;            // nested object
   };
-  std::vector<Member> members;
-  bool sorted = true;                       // keys sorted, as Envoy writes them
-  bool omit_empty = false;
+  std::vector<Member> members;              // written in this order; Envoy's is by key, byte by byte
+  bool omit_empty = false;                  // members without a value are left out, not null
   void append(const ExchangeInfo& info, std::string& out) const;
 };
 
@@ -49,7 +48,8 @@ struct AccessLogConfig {
   JsonTemplate json_format;                 // json
   std::shared_ptr<const AccessLogFilter> filter;   // null: every exchange
 
-  /// Appends the line for one finished exchange, with its line end.
+  /// Appends what one finished exchange leaves in the log: a JSON object and '\n', or the text format, whose line end
+  /// is its own. An operator without a value is "-" in a text and null in JSON.
   void append_line(const ExchangeInfo& info, std::string& out) const;
 };
 

@@ -11,6 +11,7 @@
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
 #include "remora/http/path.h"
+#include "remora/http/path.h"
 
 namespace remora {
 

@@ -52,6 +52,8 @@ struct ExchangeInfo {
   std::string_view upstream_transport_failure{};
   std::string_view termination_details{};   ///< %CONNECTION_TERMINATION_DETAILS%
 
+  std::string_view filter_chain{};          ///< %FILTER_CHAIN_NAME%
+
   const Address* downstream_remote = nullptr;   ///< after XFF processing
   const Address* downstream_direct = nullptr;   ///< the peer of the socket
   const Address* downstream_local = nullptr;

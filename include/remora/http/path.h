@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "remora/http/header_map.h"
@@ -14,6 +15,10 @@ struct PathParts {
   bool has_query = false;  // "/a?" has an empty one
 };
 PathParts split_path(std::string_view target);
+
+/// The value of the first parameter of that name in a query ("" for "name" alone), as it stands, not
+/// percent-decoded; nullopt if there is none. Names are compared exactly.
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name);
 
 /// What to do with %2F and %5C in paths.
 /// Source: envoy.extensions.filters.network.http_connection_manager.v3, path_with_escaped_slashes_action.

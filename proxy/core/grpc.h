@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+#include "remora/http/header_map.h"
+
+namespace remora {
+
+/// True if the content type is "application/grpc", alone or with a suffix such as "+proto" (not grpc-web).
+inline bool is_grpc_request(const HeaderMap& head) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  const std::string_view type = head.value_of(HeaderId::kContentType);
+  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
+}
+
+}  // namespace remora
