@@ -11,7 +11,6 @@
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
 #include "remora/http/path.h"
-#include "remora/http/path.h"
 
 namespace remora {
 
