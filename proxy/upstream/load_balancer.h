@@ -29,7 +29,7 @@ struct LbContext {
   /// The route's metadata_match, sorted by key; null or empty: none. With weighted clusters: both levels merged.
   const SubsetMatch* subset = nullptr;
   /// Hosts that earlier attempts used; avoided as long as `attempts` lasts (retry_host_predicate previous_hosts).
-  std::span<const HostState* const> tried;
+  std::span<const HostState* const> tried{};
   /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
   uint32_t attempts = 0;
 };

@@ -13,12 +13,12 @@ namespace remora::test {
 /// Worker shards 1 and 2 besides the main thread's.
 inline constexpr size_t kShards = 3;
 
-/// An endpoint 10.0.0.<number>:80, changed by chaining.
+/// An endpoint 10.0.<number / 256>.<number % 256>:80, changed by chaining.
 struct EndpointBuilder {
   Endpoint endpoint;
 
   explicit EndpointBuilder(int number) {
-    endpoint.address = Address::ip("10.0.0." + std::to_string(number), 80).value();
+    endpoint.address = Address::ip("10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256), 80).value();
     endpoint.address_text = endpoint.address.to_string();
     endpoint.metadata = std::make_shared<Metadata>();
   }
@@ -50,8 +50,8 @@ inline HostList hosts_of(const std::vector<Endpoint>& list) { return update_host
 /// The number that the host's endpoint was built with; 0 for null.
 inline int number_of(const Host* host) {
   if (host == nullptr) return 0;
-  const std::string text = host->endpoint().address.host();
-  return std::stoi(text.substr(text.rfind('.') + 1));
+  const auto* address = reinterpret_cast<const sockaddr_in*>(host->endpoint().address.sockaddr_ptr());
+  return static_cast<int>(ntohl(address->sin_addr.s_addr) & 0xffff);
 }
 
 }  // namespace remora::test
