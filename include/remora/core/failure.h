@@ -50,6 +50,10 @@ class ResponseFlags {
   [[nodiscard]] bool has(ResponseFlag flag) const { return (bits_ & static_cast<uint32_t>(flag)) != 0; }
   [[nodiscard]] bool empty() const { return bits_ == 0; }
   void clear() { bits_ = 0, order_ = 0; }
+  /// The members as one number, without their order.
+  [[nodiscard]] uint32_t bits() const { return bits_; }
+  /// The same members in the same order: the same text.
+  bool operator==(const ResponseFlags&) const = default;
   /// Appends the short names joined by commas, or "-" for the empty set.
   void append_short(std::string& out) const;
   /// Appends the long names ("NoHealthyUpstream") joined by commas, or "-".

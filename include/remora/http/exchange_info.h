@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ struct Route;
 struct VirtualHost;
 struct Endpoint;
 struct Metadata;
+struct Workload;
 
 enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kNone };
 /// "HTTP/1.0", "HTTP/1.1", "HTTP/2", "-".
@@ -66,6 +68,9 @@ struct ExchangeInfo {
   const ClusterConfig* cluster = nullptr;
   /// Per-request metadata that filters set (%DYNAMIC_METADATA%); null until the first one does.
   Metadata* dynamic_metadata = nullptr;
+  /// Who the two peers said they are (Istio's metadata exchange, filters/peer_metadata); null if they did not.
+  std::shared_ptr<const Workload> downstream_peer;
+  std::shared_ptr<const Workload> upstream_peer;
 
   /// Heads and trailers as they stand; null while they do not exist.
   const HeaderMap* request = nullptr;
