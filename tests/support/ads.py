@@ -56,6 +56,8 @@ class AdsServer:
 
     A request is answered when it is the first of its type on the stream or names resources that are new; an ACK or
     NACK is only recorded. Each `set` of a type raises its version and is pushed to every open stream that wants it.
+    After clusters the endpoints are sent again, as the protocol demands: a changed cluster warms until it has them. (The
+    real Envoy acknowledges clusters only once all of them are warm.)
     """
 
     def __init__(self, port=0):
@@ -66,6 +68,7 @@ class AdsServer:
         self.streams = []
         self.muted = set()  # Types that are not answered at all.
         self.nonces = 0
+        self.last_nonce = {}  # By type URL.
         self.port = port
         self.server = None
         self.start()
@@ -142,6 +145,8 @@ class AdsServer:
             for stream in self.streams:
                 if stream.open and type_url in stream.wanted:
                     self.push(stream, type_url)
+                    if type_url == CLUSTERS and stream.wanted.get(ENDPOINTS):
+                        self.push(stream, ENDPOINTS)
             return self.versions[type_url]
 
     def serve_all(self, clusters=(), endpoints=(), listeners=(), routes=()):
@@ -166,8 +171,9 @@ class AdsServer:
 
     def send(self, stream, type_url, resources, version, nonce=None):
         self.nonces += 1
+        self.last_nonce[type_url] = nonce or f"n{self.nonces}"
         stream.outbox.put(discovery_pb2.DiscoveryResponse(
-            type_url=type_url, version_info=version, resources=resources, nonce=nonce or f"n{self.nonces}"))
+            type_url=type_url, version_info=version, resources=resources, nonce=self.last_nonce[type_url]))
 
     def send_raw(self, data):
         """Sends these bytes as a gRPC message on the newest open stream."""

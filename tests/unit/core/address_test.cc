@@ -26,7 +26,8 @@ TEST(Address, WritesIpAddressesAsEnvoyDoes) {
 }
 
 TEST(Address, RefusesNamesAndMalformedAddresses) {
-  for (const char* bad : {"", "localhost", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "::g", "1.2.3.4 ", "01.2.3.4"}) {
+  for (const char* bad :
+       {"", "localhost", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "::g", "1.2.3.4 ", "01.2.3.4"}) {
     const auto result = Address::ip(bad, 1);
     ASSERT_FALSE(result.ok()) << bad;
     EXPECT_NE(result.error().message.find(std::string("\"") + bad + "\""), std::string::npos);
@@ -66,7 +67,8 @@ TEST(Address, ComparesWhatNamesTheEndpoint) {
   dirty.sin_port = htons(80);
   dirty.sin_addr.s_addr = htonl(0x01020304);
   dirty.sin_zero[0] = 7;
-  EXPECT_EQ(Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&dirty), sizeof(dirty)), ip("1.2.3.4", 80));
+  EXPECT_EQ(Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&dirty), sizeof(dirty)),
+            ip("1.2.3.4", 80));
 }
 
 TEST(Address, PortCanBeChanged) {
@@ -93,17 +95,25 @@ TEST(CidrRange, ContainsByPrefix) {
     bool inside;
   };
   const Case cases[] = {
-      {"10.0.0.0", 8, "10.255.1.2", true},   {"10.0.0.0", 8, "11.0.0.0", false},
-      {"10.1.2.3", 8, "10.9.9.9", true},     {"192.168.4.0", 22, "192.168.7.255", true},
-      {"192.168.4.0", 22, "192.168.8.0", false}, {"0.0.0.0", 0, "8.8.8.8", true},
-      {"1.2.3.4", 32, "1.2.3.4", true},      {"1.2.3.4", 32, "1.2.3.5", false},
-      {"1.2.3.4", 200, "1.2.3.4", true},     {"::", 0, "1.2.3.4", false},
-      {"2001:db8::", 33, "2001:db8:7fff::1", true}, {"2001:db8::", 33, "2001:db8:8000::1", false},
-      {"::1", 128, "::1", true},             {"0.0.0.0", 0, "::1", false},
+      {"10.0.0.0", 8, "10.255.1.2", true},
+      {"10.0.0.0", 8, "11.0.0.0", false},
+      {"10.1.2.3", 8, "10.9.9.9", true},
+      {"192.168.4.0", 22, "192.168.7.255", true},
+      {"192.168.4.0", 22, "192.168.8.0", false},
+      {"0.0.0.0", 0, "8.8.8.8", true},
+      {"1.2.3.4", 32, "1.2.3.4", true},
+      {"1.2.3.4", 32, "1.2.3.5", false},
+      {"1.2.3.4", 200, "1.2.3.4", true},
+      {"::", 0, "1.2.3.4", false},
+      {"2001:db8::", 33, "2001:db8:7fff::1", true},
+      {"2001:db8::", 33, "2001:db8:8000::1", false},
+      {"::1", 128, "::1", true},
+      {"0.0.0.0", 0, "::1", false},
   };
   for (const auto& test : cases) {
     const CidrRange range{ip(test.base, 0), test.length};
-    EXPECT_EQ(range.contains(ip(test.address, 80)), test.inside) << test.base << "/" << int{test.length} << " " << test.address;
+    EXPECT_EQ(range.contains(ip(test.address, 80)), test.inside)
+        << test.base << "/" << int{test.length} << " " << test.address;
   }
   EXPECT_FALSE((CidrRange{ip("0.0.0.0", 0), 0}.contains(Address::unix_path("/x").value())));
 }

@@ -86,14 +86,14 @@ TEST(FailureInfo, IsWhatEnvoyAnswersAndLogs) {
   };
   const std::string reset = "upstream connect error or disconnect/reset before headers. reset reason: ";
   const Case cases[] = {
-      {Failure::kConnectionTermination, 503, "UC", "upstream_reset_before_response_started{connection_termination}",
-       "connection termination"},
+      {Failure::kConnectionTermination, 503, "UC",
+       "upstream_reset_before_response_started{connection_termination}", "connection termination"},
       {Failure::kUpstreamProtocolError, 502, "UPE", "upstream_reset_before_response_started{protocol_error}",
        "protocol error"},
-      {Failure::kUpstreamHeadersTooLarge, 502, "UPE", "upstream_reset_before_response_started{protocol_error}",
-       "protocol error"},
-      {Failure::kConnectFailure, 503, "UF", "upstream_reset_before_response_started{remote_connection_failure}",
-       "remote connection failure"},
+      {Failure::kUpstreamHeadersTooLarge, 502, "UPE",
+       "upstream_reset_before_response_started{protocol_error}", "protocol error"},
+      {Failure::kConnectFailure, 503, "UF",
+       "upstream_reset_before_response_started{remote_connection_failure}", "remote connection failure"},
       {Failure::kOverflow, 503, "UO", "upstream_reset_before_response_started{overflow}", "overflow"},
   };
   for (const auto& [failure, status, flag, details, reason] : cases) {
@@ -128,7 +128,8 @@ TEST(FailureInfo, OnlyFaultsOfTheHostAreChargedToIt) {
 }
 
 TEST(FailureStatus, DownstreamTimeoutsDependOnTheRequestsEnd) {
-  for (const Failure failure : {Failure::kStreamIdleTimeout, Failure::kRequestTimeout, Failure::kMaxStreamDuration}) {
+  for (const Failure failure :
+       {Failure::kStreamIdleTimeout, Failure::kRequestTimeout, Failure::kMaxStreamDuration}) {
     EXPECT_EQ(failure_status(failure, false), 408);
     EXPECT_EQ(failure_status(failure, true), 504);
   }
@@ -147,7 +148,8 @@ TEST(FailureText, SaysWhatTheTransportSaid) {
             "delayed_connect_error:_Connection_refused}");
   EXPECT_EQ(details(Failure::kConnectionTermination, false, ""),
             "upstream_reset_before_response_started{connection_termination}");
-  EXPECT_EQ(details(Failure::kUpstreamProtocolError, true, ""), "upstream_reset_after_response_started{protocol_error}");
+  EXPECT_EQ(details(Failure::kUpstreamProtocolError, true, ""),
+            "upstream_reset_after_response_started{protocol_error}");
   EXPECT_EQ(details(Failure::kUpstreamTimeout, true, "x"), "response_timeout");
 }
 
@@ -160,8 +162,9 @@ TEST(FailureText, SaysWhenItWasRetried) {
   EXPECT_EQ(body(Failure::kConnectionTermination, true),
             "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "
             "connection termination");
-  EXPECT_EQ(body(Failure::kConnectionTermination, false),
-            "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+  EXPECT_EQ(
+      body(Failure::kConnectionTermination, false),
+      "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
   EXPECT_EQ(body(Failure::kNoHealthyUpstream, true), "no healthy upstream");
 }
 

@@ -137,7 +137,8 @@ TEST(HeaderMap, JoinsRepeatedValues) {
 }
 
 TEST(HeaderMap, StatusIsANumberOrZero) {
-  const std::pair<const char*, uint16_t> cases[] = {{"200", 200}, {"503", 503}, {"", 0}, {"abc", 0}, {"20x", 0}, {"99999", 0}};
+  const std::pair<const char*, uint16_t> cases[] = {{"200", 200}, {"503", 503}, {"", 0},
+                                                    {"abc", 0},   {"20x", 0},   {"99999", 0}};
   for (const auto& [value, want] : cases) {
     HeaderMap map;
     map.add(HeaderId::kStatus, value);
@@ -163,7 +164,7 @@ TEST(HeaderMap, CopiesAreDeepAndMovesLeaveAnEmptyMap) {
   HeaderMap copy = *source;
   copy.add("x-own", "1");
   HeaderMap moved = std::move(*source);
-  EXPECT_TRUE(source->empty());                       // NOLINT: the moved-from state is specified
+  EXPECT_TRUE(source->empty());  // NOLINT: the moved-from state is specified
   EXPECT_FALSE(source->has(HeaderId::kHost));
   source->add("via", "again");
   EXPECT_EQ(text(*source), "via=again;");
@@ -188,7 +189,8 @@ void fill_like_a_request(HeaderMap& map, size_t padding) {
   map.add(HeaderId::kPath, "/service/one?with=query");
   map.add(HeaderId::kAuthority, "reviews.default.svc.cluster.local:9080");
   for (int i = 0; i < 20; ++i) map.add("x-custom-header-with-a-name", "and-a-value-of-usual-length");
-  map.add("x-padding", std::string_view("................................................................").substr(0, padding));
+  map.add("x-padding", std::string_view("................................................................")
+                           .substr(0, padding));
   map.set(HeaderId::kXForwardedFor, "10.0.0.1");
   map.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, uint64_t{15000});
   map.remove("x-padding");

@@ -10,7 +10,8 @@ namespace {
 
 TEST(Random, FollowsXoshiro256StarStar) {
   // Reference: the published algorithm over the state that splitmix64 gives for seed 0.
-  std::array<uint64_t, 4> s = {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f, 0xf88bb8a8724c81ec};
+  std::array<uint64_t, 4> s = {0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f,
+                               0xf88bb8a8724c81ec};
   const auto rotl = [](uint64_t x, int k) { return (x << k) | (x >> (64 - k)); };
   Random random(0);
   for (int i = 0; i < 1000; ++i) {
@@ -41,7 +42,7 @@ TEST(Random, BelowIsUniform) {
   for (int i = 0; i < kDraws; ++i) ++seen.at(random.below(kBuckets));
   double chi = 0;
   for (const int n : seen) chi += (n - kDraws / 7.0) * (n - kDraws / 7.0) / (kDraws / 7.0);
-  EXPECT_LT(chi, 22.46);   // 6 degrees of freedom, 0.1 %
+  EXPECT_LT(chi, 22.46);  // 6 degrees of freedom, 0.1 %
   EXPECT_EQ(random.below(1), 0u);
 }
 

@@ -60,7 +60,8 @@ TEST(HistogramSnapshot, CountsAndSums) {
 
 TEST(HistogramSnapshot, CumulativeBucketsAreExactBelowAHundred) {
   const auto snapshot = snapshot_of({0, 1, 5, 6, 10, 25, 26, 99});
-  const std::pair<double, uint64_t> cases[] = {{0, 1}, {0.5, 1}, {1, 2}, {4.9, 2}, {5, 3}, {10, 5}, {25, 6}, {50, 7}, {100, 8}};
+  const std::pair<double, uint64_t> cases[] = {{0, 1},  {0.5, 1}, {1, 2},  {4.9, 2}, {5, 3},
+                                               {10, 5}, {25, 6},  {50, 7}, {100, 8}};
   for (const auto& [bound, want] : cases) EXPECT_EQ(snapshot.at_most(bound), want) << bound;
 }
 
@@ -79,7 +80,8 @@ TEST(HistogramSnapshot, QuantilesInterpolateWithinABucket) {
   for (uint64_t value = 1; value <= 1000; ++value) histogram.record(value);
   HistogramSnapshot snapshot;
   snapshot.add(histogram);
-  for (const double q : {0.05, 0.25, 0.5, 0.9, 0.99, 0.999}) EXPECT_NEAR(snapshot.quantile(q), q * 1000, 10) << q;
+  for (const double q : {0.05, 0.25, 0.5, 0.9, 0.99, 0.999})
+    EXPECT_NEAR(snapshot.quantile(q), q * 1000, 10) << q;
   EXPECT_DOUBLE_EQ(snapshot.quantile(0), 1);
   EXPECT_NEAR(snapshot.quantile(1), 1000, 100);
   EXPECT_EQ(HistogramSnapshot().quantile(0.5), 0);
@@ -140,7 +142,8 @@ TEST(StatBlock, CountingAllocatesOnlyTheFirstTime) {
 
 TEST(StatScope, SumsItsShards) {
   StatsStore store(3);
-  const auto scope = store.make_scope(kSchema, {.prefix = "cluster.a.", .prometheus_prefix = "envoy_cluster_", .tags = {}});
+  const auto scope =
+      store.make_scope(kSchema, {.prefix = "cluster.a.", .prometheus_prefix = "envoy_cluster_", .tags = {}});
   EXPECT_EQ(scope->value(kRequests), 0u);
   scope->block(0).add(kRequests, 1);
   scope->block(2).add(kRequests, 10);
@@ -193,7 +196,8 @@ TEST(StatsStore, ListsLiveScopesInOrderAndForgetsTheOthers) {
   StatsStore store(1);
   std::vector<std::shared_ptr<StatScope>> kept;
   for (int i = 0; i < 1000; ++i) {
-    auto scope = store.make_scope(kSchema, {.prefix = std::to_string(i), .prometheus_prefix = "", .tags = {}});
+    auto scope =
+        store.make_scope(kSchema, {.prefix = std::to_string(i), .prometheus_prefix = "", .tags = {}});
     if (i % 100 == 0) kept.push_back(std::move(scope));
   }
   const auto live = store.scopes();

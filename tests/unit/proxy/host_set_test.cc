@@ -18,7 +18,9 @@ HostSet set_of(const std::vector<std::string>& levels, LoadRules rules = {}) {
   int number = 0;
   for (uint32_t priority = 0; priority < levels.size(); ++priority) {
     for (const char c : levels[priority]) {
-      const auto health = c == 'h' ? EndpointHealth::kHealthy : c == 'd' ? EndpointHealth::kDegraded : EndpointHealth::kUnhealthy;
+      const auto health = c == 'h'   ? EndpointHealth::kHealthy
+                          : c == 'd' ? EndpointHealth::kDegraded
+                                     : EndpointHealth::kUnhealthy;
       endpoints.push_back(at(++number).priority(priority).health(health));
     }
   }
@@ -30,7 +32,8 @@ std::string loads(const HostSet& set) {
   std::string text;
   for (const auto& level : set.levels().levels) {
     if (!text.empty()) text += ' ';
-    text += std::to_string(level.healthy_load) + "/" + std::to_string(level.degraded_load) + (level.panic ? "!" : "");
+    text += std::to_string(level.healthy_load) + "/" + std::to_string(level.degraded_load) +
+            (level.panic ? "!" : "");
   }
   return text;
 }
@@ -42,22 +45,22 @@ TEST(HostSet, LoadsFollowEnvoysRules) {
   };
   const Case cases[] = {
       {{"hhhh"}, "100/0"},
-      {{"hhhu"}, "100/0"},                        // 75 % x 1.4 is enough
-      {{"hhuu"}, "100/0"},                        // 70 % available, 50 % healthy: no panic yet
-      {{"huuu"}, "100/0!"},                       // 25 % is less than the threshold
+      {{"hhhu"}, "100/0"},   // 75 % x 1.4 is enough
+      {{"hhuu"}, "100/0"},   // 70 % available, 50 % healthy: no panic yet
+      {{"huuu"}, "100/0!"},  // 25 % is less than the threshold
       {{"uuuu"}, "100/0!"},
-      {{""}, "100/0!"},                           // nobody: the load has to go somewhere
+      {{""}, "100/0!"},  // nobody: the load has to go somewhere
       {{"dddd"}, "0/100"},
-      {{"hhdd"}, "70/30"},                        // healthy ones take 50 % x 1.4
+      {{"hhdd"}, "70/30"},  // healthy ones take 50 % x 1.4
       {{"hddd"}, "35/65"},
       {{"hhhh", "hhhh"}, "100/0 0/0"},
-      {{"hhuu", "hhhh"}, "70/0 30/0"},            // spill over
-      {{"huuu", "hhhh"}, "35/0 65/0"},            // together enough: no panic although the first is low
+      {{"hhuu", "hhhh"}, "70/0 30/0"},  // spill over
+      {{"huuu", "hhhh"}, "35/0 65/0"},  // together enough: no panic although the first is low
       {{"uuuu", "hhhh"}, "0/0 100/0"},
-      {{"uuuuu", "huuuu"}, "50/0! 50/0!"},        // all in panic: by the numbers of hosts
+      {{"uuuuu", "huuuu"}, "50/0! 50/0!"},  // all in panic: by the numbers of hosts
       {{"uuu", "u"}, "75/0! 25/0!"},
       {{"huuuu", "hhuuu", "uuuuu"}, "34/0! 33/0! 33/0!"},
-      {{"huuuuuuuuu", "hhhhhuuuuu"}, "17/0! 83/0"},   // 14 + 70 of 84
+      {{"huuuuuuuuu", "hhhhhuuuuu"}, "17/0! 83/0"},  // 14 + 70 of 84
       {{"", "hh"}, "0/0 100/0"},
       {{"uu", "dd"}, "0/0 0/100"},
       {{"huuuu", "ddddd"}, "28/0 0/72"},
@@ -87,7 +90,8 @@ TEST(HostSet, OverprovisioningIsTheSetsOwn) {
 }
 
 TEST(HostSet, ListsKeepTheOrderAndKnowTheirWeights) {
-  const HostSet set(test::hosts_of({at(3), at(1).health(EndpointHealth::kUnhealthy), at(2).weight(5)}), {}, nullptr);
+  const HostSet set(test::hosts_of({at(3), at(1).health(EndpointHealth::kUnhealthy), at(2).weight(5)}), {},
+                    nullptr);
   const PriorityLevel& level = set.levels().levels.at(0);
   ASSERT_EQ(level.healthy.hosts.size(), 2u);
   EXPECT_EQ(test::number_of(level.healthy.hosts[0]), 3);
@@ -109,9 +113,7 @@ TEST(HostSet, EjectedHostsAreNotHealthy) {
   EXPECT_EQ(set.levels().levels[0].all.hosts.size(), 4u);
 }
 
-TEST(HostSet, GenerationsDiffer) {
-  EXPECT_NE(set_of({"h"}).generation(), set_of({"h"}).generation());
-}
+TEST(HostSet, GenerationsDiffer) { EXPECT_NE(set_of({"h"}).generation(), set_of({"h"}).generation()); }
 
 }  // namespace
 }  // namespace remora

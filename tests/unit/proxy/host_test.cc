@@ -58,9 +58,9 @@ TEST(UpdateHosts, KeepsWhatDidNotChange) {
 }
 
 TEST(UpdateHosts, AChangedEndpointKeepsItsState) {
-  const std::vector<Endpoint> variants = {
-      at(1).weight(7), at(1).priority(1), at(1).health(EndpointHealth::kUnhealthy),
-      at(1).label("version", MetadataValue{"v2"})};
+  const std::vector<Endpoint> variants = {at(1).weight(7), at(1).priority(1),
+                                          at(1).health(EndpointHealth::kUnhealthy),
+                                          at(1).label("version", MetadataValue{"v2"})};
   for (const Endpoint& variant : variants) {
     const auto before = update_hosts({}, test::endpoints(2), test::kShards).hosts;
     before[0]->state().set_ejected(true);

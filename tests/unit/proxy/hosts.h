@@ -18,7 +18,8 @@ struct EndpointBuilder {
   Endpoint endpoint;
 
   explicit EndpointBuilder(int number) {
-    endpoint.address = Address::ip("10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256), 80).value();
+    endpoint.address =
+        Address::ip("10.0." + std::to_string(number / 256) + "." + std::to_string(number % 256), 80).value();
     endpoint.address_text = endpoint.address.to_string();
     endpoint.metadata = std::make_shared<Metadata>();
   }
@@ -33,7 +34,7 @@ struct EndpointBuilder {
     endpoint.metadata = std::move(metadata);
     return std::move(*this);
   }
-  operator Endpoint() && { return std::move(endpoint); }   // NOLINT: a builder
+  operator Endpoint() && { return std::move(endpoint); }  // NOLINT: a builder
 };
 
 inline EndpointBuilder at(int number) { return EndpointBuilder(number); }

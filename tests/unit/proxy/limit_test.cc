@@ -9,11 +9,13 @@
 namespace remora {
 namespace {
 
-constexpr Resource kAll[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests, Resource::kRetries};
+constexpr Resource kAll[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests,
+                             Resource::kRetries};
 
 Thresholds all(uint32_t limit) {
   Thresholds thresholds;
-  thresholds.max_connections = thresholds.max_pending_requests = thresholds.max_requests = thresholds.max_retries = limit;
+  thresholds.max_connections = thresholds.max_pending_requests = thresholds.max_requests =
+      thresholds.max_retries = limit;
   return thresholds;
 }
 
@@ -22,7 +24,8 @@ TEST(CircuitBreakers, AllowExactlyTheLimitOnOneWorker) {
     CircuitBreakers breakers(all(limit), all(0), 2);
     for (const Resource resource : kAll) {
       for (int round = 0; round < 3; ++round) {
-        for (uint32_t i = 0; i < limit; ++i) ASSERT_TRUE(breakers.try_acquire(resource, false, 1)) << limit << " " << i;
+        for (uint32_t i = 0; i < limit; ++i)
+          ASSERT_TRUE(breakers.try_acquire(resource, false, 1)) << limit << " " << i;
         EXPECT_FALSE(breakers.try_acquire(resource, false, 1)) << limit;
         EXPECT_TRUE(breakers.open(resource, false));
         EXPECT_EQ(breakers.in_use(resource, false), limit);
@@ -50,7 +53,8 @@ TEST(CircuitBreakers, SmallLimitsAreSharedOneByOne) {
   EXPECT_TRUE(breakers.try_acquire(Resource::kRequests, false, 3));
   EXPECT_FALSE(breakers.try_acquire(Resource::kRequests, false, 1));
   breakers.release(Resource::kRequests, false, 3);
-  EXPECT_TRUE(breakers.try_acquire(Resource::kRequests, false, 1)) << "a released unit is free for any worker";
+  EXPECT_TRUE(breakers.try_acquire(Resource::kRequests, false, 1))
+      << "a released unit is free for any worker";
   EXPECT_FALSE(breakers.try_acquire(Resource::kRequests, false, 3));
 }
 
@@ -67,7 +71,8 @@ TEST(CircuitBreakers, IdleWorkersHoldAtMostASixteenth) {
   EXPECT_GE(taken, kLimit - kLimit / 16);
   // A refusal makes the others give back what they hold at their next step.
   for (size_t shard = 2; shard <= 4; ++shard) {
-    if (breakers.try_acquire(Resource::kRequests, false, shard)) breakers.release(Resource::kRequests, false, shard);
+    if (breakers.try_acquire(Resource::kRequests, false, shard))
+      breakers.release(Resource::kRequests, false, shard);
   }
   while (breakers.try_acquire(Resource::kRequests, false, 1)) ++taken;
   EXPECT_EQ(taken, kLimit);
@@ -136,7 +141,7 @@ TEST(BreakerUnit, GivesItsUnitBackOnce) {
     EXPECT_TRUE(unit);
     EXPECT_FALSE(BreakerUnit::take(breakers, Resource::kRequests, false, 1));
     BreakerUnit moved = std::move(unit);
-    EXPECT_FALSE(unit);   // NOLINT: the moved-from state is specified
+    EXPECT_FALSE(unit);  // NOLINT: the moved-from state is specified
     EXPECT_EQ(breakers.in_use(Resource::kRequests, false), 1u);
     moved = BreakerUnit();
     EXPECT_EQ(breakers.in_use(Resource::kRequests, false), 0u);

@@ -34,7 +34,10 @@ struct Balanced {
   HostSet set;
 
   Balanced(const ClusterConfig& cluster, const std::vector<Endpoint>& endpoints, LoadRules rules = {})
-      : config(cluster), balancer(config, kShard, {}, random), hosts(test::hosts_of(endpoints)), set(hosts, rules, nullptr) {}
+      : config(cluster),
+        balancer(config, kShard, {}, random),
+        hosts(test::hosts_of(endpoints)),
+        set(hosts, rules, nullptr) {}
 
   int pick(const LbContext& context = {}) { return test::number_of(balancer.pick(set, context)); }
   std::map<int, double> counts(int picks, const LbContext& context = {}) {
@@ -146,7 +149,7 @@ TEST(LeastRequest, LooksAtThisWorkersRequestsOnly) {
 TEST(LeastRequest, WeighsWeightAgainstLoad) {
   struct Case {
     double bias;
-    double wanted;   // the first one's share: weight / (active + 1)^bias
+    double wanted;  // the first one's share: weight / (active + 1)^bias
   };
   // Weights 3 and 1, three requests active on the first.
   for (const auto& test : {Case{1.0, 0.75 / 1.75}, Case{0.0, 0.75}, Case{2.0, (3.0 / 16) / (1 + 3.0 / 16)},
@@ -188,12 +191,14 @@ TEST(LoadBalancer, CountsChoicesInPanic) {
 
 TEST(LoadBalancer, SpreadsOverPrioritiesAndDegradedHosts) {
   const auto bad = EndpointHealth::kUnhealthy;
-  Balanced spill(config_of(LbPolicy::kRandom), {at(1), at(2).health(bad), at(3).priority(1), at(4).priority(1)});
+  Balanced spill(config_of(LbPolicy::kRandom),
+                 {at(1), at(2).health(bad), at(3).priority(1), at(4).priority(1)});
   // 70 % to the first priority's only healthy host, the rest to the second priority.
   EXPECT_LT(test::chi_square(values(spill.counts(20000)), {70, 15, 15}), test::chi_square_limit(2));
   Balanced degraded(config_of(LbPolicy::kRandom), {at(1), at(2).health(EndpointHealth::kDegraded)});
   EXPECT_LT(test::chi_square(values(degraded.counts(20000)), {70, 30}), test::chi_square_limit(1));
-  Balanced lower(config_of(LbPolicy::kRandom), {at(1).health(bad), at(2).priority(1).health(EndpointHealth::kDegraded)});
+  Balanced lower(config_of(LbPolicy::kRandom),
+                 {at(1).health(bad), at(2).priority(1).health(EndpointHealth::kDegraded)});
   EXPECT_EQ(lower.counts(100), (std::map<int, double>{{2, 100}}));
 }
 
@@ -203,8 +208,10 @@ TEST(LoadBalancer, AvoidsTriedHostsAsLongAsAttemptsLast) {
   const HostState* const two[] = {&balanced.hosts[0]->state(), &balanced.hosts[1]->state()};
   EXPECT_EQ(balanced.counts(100, {.tried = first, .attempts = 1}).count(1), 0u);
   EXPECT_EQ(balanced.counts(100, {.tried = two, .attempts = 2}), (std::map<int, double>{{3, 100}}));
-  EXPECT_EQ(balanced.counts(99, {.tried = first, .attempts = 0}).size(), 3u) << "no attempt is left to look further";
-  const HostState* const all[] = {&balanced.hosts[0]->state(), &balanced.hosts[1]->state(), &balanced.hosts[2]->state()};
+  EXPECT_EQ(balanced.counts(99, {.tried = first, .attempts = 0}).size(), 3u)
+      << "no attempt is left to look further";
+  const HostState* const all[] = {&balanced.hosts[0]->state(), &balanced.hosts[1]->state(),
+                                  &balanced.hosts[2]->state()};
   EXPECT_NE(balanced.pick({.tried = all, .attempts = 5}), 0) << "better a tried host than none";
 }
 

@@ -30,7 +30,9 @@ struct Cluster {
   OutlierDetector detector;
 
   explicit Cluster(int count, OutlierDetection settings = {})
-      : config(settings), hosts(test::hosts_of(test::endpoints(count))), detector(config, stats, random, [this] { ++changes; }) {
+      : config(settings),
+        hosts(test::hosts_of(test::endpoints(count))),
+        detector(config, stats, random, [this] { ++changes; }) {
     detector.set_hosts(hosts);
   }
 
@@ -108,7 +110,8 @@ TEST(Consecutive5xx, CountsErrorsOfAllWorkersTogether) {
   Cluster cluster(1, generous());
   int fired = 0;
   for (size_t i = 0; i < 8; ++i) {
-    if (charge(cluster.host(0), 1 + i % 2, cluster.config, OutlierResult::kResponse, 500).consecutive_5xx) ++fired;
+    if (charge(cluster.host(0), 1 + i % 2, cluster.config, OutlierResult::kResponse, 500).consecutive_5xx)
+      ++fired;
   }
   EXPECT_EQ(fired, 1) << "the threshold is reached once, not exceeded again and again";
 }
@@ -119,7 +122,8 @@ TEST(Consecutive5xx, FiresOncePerBoutWhenItIsNotEnforced) {
   Cluster cluster(1, config);
   cluster.respond(0, 500, 15);
   EXPECT_FALSE(cluster.ejected(0));
-  EXPECT_EQ(cluster.stat("ejections_detected_consecutive_5xx"), 3u) << "the counter starts anew after each detection";
+  EXPECT_EQ(cluster.stat("ejections_detected_consecutive_5xx"), 3u)
+      << "the counter starts anew after each detection";
   EXPECT_EQ(cluster.stat("ejections_enforced_total"), 0u);
   EXPECT_EQ(cluster.stat("ejections_total"), 3u) << "the deprecated counter counts before the roll";
   EXPECT_EQ(cluster.changes, 0);
@@ -145,7 +149,7 @@ TEST(ConsecutiveGateway, CountsOnly502And503And504) {
   EXPECT_TRUE(cluster.ejected(0));
   EXPECT_EQ(cluster.stat("ejections_enforced_consecutive_gateway_failure"), 1u);
   cluster.respond(1, 503, 4);
-  cluster.respond(1, 500);   // another 5xx interrupts
+  cluster.respond(1, 500);  // another 5xx interrupts
   cluster.respond(1, 503, 4);
   EXPECT_FALSE(cluster.ejected(1));
   cluster.respond(1, 503);
@@ -166,9 +170,10 @@ TEST(LocalOrigin, CountsAsStatusesWhenNotSplit) {
     bool bad;
     bool gateway;
   };
-  const Case cases[] = {{OutlierResult::kConnectFailed, true, true},  {OutlierResult::kTimeout, true, true},
-                        {OutlierResult::kRequestFailed, true, false}, {OutlierResult::kConnected, false, false},
-                        {OutlierResult::kConnectedFinal, false, false}, {OutlierResult::kResponse, false, false}};
+  const Case cases[] = {
+      {OutlierResult::kConnectFailed, true, true},    {OutlierResult::kTimeout, true, true},
+      {OutlierResult::kRequestFailed, true, false},   {OutlierResult::kConnected, false, false},
+      {OutlierResult::kConnectedFinal, false, false}, {OutlierResult::kResponse, false, false}};
   for (const auto& test : cases) {
     Cluster cluster(1, generous());
     for (int i = 0; i < 5; ++i) cluster.result(0, test.result);
@@ -230,7 +235,8 @@ TEST(Charge, OnlyOneOfManyThreadsReachesTheThreshold) {
   for (size_t shard = 1; shard <= 2; ++shard) {
     threads.emplace_back([&, shard] {
       for (int i = 0; i < 5000; ++i) {
-        if (charge(cluster.host(0), shard, cluster.config, OutlierResult::kResponse, 500).consecutive_5xx) ++fired;
+        if (charge(cluster.host(0), shard, cluster.config, OutlierResult::kResponse, 500).consecutive_5xx)
+          ++fired;
       }
     });
   }
@@ -250,7 +256,8 @@ TEST(OutlierDetector, IgnoresHostsThatLeft) {
 TEST(OutlierDetector, IgnoresHostsThatAreEjectedAlready) {
   Cluster cluster(1, generous());
   cluster.respond(0, 500, 5);
-  cluster.detector.on_consecutive(cluster.hosts[0]->shared_state(), Ejection::kConsecutiveGateway, cluster.now);
+  cluster.detector.on_consecutive(cluster.hosts[0]->shared_state(), Ejection::kConsecutiveGateway,
+                                  cluster.now);
   EXPECT_EQ(cluster.stat("ejections_active"), 1u);
   EXPECT_EQ(cluster.stat("ejections_detected_consecutive_gateway_failure"), 0u);
 }
@@ -265,9 +272,9 @@ TEST(MaxEjectionPercent, IsOfAllMembers) {
     uint64_t ejected;
   };
   const Case cases[] = {
-      {10, 10, false, 1}, {9, 10, false, 0},  {9, 10, true, 1},    {20, 10, false, 2}, {3, 50, false, 1},
-      {4, 50, false, 2},  {4, 0, false, 0},   {4, 0, true, 1},     {4, 100, false, 4}, {4, 200, false, 4},
-      {2, 34, false, 0},  {3, 34, false, 1},
+      {10, 10, false, 1}, {9, 10, false, 0},  {9, 10, true, 1},  {20, 10, false, 2},
+      {3, 50, false, 1},  {4, 50, false, 2},  {4, 0, false, 0},  {4, 0, true, 1},
+      {4, 100, false, 4}, {4, 200, false, 4}, {2, 34, false, 0}, {3, 34, false, 1},
   };
   for (const auto& test : cases) {
     OutlierDetection config;
@@ -345,7 +352,7 @@ seconds ejection_time(Cluster& cluster) {
 
 TEST(BackOff, GrowsWithEachEjectionUpToItsBound) {
   OutlierDetection config = generous();
-  config.interval = seconds(100000);   // no decay
+  config.interval = seconds(100000);  // no decay
   config.base_ejection_time = seconds(30);
   config.max_ejection_time = seconds(100);
   Cluster cluster(1, config);
@@ -453,7 +460,8 @@ TEST(SuccessRate, NeedsHostsAndVolume) {
     for (size_t i = 0; i < 5; ++i) traffic(quiet, i, i == 4 ? 99 : 100, i == 4 ? 0 : 100);
     quiet.sweep_after(seconds(10));
     EXPECT_EQ(quiet.stat("ejections_active"), 0u) << "only four hosts have the volume";
-    EXPECT_DOUBLE_EQ(quiet.host(4).monitor.success_rate, 0) << "but the rate is shown from the lower volume on";
+    EXPECT_DOUBLE_EQ(quiet.host(4).monitor.success_rate, 0)
+        << "but the rate is shown from the lower volume on";
     EXPECT_DOUBLE_EQ(quiet.detector.success_rate_average(false), -1);
   }
 }
@@ -558,7 +566,8 @@ TEST(FailurePercentage, LocalOriginHasItsOwn) {
   Cluster cluster(5, config);
   cluster.config.consecutive_local_origin_failure = 1000000;
   for (size_t i = 0; i < 5; ++i) {
-    for (int n = 0; n < 60; ++n) cluster.result(i, i == 4 ? OutlierResult::kTimeout : OutlierResult::kConnected);
+    for (int n = 0; n < 60; ++n)
+      cluster.result(i, i == 4 ? OutlierResult::kTimeout : OutlierResult::kConnected);
   }
   cluster.sweep_after(seconds(10));
   EXPECT_TRUE(cluster.ejected(4));

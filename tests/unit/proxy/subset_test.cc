@@ -78,8 +78,9 @@ TEST(Subset, ChoosesByAllKeysOfASelector) {
 }
 
 TEST(Subset, ValuesAreTyped) {
-  Subsets subsets(selectors({{"port"}}), {at(1).label("port", text("80")), at(2).label("port", MetadataValue{80.0}),
-                                          at(3).label("port", MetadataValue{true})});
+  Subsets subsets(selectors({{"port"}}),
+                  {at(1).label("port", text("80")), at(2).label("port", MetadataValue{80.0}),
+                   at(3).label("port", MetadataValue{true})});
   EXPECT_EQ(subsets.chosen({{"port", text("80")}}), (Numbers{1}));
   EXPECT_EQ(subsets.chosen({{"port", MetadataValue{80.0}}}), (Numbers{2}));
   EXPECT_EQ(subsets.chosen({{"port", MetadataValue{true}}}), (Numbers{3}));
@@ -149,13 +150,15 @@ TEST(Subset, KeysSubsetTriesAgainWithFewerKeys) {
   EXPECT_EQ(subsets.chosen({{"stage", text("prod")}, {"version", text("v2")}}), (Numbers{3}));
   EXPECT_EQ(subsets.chosen({{"stage", text("qa")}, {"version", text("v9")}}), (Numbers{0}));
   config.selectors[1].fallback = Fallback::kAnyEndpoint;
-  EXPECT_EQ(Subsets(config, staged()).chosen({{"stage", text("qa")}, {"version", text("v9")}}), (Numbers{1, 2, 3, 4, 5}));
+  EXPECT_EQ(Subsets(config, staged()).chosen({{"stage", text("qa")}, {"version", text("v9")}}),
+            (Numbers{1, 2, 3, 4, 5}));
 }
 
 TEST(Subset, AFoundSubsetIsFinalEvenWithoutHealthyHosts) {
   LbSubset config = selectors({{"version"}}, Fallback::kAnyEndpoint);
-  const std::vector<Endpoint> endpoints = {at(1).label("version", text("v1")).health(EndpointHealth::kUnhealthy),
-                                           at(2).label("version", text("v2"))};
+  const std::vector<Endpoint> endpoints = {
+      at(1).label("version", text("v1")).health(EndpointHealth::kUnhealthy),
+      at(2).label("version", text("v2"))};
   Subsets subsets(config, endpoints, {.panic_threshold = 0});
   EXPECT_EQ(subsets.chosen({{"version", text("v1")}}), (Numbers{0}));
   EXPECT_EQ(subsets.block.value(kSelected), 60u);
@@ -165,15 +168,16 @@ TEST(Subset, AFoundSubsetIsFinalEvenWithoutHealthyHosts) {
 }
 
 TEST(Subset, SubsetsHaveTheirOwnPriorities) {
-  Subsets subsets(selectors({{"version"}}), {at(1).label("version", text("v1")).priority(1), at(2), at(3).priority(1)});
+  Subsets subsets(selectors({{"version"}}),
+                  {at(1).label("version", text("v1")).priority(1), at(2), at(3).priority(1)});
   EXPECT_EQ(subsets.chosen({{"version", text("v1")}}), (Numbers{1}));
 }
 
 TEST(Subset, SingleHostPerSubsetIgnoresHealthAndCountsDuplicates) {
   LbSubset config = selectors({{"id"}});
   config.selectors[0].single_host_per_subset = true;
-  Subsets subsets(config, {at(1).label("id", text("a")).health(EndpointHealth::kUnhealthy), at(2).label("id", text("b")),
-                           at(3).label("id", text("a"))});
+  Subsets subsets(config, {at(1).label("id", text("a")).health(EndpointHealth::kUnhealthy),
+                           at(2).label("id", text("b")), at(3).label("id", text("a"))});
   EXPECT_EQ(subsets.chosen({{"id", text("a")}}), (Numbers{1}));
   EXPECT_EQ(subsets.chosen({{"id", text("b")}}), (Numbers{2}));
   EXPECT_EQ(subsets.set.subsets()->duplicates(), 1u);
@@ -188,7 +192,8 @@ TEST(Subset, ListsCanStandForTheirItems) {
   Subsets any(config, endpoints);
   EXPECT_EQ(any.chosen({{"version", text("v1")}}), (Numbers{1}));
   EXPECT_EQ(any.chosen({{"version", text("v2")}}), (Numbers{1, 2}));
-  EXPECT_EQ(any.chosen({{"version", both}}), (Numbers{1})) << "falls back to the default, whose value the list holds";
+  EXPECT_EQ(any.chosen({{"version", both}}), (Numbers{1}))
+      << "falls back to the default, whose value the list holds";
   EXPECT_EQ(any.block.value(kFallback), 60u);
   config.list_as_any = false;
   Subsets whole(config, endpoints);
@@ -200,11 +205,12 @@ TEST(Subset, CombinesListsOfSeveralKeys) {
   LbSubset config = selectors({{"a", "b"}});
   config.list_as_any = true;
   const MetadataValue list{MetadataValue::List{text("1"), text("2")}};
-  Subsets subsets(config, {at(1).label("a", list).label("b", list), at(2).label("a", text("2")).label("b", text("1"))});
+  Subsets subsets(
+      config, {at(1).label("a", list).label("b", list), at(2).label("a", text("2")).label("b", text("1"))});
   EXPECT_EQ(subsets.chosen({{"a", text("1")}, {"b", text("2")}}), (Numbers{1}));
   EXPECT_EQ(subsets.chosen({{"a", text("2")}, {"b", text("1")}}), (Numbers{1, 2}));
   EXPECT_EQ(subsets.set.subsets()->names(), (std::vector<std::string>{R"(a="1",b="1")", R"(a="1",b="2")",
-                                                                     R"(a="2",b="1")", R"(a="2",b="2")"}));
+                                                                      R"(a="2",b="1")", R"(a="2",b="2")"}));
   EXPECT_EQ(subsets.set.subsets()->size(), 4u);
 }
 
@@ -212,7 +218,8 @@ TEST(Subset, ManySubsetsAreToldApart) {
   std::vector<Endpoint> endpoints;
   for (int i = 1; i <= 200; ++i) endpoints.push_back(at(i).label("id", text(std::to_string(i).c_str())));
   Subsets subsets(selectors({{"id"}}), endpoints);
-  for (int i = 1; i <= 200; ++i) EXPECT_EQ(subsets.chosen({{"id", text(std::to_string(i).c_str())}}), (Numbers{i}));
+  for (int i = 1; i <= 200; ++i)
+    EXPECT_EQ(subsets.chosen({{"id", text(std::to_string(i).c_str())}}), (Numbers{i}));
 }
 
 TEST(Subset, ChoosingAllocatesNothing) {
@@ -225,7 +232,8 @@ TEST(Subset, ChoosingAllocatesNothing) {
                                  {{"version", text("v1")}}};
   subsets.balancer.pick(subsets.set, {.subset = &matches[0]});
   const size_t before = test::allocations();
-  for (int i = 0; i < 300; ++i) ASSERT_NE(subsets.balancer.pick(subsets.set, {.subset = &matches[i % 3]}), nullptr);
+  for (int i = 0; i < 300; ++i)
+    ASSERT_NE(subsets.balancer.pick(subsets.set, {.subset = &matches[i % 3]}), nullptr);
   EXPECT_EQ(test::allocations(), before);
 }
 
