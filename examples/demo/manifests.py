@@ -25,9 +25,8 @@ class Manifests:
     def __init__(self, seeds: Path, own: Path):
         self._canary = (seeds / "canary-myapp.yaml").read_text()
         self._blue_green = (seeds / "blue-green-myapp.yaml").read_text()
-        subsets = documents(self._canary, "DestinationRule")
-        self.mirror = (seeds / "mirror-myapp.yaml").read_text() + "---\n" + subsets
-        self.ab = (seeds / "ab-myapp.yaml").read_text() + "---\n" + subsets
+        self.mirror = self._with_subsets((seeds / "mirror-myapp.yaml").read_text())
+        self.ab = self._with_subsets((seeds / "ab-myapp.yaml").read_text())
         self.outlier = (own / "outlier-myapp.yaml").read_text()
 
     def canary(self, v1: int, v2: int) -> str:
@@ -35,3 +34,9 @@ class Manifests:
 
     def blue_green(self, color: str) -> str:
         return substituted(self._blue_green, "subset: blue", f"subset: {color}")
+
+    def _with_subsets(self, manifest: str) -> str:
+        """`manifest`, with the canary's subsets where it relies on subsets that are defined elsewhere."""
+        if documents(manifest, "DestinationRule"):
+            return manifest
+        return manifest + "---\n" + documents(self._canary, "DestinationRule")
