@@ -1,5 +1,6 @@
 #include <google/protobuf/util/json_util.h>
 
+#include "api/istio_stats.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
@@ -34,12 +35,9 @@ google::protobuf::Any peer_metadata(Direction direction) {
 }
 
 google::protobuf::Any stats_config(Direction direction) {
-  google::protobuf::Any any;
-  any.set_type_url("type.googleapis.com/stats.PluginConfig");
-  // stats.PluginConfig, field 5, varint 1: disable_host_header_fallback. The server knows its service; a client that calls an
-  // unknown one has nothing better than the Host header.
-  if (direction == Direction::kInbound) any.set_value("\x28\x01");
-  return any;
+  stats::PluginConfig config;
+  config.set_disable_host_header_fallback(direction == Direction::kInbound);
+  return pack(config);
 }
 
 void add_http_filters(Direction direction, const ProxyNode& node, HttpConnectionManager& manager) {

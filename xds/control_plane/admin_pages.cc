@@ -1,0 +1,164 @@
+#include "control_plane/admin_pages.h"
+
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <boost/json.hpp>
+
+#include "control_plane/ads_stream.h"
+#include "control_plane/metrics.h"
+#include "control_plane/version.h"
+
+namespace remora::xds {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kHelp =
+    "/ready                          200 once the configuration is served\n"
+    "/healthz                        200 while the process lives\n"
+    "/metrics                        Prometheus\n"
+    "/version                        of this program\n"
+    "/debug/configz[?kind=KIND]      the resources in effect\n"
+    "/debug/errors                   what is wrong in files and between resources\n"
+    "/debug/syncz                    how far every connected proxy has got\n"
+    "/debug/endpointz                services, their ports and endpoints (also /debug/registryz)\n"
+    "/debug/config_dump?proxyID=ID   what that proxy should have, as xDS\n";
+
+json::object finding_json(const istio::Diagnostic& finding) {
+  return {{"severity", finding.severity == istio::Severity::kError ? "error" : "warning"},
+          {"file", finding.file},
+          {"line", finding.line},
+          {"resource", finding.resource},
+          {"path", finding.path},
+          {"message", finding.message},
+          {"text", istio::to_string(finding)}};
+}
+
+json::object sync_json(const SyncState& state) {
+  if (!state.subscribed) return {{"status", "NOT_SUBSCRIBED"}};
+  const char* status = "SYNCED";
+  if (state.sent.empty()) status = "NOT_SENT";
+  if (state.waiting) status = "WAITING";
+  if (!state.waiting && !state.nacked.empty()) status = "REJECTED";
+  return {{"status", status},       {"sent", state.sent},   {"acked", state.acked},
+          {"nacked", state.nacked}, {"error", state.error}, {"resources", state.resources}};
+}
+
+json::object port_json(const istio::MeshPort& port) {
+  json::array endpoints;
+  for (const istio::Endpoint& endpoint : port.endpoints) {
+    json::object labels;
+    for (const auto& [name, value] : endpoint.labels) labels[name] = value;
+    endpoints.push_back(json::object{{"address", endpoint.address},
+                                     {"port", endpoint.port},
+                                     {"workload", endpoint.workload},
+                                     {"namespace", endpoint.ns},
+                                     {"weight", endpoint.weight},
+                                     {"labels", std::move(labels)}});
+  }
+  return {{"port", port.number}, {"name", port.name}, {"served", port.carried()}, {"endpoints", std::move(endpoints)}};
+}
+
+/// Splices the resources' JSON, which protobuf writes, into a list.
+std::string dump_group(const istio::ResourceGroup& group) {
+  std::string list;
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  for (const auto& entry : group.resources) {
+    google::protobuf::Any any;
+    std::string text;
+    if (!any.ParseFromString(entry.second->any)) continue;
+    const auto status = google::protobuf::util::MessageToJsonString(any, &text, options);
+    if (!status.ok()) text = json::serialize(json::object{{"name", entry.first}, {"error", status.ToString()}});
+    if (!list.empty()) list += ",\n";
+    list += text;
+  }
+  return "[" + list + "]";
+}
+
+}  // namespace
+
+Page AdminPages::answer(std::string_view target) const {
+  const std::string_view path = path_of_target(target);
+  if (path == "/" || path == "/help") return text_page(kHelp);
+  if (path == "/ready" || path == "/healthz") return text_page("ok\n");
+  if (path == "/version") return text_page(std::string(kVersion) + "\n");
+  if (path == "/metrics") return metrics();
+  if (path == "/debug/configz") return config(target);
+  if (path == "/debug/errors") return errors();
+  if (path == "/debug/syncz") return sync_states();
+  if (path == "/debug/endpointz" || path == "/debug/registryz") return endpoints();
+  if (path == "/debug/config_dump") return config_dump(target);
+  return text_page("nothing here; / lists what there is\n", 404);
+}
+
+Page AdminPages::config(std::string_view target) const {
+  const std::string kind = query_parameter(target, "kind");
+  std::string list;
+  for (const istio::ResourcePtr& resource : mesh_.registry().resources()) {
+    if (!kind.empty() && resource->kind != kind) continue;
+    if (!list.empty()) list += ",\n";
+    list += resource->json;
+  }
+  return json_page("[" + list + "]\n");
+}
+
+Page AdminPages::errors() const {
+  json::array list;
+  for (const istio::Diagnostic& finding : mesh_.findings()) list.push_back(finding_json(finding));
+  return json_page(json::serialize(list) + "\n");
+}
+
+Page AdminPages::sync_states() const {
+  json::array list;
+  for (const auto& stream : ads_.streams()) {
+    if (!stream->node()) continue;
+    json::object proxy{{"proxy", stream->node()->id}, {"peer", stream->peer()}};
+    for (const istio::XdsType type : istio::kXdsTypes) {
+      proxy[istio::short_name(type)] = sync_json(stream->session().sync_state(type));
+    }
+    json::array notes;
+    for (const auto& note : stream->session().snapshot()->notes) notes.push_back(finding_json(note));
+    proxy["notes"] = std::move(notes);
+    list.push_back(std::move(proxy));
+  }
+  return json_page(json::serialize(list) + "\n");
+}
+
+Page AdminPages::endpoints() const {
+  json::array list;
+  for (const istio::MeshService& service : mesh_.registry().services()) {
+    json::array ports;
+    for (const istio::MeshPort& port : service.ports) ports.push_back(port_json(port));
+    list.push_back(json::object{
+        {"host", service.host}, {"namespace", service.ns}, {"from", service.origin->id()}, {"ports", std::move(ports)}});
+  }
+  return json_page(json::serialize(list) + "\n");
+}
+
+Page AdminPages::config_dump(std::string_view target) const {
+  const std::string id = query_parameter(target, "proxyID");
+  if (id.empty()) return text_page("give ?proxyID=ID: a node id, or \"name.namespace\" of one\n", 400);
+  for (const auto& stream : ads_.streams()) {
+    if (!stream->node() || (stream->node()->id != id && stream->node()->name != id)) continue;
+    const istio::Snapshot& snapshot = *stream->session().snapshot();
+    std::string body = "{";
+    for (const istio::XdsType type : istio::kXdsTypes) {
+      if (body.size() > 1) body += ",\n";
+      body += '"' + std::string(istio::short_name(type)) + "\": {\"version\": \"" + snapshot.group(type).version +
+              "\", \"resources\": " + dump_group(snapshot.group(type)) + "}";
+    }
+    return json_page(body + "}\n");
+  }
+  return text_page("no proxy \"" + id + "\" is connected; /debug/syncz lists those that are\n", 404);
+}
+
+Page AdminPages::metrics() const {
+  Page page = text_page(render_metrics(mesh_, ads_));
+  page.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return page;
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "control_plane/ads_service.h"
+#include "control_plane/http_page.h"
+#include "control_plane/mesh.h"
+
+namespace remora::xds {
+
+/// What the admin interface shows: pilot's addresses where pilot has one for it. Control thread only.
+class AdminPages {
+ public:
+  AdminPages(const Mesh& mesh, const AdsService& ads) : mesh_(mesh), ads_(ads) {}
+
+  Page answer(std::string_view target) const;
+
+ private:
+  Page config(std::string_view target) const;
+  Page errors() const;
+  Page sync_states() const;
+  Page endpoints() const;
+  Page config_dump(std::string_view target) const;
+  Page metrics() const;
+
+  const Mesh& mesh_;
+  const AdsService& ads_;
+};
+
+}  // namespace remora::xds

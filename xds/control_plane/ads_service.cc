@@ -1,0 +1,123 @@
+#include "control_plane/ads_service.h"
+
+#include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <thread>
+
+#include "control_plane/ads_stream.h"
+#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+
+namespace remora::xds {
+namespace {
+
+using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
+
+/// Ends at once with an honest answer.
+class DeltaRefusal : public grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+ public:
+  DeltaRefusal() {
+    Finish({grpc::StatusCode::UNIMPLEMENTED, "delta xDS is not implemented: use api_type GRPC (state of the world)"});
+  }
+  void OnDone() override { delete this; }
+};
+
+/// State of the world is served raw, so that resources go out as the bytes they were made into.
+class Service final
+    : public Ads::WithRawCallbackMethod_StreamAggregatedResources<
+          Ads::WithCallbackMethod_DeltaAggregatedResources<Ads::Service>> {
+ public:
+  Service(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamAggregatedResources(
+      grpc::CallbackServerContext* call) override {
+    auto stream = std::make_shared<AdsStream>(owner_, context_, call->peer());
+    stream->start();
+    return stream.get();
+  }
+
+  grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse>* DeltaAggregatedResources(
+      grpc::CallbackServerContext* /*call*/) override {
+    return new DeltaRefusal();
+  }
+
+ private:
+  AdsService& owner_;
+  boost::asio::io_context& context_;
+};
+
+std::unique_ptr<grpc::Server> start_server(const std::string& address, grpc::Service& service, int& port) {
+  constexpr int kKeepaliveMs = 30'000;  // a proxy that vanished without a word is forgotten after this and the timeout
+  constexpr int kKeepaliveTimeoutMs = 10'000;
+  constexpr int kMinPingIntervalMs = 5'000;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second control plane must fail, not share
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  return builder.BuildAndStart();
+}
+
+}  // namespace
+
+AdsService::AdsService(boost::asio::io_context& context, Mesh& mesh)
+    : context_(context),
+      mesh_(mesh),
+      identifier_("remora-control"),
+      service_(std::make_unique<Service>(*this, context)) {}
+
+AdsService::~AdsService() = default;
+
+Result<std::string> AdsService::listen(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return Error{"\"" + address + "\" is not HOST:PORT"};
+  int port = 0;
+  server_ = start_server(address, *service_, port);
+  if (server_ == nullptr || port == 0) return Error{"cannot listen on " + address};
+  return address.substr(0, colon + 1) + std::to_string(port);
+}
+
+bool AdsService::add(std::shared_ptr<AdsStream> stream) {
+  if (closing_) return false;
+  streams_.push_back(std::move(stream));
+  return true;
+}
+
+void AdsService::remove(const AdsStream* stream) {
+  std::erase_if(streams_, [&](const auto& known) { return known.get() == stream; });
+}
+
+void AdsService::push() {
+  const auto streams = streams_;  // a stream may leave meanwhile
+  for (const auto& stream : streams) {
+    if (stream->node()) stream->set_snapshot(mesh_.snapshot_for(*stream->node()));
+  }
+}
+
+void AdsService::shut_down(std::function<void()> done) {
+  closing_ = true;
+  const auto streams = streams_;
+  for (const auto& stream : streams) {
+    stream->close({grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"});
+  }
+  if (server_ == nullptr) {
+    boost::asio::post(context_, std::move(done));
+    return;
+  }
+  // Shutdown waits for the streams, which need the control thread to end.
+  std::thread([this, done = std::move(done), work = boost::asio::make_work_guard(context_)]() mutable {
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+    server_->Wait();
+    boost::asio::post(context_, std::move(done));
+  }).detach();
+}
+
+}  // namespace remora::xds

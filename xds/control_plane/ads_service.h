@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control_plane/mesh.h"
+#include "remora/core/result.h"
+
+namespace grpc {
+class Server;
+class Service;
+}  // namespace grpc
+
+namespace remora::xds {
+
+class AdsStream;
+
+/// What was sent and refused, per type.
+struct AdsCounters {
+  std::array<uint64_t, istio::kXdsTypes.size()> pushes{};
+  std::array<uint64_t, istio::kXdsTypes.size()> rejects{};
+};
+
+/// The gRPC server and the streams on it. All methods on the control thread unless said otherwise.
+class AdsService {
+ public:
+  AdsService(boost::asio::io_context& context, Mesh& mesh);
+  ~AdsService();
+
+  /// Listens on "HOST:PORT"; port 0 takes a free one. Returns the address in use.
+  Result<std::string> listen(const std::string& address);
+
+  /// Sends every stream what changed for it.
+  void push();
+
+  /// Ends all streams and stops listening; `done` is called on the control thread.
+  void shut_down(std::function<void()> done);
+
+  const std::vector<std::shared_ptr<AdsStream>>& streams() const { return streams_; }
+  const AdsCounters& counters() const { return counters_; }
+  const std::string& identifier() const { return identifier_; }
+
+  // For the streams.
+  bool add(std::shared_ptr<AdsStream> stream);  ///< false while shutting down
+  void remove(const AdsStream* stream);
+  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node) { return mesh_.snapshot_for(node); }
+  void count_push(istio::XdsType type) { ++counters_.pushes[static_cast<size_t>(type)]; }
+  void count_reject(istio::XdsType type) { ++counters_.rejects[static_cast<size_t>(type)]; }
+
+ private:
+  boost::asio::io_context& context_;
+  Mesh& mesh_;
+  std::string identifier_;
+  std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::shared_ptr<AdsStream>> streams_;
+  AdsCounters counters_;
+  bool closing_ = false;
+};
+
+}  // namespace remora::xds

@@ -1,0 +1,214 @@
+#include "control_plane/ads_session.h"
+
+#include <algorithm>
+
+namespace remora::xds {
+namespace {
+
+using istio::EncodedResources;
+using istio::XdsType;
+
+/// Responses of these types hold everything there is, so what is missing is deleted. The others are removed by their parents.
+bool is_full(XdsType type) { return type == XdsType::kCluster || type == XdsType::kListener; }
+
+bool same(const EncodedResources& a, const EncodedResources& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second->hash == y.second->hash;
+  });
+}
+
+}  // namespace
+
+void AdsSession::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  patience_over_ = false;
+}
+
+AdsSession::Outcome AdsSession::on_request(const DiscoveryQuery& query) {
+  Channel& state = channel(query.type);
+  const bool first = !state.subscribed;
+  if (!first && query.nonce != state.nonce) return Outcome::kStale;
+  Outcome outcome = Outcome::kSubscribed;
+  if (!first && state.waiting) {
+    outcome = query.error ? Outcome::kNack : Outcome::kAck;
+    settle(state, query);
+  }
+  subscribe(query.type, query.names);
+  return outcome;
+}
+
+void AdsSession::settle(Channel& state, const DiscoveryQuery& query) const {
+  state.waiting = false;
+  if (query.error) {
+    state.nacked_version = state.sent_version;
+    state.error = *query.error;
+    return;
+  }
+  state.acked_version = state.sent_version;
+  state.nacked_version.clear();
+  state.error.clear();
+}
+
+void AdsSession::subscribe(XdsType type, const std::vector<std::string>& names) {
+  Channel& state = channel(type);
+  std::set<std::string> wanted(names.begin(), names.end());
+  const bool explicit_wildcard = wanted.erase("*") > 0;
+  // An empty first request means everything; so do later empty ones, unless names were given in between.
+  const bool legacy_wildcard = wanted.empty() && (!state.subscribed || (state.wildcard && state.names.empty()));
+  const bool wildcard = is_full(type) && (explicit_wildcard || legacy_wildcard);
+  bool grew = !state.subscribed || (wildcard && !state.wildcard);
+  for (const std::string& name : wanted) {
+    if (state.names.contains(name)) continue;
+    grew = true;
+    state.must_resend.insert(name);
+  }
+  for (const std::string& name : state.names) {
+    if (wanted.contains(name)) continue;
+    state.must_resend.erase(name);
+    if (!is_full(type)) state.sent.erase(name);
+  }
+  state.must_answer = state.must_answer || grew;
+  state.subscribed = true;
+  state.wildcard = wildcard;
+  state.names = std::move(wanted);
+}
+
+std::optional<Delivery> AdsSession::next() {
+  if (snapshot_ == nullptr) return std::nullopt;
+  holding_back_ = false;
+  for (const XdsType type : istio::kXdsTypes) {
+    const Channel& state = channel(type);
+    if (!state.subscribed || state.waiting) continue;
+    const bool names_clusters = type == XdsType::kListener || type == XdsType::kRoute;
+    if (names_clusters && !patience_over_ && !clusters_have_endpoints() && has_news(type)) {
+      holding_back_ = true;
+      continue;
+    }
+    auto delivery = is_full(type) ? next_full(type) : next_named(type);
+    if (delivery) return delivery;
+  }
+  return std::nullopt;
+}
+
+std::optional<Delivery> AdsSession::next_full(XdsType type) {
+  if (!has_news(type)) return std::nullopt;
+  Channel& state = channel(type);
+  EncodedResources now = wanted(type);
+  if (type == XdsType::kCluster) resend_endpoints_of_changed(state.sent, now);
+  state.sent = std::move(now);
+  state.must_answer = false;
+  state.must_resend.clear();
+  Delivery delivery = deliver(type, version_of(state.sent));
+  for (const auto& entry : state.sent) delivery.resources.push_back(entry.second);
+  return delivery;
+}
+
+std::optional<Delivery> AdsSession::next_named(XdsType type) {
+  Channel& state = channel(type);
+  const EncodedResources& available = snapshot_->group(type).resources;
+  std::vector<std::shared_ptr<const istio::EncodedResource>> due;
+  for (const std::string& name : state.names) {
+    const auto resource = available.find(name);
+    if (resource == available.end()) continue;
+    const auto sent = state.sent.find(name);
+    const bool unchanged = sent != state.sent.end() && sent->second->hash == resource->second->hash;
+    if (unchanged && !state.must_resend.contains(name)) continue;
+    due.push_back(resource->second);
+  }
+  if (due.empty()) return std::nullopt;
+  for (const auto& resource : due) {
+    state.sent[resource->name] = resource;
+    state.must_resend.erase(resource->name);
+  }
+  state.must_answer = false;
+  Delivery delivery = deliver(type, snapshot_->group(type).version);
+  delivery.resources = std::move(due);
+  return delivery;
+}
+
+Delivery AdsSession::deliver(XdsType type, std::string version) {
+  Channel& state = channel(type);
+  state.nonce = std::to_string(next_nonce_++);
+  state.sent_version = std::move(version);
+  state.waiting = true;
+  return {type, state.sent_version, state.nonce, {}};
+}
+
+/// Of the types that are sent as a whole: what this subscription covers, and clusters that must stay a little longer.
+EncodedResources AdsSession::wanted(XdsType type) const {
+  const Channel& state = channel(type);
+  const EncodedResources& available = snapshot_->group(type).resources;
+  EncodedResources resources;
+  if (state.wildcard) {
+    resources = available;
+  } else {
+    for (const std::string& name : state.names) {
+      const auto resource = available.find(name);
+      if (resource != available.end()) resources.insert(*resource);
+    }
+  }
+  if (type == XdsType::kCluster) keep_clusters_in_use(resources);
+  return resources;
+}
+
+/// A cluster that is gone from the mesh stays until the proxy has confirmed routes and listeners that do not name it.
+void AdsSession::keep_clusters_in_use(EncodedResources& clusters) const {
+  if (routes_settled()) return;
+  const Channel& state = channel(XdsType::kCluster);
+  for (const auto& [name, resource] : state.sent) {
+    if (state.wildcard || state.names.contains(name)) clusters.emplace(name, resource);
+  }
+}
+
+/// A cluster that changed is a new one to the proxy, and waits for endpoints even if they are the old ones.
+void AdsSession::resend_endpoints_of_changed(const EncodedResources& before, const EncodedResources& now) {
+  Channel& endpoints = channel(XdsType::kEndpoint);
+  for (const auto& [name, resource] : now) {
+    const auto old = before.find(name);
+    if (old != before.end() && old->second->hash != resource->hash && endpoints.names.contains(name)) {
+      endpoints.must_resend.insert(name);
+    }
+  }
+}
+
+bool AdsSession::has_news(XdsType type) const {
+  const Channel& state = channel(type);
+  if (is_full(type)) return state.must_answer || !same(state.sent, wanted(type));
+  const EncodedResources& available = snapshot_->group(type).resources;
+  return std::any_of(state.names.begin(), state.names.end(), [&](const std::string& name) {
+    const auto resource = available.find(name);
+    if (resource == available.end()) return false;
+    const auto sent = state.sent.find(name);
+    return sent == state.sent.end() || sent->second->hash != resource->second->hash || state.must_resend.contains(name);
+  });
+}
+
+/// Whether the proxy uses the snapshot's routes and listeners. One that it rejected leaves the old one in use.
+bool AdsSession::routes_settled() const {
+  return std::all_of(istio::kXdsTypes.begin(), istio::kXdsTypes.end(), [&](XdsType type) {
+    if (type != XdsType::kListener && type != XdsType::kRoute) return true;
+    const Channel& state = channel(type);
+    return !state.subscribed || (!state.waiting && state.nacked_version.empty() && !has_news(type));
+  });
+}
+
+/// Whether the proxy was sent all clusters of the snapshot, and the endpoints of each.
+bool AdsSession::clusters_have_endpoints() const {
+  const Channel& clusters = channel(XdsType::kCluster);
+  const Channel& endpoints = channel(XdsType::kEndpoint);
+  if (!clusters.subscribed) return true;
+  if (has_news(XdsType::kCluster)) return false;
+  const EncodedResources& available = snapshot_->group(XdsType::kEndpoint).resources;
+  return std::all_of(clusters.sent.begin(), clusters.sent.end(), [&](const auto& cluster) {
+    return !available.contains(cluster.first) ||
+           (endpoints.sent.contains(cluster.first) && !endpoints.must_resend.contains(cluster.first));
+  });
+}
+
+SyncState AdsSession::sync_state(XdsType type) const {
+  const Channel& state = channel(type);
+  return {state.subscribed,     state.sent_version, state.acked_version, state.nacked_version,
+          state.error, state.waiting,      state.sent.size()};
+}
+
+}  // namespace remora::xds

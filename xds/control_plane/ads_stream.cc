@@ -1,0 +1,153 @@
+#include "control_plane/ads_stream.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+
+#include "control_plane/ads_messages.h"
+#include "control_plane/ads_service.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+
+namespace remora::xds {
+namespace {
+
+/// How long routes wait for the proxy to ask for the endpoints of its clusters.
+constexpr std::chrono::seconds kPatience{2};
+
+}  // namespace
+
+AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer)
+    : service_(service), context_(context), peer_(std::move(peer)), patience_(context) {}
+
+void AdsStream::start() {
+  self_ = shared_from_this();
+  boost::asio::post(context_, [self = self_] {
+    if (!self->service_.add(self)) {
+      self->close({grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"});
+      return;
+    }
+    self->StartRead(&self->incoming_);
+  });
+}
+
+void AdsStream::OnReadDone(bool ok) {
+  if (!ok) {  // the proxy has ended the stream
+    boost::asio::post(context_, [self = shared_from_this()] { self->close(grpc::Status::OK); });
+    return;
+  }
+  auto request = decode_request(incoming_);
+  boost::asio::post(context_, [self = shared_from_this(), request = std::move(request)] {
+    if (self->closed_) return;
+    if (!request.ok()) {
+      self->close({grpc::StatusCode::INVALID_ARGUMENT, request.error().message});
+      return;
+    }
+    self->on_request(**request);
+    if (!self->closed_) self->StartRead(&self->incoming_);
+  });
+}
+
+void AdsStream::OnWriteDone(bool ok) {
+  boost::asio::post(context_, [self = shared_from_this(), ok] {
+    self->writing_ = false;
+    self->outgoing_.Clear();
+    if (self->closed_) return;
+    if (ok) {
+      self->pump();
+    } else {
+      self->close({grpc::StatusCode::UNAVAILABLE, "the stream broke"});
+    }
+  });
+}
+
+void AdsStream::OnCancel() {
+  boost::asio::post(context_, [self = shared_from_this()] { self->close(grpc::Status::CANCELLED); });
+}
+
+void AdsStream::OnDone() {
+  // The last reference must go on the control thread, where the timer is at home.
+  boost::asio::post(context_, [self = std::move(self_)] {});
+}
+
+void AdsStream::close(const grpc::Status& status) {
+  if (closed_) return;
+  closed_ = true;
+  patience_.cancel();
+  service_.remove(this);
+  if (node_) spdlog::info("ads: {} ({}) disconnected: {}", node_->id, peer_, status.ok() ? "end of stream" : status.error_message());
+  Finish(status);
+}
+
+bool AdsStream::identify(const envoy::service::discovery::v3::DiscoveryRequest& request) {
+  auto node = istio::parse_proxy_node(request.node());
+  if (!node.ok()) {
+    spdlog::warn("ads: {}: {}", peer_, node.error().message);
+    close({grpc::StatusCode::INVALID_ARGUMENT, node.error().message});
+    return false;
+  }
+  node_ = std::move(*node);
+  spdlog::info("ads: {} ({}) connected", node_->id, peer_);
+  set_snapshot(service_.snapshot_for(*node_));
+  return true;
+}
+
+void AdsStream::on_request(const envoy::service::discovery::v3::DiscoveryRequest& request) {
+  if (!node_ && !identify(request)) return;
+  const auto query = to_query(request);
+  if (!query) {
+    spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.type_url());
+    return;
+  }
+  const auto outcome = session_.on_request(*query);
+  log_outcome(*query, outcome);
+  pump();
+}
+
+void AdsStream::log_outcome(const DiscoveryQuery& query, AdsSession::Outcome outcome) {
+  const auto name = istio::short_name(query.type);
+  if (outcome == AdsSession::Outcome::kNack) {
+    service_.count_reject(query.type);
+    spdlog::warn("ads: {} rejects {} {}: {}", node_->id, name, session_.sync_state(query.type).nacked, *query.error);
+  } else {
+    static constexpr std::array<const char*, 3> kWords{"subscribes to", "repeats an old answer to", "accepts"};
+    spdlog::debug("ads: {} {} {} ({} names, nonce \"{}\")", node_->id, kWords[static_cast<size_t>(outcome)], name,
+                  query.names.size(), query.nonce);
+  }
+}
+
+void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
+  for (const istio::Diagnostic& note : snapshot->notes) spdlog::warn("config: {}", istio::to_string(note));
+  session_.set_snapshot(std::move(snapshot));
+  pump();
+}
+
+void AdsStream::pump() {
+  if (writing_ || closed_) return;
+  const auto delivery = session_.next();
+  if (!delivery) {
+    if (session_.holding_back()) wait_for_endpoints();
+    return;
+  }
+  service_.count_push(delivery->type);
+  spdlog::debug("ads: {} <- {} {} ({} resources, nonce {})", node_->id, istio::short_name(delivery->type),
+                delivery->version, delivery->resources.size(), delivery->nonce);
+  outgoing_ = encode_response(*delivery, service_.identifier());
+  writing_ = true;
+  StartWrite(&outgoing_);
+}
+
+void AdsStream::wait_for_endpoints() {
+  if (patience_running_) return;
+  patience_running_ = true;
+  patience_.expires_after(kPatience);
+  patience_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    self->patience_running_ = false;
+    if (error || self->closed_ || !self->session_.holding_back()) return;
+    spdlog::warn("ads: {} has not asked for the endpoints of all its clusters: sending listeners and routes anyway",
+                 self->node_->id);
+    self->session_.stop_waiting();
+    self->pump();
+  });
+}
+
+}  // namespace remora::xds

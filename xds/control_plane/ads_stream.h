@@ -1,0 +1,70 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control_plane/ads_session.h"
+#include "istio/proxy_node.h"
+
+namespace envoy::service::discovery::v3 {
+class DiscoveryRequest;
+}
+
+namespace remora::xds {
+
+class AdsService;
+
+/// One proxy's stream: gRPC's side of an AdsSession. gRPC calls it on its own threads; it does all its work on the control
+/// thread, and has at most one message being read and one being written, so a slow proxy costs one message. It lives until
+/// gRPC is done with it and the control thread has forgotten it.
+class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                  public std::enable_shared_from_this<AdsStream> {
+ public:
+  AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer);
+
+  /// Registers with the service and reads the first request. Any thread; after the stream is held by a shared_ptr.
+  void start();
+
+  // The control thread's side.
+  void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
+  void close(const grpc::Status& status);
+  const std::optional<istio::ProxyNode>& node() const { return node_; }
+  const std::string& peer() const { return peer_; }
+  const AdsSession& session() const { return session_; }
+
+  // gRPC's side.
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  void on_request(const envoy::service::discovery::v3::DiscoveryRequest& request);
+  bool identify(const envoy::service::discovery::v3::DiscoveryRequest& request);
+  void log_outcome(const DiscoveryQuery& query, AdsSession::Outcome outcome);
+  void pump();
+  void wait_for_endpoints();
+
+  AdsService& service_;
+  boost::asio::io_context& context_;
+  const std::string peer_;
+  std::shared_ptr<AdsStream> self_;  // what keeps it alive while gRPC knows it
+
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  AdsSession session_;
+  std::optional<istio::ProxyNode> node_;
+  boost::asio::steady_timer patience_;
+  bool patience_running_ = false;
+  bool writing_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace remora::xds

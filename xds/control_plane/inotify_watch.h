@@ -1,0 +1,33 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <array>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace remora::xds {
+
+/// Tells that something in some folders changed, not what: a look at the folder is cheap and cannot be out of date.
+class InotifyWatch {
+ public:
+  /// `on_event` runs on the context's thread, once per read of events.
+  InotifyWatch(boost::asio::io_context& context, std::function<void()> on_event);
+
+  /// Watches a folder. Adding it again is cheap, and needed after it was replaced by another of its name.
+  void add(const std::string& folder);
+
+  /// Begins to report. What happened since add() is reported as well.
+  void start();
+
+ private:
+  void read();
+
+  boost::asio::posix::stream_descriptor descriptor_;
+  std::function<void()> on_event_;
+  alignas(8) std::array<char, 4096> buffer_{};
+};
+
+}  // namespace remora::xds

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace remora::xds {
+
+class AdsService;
+class Mesh;
+
+/// Prometheus' text format; pilot's names where pilot counts the same.
+std::string render_metrics(const Mesh& mesh, const AdsService& ads);
+
+}  // namespace remora::xds

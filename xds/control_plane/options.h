@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "remora/core/result.h"
+
+namespace remora::xds {
+
+/// remora-control's command line.
+struct Options {
+  std::vector<std::string> config_paths;
+  std::string xds_address = "127.0.0.1:15010";
+  std::string admin_address = "127.0.0.1:15014";
+  std::string xds_address_path;    ///< file that receives the xDS address in use
+  std::string admin_address_path;  ///< file that receives the admin address in use
+  std::string log_level = "info";
+  bool validate = false;
+  bool help = false;
+  bool version = false;
+};
+
+/// Arguments without the program's name. "--flag VALUE" and "--flag=VALUE" are the same.
+Result<Options> parse_options(const std::vector<std::string>& arguments);
+
+/// What --help prints.
+std::string usage();
+
+}  // namespace remora::xds

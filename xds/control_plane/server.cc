@@ -1,0 +1,116 @@
+#include "control_plane/server.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+#include "control_plane/admin_pages.h"
+#include "control_plane/admin_server.h"
+#include "control_plane/ads_service.h"
+#include "control_plane/directory_source.h"
+#include "control_plane/mesh.h"
+#include "control_plane/version.h"
+
+namespace remora::xds {
+namespace {
+
+void set_up_logging(const std::string& level) {
+  auto logger = spdlog::stderr_logger_mt("remora-control");
+  logger->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%P][%l] %v");
+  spdlog::set_default_logger(std::move(logger));
+  spdlog::set_level(spdlog::level::from_str(level));
+  spdlog::flush_on(spdlog::level::info);
+}
+
+/// Written beside and moved into place, so that a reader never sees half an address.
+Result<void> write_address(const std::string& path, const std::string& address) {
+  if (path.empty()) return {};
+  const std::string part = path + ".part";
+  std::ofstream file(part);
+  file << address << '\n';
+  file.close();
+  if (!file || std::rename(part.c_str(), path.c_str()) != 0) return Error{"cannot write " + path};
+  return {};
+}
+
+/// The composition root: who knows whom, and in which order they start and end.
+class Server {
+ public:
+  explicit Server(const Options& options)
+      : options_(options),
+        signals_(context_, SIGTERM, SIGINT),
+        source_(context_, options.config_paths),
+        mesh_(source_),
+        ads_(context_, mesh_),
+        pages_(mesh_, ads_),
+        admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
+    mesh_.on_change([this] { ads_.push(); });
+  }
+
+  int run() {
+    const auto started = start();
+    if (!started.ok()) {
+      spdlog::error("{}", started.error().message);
+      ads_.shut_down([this] { context_.stop(); });
+      context_.run();
+      return 1;
+    }
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) stop();
+    });
+    context_.run();
+    return 0;
+  }
+
+ private:
+  Result<void> start() {
+    const auto xds = ads_.listen(options_.xds_address);
+    if (!xds.ok()) return Error{"--xds-address: " + xds.error().message};
+    const auto admin = admin_.listen(options_.admin_address);
+    if (!admin.ok()) return Error{"--admin-address: " + admin.error().message};
+    auto written = write_address(options_.xds_address_path, *xds);
+    if (written.ok()) written = write_address(options_.admin_address_path, *admin);
+    if (!written.ok()) return written;
+    spdlog::info("{}: xDS on {}, admin on {}", kVersion, *xds, *admin);
+    return {};
+  }
+
+  void stop() {
+    spdlog::info("shutting down");
+    admin_.close();
+    ads_.shut_down([this] { context_.stop(); });
+  }
+
+  const Options& options_;
+  boost::asio::io_context context_{1};
+  boost::asio::signal_set signals_;
+  DirectorySource source_;
+  Mesh mesh_;
+  AdsService ads_;
+  AdminPages pages_;
+  AdminServer admin_;
+};
+
+}  // namespace
+
+int validate_configuration(const std::vector<std::string>& paths) {
+  boost::asio::io_context context;
+  spdlog::set_level(spdlog::level::off);  // the findings are the output
+  DirectorySource source(context, paths);
+  const Mesh mesh(source);
+  for (const istio::Diagnostic& finding : mesh.findings()) std::puts(istio::to_string(finding).c_str());
+  const bool bad = istio::has_errors(mesh.findings());
+  if (!bad) std::printf("%zu resources are valid\n", mesh.registry().resources().size());
+  return bad ? 1 : 0;
+}
+
+int serve(const Options& options) {
+  set_up_logging(options.log_level);
+  return Server(options).run();
+}
+
+}  // namespace remora::xds
