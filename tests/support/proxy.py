@@ -118,7 +118,7 @@ class Proxy(Process):
         self.admin_address_path = directory / "admin-address"
         super().__init__(name, [
             binary(self.kind), "-c", "bootstrap.yaml", "--admin-address-path", self.admin_address_path,
-            "--concurrency", concurrency, "--drain-time-s", drain_time, "--disable-hot-restart",
+            *(["--concurrency", concurrency] if concurrency else []), "--drain-time-s", drain_time, "--disable-hot-restart",
             "--file-flush-interval-msec", 20, "-l",
             log_level or ("warning" if self.kind == "envoy" else "info"),  # Envoy's start alone is 60 lines at info.
             *arguments], directory)
