@@ -48,9 +48,11 @@ Result<Address> Address::unix_path(std::string_view path) {
   // A file's path needs room for its final zero byte; an abstract name is as long as the kernel is told.
   const size_t room = sizeof(to.sun_path) - (abstract ? 0 : 1);
   if (path.size() > room) {
-    return Error{"the Unix socket path \"" + std::string(path) + "\" is longer than " + std::to_string(room) + " bytes"};
+    return Error{"the Unix socket path \"" + std::string(path) + "\" is longer than " + std::to_string(room) +
+                 " bytes"};
   }
-  if (path.find('\0') != std::string_view::npos) return Error{"a Unix socket path must not contain a zero byte"};
+  if (path.find('\0') != std::string_view::npos)
+    return Error{"a Unix socket path must not contain a zero byte"};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());
   if (abstract) to.sun_path[0] = '\0';
@@ -117,7 +119,8 @@ bool CidrRange::contains(const Address& address) const {
   const size_t whole = bits / 8;
   if (want.substr(0, whole) != have.substr(0, whole)) return false;
   const size_t rest = bits % 8;
-  return rest == 0 || ((static_cast<unsigned char>(want[whole]) ^ static_cast<unsigned char>(have[whole])) >> (8 - rest)) == 0;
+  return rest == 0 || ((static_cast<unsigned char>(want[whole]) ^ static_cast<unsigned char>(have[whole])) >>
+                       (8 - rest)) == 0;
 }
 
 }  // namespace remora

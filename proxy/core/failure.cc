@@ -71,7 +71,8 @@ constexpr std::array<FailureInfo, static_cast<size_t>(Failure::kLocalReset) + 1>
     {502, Flag::kUpstreamProtocolError, REMORA_RESET_DETAIL "{protocol_error}", "protocol error",
      REMORA_RESET_BODY "protocol error", true},
     /* kOverflow */
-    {503, Flag::kUpstreamOverflow, REMORA_RESET_DETAIL "{overflow}", "overflow", REMORA_RESET_BODY "overflow", false},
+    {503, Flag::kUpstreamOverflow, REMORA_RESET_DETAIL "{overflow}", "overflow", REMORA_RESET_BODY "overflow",
+     false},
     /* kNoHealthyUpstream */
     {503, Flag::kNoHealthyUpstream, "no_healthy_upstream", "", "no healthy upstream", false},
     /* kNoCluster */ {503, Flag::kNoClusterFound, "cluster_not_found", "", "", false},
@@ -85,13 +86,17 @@ constexpr std::array<FailureInfo, static_cast<size_t>(Failure::kLocalReset) + 1>
     {0, Flag::kDownstreamConnectionTermination, "downstream_remote_disconnect", "", "", false},
     /* kDownstreamProtocolError */
     {400, Flag::kDownstreamProtocolError, "http1.codec_error", "", "Bad Request", false},
-    /* kStreamIdleTimeout */ {504, Flag::kStreamIdleTimeout, "stream_idle_timeout", "", "stream timeout", false},
+    /* kStreamIdleTimeout */
+    {504, Flag::kStreamIdleTimeout, "stream_idle_timeout", "", "stream timeout", false},
     /* kRequestTimeout */ {408, Flag::kNone, "request_overall_timeout", "", "request timeout", false},
-    /* kRequestHeaderTimeout */ {408, Flag::kNone, "request_header_timeout", "", "request header timeout", false},
-    /* kMaxStreamDuration */ {504, Flag::kNone, "max_duration_timeout", "", "downstream duration timeout", false},
+    /* kRequestHeaderTimeout */
+    {408, Flag::kNone, "request_header_timeout", "", "request header timeout", false},
+    /* kMaxStreamDuration */
+    {504, Flag::kNone, "max_duration_timeout", "", "downstream duration timeout", false},
     /* kPayloadTooLarge */ {413, Flag::kNone, "request_payload_too_large", "", "Payload Too Large", false},
     /* kLocalReset */
-    {503, Flag::kLocalReset, REMORA_RESET_DETAIL "{local_reset}", "local reset", REMORA_RESET_BODY "local reset", false},
+    {503, Flag::kLocalReset, REMORA_RESET_DETAIL "{local_reset}", "local reset",
+     REMORA_RESET_BODY "local reset", false},
 }};
 
 #undef REMORA_RESET_BODY
@@ -132,7 +137,8 @@ uint16_t failure_status(Failure failure, bool request_complete) {
   return failure_info(failure).status;
 }
 
-void append_failure_details(Failure failure, bool response_begun, std::string_view transport_failure, std::string& out) {
+void append_failure_details(Failure failure, bool response_begun, std::string_view transport_failure,
+                            std::string& out) {
   const FailureInfo& info = failure_info(failure);
   if (info.reason.empty() || (!response_begun && transport_failure.empty())) {
     out += info.details;

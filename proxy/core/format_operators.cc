@@ -28,7 +28,11 @@ Number between(MonotonicTime from, MonotonicTime to) {
   return elapsed_ms(from, to);
 }
 
-Number duration(const ExchangeInfo& info) { return between(info.start, info.end); }
+// While the exchange runs (in header values), the time that has passed so far.
+Number duration(const ExchangeInfo& info) {
+  const bool over = info.end != MonotonicTime{};
+  return between(info.start, over ? info.end : std::chrono::steady_clock::now());
+}
 Number request_duration(const ExchangeInfo& info) { return between(info.start, info.request_received); }
 Number request_tx_duration(const ExchangeInfo& info) { return between(info.start, info.upstream_last_sent); }
 Number response_duration(const ExchangeInfo& info) {

@@ -78,8 +78,9 @@ constexpr std::array<std::string_view, kKnownHeaders> kNames = {
 static_assert(std::all_of(kNames.begin(), kNames.end(), [](auto name) { return !name.empty(); }),
               "kNames and HeaderId have come apart");
 
-/// Length and four characters tell all known names apart; a multiplier that spreads those keys over the table without a
-/// collision is searched for while compiling, so that a look-up is one multiplication and one comparison.
+/// Length and four characters tell all known names apart; a multiplier that spreads those keys over the table
+/// without a collision is searched for while compiling, so that a look-up is one multiplication and one
+/// comparison.
 constexpr size_t kSlotBits = 10;
 
 constexpr uint64_t key_of(std::string_view name) {

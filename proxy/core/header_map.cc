@@ -12,7 +12,8 @@ namespace {
 /// Room for the head of an ordinary request; larger ones chain blocks behind it.
 constexpr size_t kFirstBlock = 1024 - 4 * sizeof(void*);
 constexpr size_t kNextBlock = 4096;
-/// What clear() keeps besides the first block: one giant head must not pin its memory for the connection's life.
+/// What clear() keeps besides the first block: one giant head must not pin its memory for the connection's
+/// life.
 constexpr size_t kKeptBytes = 16 * 1024;
 
 bool is_pseudo(HeaderId id) { return id <= HeaderId::kStatus; }
@@ -34,7 +35,8 @@ struct HeaderMap::Arena {
     return result;
   }
 
-  /// Goes on to the next kept block, or adds one that holds `bytes`. What is left of the present one stays unused.
+  /// Goes on to the next kept block, or adds one that holds `bytes`. What is left of the present one stays
+  /// unused.
   void open_block(size_t bytes) {
     if (opened == more.size()) more.emplace_back(std::max(bytes, kNextBlock));
     const Block& block = more[opened++];
@@ -113,7 +115,8 @@ void HeaderMap::add_reference(HeaderId id, std::string_view name, std::string_vi
     return;
   }
   // A late pseudo header: it goes behind the other ones, in front of all ordinary fields.
-  const auto place = std::find_if(fields_.begin(), fields_.end(), [](const Field& field) { return !is_pseudo(field.id); });
+  const auto place =
+      std::find_if(fields_.begin(), fields_.end(), [](const Field& field) { return !is_pseudo(field.id); });
   fields_.insert(place, {name, value, id});
   rebuild_index();
 }
@@ -178,7 +181,8 @@ std::optional<std::string_view> HeaderMap::get(std::string_view name) const {
 
 std::string_view HeaderMap::value_of(HeaderId id) const { return get(id).value_or(std::string_view{}); }
 
-std::optional<std::string_view> HeaderMap::joined(std::string_view name, HeaderId id, std::string& storage) const {
+std::optional<std::string_view> HeaderMap::joined(std::string_view name, HeaderId id,
+                                                  std::string& storage) const {
   if (id != HeaderId::kOther && !has(id)) return std::nullopt;
   std::optional<std::string_view> result;
   bool several = false;
@@ -217,7 +221,7 @@ std::string_view HeaderMap::store(std::string_view bytes) {
 }
 
 char* HeaderMap::allocate(size_t size) {
-  if (!arena_) arena_.reset(new Arena);   // not make_unique: that would zero the first block
+  if (!arena_) arena_.reset(new Arena);  // not make_unique: that would zero the first block
   return arena_->allocate(size);
 }
 

@@ -20,7 +20,8 @@ constexpr auto kPowers = [] {
   return powers;
 }();
 
-/// Where bucket `index` begins and how wide it is. The first one holds nothing but 0; the last one has no end.
+/// Where bucket `index` begins and how wide it is. The first one holds nothing but 0; the last one has no
+/// end.
 struct Edges {
   double lower;
   double width;
@@ -62,7 +63,7 @@ size_t Histogram::bucket_of(uint64_t value) {
   if (value >= kPowers.back()) return kOverflow;
   size_t decade = 0;
   while (value >= kPowers[decade + 1]) ++decade;
-  const uint64_t digits = value * 10 / kPowers[decade];   // 10 .. 99
+  const uint64_t digits = value * 10 / kPowers[decade];  // 10 .. 99
   return 1 + kPerDecade * decade + (digits - 10);
 }
 

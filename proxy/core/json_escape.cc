@@ -8,8 +8,6 @@
 namespace remora {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
 bool continues(std::string_view text, size_t at) {
   return at < text.size() && (static_cast<uint8_t>(text[at]) & 0xc0) == 0x80;
 }
@@ -33,6 +31,7 @@ size_t sequence_length(std::string_view text) {
   return first >= 0xf0 && first <= 0xf4 && !overlong && !too_high ? 4 : 0;
 }
 
+// A byte that is no UTF-8 is written as the character of its number, as in Envoy's logs.
 void append_escape(char c, std::string& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
@@ -64,11 +63,7 @@ void append_json_escaped(std::string_view text, std::string& out) {
       continue;
     }
     out.append(text.substr(0, plain));
-    if (length == 0) {
-      out.append(kReplacement);
-    } else {
-      append_escape(c, out);
-    }
+    append_escape(c, out);
     text.remove_prefix(plain + 1);
     plain = 0;
   }

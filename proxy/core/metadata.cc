@@ -13,8 +13,9 @@ void append_number(double number, std::string& out) {
   char digits[32];
   // Plain digits as far as a double counts exactly; beyond that the exponent form is shorter and as true.
   const bool whole = std::abs(number) < 9007199254740992.0 && number == std::trunc(number);
-  const auto end = whole ? std::to_chars(std::begin(digits), std::end(digits), static_cast<int64_t>(number)).ptr
-                         : std::to_chars(std::begin(digits), std::end(digits), number).ptr;
+  const auto end = whole
+                       ? std::to_chars(std::begin(digits), std::end(digits), static_cast<int64_t>(number)).ptr
+                       : std::to_chars(std::begin(digits), std::end(digits), number).ptr;
   out.append(digits, end);
 }
 

@@ -137,9 +137,8 @@ Result<OperatorPtr> make_response_flags(const OperatorCall& call) {
 
 Result<OperatorPtr> make_environment(const OperatorCall& call) {
   const char* const value = std::getenv(std::string(*call.argument).c_str());
-  if (value == nullptr) return make_unset(call);
   auto made = std::make_shared<EnvironmentVariable>();
-  made->value = truncated(value, call.max_length);
+  made->value = value == nullptr ? "-" : truncated(value, call.max_length);
   return OperatorPtr(std::move(made));
 }
 

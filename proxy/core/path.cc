@@ -171,11 +171,13 @@ void unescape_slashes(std::string_view path, std::string& out) {
   }
 }
 
+// A run of '/' becomes one. The first and the last are each kept, as in Envoy: of nothing but slashes two remain.
 void merge_slashes(std::string_view path, std::string& out) {
   out.clear();
   for (const char c : path) {
     if (c != '/' || !out.ends_with('/')) out += c;
   }
+  if (out == "/") out += '/';
 }
 
 /// The path as the steps change it. Each step writes beside what it reads, then the two change places; the
@@ -227,6 +229,7 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
 PathVerdict apply_path_policy(HeaderMap& head, const PathPolicy& policy) {
   if (!head.has(HeaderId::kPath)) return PathVerdict::kAccept;
   const std::string_view target = head.path();
+  if (target == "*") return PathVerdict::kAccept;   // asterisk form (RFC 9112 section 3.2.4): no path at all
   if (target.find('#') != std::string_view::npos) return PathVerdict::kReject;
   const size_t question = std::min(target.find('?'), target.size());
   PathWork work(target.substr(0, question));

@@ -12,7 +12,8 @@ Random::Random() {
 
 Random::Random(uint64_t value) { seed(value); }
 
-/// Fills the state by splitmix64, as the generator's authors advise: no seed, 0 included, gives an all-zero state.
+/// Fills the state by splitmix64, as the generator's authors advise: no seed, 0 included, gives an all-zero
+/// state.
 void Random::seed(uint64_t value) {
   for (uint64_t& word : state_) {
     value += 0x9e3779b97f4a7c15;

@@ -27,7 +27,8 @@ struct StatBlock::StatusCounts {
 };
 
 StatBlock::StatBlock(StatSchema schema)
-    : values_(std::make_unique<std::atomic<uint64_t>[]>(schema.size())), size_(schema.size()) {
+    : values_(std::make_unique<std::atomic<uint64_t>[]>(schema.size())),
+      size_(schema.size()) {
   for (size_t i = 0; i < size_; ++i) {
     if (schema[i].kind == StatKind::kHistogram) histogram_slots_ = i + 1;
   }
@@ -101,7 +102,9 @@ void StatBlock::reset(StatSchema schema) {
 }
 
 StatScope::StatScope(StatSchema schema, ScopeName name, size_t shards)
-    : schema_(schema), name_(std::move(name)), blocks_(shards) {}
+    : schema_(schema),
+      name_(std::move(name)),
+      blocks_(shards) {}
 
 StatScope::~StatScope() {
   for (auto& block : blocks_) delete block.load(std::memory_order_relaxed);
@@ -117,7 +120,8 @@ StatBlock& StatScope::block(size_t shard) {
 }
 
 uint64_t StatScope::value(size_t stat) const {
-  uint64_t sum = 0;   // wraps around with gauges that one shard raises and another lowers; the sum is right again
+  // A gauge that one shard raises and another lowers wraps around in the second; the sum is right again.
+  uint64_t sum = 0;
   for (const auto& slot : blocks_) {
     if (const StatBlock* block = slot.load(std::memory_order_acquire)) sum += block->value(stat);
   }
@@ -138,7 +142,8 @@ std::vector<std::pair<uint16_t, uint64_t>> StatScope::statuses() const {
   std::vector<std::pair<uint16_t, uint64_t>> all;
   for (const auto& slot : blocks_) {
     const StatBlock* block = slot.load(std::memory_order_acquire);
-    if (block != nullptr) block->each_status([&](uint16_t status, uint64_t count) { all.emplace_back(status, count); });
+    if (block == nullptr) continue;
+    block->each_status([&](uint16_t status, uint64_t count) { all.emplace_back(status, count); });
   }
   std::sort(all.begin(), all.end());
   size_t kept = 0;

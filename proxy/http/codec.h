@@ -41,6 +41,8 @@ class ServerCodec {
   [[nodiscard]] virtual bool busy() const = 0;
   /// A head has begun to arrive and is not complete (request_headers_timeout).
   [[nodiscard]] virtual bool inside_head() const = 0;
+  /// Gives up on the head that is arriving and answers `error` (a 408, say). Only while inside_head().
+  virtual void refuse_head(HeadError error) = 0;
 };
 
 /// What a client-side codec tells its connection beside the streams' own events.

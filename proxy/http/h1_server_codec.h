@@ -26,6 +26,7 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   void start_drain() override { draining_ = true; }
   [[nodiscard]] bool busy() const override { return stream_ != nullptr; }
   [[nodiscard]] bool inside_head() const override { return head_begun_; }
+  void refuse_head(HeadError error) override { refuse(error); }
 
  private:
   enum class Reading : uint8_t { kHead, kLengthBody, kChunkedBody, kTrailers, kAwaitUpgrade, kTunnel, kDone, kIgnore };

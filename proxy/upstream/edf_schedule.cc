@@ -6,7 +6,7 @@ namespace remora {
 
 void EdfSchedule::add(uint32_t entry, double weight, Random& random) {
   constexpr double kUnit = 0x1p-53;
-  const double phase = static_cast<double>(random.next() >> 11) * kUnit;   // [0, 1)
+  const double phase = static_cast<double>(random.next() >> 11) * kUnit;  // [0, 1)
   heap_.push_back({phase / weight, order_++, entry});
   std::push_heap(heap_.begin(), heap_.end(), later);
 }

@@ -8,9 +8,10 @@
 
 namespace remora {
 
-/// Earliest deadline first: whoever was due first is chosen and is due again 1/weight later, so that each gets its share
-/// by weight as evenly spread as can be. O(log n) a choice, without allocation. Each entry starts at a random point of
-/// its own period, so that many workers and proxies do not march in step. Source: Envoy, weighted round robin.
+/// Earliest deadline first: whoever was due first is chosen and is due again 1/weight later, so that each
+/// gets its share by weight as evenly spread as can be. O(log n) a choice, without allocation. Each entry
+/// starts at a random point of its own period, so that many workers and proxies do not march in step. Source:
+/// Envoy, weighted round robin.
 class EdfSchedule {
  public:
   /// Room for `size` entries; add them all before the first pick.
@@ -24,7 +25,7 @@ class EdfSchedule {
  private:
   struct Item {
     double deadline;
-    uint64_t order;   // first come, first served among equal deadlines
+    uint64_t order;  // first come, first served among equal deadlines
     uint32_t entry;
   };
   static bool later(const Item& a, const Item& b) {

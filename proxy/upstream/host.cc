@@ -53,8 +53,9 @@ bool same_metadata(const std::shared_ptr<const Metadata>& a, const std::shared_p
 }
 
 bool same(const Endpoint& a, const Endpoint& b) {
-  return a.address == b.address && a.hostname == b.hostname && a.weight == b.weight && a.priority == b.priority &&
-         a.health == b.health && a.canary == b.canary && a.locality == b.locality && same_metadata(a.metadata, b.metadata);
+  return a.address == b.address && a.hostname == b.hostname && a.weight == b.weight &&
+         a.priority == b.priority && a.health == b.health && a.canary == b.canary &&
+         a.locality == b.locality && same_metadata(a.metadata, b.metadata);
 }
 
 }  // namespace

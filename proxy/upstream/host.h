@@ -24,16 +24,16 @@ class OwnedCount {
   std::atomic<uint64_t> value_{0};
 };
 
-/// One worker's counts for one host: what /clusters shows, what least_request compares, what outlier detection sums.
-/// Written by that worker only. Source: Envoy, per-host statistics of /clusters.
+/// One worker's counts for one host: what /clusters shows, what least_request compares, what outlier
+/// detection sums. Written by that worker only. Source: Envoy, per-host statistics of /clusters.
 struct alignas(64) HostStats {
   OwnedCount cx_total;
   OwnedCount cx_active;
   OwnedCount cx_connect_fail;
   OwnedCount rq_total;
   OwnedCount rq_active;
-  OwnedCount rq_success;   ///< answered with a status below 500
-  OwnedCount rq_error;     ///< answered with 5xx, or reset
+  OwnedCount rq_success;  ///< answered with a status below 500
+  OwnedCount rq_error;    ///< answered with 5xx, or reset
   OwnedCount rq_timeout;
   // Volumes of outlier detection; the sweep takes their differences.
   OwnedCount external_total;
@@ -44,21 +44,21 @@ struct alignas(64) HostStats {
 
 /// What outlier detection remembers of one host. Main thread only.
 struct OutlierMonitor {
-  uint32_t ejections = 0;            ///< how often it was ejected
-  uint32_t backoff = 0;              ///< the multiple of base_ejection_time that the next ejection starts from
-  Milliseconds jitter{0};            ///< of the present ejection
+  uint32_t ejections = 0;  ///< how often it was ejected
+  uint32_t backoff = 0;    ///< the multiple of base_ejection_time that the next ejection starts from
+  Milliseconds jitter{0};  ///< of the present ejection
   MonotonicTime ejected_at{};
   MonotonicTime returned_at{};
   bool ever_returned = false;
-  double success_rate = -1;          ///< percent, of the last sweep; -1: not enough requests
+  double success_rate = -1;  ///< percent, of the last sweep; -1: not enough requests
   double local_success_rate = -1;
   /// Sums at the last sweep: {external, local} x {total, success}.
   uint64_t swept_total[2] = {0, 0};
   uint64_t swept_success[2] = {0, 0};
 };
 
-/// What is known of one address of one cluster as long as it is a member, however often its endpoint's weight, metadata
-/// or reported health change. Shared by all threads.
+/// What is known of one address of one cluster as long as it is a member, however often its endpoint's
+/// weight, metadata or reported health change. Shared by all threads.
 class HostState {
  public:
   /// `shards`: as for StatsStore (0: main thread, 1..N: workers).
@@ -81,7 +81,7 @@ class HostState {
   std::atomic<uint32_t> consecutive_gateway{0};
   std::atomic<uint32_t> consecutive_local{0};
 
-  OutlierMonitor monitor;   ///< main thread only
+  OutlierMonitor monitor;  ///< main thread only
 
  private:
   std::atomic<bool> ejected_{false};
@@ -90,11 +90,13 @@ class HostState {
 
 enum class HostHealth : uint8_t { kHealthy, kDegraded, kUnhealthy };
 
-/// An endpoint as one configuration describes it, and the state behind it. Immutable except for the state; a changed
-/// endpoint is a new Host over the same HostState.
+/// An endpoint as one configuration describes it, and the state behind it. Immutable except for the state; a
+/// changed endpoint is a new Host over the same HostState.
 class Host {
  public:
-  Host(Endpoint endpoint, std::shared_ptr<HostState> state) : endpoint_(std::move(endpoint)), state_(std::move(state)) {}
+  Host(Endpoint endpoint, std::shared_ptr<HostState> state)
+      : endpoint_(std::move(endpoint)),
+        state_(std::move(state)) {}
 
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
   /// Never null. Its address identifies the member; Hosts of the same member share it.
@@ -115,13 +117,13 @@ class Host {
 
 using HostList = std::vector<std::shared_ptr<const Host>>;
 
-/// The hosts for `endpoints`: unchanged endpoints keep their Host, changed ones their HostState, new ones get both.
-/// In the order of `endpoints`. Main thread; O(hosts).
+/// The hosts for `endpoints`: unchanged endpoints keep their Host, changed ones their HostState, new ones get
+/// both. In the order of `endpoints`. Main thread; O(hosts).
 struct HostUpdate {
   HostList hosts;
   size_t added = 0;
   size_t removed = 0;
-  bool changed = false;   ///< anything at all differs, the order included
+  bool changed = false;  ///< anything at all differs, the order included
 };
 HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& endpoints, size_t shards);
 

@@ -43,10 +43,12 @@ uint32_t distribute(std::vector<PriorityLevel>& levels, uint32_t PriorityLevel::
   return left;
 }
 
-/// What rounding left over goes to the first level that can take anything, healthy hosts before degraded ones.
+/// What rounding left over goes to the first level that can take anything, healthy hosts before degraded
+/// ones.
 void assign_rest(std::vector<PriorityLevel>& levels, const Availability& available, uint32_t rest) {
   const auto first = [](const std::vector<uint32_t>& percents) {
-    return std::find_if(percents.begin(), percents.end(), [](uint32_t percent) { return percent > 0; }) - percents.begin();
+    return std::find_if(percents.begin(), percents.end(), [](uint32_t percent) { return percent > 0; }) -
+           percents.begin();
   };
   const auto healthy = static_cast<size_t>(first(available.healthy));
   if (healthy < levels.size()) {
@@ -65,8 +67,9 @@ bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
 
 /// When every level is in panic, health says nothing any more: the shares follow the numbers of hosts.
 void share_by_size(std::vector<PriorityLevel>& levels) {
-  const size_t count = std::accumulate(levels.begin(), levels.end(), size_t{0},
-                                       [](size_t sum, const auto& level) { return sum + level.all.hosts.size(); });
+  const size_t count =
+      std::accumulate(levels.begin(), levels.end(), size_t{0},
+                      [](size_t sum, const auto& level) { return sum + level.all.hosts.size(); });
   uint32_t left = 100;
   PriorityLevel* first = nullptr;
   for (auto& level : levels) {
@@ -87,19 +90,21 @@ void compute_loads(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
     left = distribute(levels, &PriorityLevel::degraded_load, available.degraded, total, left);
     assign_rest(levels, available, left);
   } else if (threshold == 0) {
-    levels.front().healthy_load = 100;   // there is nobody, and nobody will be found
+    levels.front().healthy_load = 100;  // there is nobody, and nobody will be found
     return;
   }
   if (total == 100) return;
   for (auto& level : levels) level.panic = is_in_panic(level, threshold);
-  if (std::all_of(levels.begin(), levels.end(), [](const auto& level) { return level.panic; })) share_by_size(levels);
+  if (std::all_of(levels.begin(), levels.end(), [](const auto& level) { return level.panic; }))
+    share_by_size(levels);
 }
 
 void finish(HostChoices& choices, uint32_t& next_id) {
   choices.id = next_id++;
   const auto& hosts = choices.hosts;
-  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(),
-                                      [&](const Host* host) { return host->weight() == hosts.front()->weight(); });
+  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(), [&](const Host* host) {
+    return host->weight() == hosts.front()->weight();
+  });
 }
 
 uint64_t next_generation() {
@@ -133,7 +138,8 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
 }
 
 HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
-    : hosts_(std::move(hosts)), generation_(next_generation()) {
+    : hosts_(std::move(hosts)),
+      generation_(next_generation()) {
   std::vector<const Host*> borrowed;
   borrowed.reserve(hosts_.size());
   for (const auto& host : hosts_) {

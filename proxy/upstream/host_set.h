@@ -10,8 +10,8 @@ namespace remora {
 
 class SubsetIndex;
 
-/// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep their place
-/// in each list (round robin, schedules) under it.
+/// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep
+/// their place in each list (round robin, schedules) under it.
 struct HostChoices {
   std::vector<const Host*> hosts;
   bool equal_weights = true;
@@ -25,9 +25,9 @@ struct PriorityLevel {
   HostChoices all;
   HostChoices healthy;
   HostChoices degraded;
-  uint32_t healthy_load = 0;    ///< percent of all requests
-  uint32_t degraded_load = 0;   ///< percent; both over all levels sum up to 100
-  bool panic = false;           ///< too few hosts are available: all of them are used
+  uint32_t healthy_load = 0;   ///< percent of all requests
+  uint32_t degraded_load = 0;  ///< percent; both over all levels sum up to 100
+  bool panic = false;          ///< too few hosts are available: all of them are used
 };
 
 /// The levels of one choice (a whole cluster, or one subset of it) with their loads. Never without a level.
@@ -45,8 +45,8 @@ struct LoadRules {
 /// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.
 PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id);
 
-/// All hosts of one cluster at one moment: immutable, made on the main thread at every change of membership, health or
-/// weight, given to all workers. O(hosts of that cluster) to make.
+/// All hosts of one cluster at one moment: immutable, made on the main thread at every change of membership,
+/// health or weight, given to all workers. O(hosts of that cluster) to make.
 class HostSet {
  public:
   /// `subset`: the cluster's lb_subset_config, or null.

@@ -20,7 +20,7 @@ void SharedLimit::set(uint32_t limit, size_t workers) {
 bool SharedLimit::try_acquire(Shard& shard) {
   const uint32_t in_use = load(shard.in_use);
   const uint32_t limit = load(limit_);
-  if (shard.leased > in_use && limit != shard.seen_limit) give_back(shard, 0);   // leased under another limit
+  if (shard.leased > in_use && limit != shard.seen_limit) give_back(shard, 0);  // leased under another limit
   shard.seen_limit = limit;
   if (shard.leased <= in_use) {
     const uint32_t wanted = starved_.load(std::memory_order_relaxed) ? 1 : load(chunk_);
@@ -79,7 +79,8 @@ void SharedLimit::give_back(Shard& shard, uint32_t keep) {
   shard.leased = wanted;
 }
 
-CircuitBreakers::CircuitBreakers(const Thresholds& normal, const Thresholds& high, size_t shards) : shards_(shards) {
+CircuitBreakers::CircuitBreakers(const Thresholds& normal, const Thresholds& high, size_t shards)
+    : shards_(shards) {
   update(normal, high);
 }
 
@@ -90,13 +91,16 @@ void CircuitBreakers::update(const Thresholds& normal, const Thresholds& high) {
 
 void CircuitBreakers::set(Priority& priority, const Thresholds& thresholds) {
   const size_t workers = shards_.size() - 1;
-  const auto limit = [&](Resource resource) -> SharedLimit& { return priority.limits[static_cast<size_t>(resource)]; };
+  const auto limit = [&](Resource resource) -> SharedLimit& {
+    return priority.limits[static_cast<size_t>(resource)];
+  };
   limit(Resource::kConnections).set(thresholds.max_connections, workers);
   limit(Resource::kPendingRequests).set(thresholds.max_pending_requests, workers);
   limit(Resource::kRequests).set(thresholds.max_requests, workers);
   limit(Resource::kRetries).set(thresholds.max_retries, workers);
   const auto& percent = thresholds.retry_budget_percent;
-  priority.budget.store(percent ? static_cast<uint32_t>(*percent * 100) : kNoBudget, std::memory_order_relaxed);
+  priority.budget.store(percent ? static_cast<uint32_t>(*percent * 100) : kNoBudget,
+                        std::memory_order_relaxed);
   priority.budget_min.store(thresholds.retry_budget_min, std::memory_order_relaxed);
 }
 
@@ -123,24 +127,29 @@ void CircuitBreakers::release(Resource resource, bool high_priority, size_t shar
 
 uint64_t CircuitBreakers::in_use(Resource resource, bool high_priority) const {
   uint64_t sum = 0;
-  for (const auto& shard : shards_) sum += load(shard.of[high_priority ? 1 : 0][static_cast<size_t>(resource)].in_use);
+  for (const auto& shard : shards_)
+    sum += load(shard.of[high_priority ? 1 : 0][static_cast<size_t>(resource)].in_use);
   return sum;
 }
 
 uint64_t CircuitBreakers::limit(Resource resource, bool high_priority) const {
   const Priority& priority = priorities_[high_priority ? 1 : 0];
   const uint32_t budget = load(priority.budget);
-  if (resource != Resource::kRetries || budget == kNoBudget) return priority.limits[static_cast<size_t>(resource)].limit();
-  const uint64_t load_now = in_use(Resource::kRequests, high_priority) + in_use(Resource::kPendingRequests, high_priority);
+  if (resource != Resource::kRetries || budget == kNoBudget)
+    return priority.limits[static_cast<size_t>(resource)].limit();
+  const uint64_t load_now =
+      in_use(Resource::kRequests, high_priority) + in_use(Resource::kPendingRequests, high_priority);
   return std::max<uint64_t>(load(priority.budget_min), load_now * budget / 10000);
 }
 
-BreakerUnit BreakerUnit::take(CircuitBreakers& breakers, Resource resource, bool high_priority, size_t shard) {
+BreakerUnit BreakerUnit::take(CircuitBreakers& breakers, Resource resource, bool high_priority,
+                              size_t shard) {
   if (!breakers.try_acquire(resource, high_priority, shard)) return {};
   return {&breakers, resource, high_priority, shard};
 }
 
-BreakerUnit BreakerUnit::force(CircuitBreakers& breakers, Resource resource, bool high_priority, size_t shard) {
+BreakerUnit BreakerUnit::force(CircuitBreakers& breakers, Resource resource, bool high_priority,
+                               size_t shard) {
   breakers.acquire(resource, high_priority, shard);
   return {&breakers, resource, high_priority, shard};
 }
@@ -162,7 +171,8 @@ BreakerUnit& BreakerUnit::operator=(BreakerUnit&& other) noexcept {
 }
 
 void BreakerUnit::reset() {
-  if (auto* breakers = std::exchange(breakers_, nullptr)) breakers->release(resource_, high_priority_, shard_);
+  if (auto* breakers = std::exchange(breakers_, nullptr))
+    breakers->release(resource_, high_priority_, shard_);
 }
 
 }  // namespace remora

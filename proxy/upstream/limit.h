@@ -13,10 +13,10 @@ namespace remora {
 enum class Resource : uint8_t { kConnections, kPendingRequests, kRequests, kRetries };
 inline constexpr size_t kResources = 4;
 
-/// A limit that all workers of a cluster share. It is never exceeded. Workers take leases of several units at once and
-/// count inside them, so that a steady load writes nothing shared; when a worker is refused, the others give their
-/// unused units back at their next step. Until then at most 1/16 of the limit can lie unused; limits below
-/// 64 x workers, and retries, are counted one by one: those are exact both ways.
+/// A limit that all workers of a cluster share. It is never exceeded. Workers take leases of several units at
+/// once and count inside them, so that a steady load writes nothing shared; when a worker is refused, the
+/// others give their unused units back at their next step. Until then at most 1/16 of the limit can lie
+/// unused; limits below 64 x workers, and retries, are counted one by one: those are exact both ways.
 class SharedLimit {
  public:
   /// One worker's part. Written by that worker; `in_use` is read by any thread.
@@ -50,8 +50,8 @@ class SharedLimit {
   std::atomic<uint64_t> leased_{0};   // sum of all leases; above the limit after it was lowered
 };
 
-/// The circuit breakers of one cluster: four limits at each of two priorities, for all workers. Survives updates of the
-/// cluster, so that what is in use stays counted.
+/// The circuit breakers of one cluster: four limits at each of two priorities, for all workers. Survives
+/// updates of the cluster, so that what is in use stays counted.
 class CircuitBreakers {
  public:
   /// `shards`: workers + 1, as for StatsStore.
@@ -64,7 +64,8 @@ class CircuitBreakers {
   void acquire(Resource resource, bool high_priority, size_t shard);
   void release(Resource resource, bool high_priority, size_t shard);
 
-  // For gauges (circuit_breakers.default.rq_open, remaining_rq, ...) and /clusters. Any thread; sums over the workers.
+  // For gauges (circuit_breakers.default.rq_open, remaining_rq, ...) and /clusters. Any thread; sums over the
+  // workers.
   [[nodiscard]] uint64_t in_use(Resource resource, bool high_priority) const;
   /// The limit at this moment: that of retries moves with the load when there is a retry budget.
   [[nodiscard]] uint64_t limit(Resource resource, bool high_priority) const;
@@ -108,7 +109,10 @@ class BreakerUnit {
 
  private:
   BreakerUnit(CircuitBreakers* breakers, Resource resource, bool high_priority, size_t shard)
-      : breakers_(breakers), shard_(static_cast<uint32_t>(shard)), resource_(resource), high_priority_(high_priority) {}
+      : breakers_(breakers),
+        shard_(static_cast<uint32_t>(shard)),
+        resource_(resource),
+        high_priority_(high_priority) {}
 
   CircuitBreakers* breakers_ = nullptr;
   uint32_t shard_ = 0;

@@ -30,7 +30,8 @@ const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   return host;
 }
 
-/// Round robin goes on where it was, as far as lists correspond; new lists begin anywhere. Schedules start anew.
+/// Round robin goes on where it was, as far as lists correspond; new lists begin anywhere. Schedules start
+/// anew.
 void LoadBalancer::adopt(const HostSet& hosts) {
   generation_ = hosts.generation();
   const size_t known = std::min<size_t>(places_.size(), hosts.choices());
@@ -56,9 +57,11 @@ const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
       point -= load;
       return false;
     };
-    const auto healthy_at = std::find_if(levels.begin(), levels.end(), [&](const auto& l) { return falls_to(l.healthy_load); });
+    const auto healthy_at =
+        std::find_if(levels.begin(), levels.end(), [&](const auto& l) { return falls_to(l.healthy_load); });
     degraded = healthy_at == levels.end();
-    level = degraded ? &*std::find_if(levels.begin(), levels.end() - 1, [&](const auto& l) { return falls_to(l.degraded_load); })
+    level = degraded ? &*std::find_if(levels.begin(), levels.end() - 1,
+                                      [&](const auto& l) { return falls_to(l.degraded_load); })
                      : &*healthy_at;
   }
   if (level->panic) count(&LbStats::healthy_panic);
@@ -90,7 +93,8 @@ const Host* LoadBalancer::pick_weighted(const HostChoices& choices) {
   auto& schedule = places_[choices.id].schedule;
   if (schedule == nullptr) {
     schedule = std::make_unique<EdfSchedule>(choices.hosts.size());
-    for (uint32_t i = 0; i < choices.hosts.size(); ++i) schedule->add(i, weight_now(*choices.hosts[i]), random_);
+    for (uint32_t i = 0; i < choices.hosts.size(); ++i)
+      schedule->add(i, weight_now(*choices.hosts[i]), random_);
   }
   const Host* host = choices.hosts[schedule->first()];
   schedule->reschedule_first(weight_now(*host));

@@ -17,27 +17,30 @@ class StatBlock;
 
 /// Where a load balancer counts: a worker's block of the cluster's scope, and the indices in its schema.
 struct LbStats {
-  StatBlock* block = nullptr;           ///< null: nowhere
-  size_t healthy_panic = 0;             ///< lb_healthy_panic
-  size_t subsets_selected = 0;          ///< lb_subsets_selected
-  size_t subsets_fallback = 0;          ///< lb_subsets_fallback
-  size_t subsets_fallback_panic = 0;    ///< lb_subsets_fallback_panic
+  StatBlock* block = nullptr;         ///< null: nowhere
+  size_t healthy_panic = 0;           ///< lb_healthy_panic
+  size_t subsets_selected = 0;        ///< lb_subsets_selected
+  size_t subsets_fallback = 0;        ///< lb_subsets_fallback
+  size_t subsets_fallback_panic = 0;  ///< lb_subsets_fallback_panic
 };
 
 /// What one choice depends on.
 struct LbContext {
-  /// The route's metadata_match, sorted by key; null or empty: none. With weighted clusters: both levels merged.
+  /// The route's metadata_match, sorted by key; null or empty: none. With weighted clusters: both levels
+  /// merged.
   const SubsetMatch* subset = nullptr;
-  /// Hosts that earlier attempts used; avoided as long as `attempts` lasts (retry_host_predicate previous_hosts).
+  /// Hosts that earlier attempts used; avoided as long as `attempts` lasts (retry_host_predicate
+  /// previous_hosts).
   std::span<const HostState* const> tried{};
   /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
   uint32_t attempts = 0;
 };
 
-/// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ), least_request
-/// (the best of choice_count draws; by weight / (active + 1)^bias when weights differ) and random, behind priorities,
-/// panic and subsets. Not thread-safe. No allocation per choice; the first one after a new HostSet may make schedules.
-/// Active requests are those of this worker. Source: Envoy, load balancers.
+/// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ),
+/// least_request (the best of choice_count draws; by weight / (active + 1)^bias when weights differ) and
+/// random, behind priorities, panic and subsets. Not thread-safe. No allocation per choice; the first one
+/// after a new HostSet may make schedules. Active requests are those of this worker. Source: Envoy, load
+/// balancers.
 class LoadBalancer {
  public:
   LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random);
@@ -49,8 +52,8 @@ class LoadBalancer {
  private:
   friend class SubsetIndex;
   struct Place {
-    uint64_t next;                           // round robin: the next position, before the modulus
-    std::unique_ptr<EdfSchedule> schedule;   // only when weights differ
+    uint64_t next;                          // round robin: the next position, before the modulus
+    std::unique_ptr<EdfSchedule> schedule;  // only when weights differ
   };
 
   void adopt(const HostSet& hosts);
@@ -68,7 +71,7 @@ class LoadBalancer {
   LbStats stats_;
   Random& random_;
   uint64_t generation_ = 0;
-  std::vector<Place> places_;   // by HostChoices::id
+  std::vector<Place> places_;  // by HostChoices::id
 };
 
 }  // namespace remora

@@ -14,8 +14,8 @@ enum Stat : size_t {
   kDeprecatedTotal,
   kDeprecatedConsecutive5xx,
   kDeprecatedSuccessRate,
-  kEnforced,                          // + Ejection
-  kDetected = kEnforced + 7,          // + Ejection
+  kEnforced,                  // + Ejection
+  kDetected = kEnforced + 7,  // + Ejection
 };
 
 constexpr StatDef kSchema[] = {
@@ -55,7 +55,10 @@ StatSchema outlier_stat_schema() { return kSchema; }
 
 OutlierDetector::OutlierDetector(const OutlierDetection& config, StatBlock& stats, Random& random,
                                  std::function<void()> on_change)
-    : config_(config), stats_(stats), random_(random), on_change_(std::move(on_change)) {}
+    : config_(config),
+      stats_(stats),
+      random_(random),
+      on_change_(std::move(on_change)) {}
 
 OutlierDetector::~OutlierDetector() { stats_.sub(kActive, active_); }
 
@@ -72,7 +75,8 @@ void OutlierDetector::set_hosts(const HostList& hosts) {
   active_ = active;
 }
 
-void OutlierDetector::on_consecutive(const std::shared_ptr<HostState>& host, Ejection kind, MonotonicTime now) {
+void OutlierDetector::on_consecutive(const std::shared_ptr<HostState>& host, Ejection kind,
+                                     MonotonicTime now) {
   if (host->ejected() || std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end()) return;
   detected(*host, kind, now);
   // The one counter starts anew, so that errors without a success in between can reach the threshold again.
@@ -153,27 +157,21 @@ void OutlierDetector::eject(HostState& host, Ejection kind, MonotonicTime now) {
   monitor.ejected_at = now;
   const auto bound = static_cast<uint64_t>(config_.max_ejection_time_jitter.count()) + 1;
   monitor.jitter = Milliseconds(static_cast<int64_t>(random_.below(bound)));
-  if (monitor.backoff * config_.base_ejection_time < config_.max_ejection_time + config_.base_ejection_time) ++monitor.backoff;
+  if (monitor.backoff * config_.base_ejection_time < config_.max_ejection_time + config_.base_ejection_time)
+    ++monitor.backoff;
   changed_ = true;
 }
 
 bool OutlierDetector::enforce(Ejection kind) {
   const auto percent = [&] {
     switch (kind) {
-      case Ejection::kConsecutive5xx:
-        return config_.enforcing_consecutive_5xx;
-      case Ejection::kConsecutiveGateway:
-        return config_.enforcing_consecutive_gateway_failure;
-      case Ejection::kConsecutiveLocal:
-        return config_.enforcing_consecutive_local_origin_failure;
-      case Ejection::kSuccessRate:
-        return config_.enforcing_success_rate;
-      case Ejection::kSuccessRateLocal:
-        return config_.enforcing_local_origin_success_rate;
-      case Ejection::kFailurePercentage:
-        return config_.enforcing_failure_percentage;
-      case Ejection::kFailurePercentageLocal:
-        return config_.enforcing_failure_percentage_local_origin;
+      case Ejection::kConsecutive5xx: return config_.enforcing_consecutive_5xx;
+      case Ejection::kConsecutiveGateway: return config_.enforcing_consecutive_gateway_failure;
+      case Ejection::kConsecutiveLocal: return config_.enforcing_consecutive_local_origin_failure;
+      case Ejection::kSuccessRate: return config_.enforcing_success_rate;
+      case Ejection::kSuccessRateLocal: return config_.enforcing_local_origin_success_rate;
+      case Ejection::kFailurePercentage: return config_.enforcing_failure_percentage;
+      case Ejection::kFailurePercentageLocal: return config_.enforcing_failure_percentage_local_origin;
     }
     return 0u;
   }();
@@ -194,19 +192,25 @@ OutlierDetector::Volume OutlierDetector::take_volume(HostState& host, bool local
 
 void OutlierDetector::judge(bool local, const std::vector<Volume>& volumes, MonotonicTime now) {
   average_[local ? 1 : 0] = threshold_[local ? 1 : 0] = -1;
-  if (hosts_.size() < config_.success_rate_minimum_hosts && hosts_.size() < config_.failure_percentage_minimum_hosts) return;
-  const uint64_t shown = std::min(config_.success_rate_request_volume, config_.failure_percentage_request_volume);
+  if (hosts_.size() < config_.success_rate_minimum_hosts &&
+      hosts_.size() < config_.failure_percentage_minimum_hosts)
+    return;
+  const uint64_t shown =
+      std::min(config_.success_rate_request_volume, config_.failure_percentage_request_volume);
   std::vector<Rated> by_rate;
   std::vector<Rated> by_failures;
   for (size_t i = 0; i < hosts_.size(); ++i) {
     HostState& host = *hosts_[i];
     if (host.ejected() || volumes[i].total == 0) continue;
-    const double rate = static_cast<double>(volumes[i].success) * 100.0 / static_cast<double>(volumes[i].total);
-    if (volumes[i].total >= shown) (local ? host.monitor.local_success_rate : host.monitor.success_rate) = rate;
+    const double rate =
+        static_cast<double>(volumes[i].success) * 100.0 / static_cast<double>(volumes[i].total);
+    if (volumes[i].total >= shown)
+      (local ? host.monitor.local_success_rate : host.monitor.success_rate) = rate;
     if (volumes[i].total >= config_.success_rate_request_volume) by_rate.push_back({&host, rate});
     if (volumes[i].total >= config_.failure_percentage_request_volume) by_failures.push_back({&host, rate});
   }
-  if (!by_rate.empty() && by_rate.size() >= config_.success_rate_minimum_hosts) judge_success_rates(local, by_rate, now);
+  if (!by_rate.empty() && by_rate.size() >= config_.success_rate_minimum_hosts)
+    judge_success_rates(local, by_rate, now);
   if (!by_failures.empty() && by_failures.size() >= config_.failure_percentage_minimum_hosts) {
     judge_failure_percentages(local, by_failures, now);
   }
@@ -230,7 +234,8 @@ void OutlierDetector::judge_success_rates(bool local, const std::vector<Rated>& 
   }
 }
 
-void OutlierDetector::judge_failure_percentages(bool local, const std::vector<Rated>& hosts, MonotonicTime now) {
+void OutlierDetector::judge_failure_percentages(bool local, const std::vector<Rated>& hosts,
+                                                MonotonicTime now) {
   for (const Rated& rated : hosts) {
     if (100.0 - rated.success_rate < config_.failure_percentage_threshold) continue;
     detected(*rated.host, local ? Ejection::kFailurePercentageLocal : Ejection::kFailurePercentage, now);

@@ -15,12 +15,12 @@ namespace remora {
 
 /// What happened to one attempt, as outlier detection sees it. Source: Envoy, outlier detection.
 enum class OutlierResult : uint8_t {
-  kResponse,               ///< an HTTP response came; its status decides
-  kRequestFailed,          ///< the connection stood, the request failed without a response
-  kConnected,              ///< the connection was established, the request goes on
-  kConnectedFinal,         ///< the connection was established, and that is all there was to do
-  kConnectFailed,          ///< not established, or reset before a response
-  kTimeout,                ///< the route's timeout or that of one try
+  kResponse,        ///< an HTTP response came; its status decides
+  kRequestFailed,   ///< the connection stood, the request failed without a response
+  kConnected,       ///< the connection was established, the request goes on
+  kConnectedFinal,  ///< the connection was established, and that is all there was to do
+  kConnectFailed,   ///< not established, or reset before a response
+  kTimeout,         ///< the route's timeout or that of one try
 };
 
 enum class Ejection : uint8_t {
@@ -33,8 +33,8 @@ enum class Ejection : uint8_t {
   kFailurePercentageLocal,
 };
 
-/// Thresholds of consecutive errors that one result reached: to be handed to OutlierDetector::on_consecutive on the
-/// main thread, in the order gateway, 5xx, local.
+/// Thresholds of consecutive errors that one result reached: to be handed to OutlierDetector::on_consecutive
+/// on the main thread, in the order gateway, 5xx, local.
 struct OutlierEvents {
   bool gateway = false;
   bool consecutive_5xx = false;
@@ -42,24 +42,27 @@ struct OutlierEvents {
   [[nodiscard]] bool any() const { return gateway || consecutive_5xx || local; }
 };
 
-/// Charges one result to a host. On any worker; writes shared memory only when something failed, or after a failure.
-/// `status`: of kResponse (0: 200); other results may carry one that replaces their own mapping.
-OutlierEvents charge(HostState& host, size_t shard, const OutlierDetection& config, OutlierResult result, uint16_t status = 0);
+/// Charges one result to a host. On any worker; writes shared memory only when something failed, or after a
+/// failure. `status`: of kResponse (0: 200); other results may carry one that replaces their own mapping.
+OutlierEvents charge(HostState& host, size_t shard, const OutlierDetection& config, OutlierResult result,
+                     uint16_t status = 0);
 
 /// Names and order of the statistics "cluster.<name>.outlier_detection.*".
 StatSchema outlier_stat_schema();
 
 /// Decides which hosts of one cluster are ejected and when they return. Main thread only.
-/// Same semantics as Envoy's, with one difference: a host that one sweep has ejected by success rate is not ejected by
-/// failure percentage once more, where Envoy counts it twice as active.
+/// Same semantics as Envoy's, with one difference: a host that one sweep has ejected by success rate is not
+/// ejected by failure percentage once more, where Envoy counts it twice as active.
 class OutlierDetector {
  public:
-  /// `stats`: the main thread's block of a scope over outlier_stat_schema(). `on_change` is called after hosts were
-  /// ejected or returned, once per call of the methods below: make a new HostSet then.
-  OutlierDetector(const OutlierDetection& config, StatBlock& stats, Random& random, std::function<void()> on_change);
+  /// `stats`: the main thread's block of a scope over outlier_stat_schema(). `on_change` is called after
+  /// hosts were ejected or returned, once per call of the methods below: make a new HostSet then.
+  OutlierDetector(const OutlierDetection& config, StatBlock& stats, Random& random,
+                  std::function<void()> on_change);
   ~OutlierDetector();
 
-  /// New members. Ejected hosts that left no longer count as active; those that stay keep what is known of them.
+  /// New members. Ejected hosts that left no longer count as active; those that stay keep what is known of
+  /// them.
   void set_hosts(const HostList& hosts);
   /// A worker's charge() said so. Ignored if the host has left or is already ejected.
   void on_consecutive(const std::shared_ptr<HostState>& host, Ejection kind, MonotonicTime now);
@@ -103,7 +106,7 @@ class OutlierDetector {
   Random& random_;
   std::function<void()> on_change_;
   std::vector<std::shared_ptr<HostState>> hosts_;
-  uint64_t active_ = 0;        // ejected members
+  uint64_t active_ = 0;  // ejected members
   bool changed_ = false;
   double average_[2] = {-1, -1};
   double threshold_[2] = {-1, -1};

@@ -43,8 +43,8 @@ const MetadataValue* find(const Host& host, const std::string& key) {
   return metadata == nullptr ? nullptr : metadata->find(kNamespace, key);
 }
 
-/// Every combination of values that the host has for `keys`; none if it lacks a key. With `list_as_any` a list stands
-/// for each of its items.
+/// Every combination of values that the host has for `keys`; none if it lacks a key. With `list_as_any` a
+/// list stands for each of its items.
 std::vector<Values> combinations(const Host& host, const std::vector<std::string>& keys, bool list_as_any) {
   std::vector<Values> result(1);
   for (const auto& key : keys) {
@@ -69,7 +69,8 @@ bool matches(const Host& host, const SubsetMatch& wanted, bool list_as_any) {
     const MetadataValue* value = find(host, pair.first);
     if (value == nullptr) return false;
     const auto* list = list_as_any ? std::get_if<MetadataValue::List>(&value->value) : nullptr;
-    return list == nullptr ? *value == pair.second : std::find(list->begin(), list->end(), pair.second) != list->end();
+    return list == nullptr ? *value == pair.second
+                           : std::find(list->begin(), list->end(), pair.second) != list->end();
   });
 }
 
@@ -80,8 +81,8 @@ struct SubsetIndex::Subset {
   uint64_t hash;
   Values values;
   std::vector<const Host*> hosts;
-  PriorityLevels levels;          // unless `single`
-  const Host* single = nullptr;   // single_host_per_subset: this one, whatever its health
+  PriorityLevels levels;         // unless `single`
+  const Host* single = nullptr;  // single_host_per_subset: this one, whatever its health
 };
 
 /// What a request asks for: its metadata_match, all of it or only some keys (KEYS_SUBSET). Nothing is copied.
@@ -99,7 +100,8 @@ class SubsetIndex::Criteria {
   }
   [[nodiscard]] bool has_keys(const std::vector<std::string>& keys) const {
     size_t at = 0;
-    return each([&](const auto& key, const auto&) { return at < keys.size() && keys[at++] == key; }) && at == keys.size();
+    return each([&](const auto& key, const auto&) { return at < keys.size() && keys[at++] == key; }) &&
+           at == keys.size();
   }
   [[nodiscard]] bool has_values(const Values& values) const {
     size_t at = 0;
@@ -119,7 +121,7 @@ class SubsetIndex::Criteria {
 
 struct SubsetIndex::Group {
   LbSubset::Selector selector;
-  std::vector<Subset> subsets;   // by hash
+  std::vector<Subset> subsets;  // by hash
 
   [[nodiscard]] const Subset* find(const Criteria& criteria) const {
     const uint64_t hash = criteria.hash();
@@ -135,7 +137,7 @@ struct SubsetIndex::Group {
 /// Collects the subsets of one selector; the hosts of each stay in the order of the configuration.
 struct SubsetIndex::Builder {
   Group& group;
-  std::unordered_multimap<uint64_t, size_t> place_of;   // by hash of the values
+  std::unordered_multimap<uint64_t, size_t> place_of;  // by hash of the values
 
   Subset& subset_for(Values values) {
     const uint64_t hash = hash_of(values);
@@ -148,13 +150,16 @@ struct SubsetIndex::Builder {
   }
 };
 
-SubsetIndex::SubsetIndex(const std::vector<const Host*>& hosts, const LbSubset& config, const LoadRules& rules,
-                         uint32_t& next_id)
-    : fallback_(config.fallback), panic_mode_any_(config.panic_mode_any) {
-  for (const auto& selector : config.selectors) add_group(selector, hosts, config.list_as_any, rules, next_id);
+SubsetIndex::SubsetIndex(const std::vector<const Host*>& hosts, const LbSubset& config,
+                         const LoadRules& rules, uint32_t& next_id)
+    : fallback_(config.fallback),
+      panic_mode_any_(config.panic_mode_any) {
+  for (const auto& selector : config.selectors)
+    add_group(selector, hosts, config.list_as_any, rules, next_id);
   const auto wanted = [&](LbSubset::Fallback kind) {
-    return fallback_ == kind || std::any_of(groups_.begin(), groups_.end(),
-                                            [&](const Group& group) { return group.selector.fallback == kind; });
+    return fallback_ == kind || std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+             return group.selector.fallback == kind;
+           });
   };
   if (panic_mode_any_ || wanted(LbSubset::Fallback::kAnyEndpoint)) any_ = make_levels(hosts, rules, next_id);
   if (wanted(LbSubset::Fallback::kDefaultSubset)) {
@@ -167,9 +172,9 @@ SubsetIndex::SubsetIndex(const std::vector<const Host*>& hosts, const LbSubset& 
 
 SubsetIndex::~SubsetIndex() = default;
 
-void SubsetIndex::add_group(const LbSubset::Selector& selector, const std::vector<const Host*>& hosts, bool list_as_any,
-                            const LoadRules& rules, uint32_t& next_id) {
-  if (selector.keys.empty()) return;   // no request can ask for it
+void SubsetIndex::add_group(const LbSubset::Selector& selector, const std::vector<const Host*>& hosts,
+                            bool list_as_any, const LoadRules& rules, uint32_t& next_id) {
+  if (selector.keys.empty()) return;  // no request can ask for it
   Group& group = groups_.emplace_back(Group{selector, {}});
   Builder builder{group, {}};
   for (const Host* host : hosts) {
@@ -182,12 +187,13 @@ void SubsetIndex::add_group(const LbSubset::Selector& selector, const std::vecto
       subset.levels = make_levels(subset.hosts, rules, next_id);
       continue;
     }
-    subset.single = *std::min_element(subset.hosts.begin(), subset.hosts.end(), [](const Host* a, const Host* b) {
-      return a->endpoint().priority < b->endpoint().priority;
-    });
+    subset.single = *std::min_element(
+        subset.hosts.begin(), subset.hosts.end(),
+        [](const Host* a, const Host* b) { return a->endpoint().priority < b->endpoint().priority; });
     duplicates_ += subset.hosts.size() - 1;
   }
-  std::sort(group.subsets.begin(), group.subsets.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+  std::sort(group.subsets.begin(), group.subsets.end(),
+            [](const auto& a, const auto& b) { return a.hash < b.hash; });
 }
 
 const Host* SubsetIndex::pick(LoadBalancer& balancer, const LbContext& context) const {
@@ -205,16 +211,12 @@ const Host* SubsetIndex::pick_by(LoadBalancer& balancer, const Criteria& criteri
   }
   const LbSubset::Selector& selector = group->selector;
   switch (selector.fallback) {
-    case LbSubset::Fallback::kNotDefined:
-      break;
-    case LbSubset::Fallback::kNoFallback:
-      return nullptr;
-    case LbSubset::Fallback::kAnyEndpoint:
-      return balancer.pick_from(any_);
-    case LbSubset::Fallback::kDefaultSubset:
-      return balancer.pick_from(default_);
+    case LbSubset::Fallback::kNotDefined: break;
+    case LbSubset::Fallback::kNoFallback: return nullptr;
+    case LbSubset::Fallback::kAnyEndpoint: return balancer.pick_from(any_);
+    case LbSubset::Fallback::kDefaultSubset: return balancer.pick_from(default_);
     case LbSubset::Fallback::kKeysSubset:
-      if (selector.fallback_keys.size() < selector.keys.size()) {   // always so; else this would not end
+      if (selector.fallback_keys.size() < selector.keys.size()) {  // always so; else this would not end
         return pick_by(balancer, criteria.restricted_to(selector.fallback_keys));
       }
   }

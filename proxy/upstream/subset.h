@@ -12,12 +12,14 @@ namespace remora {
 class LoadBalancer;
 struct LbContext;
 
-/// The subsets of one HostSet: for each selector, one list of hosts per combination of values that its keys take in the
-/// hosts' metadata ("envoy.lb"). Immutable, shared by all workers. Source: Envoy, load balancer subsets.
+/// The subsets of one HostSet: for each selector, one list of hosts per combination of values that its keys
+/// take in the hosts' metadata ("envoy.lb"). Immutable, shared by all workers. Source: Envoy, load balancer
+/// subsets.
 class SubsetIndex {
  public:
   /// Borrows the hosts. List ids count up from `next_id`.
-  SubsetIndex(const std::vector<const Host*>& hosts, const LbSubset& config, const LoadRules& rules, uint32_t& next_id);
+  SubsetIndex(const std::vector<const Host*>& hosts, const LbSubset& config, const LoadRules& rules,
+              uint32_t& next_id);
   ~SubsetIndex();
 
   /// The choice for `context`, with all fallbacks; null if none applies. No allocation.
@@ -27,7 +29,8 @@ class SubsetIndex {
   [[nodiscard]] size_t size() const;
   /// How many hosts a single_host_per_subset selector left out (lb_subsets_single_host_per_subset_duplicate).
   [[nodiscard]] size_t duplicates() const { return duplicates_; }
-  /// The subsets' names ("stage=prod,version=v1"), sorted: what an update created and removed is their difference.
+  /// The subsets' names ("stage=prod,version=v1"), sorted: what an update created and removed is their
+  /// difference.
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
@@ -41,11 +44,11 @@ class SubsetIndex {
   const Host* pick_by(LoadBalancer& balancer, const Criteria& criteria) const;
   const Host* pick_fallback(LoadBalancer& balancer) const;
 
-  std::vector<Group> groups_;   // one per selector
+  std::vector<Group> groups_;  // one per selector
   LbSubset::Fallback fallback_;
   bool panic_mode_any_;
-  PriorityLevels any_;       // made only if some fallback can ask for it
-  PriorityLevels default_;   // likewise
+  PriorityLevels any_;      // made only if some fallback can ask for it
+  PriorityLevels default_;  // likewise
   size_t duplicates_ = 0;
 };
 

@@ -1,0 +1,241 @@
+#include "downstream_connection.h"
+
+#include "exchange.h"
+#include "stats/http_stats.h"
+#include "worker.h"
+#include "worker_listener.h"
+
+namespace remora {
+namespace {
+
+H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
+  H1ServerSettings settings;
+  settings.rules.limits = {size_t{http.max_request_headers_kb} * 1024, http.max_headers_count};
+  settings.rules.allow_absolute_url = http.allow_absolute_url;
+  settings.rules.accept_http_10 = http.accept_http_10;
+  settings.rules.default_host_for_http_10 = http.default_host_for_http_10;
+  settings.enable_trailers = http.enable_trailers;
+  settings.header_case =
+      http.header_case == HttpConnectionManagerConfig::HeaderCase::kProper ? HeaderCase::kProper : HeaderCase::kLower;
+  return settings;
+}
+
+}  // namespace
+
+DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd, const Address& remote)
+    : worker_(worker),
+      listener_(std::move(listener)),
+      http_(listener_->http()),
+      id_(worker.next_connection_id()),
+      settings_(settings_of(http_->config())),
+      connection_(worker.reactor(), *this),
+      account_(CreditAccount::make(this, buffer_limit())),
+      codec_(connection_, *account_, *this, settings_),
+      accepted_(worker.clock().now()),
+      idle_timer_(timer_calls<&DownstreamConnection::on_idle_timeout>, this),
+      head_timer_(timer_calls<&DownstreamConnection::on_head_timeout>, this),
+      duration_timer_(timer_calls<&DownstreamConnection::on_max_duration>, this),
+      close_timer_(timer_calls<&DownstreamConnection::on_delayed_close>, this) {
+  peer_.direct_remote = remote;
+  connection_.adopt(fd);
+  peer_.local = connection_.local_address();
+  auto& stats = http_stats();
+  stats.add(kDownstreamCxTotal);
+  stats.add(kDownstreamCxActive);
+  stats.add(kDownstreamCxHttp1Total);
+  stats.add(kDownstreamCxHttp1Active);
+  listener_->stats().add(kListenerCxTotal);
+  listener_->stats().add(kListenerCxActive);
+  if (http().max_connection_duration.count() > 0) worker_.arm(duration_timer_, http().max_connection_duration);
+  await_request();
+}
+
+DownstreamConnection::~DownstreamConnection() {
+  account_->detach();
+  account_->release_reference();
+}
+
+LocalRef<WorkerRoutes> DownstreamConnection::routes() const {
+  return http_->inline_routes() ? http_->inline_routes() : worker_.find_routes(http().rds_name);
+}
+
+size_t DownstreamConnection::buffer_limit() const { return http_->runtime().config->buffer_limit; }
+
+void DownstreamConnection::count_listener_response(uint16_t status) {
+  http_->responses().add(kListenerRqCompleted);
+  http_->responses().add(class_stat(kListenerRq1xx, status));
+}
+
+// A connection between requests waits for the idle timeout, and for a head that has begun for its own.
+void DownstreamConnection::await_request() {
+  auto timeout = http().idle_timeout;
+  if (draining_ && (timeout.count() == 0 || timeout > http().drain_timeout)) timeout = http().drain_timeout;
+  if (timeout.count() > 0) worker_.arm(idle_timer_, timeout);
+}
+
+size_t DownstreamConnection::on_bytes(std::string_view bytes) {
+  http_stats().add(kDownstreamCxRxBytesTotal, bytes.size());
+  const size_t used = codec_.receive(bytes);
+  if (closed_) return bytes.size();
+  if (codec_.inside_head()) {
+    if (!head_timer_.armed() && http().request_headers_timeout.count() > 0) worker_.arm(head_timer_, http().request_headers_timeout);
+  } else {
+    head_timer_.cancel();
+  }
+  if (account_->exhausted()) {
+    connection_.pause_reading();
+    http_stats().add(kDownstreamFlowControlPaused);
+  } else if (used < bytes.size() && codec_.busy() && connection_.kept_bytes() + bytes.size() - used > Reactor::kScratchBytes) {
+    connection_.pause_reading();   // pipelined requests wait in the kernel, not here
+  }
+  return used;
+}
+
+MessageEvents& DownstreamConnection::on_request_stream(MessageSink& response, Protocol protocol) {
+  return begin_exchange(response, protocol);
+}
+
+Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol protocol) {
+  idle_timer_.cancel();
+  if (!closing_ && http_.get() != listener_->http().get()) {
+    http_->stats().sub(kDownstreamCxActive);
+    http_->stats().sub(kDownstreamCxHttp1Active);
+    http_ = listener_->http();
+    http_->stats().add(kDownstreamCxActive);
+    http_->stats().add(kDownstreamCxHttp1Active);
+    settings_ = settings_of(http_->config());
+  }
+  ++requests_;
+  exchange_ = worker_.take_exchange();
+  exchange_->begin(*this, response, protocol);
+  return *exchange_;
+}
+
+void DownstreamConnection::on_bad_request(HeadError error, MessageSink& response) {
+  head_timer_.cancel();
+  begin_exchange(response, Protocol::kHttp11).refuse(error);
+}
+
+void DownstreamConnection::before_response_head() {
+  const auto most = http().max_requests_per_connection;
+  if (most > 0 && requests_ >= most) {
+    http_stats().add(kDownstreamCxMaxRequestsReached);
+    codec_.start_drain();
+  } else if (draining_ || worker_.drain_closes(listener_->config())) {
+    http_stats().add(kDownstreamCxDrainClose);
+    codec_.start_drain();
+  }
+}
+
+void DownstreamConnection::on_stream_done(bool reusable) {
+  if (exchange_) worker_.recycle(std::move(exchange_));
+  if (!reusable) {
+    begin_close();
+    return;
+  }
+  await_request();
+  if (connection_.kept_bytes() > 0 || connection_.reading_paused()) connection_.resume_reading();
+}
+
+void DownstreamConnection::on_window_open() {
+  http_stats().add(kDownstreamFlowControlResumed);
+  connection_.resume_reading();
+}
+
+void DownstreamConnection::on_end() {
+  if (codec_.on_end()) {
+    if (!codec_.busy()) closed(true);
+    return;
+  }
+  client_gone();
+}
+
+void DownstreamConnection::on_error(int /*error*/) { client_gone(); }
+
+// The client has closed, or half-closed: as Envoy, nobody is taken to wait for an answer any more.
+void DownstreamConnection::client_gone() {
+  if (exchange_ && !exchange_->over()) {
+    http_stats().add(kDownstreamCxDestroyActiveRq);
+    http_stats().add(kDownstreamCxDestroyRemoteActiveRq);
+    exchange_->on_downstream_gone(Failure::kDownstreamDisconnect);
+  }
+  closed(true);
+}
+
+void DownstreamConnection::on_written(size_t bytes, bool all) {
+  http_stats().add(kDownstreamCxTxBytesTotal, bytes);
+  if (closing_ && all && http().delayed_close_timeout.count() == 0) closed(false);
+}
+
+// The rest of the output goes out, then FIN; what the client still sends is read and thrown away for a while, since a
+// reset would destroy the answer on its way.
+void DownstreamConnection::begin_close() {
+  if (std::exchange(closing_, true) || closed_) return;
+  idle_timer_.cancel();
+  head_timer_.cancel();
+  connection_.shutdown_write();
+  if (connection_.unsent() == 0 && http().delayed_close_timeout.count() == 0) {
+    closed(false);
+    return;
+  }
+  if (connection_.reading_paused()) connection_.resume_reading();
+  worker_.arm(close_timer_, http().delayed_close_timeout.count() > 0 ? http().delayed_close_timeout : http().stream_idle_timeout);
+}
+
+void DownstreamConnection::on_delayed_close() {
+  if (connection_.unsent() > 0) {
+    // Still being read by a slow client: that is progress enough for one more round.
+    worker_.arm(close_timer_, http().stream_idle_timeout.count() > 0 ? http().stream_idle_timeout : Milliseconds(60000));
+    return;
+  }
+  http_stats().add(kDownstreamCxDelayedCloseTimeout);
+  closed(false);
+}
+
+void DownstreamConnection::on_idle_timeout() {
+  http_stats().add(kDownstreamCxIdleTimeout);
+  closed(false);
+}
+
+void DownstreamConnection::on_head_timeout() {
+  codec_.refuse_head({408, "request_header_timeout"});
+}
+
+void DownstreamConnection::on_max_duration() {
+  http_stats().add(kDownstreamCxMaxDurationReached);
+  drain();
+}
+
+void DownstreamConnection::drain() {
+  draining_ = true;
+  if (!codec_.busy() && !closing_) await_request();
+}
+
+void DownstreamConnection::close_now() {
+  if (exchange_ && !exchange_->over()) {
+    http_stats().add(kDownstreamCxDestroyActiveRq);
+    http_stats().add(kDownstreamCxDestroyLocalActiveRq);
+    exchange_->on_downstream_gone(Failure::kLocalReset);
+  }
+  closed(false);
+}
+
+void DownstreamConnection::closed(bool remote) {
+  if (std::exchange(closed_, true)) return;
+  connection_.close();
+  for (auto* timer : {&idle_timer_, &head_timer_, &duration_timer_, &close_timer_}) timer->cancel();
+  if (exchange_) worker_.recycle(std::move(exchange_));
+  auto& stats = http_stats();
+  stats.sub(kDownstreamCxActive);
+  stats.sub(kDownstreamCxHttp1Active);
+  stats.add(kDownstreamCxDestroy);
+  stats.add(remote ? kDownstreamCxDestroyRemote : kDownstreamCxDestroyLocal);
+  const auto age = elapsed_ms(accepted_, worker_.clock().now());
+  stats.record(kDownstreamCxLengthMs, age);
+  listener_->stats().sub(kListenerCxActive);
+  listener_->stats().add(kListenerCxDestroy);
+  listener_->stats().record(kListenerCxLengthMs, age);
+  worker_.remove_connection(*this);
+}
+
+}  // namespace remora

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+
+#include "http/h1_server_codec.h"
+#include "local_ref.h"
+#include "net/connection.h"
+#include "net/timer_wheel.h"
+#include "peer.h"
+#include "worker_http.h"
+
+namespace remora {
+
+class Exchange;
+class Worker;
+class WorkerListener;
+
+/// One accepted connection: its codec, its present exchange, its timers, and how it is closed. Owned by the worker.
+class DownstreamConnection final : public Disposable, private ConnectionOwner, private ServerCodecEvents, private BodySource {
+ public:
+  DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd, const Address& remote);
+  ~DownstreamConnection() override;
+
+  // For its exchange.
+  [[nodiscard]] uint64_t id() const { return id_; }
+  [[nodiscard]] const Peer& peer() const { return peer_; }
+  [[nodiscard]] const HttpConnectionManagerConfig& http() const { return http_->config(); }
+  [[nodiscard]] const WorkerHttp& http_runtime() const { return *http_; }
+  [[nodiscard]] StatBlock& http_stats() { return http_->stats(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const { return http_->shared_filters(); }
+  /// The routes for a request that begins now; empty while they have not come.
+  [[nodiscard]] LocalRef<WorkerRoutes> routes() const;
+  [[nodiscard]] size_t buffer_limit() const;
+  /// The last moment to tell the client that this connection will close.
+  void before_response_head();
+  void count_listener_response(uint16_t status);
+
+  /// The listener or the process is going: close when idle, at the latest at the next response.
+  void drain();
+  /// Ends it now, whatever is under way.
+  void close_now();
+  [[nodiscard]] const WorkerListener* listener() const { return listener_.get(); }
+
+ private:
+  size_t on_bytes(std::string_view bytes) override;
+  void on_end() override;
+  void on_error(int error) override;
+  void on_written(size_t bytes, bool all) override;
+  MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) override;
+  void on_bad_request(HeadError error, MessageSink& response) override;
+  void on_stream_done(bool reusable) override;
+  void on_window_open() override;
+
+  Exchange& begin_exchange(MessageSink& response, Protocol protocol);
+  void await_request();
+  void begin_close();
+  void client_gone();
+  void closed(bool remote);
+  void on_idle_timeout();
+  void on_head_timeout();
+  void on_max_duration();
+  void on_delayed_close();
+
+  Worker& worker_;
+  LocalRef<WorkerListener> listener_;
+  LocalRef<WorkerHttp> http_;
+  uint64_t id_;
+  Peer peer_;
+  H1ServerSettings settings_;
+  Connection connection_;
+  CreditAccount* account_;
+  H1ServerCodec codec_;
+  std::unique_ptr<Exchange> exchange_;
+  MonotonicTime accepted_;
+  Timer idle_timer_;
+  Timer head_timer_;
+  Timer duration_timer_;
+  Timer close_timer_;
+  uint64_t requests_ = 0;
+  bool draining_ = false;
+  bool closing_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace remora

@@ -1,0 +1,771 @@
+#include "exchange.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "downstream_connection.h"
+#include "local_reply.h"
+#include "response_head.h"
+#include "rewrite.h"
+#include "stats/cluster_stats.h"
+#include "stats/http_stats.h"
+#include "worker.h"
+
+namespace remora {
+namespace {
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == (y >= 'A' && y <= 'Z' ? static_cast<char>(y + 32) : y);
+         });
+}
+
+/// A header's whole number of milliseconds; nothing if it is none.
+std::optional<Milliseconds> read_milliseconds(const HeaderMap& head, HeaderId id) {
+  const auto text = head.get(id);
+  uint64_t value = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc()) return std::nullopt;
+  return Milliseconds(static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{INT64_MAX} / 2)));
+}
+
+/// The levels of a route's header mutations, in the order in which Envoy applies them.
+template <typename Apply>
+void each_mutation_level(const RouteConfig& table, const VirtualHost& host, const Route& route, const WeightedCluster* weighted,
+                         HeaderMutations RouteConfig::*of_table, HeaderMutations VirtualHost::*of_host,
+                         HeaderMutations Route::*of_route, HeaderMutations WeightedCluster::*of_weighted, Apply apply) {
+  if (table.most_specific_mutations_win) {
+    apply(table.*of_table);
+    apply(host.*of_host);
+    apply(route.*of_route);
+    if (weighted != nullptr) apply(weighted->*of_weighted);
+    return;
+  }
+  if (weighted != nullptr) apply(weighted->*of_weighted);
+  apply(route.*of_route);
+  apply(host.*of_host);
+  apply(table.*of_table);
+}
+
+}  // namespace
+
+Exchange::Exchange(Worker& worker)
+    : worker_(worker),
+      try_(*this),
+      idle_timer_(timer_calls<&Exchange::on_idle>, this),
+      route_timer_(timer_calls<&Exchange::on_route_timeout>, this),
+      per_try_timer_(timer_calls<&Exchange::on_per_try_timeout>, this),
+      max_duration_timer_(timer_calls<&Exchange::on_max_duration>, this),
+      request_timer_(timer_calls<&Exchange::on_request_timeout>, this),
+      back_off_timer_(timer_calls<&Exchange::on_back_off_over>, this),
+      filter_timer_(timer_calls<&Exchange::on_filter_timer>, this) {}
+
+Exchange::~Exchange() = default;
+
+// ---------------------------------------------------------------------------------------------- the request arrives
+
+void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Protocol protocol) {
+  connection_ = &connection;
+  response_sink_ = &response;
+  phase_ = Phase::kFresh;
+  ++life_;
+  info_.connection_id = connection.id();
+  info_.stream_id = random().next();
+  random_value_ = random().next();
+  info_.protocol = protocol;
+  info_.start_wall = clock().wall();
+  info_.start = clock().now();
+  info_.downstream_direct = &connection.peer().direct_remote;
+  info_.downstream_remote = info_.downstream_direct;
+  info_.downstream_local = &connection.peer().local;
+  http_stats().add(kDownstreamRqTotal);
+  http_stats().add(kDownstreamRqActive);
+  http_stats().add(kDownstreamRqHttp1Total);
+  touch();
+}
+
+void Exchange::on_head(HeaderMap& head, bool end) {
+  std::swap(request_, head);
+  info_.request = &request_;
+  info_.request_header_bytes = request_.byte_size();
+  request_complete_ = end;
+  head_only_ = request_.method() == "HEAD";
+  wants_upgrade_ = request_.has(HeaderId::kUpgrade);
+  if (end) info_.request_received = clock().now();
+  arm_idle_timer(http().stream_idle_timeout);
+  if (!end && http().request_timeout.count() > 0) worker_.arm(request_timer_, http().request_timeout);
+  if (http().max_stream_duration.count() > 0) worker_.arm(max_duration_timer_, http().max_stream_duration);
+  if (!admit_head()) return;
+  find_route();
+  phase_ = Phase::kRequestFilters;
+  filters_.begin(http().filters, connection_->shared_filters());
+  run_request_filters();
+}
+
+/// Brings the head into the one form that filters, routes and the upstream see; false if it was answered instead.
+bool Exchange::admit_head() {
+  if (request_.has(HeaderId::kExpect) && equals_ignoring_case(request_.value_of(HeaderId::kExpect), "100-continue") &&
+      !http().proxy_100_continue) {
+    HeaderMap go_on;
+    go_on.add(HeaderId::kStatus, "100");
+    response_sink_->send_informational(go_on);
+    request_.remove(HeaderId::kExpect);
+  }
+  routes_ = connection_->routes();
+  const auto* internal_only = routes_ ? &routes_->table().config().internal_only_headers : nullptr;
+  auto verdict = prepare_request_head(request_, http(), connection_->peer(), internal_only, random(), origin_);
+  info_.downstream_remote = &origin_.remote;
+  if (verdict.kind == HeadVerdict::Kind::kAccept) return true;
+  if (verdict.reply.details == "path_normalization_failed") http_stats().add(kDownstreamRqFailedPathNormalization);
+  reply_locally(std::move(verdict.reply));
+  return false;
+}
+
+void Exchange::find_route() {
+  if (!routes_) return;
+  const auto match = routes_->table().match(request_, random_value_);
+  virtual_host_ = match.virtual_host;
+  route_ = match.route;
+  info_.virtual_host = virtual_host_;
+  info_.route = route_;
+}
+
+void Exchange::run_request_filters() {
+  auto verdict = filters_.request_head(*this, request_, request_complete_);
+  switch (verdict.kind()) {
+    case Verdict::Kind::kContinue: on_filters_done(); break;
+    case Verdict::Kind::kReply: reply_locally(verdict.take_reply()); break;
+    case Verdict::Kind::kPause: break;   // the filter holds a Resume
+  }
+}
+
+void Exchange::on_filters_done() {
+  phase_ = Phase::kForwarding;
+  send_to_route();
+}
+
+void Exchange::on_body(BodyChunk chunk, bool end) {
+  touch();
+  info_.request_body_bytes += chunk.bytes.size();
+  if (phase_ == Phase::kOver) return;
+  filters_.request_body(*this, chunk.bytes, end);
+  for (auto& mirror : mirrors_) mirror->add_body(chunk.bytes, end);
+  if (end) request_complete_ = true;
+
+  auto* sink = try_.sink();
+  if (keep_body_ && body_.size() + chunk.bytes.size() > connection_->buffer_limit()) {
+    // Too much to be sent again: from here on there is one attempt. What was sent needs no copy any more.
+    keep_body_ = false;
+    if (sink != nullptr) body_.clear();
+    if (cluster_) cluster_->stats().add(kRetryOrShadowAbandoned);
+  }
+  if (sink == nullptr || keep_body_) body_.append(chunk.bytes);
+  if (sink == nullptr) {
+    body_credit_.merge(std::move(chunk.credit));
+  } else {
+    sink->send_body(std::move(chunk), end);
+    info_.upstream_last_sent = clock().now();
+  }
+  if (end) request_finished();
+}
+
+void Exchange::on_trailers(HeaderMap& trailers) {
+  touch();
+  if (phase_ == Phase::kOver) return;
+  std::swap(request_trailers_, trailers);
+  has_request_trailers_ = true;
+  request_complete_ = true;
+  for (auto& mirror : mirrors_) mirror->add_body({}, true);
+  if (auto* sink = try_.sink()) sink->send_trailers(request_trailers_);
+  request_finished();
+}
+
+void Exchange::request_finished() {
+  info_.request_received = clock().now();
+  request_timer_.cancel();
+  // The route's timeout counts from here: a slow upload is the stream idle timer's business.
+  if (phase_ == Phase::kForwarding && route_timeout_value_.count() > 0 && !route_timer_.armed()) {
+    worker_.arm(route_timer_, route_timeout_value_);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- where it goes
+
+void Exchange::send_to_route() {
+  if (route_ == nullptr) {
+    http_stats().add(kNoRoute);
+    reply_locally({404, {}, routes_ ? "route_not_found" : "route_configuration_not_found", ResponseFlag::kNoRouteFound, {}});
+    return;
+  }
+  using RequireTls = VirtualHost::RequireTls;
+  const bool https = request_.value_of(HeaderId::kXForwardedProto) == "https";
+  const bool external_only = virtual_host_->require_tls == RequireTls::kExternalOnly;
+  if (!https && (virtual_host_->require_tls == RequireTls::kAll || (external_only && !origin_.internal))) {
+    http_stats().add(kRqRedirect);
+    LocalReply reply{301, {}, "direct_response", ResponseFlag::kNone, {}};
+    reply.edit_head = [location = "https://" + std::string(request_.authority()) + std::string(request_.path())](HeaderMap& head) {
+      head.set(HeaderId::kLocation, location);
+    };
+    reply_locally(std::move(reply));
+    return;
+  }
+  switch (route_->action) {
+    case Route::Action::kRedirect: redirect(); break;
+    case Route::Action::kDirectResponse: respond_directly(); break;
+    case Route::Action::kNonForwarding:
+      reply_locally({500, {}, "non_forwarding_action", ResponseFlag::kNone, {}});
+      break;
+    case Route::Action::kForward:
+      if (wants_upgrade_ && !allow_upgrade()) {
+        http_stats().add(kDownstreamRqWsOnNonWsRoute);
+        reply_locally({403, {}, "upgrade_failed", ResponseFlag::kNone, {}});
+        break;
+      }
+      forward();
+      break;
+  }
+}
+
+bool Exchange::allow_upgrade() {
+  const auto type = request_.value_of(HeaderId::kUpgrade);
+  const auto same = [type](std::string_view name) { return equals_ignoring_case(type, name); };
+  for (const auto& [name, enabled] : route_->forward.upgrades) {
+    if (same(name)) return enabled;
+  }
+  return std::any_of(http().upgrades.begin(), http().upgrades.end(), same);
+}
+
+void Exchange::redirect() {
+  http_stats().add(kRqRedirect);
+  LocalReply reply{route_->redirect.status, {}, "direct_response", ResponseFlag::kNone, {}};
+  reply.edit_head = [location = redirect_location(*route_, request_)](HeaderMap& head) { head.set(HeaderId::kLocation, location); };
+  reply_locally(std::move(reply));
+}
+
+void Exchange::respond_directly() {
+  http_stats().add(kRqDirectResponse);
+  reply_locally({route_->direct.status, route_->direct.body, "direct_response", ResponseFlag::kNone, {}});
+}
+
+const WeightedCluster* Exchange::choose_weighted() {
+  const auto& action = route_->forward;
+  uint64_t pick = random_value_ % action.total_weight;
+  if (!action.weighted_random_header.empty()) {
+    const auto text = request_.get(action.weighted_random_header);
+    uint64_t value = 0;
+    if (text && std::from_chars(text->data(), text->data() + text->size(), value).ec == std::errc()) pick = value % action.total_weight;
+  }
+  for (const auto& choice : action.weighted) {
+    if (pick < choice.weight) return &choice;
+    pick -= choice.weight;
+  }
+  return nullptr;   // not reached: the weights sum to total_weight
+}
+
+std::string_view Exchange::choose_cluster(const WeightedCluster*& weighted) {
+  const auto& action = route_->forward;
+  switch (action.target) {
+    case RouteAction::Target::kCluster: return action.cluster;
+    case RouteAction::Target::kClusterHeader: return request_.get(action.cluster).value_or(std::string_view());
+    case RouteAction::Target::kWeighted: break;
+  }
+  weighted = choose_weighted();
+  if (weighted->cluster_header.empty()) return weighted->name;
+  return request_.get(weighted->cluster_header).value_or(std::string_view());
+}
+
+void Exchange::forward() {
+  http_stats().add(kRqTotal);
+  const auto name = choose_cluster(weighted_);
+  cluster_ = worker_.find_cluster(name);
+  if (!cluster_) {
+    http_stats().add(kNoCluster);
+    reply_locally({route_->forward.cluster_not_found_status, {}, "cluster_not_found", ResponseFlag::kNoClusterFound, {}});
+    return;
+  }
+  info_.cluster = &cluster_->config();
+  const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
+  retry_.begin(policy ? &*policy : nullptr, request_);
+  keep_body_ = retry_.enabled();
+  read_timeouts();
+  prepare_upstream_head(weighted_);
+  start_mirrors();
+  start_try();
+}
+
+void Exchange::read_timeouts() {
+  const auto& action = route_->forward;
+  route_timeout_value_ = action.timeout;
+  if (const auto wish = read_milliseconds(request_, HeaderId::kXEnvoyUpstreamRqTimeoutMs)) route_timeout_value_ = *wish;
+  if (wants_upgrade_) route_timeout_value_ = Milliseconds(0);   // a tunnel has no response time
+  request_.remove(HeaderId::kXEnvoyUpstreamRqTimeoutMs);
+  if (action.idle_timeout) arm_idle_timer(*action.idle_timeout);
+  const auto longest = action.max_stream_duration.value_or(http().max_stream_duration);
+  if (action.max_stream_duration) {
+    max_duration_timer_.cancel();
+    if (longest.count() > 0) worker_.arm(max_duration_timer_, longest);
+  }
+  if (request_complete_ && route_timeout_value_.count() > 0) worker_.arm(route_timer_, route_timeout_value_);
+  if (http().suppress_envoy_headers) return;
+  auto expected = route_timeout_value_;
+  const auto* retries = retry_.policy();
+  const auto per_try = retry_.per_try_timeout();
+  if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
+  if (!per_try && retries != nullptr && retries->per_try_timeout && (expected.count() == 0 || *retries->per_try_timeout < expected)) {
+    expected = *retries->per_try_timeout;
+  }
+  if (expected.count() > 0) request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
+}
+
+void Exchange::prepare_upstream_head(const WeightedCluster* weighted) {
+  const auto& table = routes_->table().config();
+  each_mutation_level(table, *virtual_host_, *route_, weighted, &RouteConfig::request_headers, &VirtualHost::request_headers,
+                      &Route::request_headers, &WeightedCluster::request_headers,
+                      [this](const HeaderMutations& level) { level.apply(request_, info_); });
+  const auto& action = route_->forward;
+  if (weighted != nullptr && !weighted->host_rewrite.empty()) {
+    rewrite_host_to(weighted->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
+  } else {
+    rewrite_host(action.host_rewrite, request_);
+  }
+  rewrite_path(*route_, request_);
+}
+
+void Exchange::start_mirrors() {
+  const auto& table = routes_->table().config();
+  const auto& policies = !route_->forward.mirrors.empty()      ? route_->forward.mirrors
+                         : !virtual_host_->mirrors.empty() ? virtual_host_->mirrors
+                                                           : table.mirrors;
+  for (const auto& policy : policies) {
+    if (wants_upgrade_ || (policy.fraction && !worker_.enabled(*policy.fraction, random().next()))) continue;
+    const auto name = policy.cluster_header.empty() ? std::string_view(policy.cluster)
+                                                    : request_.get(policy.cluster_header).value_or(std::string_view());
+    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, request_complete_, route_timeout_value_);
+    if (mirror && !request_complete_) {
+      if (!body_.empty()) mirror->add_body(body_.view(), false);
+      mirrors_.push_back(std::move(mirror));
+    } else if (mirror && !body_.empty()) {
+      mirror->add_body(body_.view(), true);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- the upstream
+
+void Exchange::start_try() {
+  ++info_.attempts;
+  if (virtual_host_->include_attempt_count_in_request) request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+  const auto& match = weighted_ != nullptr && !weighted_->metadata_match.empty() ? weighted_->metadata_match : route_->forward.metadata_match;
+  if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr) tried_.push_back(&try_.host()->host().state());
+  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts()});
+  if (!pool) {
+    cluster_->stats().add(kUpstreamCxNoneHealthy);
+    fail(Failure::kNoHealthyUpstream, {});
+    return;
+  }
+  const auto& endpoint = pool->host()->endpoint();
+  info_.upstream_host = &endpoint;
+  const auto& rewrite = route_->forward.host_rewrite;
+  if (rewrite.kind == HostRewrite::Kind::kAuto) rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
+  const auto* retries = retry_.policy();
+  const auto per_try = retry_.per_try_timeout() ? retry_.per_try_timeout() : retries != nullptr ? retries->per_try_timeout : std::nullopt;
+  if (per_try && per_try->count() > 0) worker_.arm(per_try_timer_, *per_try);
+  try_.start(std::move(pool), route_->forward.high_priority);
+}
+
+void Exchange::on_try_ready(MessageSink& request) {
+  cluster_->report_connected(*try_.host());
+  info_.upstream_local = try_.local_address();
+  if (info_.upstream_first_sent == MonotonicTime{}) info_.upstream_first_sent = clock().now();
+  const bool head_is_all = request_complete_ && body_.empty() && !has_request_trailers_;
+  request.send_head(request_, head_is_all);
+  if (!head_is_all) send_held_body(request);
+  info_.upstream_last_sent = clock().now();
+}
+
+void Exchange::send_held_body(MessageSink& request) {
+  const bool end = request_complete_ && !has_request_trailers_;
+  if (!body_.empty() || end) request.send_body({body_.view(), std::move(body_credit_)}, end);
+  body_credit_ = Credit();
+  if (!keep_body_) body_.clear();
+  if (has_request_trailers_ && try_.sink() != nullptr) request.send_trailers(request_trailers_);
+}
+
+void Exchange::on_try_informational(HeaderMap& head) {
+  touch();
+  // We have answered 100 ourselves where it was asked for.
+  if (head.status() == 100 && !http().proxy_100_continue) return;
+  response_sink_->send_informational(head);
+}
+
+void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
+  per_try_timer_.cancel();
+  if (phase_ == Phase::kOver) return;
+  cluster_->report_failure(*try_.host(), failure);
+  if (response_begun_) {
+    // Nobody can take the half response back: end it in a way the client can tell from a whole one.
+    info_.flags.set(failure_info(failure).flag);
+    details_.clear();
+    append_failure_details(failure, true, transport_failure, details_);
+    info_.details = details_;
+    http_stats().add(kRqResetAfterDownstreamResponseStarted);
+    http_stats().add(kDownstreamRqTxReset);
+    auto* sink = std::exchange(response_sink_, nullptr);
+    finish();
+    sink->reset(failure);
+    return;
+  }
+  const bool sent = info_.upstream_first_sent != MonotonicTime{} && failure != Failure::kConnectFailure &&
+                    failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
+  const auto method = request_.method();
+  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" || method == "DELETE";
+  // An idle connection that the upstream closed while our request was on its way: that is no failure of the host. One
+  // more attempt is safe if repeating the request is, and nothing of it is lost.
+  if (failure == Failure::kConnectionTermination && try_.on_used_connection() && idempotent && !stale_retry_used_ &&
+      request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_) {
+    stale_retry_used_ = true;
+    start_try();
+    return;
+  }
+  const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
+  if (retry_after(decision)) return;
+  if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  if (failure == Failure::kConnectFailure) {
+    details_ = transport_failure;   // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
+    info_.details_storage = transport_failure;
+    info_.upstream_transport_failure = info_.details_storage;
+  }
+  fail(failure, transport_failure);
+}
+
+bool Exchange::retry_after(const RetryDecision& decision) {
+  if (!decision.retry) return false;
+  per_try_timer_.cancel();
+  cluster_->stats().add(kUpstreamRqRetry);
+  cluster_->stats().add(kUpstreamRqRetryBackoffExponential);
+  worker_.arm(back_off_timer_, decision.delay);
+  return true;
+}
+
+void Exchange::on_back_off_over() { start_try(); }
+
+// ---------------------------------------------------------------------------------------------- the response
+
+void Exchange::on_try_head(HeaderMap& head, bool end) {
+  touch();
+  if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
+  const uint16_t status = head.status();
+  cluster_->report_status(*try_.host(), status);
+  const bool tunnel = status == 101 || (wants_upgrade_ && !end && status / 100 == 1);
+  const auto decision = retry_.on_response(head, *cluster_, random());
+  if (decision.retry && !tunnel) {
+    cluster_->stats().count_status(status);
+    cluster_->stats().add(kUpstreamRqCompleted);
+    cluster_->stats().add(class_stat(kUpstreamRq1xx, status));
+    if (!end) try_.abandon();
+    retry_after(decision);
+    return;
+  }
+  if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  per_try_timer_.cancel();
+  begin_response(head, end);
+}
+
+void Exchange::begin_response(HeaderMap& head, bool end) {
+  std::swap(response_, head);
+  info_.response = &response_;
+  info_.details = "via_upstream";
+  count_response(response_.status(), true);
+  if (end) info_.upstream_last_received = clock().now();
+  keep_body_ = false;
+  if (request_complete_ || try_.sink() == nullptr) body_.clear();
+  if (response_.status() == 101) {
+    info_.upgraded = true;
+    http_stats().add(kDownstreamCxUpgradesTotal);
+    http_stats().add(kDownstreamCxUpgradesActive);
+  }
+  mutate_response_head(response_);
+  auto verdict = filters_.response_head(*this, response_, end);
+  if (verdict.kind() == Verdict::Kind::kReply) {
+    try_.abandon();
+    reply_locally(verdict.take_reply());
+    return;
+  }
+  send_response_head(end);
+}
+
+void Exchange::mutate_response_head(HeaderMap& head) {
+  if (!http().suppress_envoy_headers) {
+    const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
+    head.set(HeaderId::kXEnvoyUpstreamServiceTime, elapsed_ms(since, info_.upstream_first_received));
+  }
+  if (virtual_host_->include_attempt_count_in_response) head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+  each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_, &RouteConfig::response_headers,
+                      &VirtualHost::response_headers, &Route::response_headers, &WeightedCluster::response_headers,
+                      [&](const HeaderMutations& level) { level.apply(head, info_); });
+}
+
+void Exchange::send_response_head(bool end) {
+  finish_response_head(response_, http(), request_, worker_.date());
+  info_.response_code = response_.status();
+  info_.response_header_bytes = response_.byte_size();
+  info_.downstream_first_sent = clock().now();
+  response_begun_ = true;
+  connection_->before_response_head();
+  if (end) {
+    auto* sink = std::exchange(response_sink_, nullptr);
+    finish();
+    sink->send_head(response_, true);
+  } else {
+    response_sink_->send_head(response_, false);
+  }
+}
+
+void Exchange::on_try_body(BodyChunk chunk, bool end) {
+  touch();
+  if (phase_ == Phase::kOver) return;
+  if (end) info_.upstream_last_received = clock().now();
+  if (!head_only_) info_.response_body_bytes += chunk.bytes.size();
+  filters_.response_body(*this, chunk.bytes, end);
+  if (!end) {
+    response_sink_->send_body(std::move(chunk), false);
+    return;
+  }
+  auto* sink = std::exchange(response_sink_, nullptr);
+  finish();
+  sink->send_body(std::move(chunk), true);
+}
+
+void Exchange::on_try_trailers(HeaderMap& trailers) {
+  if (phase_ == Phase::kOver) return;
+  std::swap(response_trailers_, trailers);
+  info_.response_trailers = &response_trailers_;
+  info_.upstream_last_received = clock().now();
+  auto* sink = std::exchange(response_sink_, nullptr);
+  finish();
+  sink->send_trailers(response_trailers_);
+}
+
+/// Counts a status where an upstream cluster was involved, whoever made the answer.
+void Exchange::count_response(uint16_t status, bool from_upstream) {
+  if (!cluster_) return;
+  auto& stats = cluster_->stats();
+  stats.add(kUpstreamRqCompleted);
+  stats.add(class_stat(kUpstreamRq1xx, status));
+  stats.count_status(status);
+  if (from_upstream && info_.attempts > 1 && status < 500) stats.add(kUpstreamRqRetrySuccess);
+}
+
+void Exchange::fail(Failure failure, std::string_view transport_failure) {
+  auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
+  count_response(reply.status, false);
+  reply_locally(std::move(reply));
+}
+
+/// Answers in the upstream's stead. The only place that does.
+void Exchange::reply_locally(LocalReply reply) {
+  if (reply.flag != ResponseFlag::kNone) info_.flags.set(reply.flag);
+  if (reply.details.data() != details_.data()) details_ = reply.details;
+  info_.details = details_;
+  try_.abandon();
+  back_off_timer_.cancel();
+  if (response_begun_) {
+    auto* sink = std::exchange(response_sink_, nullptr);
+    finish();
+    if (sink != nullptr) sink->reset(Failure::kLocalReset);
+    return;
+  }
+  const bool grpc = is_grpc_request(request_);
+  const auto body = render_local_reply(reply, grpc, response_);
+  info_.response = &response_;
+  if (route_ != nullptr && route_->action != Route::Action::kForward) {
+    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, nullptr, &RouteConfig::response_headers,
+                        &VirtualHost::response_headers, &Route::response_headers, &WeightedCluster::response_headers,
+                        [&](const HeaderMutations& level) { level.apply(response_, info_); });
+  }
+  [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());
+  if (head_only_ || body.empty()) {
+    send_response_head(true);
+    return;
+  }
+  info_.response_body_bytes = body.size();
+  finish_response_head(response_, http(), request_, worker_.date());
+  info_.response_code = response_.status();
+  info_.downstream_first_sent = clock().now();
+  response_begun_ = true;
+  connection_->before_response_head();
+  auto* sink = std::exchange(response_sink_, nullptr);
+  finish();
+  sink->send_head(response_, false);
+  sink->send_body({body, {}}, true);
+}
+
+/// The exchange is decided: its numbers are final. The last piece is sent by the caller, after the log is written, since
+/// sending it may end the connection.
+void Exchange::finish() {
+  if (phase_ == Phase::kOver) return;
+  phase_ = Phase::kOver;
+  info_.end = clock().now();
+  idle_timer_.cancel();
+  route_timer_.cancel();
+  per_try_timer_.cancel();
+  max_duration_timer_.cancel();
+  request_timer_.cancel();
+  back_off_timer_.cancel();
+  filter_timer_.cancel();
+  auto& stats = http_stats();
+  stats.sub(kDownstreamRqActive);
+  if (info_.upgraded) stats.sub(kDownstreamCxUpgradesActive);
+  if (info_.response_code != 0) {
+    stats.add(kDownstreamRqCompleted);
+    stats.add(class_stat(kDownstreamRq1xx, info_.response_code));
+    stats.record(kDownstreamRqTime, info_.duration_ms());
+    connection_->count_listener_response(info_.response_code);
+    if (!request_complete_) stats.add(kDownstreamRqResponseBeforeRqComplete);
+  }
+  if (cluster_) {
+    if (info_.upstream_first_received != MonotonicTime{}) {
+      const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
+      cluster_->stats().record(kUpstreamRqTime, elapsed_ms(since, info_.end));
+    }
+  }
+  filters_.complete(*this);
+  worker_.log_access(connection_->http_runtime(), info_, random_value_);
+  for (auto& mirror : mirrors_) {
+    if (!request_complete_) mirror->abandon();
+  }
+  retry_.clear();
+  try_.abandon();
+}
+
+// ---------------------------------------------------------------------------------------------- what can go wrong
+
+void Exchange::refuse(HeadError error) {
+  http_stats().add(kDownstreamCxProtocolError);
+  if (error.status == 431 || error.status == 414) http_stats().add(kDownstreamRqTooLarge);
+  if (error.status == 408) http_stats().add(kDownstreamRqHeaderTimeout);
+  LocalReply reply{error.status, {}, error.detail, ResponseFlag::kDownstreamProtocolError, {}};
+  if (error.status == 408) reply.flag = ResponseFlag::kNone;
+  if (error.status == 400) reply.body = "Bad Request";
+  if (error.status == 426) reply.body = "Upgrade Required";
+  reply_locally(std::move(reply));
+}
+
+/// The codec gave up on the request's body.
+void Exchange::on_reset(Failure failure) {
+  if (phase_ == Phase::kOver) return;
+  if (failure == Failure::kDownstreamProtocolError) http_stats().add(kDownstreamCxProtocolError);
+  request_complete_ = false;
+  fail(failure, {});
+}
+
+void Exchange::on_downstream_gone(Failure failure) {
+  if (phase_ == Phase::kOver) return;
+  response_sink_ = nullptr;
+  info_.flags.set(failure_info(failure).flag);
+  details_ = failure_info(failure).details;
+  info_.details = details_;
+  http_stats().add(kDownstreamRqRxReset);
+  if (cluster_ && !try_.response_begun() && try_.active()) cluster_->stats().add(kUpstreamRqCancelled);
+  finish();
+}
+
+void Exchange::arm_idle_timer(Milliseconds timeout) {
+  idle_timeout_ = timeout;
+  if (timeout.count() > 0) {
+    worker_.arm(idle_timer_, timeout);
+  } else {
+    idle_timer_.cancel();
+  }
+}
+
+void Exchange::on_idle() {
+  // Armed once and moved on expiry only: activity costs a store.
+  const auto quiet = std::chrono::duration_cast<Milliseconds>(clock().now() - last_activity_);
+  if (quiet < idle_timeout_) {
+    worker_.arm(idle_timer_, idle_timeout_ - quiet);
+    return;
+  }
+  http_stats().add(kDownstreamRqIdleTimeout);
+  fail(Failure::kStreamIdleTimeout, {});
+}
+
+void Exchange::on_route_timeout() {
+  cluster_->stats().add(kUpstreamRqTimeout);
+  if (try_.host() != nullptr && try_.active()) cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
+  fail(Failure::kUpstreamTimeout, {});
+}
+
+void Exchange::on_per_try_timeout() {
+  cluster_->stats().add(kUpstreamRqPerTryTimeout);
+  try_.abandon();
+  on_try_failed(Failure::kPerTryTimeout, {});
+}
+
+void Exchange::on_max_duration() {
+  http_stats().add(kDownstreamRqMaxDurationReached);
+  fail(Failure::kMaxStreamDuration, {});
+}
+
+void Exchange::on_request_timeout() {
+  http_stats().add(kDownstreamRqTimeout);
+  fail(Failure::kRequestTimeout, {});
+}
+
+// ---------------------------------------------------------------------------------------------- for filters
+
+Resume Exchange::pause() {
+  return Resume([this, life = life_](Verdict verdict) {
+    if (life != life_ || phase_ != Phase::kRequestFilters) return;
+    if (verdict.kind() == Verdict::Kind::kReply) {
+      reply_locally(verdict.take_reply());
+    } else {
+      run_request_filters();
+    }
+  });
+}
+
+void Exchange::after(Milliseconds delay, std::function<void()> call) {
+  filter_call_ = std::move(call);
+  worker_.arm(filter_timer_, delay);
+}
+
+void Exchange::on_filter_timer() {
+  if (auto call = std::exchange(filter_call_, nullptr)) call();
+}
+
+const Clock& Exchange::clock() const { return worker_.clock(); }
+Random& Exchange::random() { return worker_.random(); }
+size_t Exchange::shard() const { return worker_.shard(); }
+const HttpConnectionManagerConfig& Exchange::http() const { return connection_->http(); }
+StatBlock& Exchange::http_stats() { return connection_->http_stats(); }
+
+void Exchange::recycle() {
+  try_.abandon();
+  try_.clear();
+  retry_.clear();
+  tried_.clear();
+  mirrors_.clear();
+  filters_.clear();
+  filter_call_ = nullptr;
+  info_ = ExchangeInfo();
+  details_.clear();
+  request_.clear();
+  request_trailers_.clear();
+  response_.clear();
+  response_trailers_.clear();
+  routes_.reset();
+  cluster_.reset();
+  virtual_host_ = nullptr;
+  route_ = nullptr;
+  weighted_ = nullptr;
+  body_.clear();
+  body_credit_ = Credit();
+  connection_ = nullptr;
+  response_sink_ = nullptr;
+  request_complete_ = has_request_trailers_ = wants_upgrade_ = response_begun_ = head_only_ = false;
+  keep_body_ = stale_retry_used_ = false;
+  idle_timeout_ = route_timeout_value_ = Milliseconds(0);
+  ++life_;
+}
+
+}  // namespace remora

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "filter_run.h"
+#include "http/codec.h"
+#include "local_ref.h"
+#include "mirror.h"
+#include "net/byte_queue.h"
+#include "net/timer_wheel.h"
+#include "remora/config/route_table.h"
+#include "remora/filter/http_filter.h"
+#include "remora/http/exchange_info.h"
+#include "remora/http/stream.h"
+#include "request_head.h"
+#include "retry.h"
+#include "upstream_try.h"
+#include "worker_config.h"
+
+namespace remora {
+
+class DownstreamConnection;
+class Worker;
+
+/// One request and its response, from the first byte of the one to the last of the other. The file exchange.cc is the
+/// life of a request: its methods stand in the order in which they happen.
+///
+/// Owned by its downstream connection's worker, recycled when over. Worker thread only.
+class Exchange final : public MessageEvents, public Disposable, private FilterContext, private UpstreamTry::Owner {
+ public:
+  explicit Exchange(Worker& worker);
+  ~Exchange() override;
+
+  /// Begins a life: a codec has opened a request stream on `connection`.
+  void begin(DownstreamConnection& connection, MessageSink& response, Protocol protocol);
+
+  /// Bytes that were no request: answers `error` as if a request had been there.
+  void refuse(HeadError error);
+  /// The downstream connection is gone; nothing can be sent any more.
+  void on_downstream_gone(Failure failure);
+  /// Ends whatever is left and forgets everything, ready for begin(). Called at the end of the turn by the recycler.
+  void recycle();
+
+  [[nodiscard]] bool over() const { return phase_ == Phase::kOver; }
+  [[nodiscard]] bool response_begun() const { return response_begun_; }
+
+ private:
+  enum class Phase : uint8_t { kFresh, kRequestFilters, kForwarding, kOver };
+
+  // The request, as it arrives (MessageEvents).
+  void on_informational(HeaderMap& /*head*/) override {}
+  void on_head(HeaderMap& head, bool end) override;
+  void on_body(BodyChunk chunk, bool end) override;
+  void on_trailers(HeaderMap& trailers) override;
+  void on_reset(Failure failure) override;
+
+  bool admit_head();
+  void find_route();
+  void run_request_filters();
+  void on_filters_done();
+  void send_to_route();
+  bool allow_upgrade();
+  void redirect();
+  void respond_directly();
+  void forward();
+  const WeightedCluster* choose_weighted();
+  std::string_view choose_cluster(const WeightedCluster*& weighted);
+  void prepare_upstream_head(const WeightedCluster* weighted);
+  void read_timeouts();
+  void start_mirrors();
+  void start_try();
+  void request_finished();
+
+  // The upstream (UpstreamTry::Owner).
+  void on_try_ready(MessageSink& request) override;
+  void on_try_informational(HeaderMap& head) override;
+  void on_try_head(HeaderMap& head, bool end) override;
+  void on_try_body(BodyChunk chunk, bool end) override;
+  void on_try_trailers(HeaderMap& trailers) override;
+  void on_try_failed(Failure failure, std::string_view transport_failure) override;
+  void send_held_body(MessageSink& request);
+  bool retry_after(const RetryDecision& decision);
+  void on_back_off_over();
+
+  // The response, on its way down.
+  void begin_response(HeaderMap& head, bool end);
+  void mutate_response_head(HeaderMap& head);
+  void send_response_head(bool end);
+  void reply_locally(LocalReply reply);
+  void fail(Failure failure, std::string_view transport_failure);
+  void finish();
+  void count_response(uint16_t status, bool from_upstream);
+
+  // Time.
+  void touch() { last_activity_ = clock().now(); }
+  void arm_idle_timer(Milliseconds timeout);
+  void on_idle();
+  void on_route_timeout();
+  void on_per_try_timeout();
+  void on_max_duration();
+  void on_request_timeout();
+  void on_filter_timer();
+
+  // FilterContext.
+  ExchangeInfo& info() override { return info_; }
+  const Clock& clock() const override;
+  Random& random() override;
+  size_t shard() const override;
+  Resume pause() override;
+  void after(Milliseconds delay, std::function<void()> call) override;
+
+  [[nodiscard]] const HttpConnectionManagerConfig& http() const;
+  [[nodiscard]] StatBlock& http_stats();
+
+  Worker& worker_;
+  DownstreamConnection* connection_ = nullptr;
+  MessageSink* response_sink_ = nullptr;   // null once the response is complete or impossible
+  Phase phase_ = Phase::kOver;
+  uint64_t life_ = 0;                      // tells a Resume of an earlier life from one of this
+
+  ExchangeInfo info_;
+  std::string details_;
+  RequestOrigin origin_;
+  HeaderMap request_;
+  HeaderMap request_trailers_;
+  HeaderMap response_;
+  HeaderMap response_trailers_;
+  bool request_complete_ = false;
+  bool has_request_trailers_ = false;
+  bool wants_upgrade_ = false;
+  bool response_begun_ = false;
+  bool head_only_ = false;
+  uint64_t random_value_ = 0;
+
+  LocalRef<WorkerRoutes> routes_;
+  const VirtualHost* virtual_host_ = nullptr;
+  const Route* route_ = nullptr;
+  const WeightedCluster* weighted_ = nullptr;
+  LocalRef<WorkerCluster> cluster_;
+  FilterRun filters_;
+
+  UpstreamTry try_;
+  RetryState retry_;
+  std::vector<const HostState*> tried_;   // hosts of earlier attempts, where the policy avoids them
+  ByteQueue body_;               // unsent request body; all of it while it may have to be sent again
+  Credit body_credit_;
+  bool keep_body_ = false;
+  bool stale_retry_used_ = false;
+  std::vector<LocalRef<Mirror>> mirrors_;
+
+  MonotonicTime last_activity_{};
+  Milliseconds idle_timeout_{0};
+  Milliseconds route_timeout_value_{0};
+  Timer idle_timer_;
+  Timer route_timer_;
+  Timer per_try_timer_;
+  Timer max_duration_timer_;
+  Timer request_timer_;
+  Timer back_off_timer_;
+  Timer filter_timer_;
+  std::function<void()> filter_call_;
+};
+
+}  // namespace remora

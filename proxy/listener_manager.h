@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "access_log_writer.h"
+#include "remora/config/snapshot.h"
+#include "remora/core/stats.h"
+#include "worker.h"
+
+namespace remora {
+
+/// The listeners of the process, on the main thread: binds their sockets, one per worker and address, and prepares what
+/// workers get. The cost of an update is that of the listeners it names.
+class ListenerManager {
+ public:
+  ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers);
+  ~ListenerManager();
+
+  /// Binds what `config` asks for and adds it to the batches (one per worker). An update with the same addresses keeps
+  /// the sockets. Error: an address cannot be bound, a log cannot be opened; the old listener then stays.
+  Result<void> add(std::shared_ptr<const ListenerConfig> config, std::vector<WorkerBatch>& out);
+  void remove(const std::string& name, std::vector<WorkerBatch>& out);
+
+  struct Bound {
+    std::shared_ptr<const ListenerRuntime> runtime;
+    std::vector<Address> addresses;   // as bound: real ports; the listener's own first
+  };
+  /// In order of creation.
+  [[nodiscard]] std::vector<const Bound*> listeners() const;
+  /// The sum over all listeners of connections open now.
+  [[nodiscard]] uint64_t connections() const;
+  void count_failure();
+  void count_success();
+
+ private:
+  Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config, const Bound* old);
+  Result<std::vector<std::vector<int>>> bind(const ListenerConfig& config, std::vector<Address>& bound);
+  void count_change(size_t kind);
+
+  StatsStore& stats_;
+  AccessLogWriter& logs_;
+  size_t workers_;
+  std::shared_ptr<StatScope> scope_;
+  std::map<std::string, Bound, std::less<>> listeners_;
+  std::vector<std::string> order_;
+};
+
+}  // namespace remora

@@ -1,0 +1,82 @@
+#include "local_reply.h"
+
+#include <array>
+
+namespace remora {
+namespace {
+
+/// grpc-message is percent-encoded: bytes outside visible ASCII, and '%' itself.
+std::string encode_grpc_message(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f && c != '%') {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 0xf];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int grpc_status_for_http(uint16_t status) {
+  switch (status) {
+    case 400: return 13;   // INTERNAL
+    case 401: return 16;   // UNAUTHENTICATED
+    case 403: return 7;    // PERMISSION_DENIED
+    case 404: return 12;   // UNIMPLEMENTED
+    case 429:
+    case 502:
+    case 503:
+    case 504: return 14;   // UNAVAILABLE
+    default: return 2;     // UNKNOWN
+  }
+}
+
+bool is_grpc_request(const HeaderMap& request) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  const auto type = request.value_of(HeaderId::kContentType);
+  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';');
+}
+
+LocalReply reply_for(Failure failure, std::string_view transport_failure, bool retried, bool request_complete,
+                     std::string& details_storage) {
+  LocalReply reply;
+  const auto& info = failure_info(failure);
+  reply.status = failure_status(failure, request_complete);
+  reply.flag = info.flag;
+  append_failure_body(failure, retried, reply.body);
+  details_storage.clear();
+  append_failure_details(failure, false, transport_failure, details_storage);
+  reply.details = details_storage;
+  if (failure == Failure::kOverflow) {
+    reply.edit_head = [](HeaderMap& head) { head.set(HeaderId::kXEnvoyOverloaded, "true"); };
+  }
+  return reply;
+}
+
+std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head) {
+  head.clear();
+  if (grpc) {
+    head.add(HeaderId::kStatus, "200");
+    head.add(HeaderId::kContentType, "application/grpc");
+    head.add(HeaderId::kGrpcStatus, static_cast<uint64_t>(grpc_status_for_http(reply.status)));
+    if (!reply.body.empty()) head.add(HeaderId::kGrpcMessage, encode_grpc_message(reply.body));
+    if (reply.edit_head) reply.edit_head(head);
+    return {};
+  }
+  head.add(HeaderId::kStatus, uint64_t{reply.status});
+  if (reply.edit_head) reply.edit_head(head);
+  if (!reply.body.empty()) {
+    head.set(HeaderId::kContentLength, uint64_t{reply.body.size()});
+    if (!head.has(HeaderId::kContentType)) head.add(HeaderId::kContentType, "text/plain");
+  }
+  return reply.body;
+}
+
+}  // namespace remora

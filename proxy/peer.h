@@ -1,0 +1,14 @@
+#pragma once
+
+#include "remora/core/address.h"
+
+namespace remora {
+
+/// Who is at the other end of a downstream connection. Owned by the connection, borrowed by its exchanges.
+struct Peer {
+  Address direct_remote;     ///< the socket's peer
+  Address local;
+  bool tls = false;
+};
+
+}  // namespace remora

@@ -1,0 +1,183 @@
+#include "request_head.h"
+
+#include <algorithm>
+#include <array>
+
+#include "remora/http/path.h"
+
+namespace remora {
+namespace {
+
+// What only this mesh may say: an edge takes these from external requests.
+constexpr std::array kInternalHeaders = {
+    HeaderId::kXEnvoyDecoratorOperation, HeaderId::kXEnvoyDownstreamServiceCluster, HeaderId::kXEnvoyDownstreamServiceNode,
+    HeaderId::kXEnvoyExpectedRqTimeoutMs, HeaderId::kXEnvoyForceTrace, HeaderId::kXEnvoyHedgeOnPerTryTimeout,
+    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyOriginalHost, HeaderId::kXEnvoyOriginalPath,
+    HeaderId::kXEnvoyRetriableHeaderNames, HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetryGrpcOn,
+    HeaderId::kXEnvoyRetryOn, HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+    HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+    HeaderId::kXEnvoyUpstreamStreamDurationMs,
+};
+
+HeadVerdict refuse(uint16_t status, std::string_view details) {
+  LocalReply reply;
+  reply.status = status;
+  reply.details = details;
+  return {HeadVerdict::Kind::kReply, std::move(reply)};
+}
+
+HeadVerdict normalize(HeaderMap& head, const HttpConnectionManagerConfig& config) {
+  const PathPolicy policy{config.normalize_path, config.merge_slashes, config.escaped_slashes};
+  switch (apply_path_policy(head, policy)) {
+    case PathVerdict::kAccept: return {};
+    case PathVerdict::kReject: return refuse(400, "path_normalization_failed");
+    case PathVerdict::kRedirect: break;
+  }
+  auto verdict = refuse(307, "path_normalization_redirect");
+  verdict.reply.edit_head = [path = std::string(head.path())](HeaderMap& response) { response.set(HeaderId::kLocation, path); };
+  return verdict;
+}
+
+void strip_port(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer) {
+  auto host = head.authority();
+  if (config.strip_any_host_port || config.strip_matching_host_port) {
+    const size_t colon = host.rfind(':');
+    const bool in_brackets = host.rfind(']') != std::string_view::npos && colon < host.rfind(']');
+    if (colon != std::string_view::npos && !in_brackets) {
+      const bool matching = host.substr(colon + 1) == std::to_string(peer.local.port());
+      if (config.strip_any_host_port || matching) host = host.substr(0, colon);
+    }
+  }
+  if (config.strip_trailing_host_dot && host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() != head.authority().size()) head.set(HeaderId::kAuthority, host);
+}
+
+HeadVerdict check_underscores(HeaderMap& head, HttpConnectionManagerConfig::Underscores action) {
+  using Underscores = HttpConnectionManagerConfig::Underscores;
+  if (action == Underscores::kAllow) return {};
+  const auto has = [](const HeaderMap::Field& field) {
+    return field.id == HeaderId::kOther && field.name.find('_') != std::string_view::npos;
+  };
+  if (action == Underscores::kDrop) {
+    head.remove_if(has);
+    return {};
+  }
+  return std::any_of(head.fields().begin(), head.fields().end(), has) ? refuse(400, "http1.unexpected_underscore") : HeadVerdict{};
+}
+
+bool is_internal(const Address& address, const HttpConnectionManagerConfig& config) {
+  if (address.is_unix()) return config.unix_sockets_internal;
+  return std::any_of(config.internal_ranges.begin(), config.internal_ranges.end(),
+                     [&](const CidrRange& range) { return range.contains(address); });
+}
+
+void append_list(HeaderMap& head, HeaderId id, std::string_view value) {
+  if (!head.has(id)) {
+    head.add(id, value);
+    return;
+  }
+  const auto old = head.value_of(id);
+  char* joined = head.allocate(old.size() + 1 + value.size());
+  std::copy(old.begin(), old.end(), joined);
+  joined[old.size()] = ',';
+  std::copy(value.begin(), value.end(), joined + old.size() + 1);
+  head.set(id, std::string_view(joined, old.size() + 1 + value.size()));
+}
+
+/// The client's address and x-forwarded-for/-proto, as the configuration trusts them.
+void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer, RequestOrigin& origin) {
+  const auto forwarded = head.value_of(HeaderId::kXForwardedFor);
+  const std::string_view own_proto = peer.tls ? "https" : "http";
+  const bool single_hop = !forwarded.empty() && forwarded.find(',') == std::string_view::npos;
+  origin.remote = peer.direct_remote;
+  if (config.use_remote_address) {
+    origin.internal = forwarded.empty() && is_internal(peer.direct_remote, config);
+    if (config.xff_num_trusted_hops > 0) {
+      const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
+      if (!trusted.empty()) origin.remote = trusted;
+    }
+    if (!config.skip_xff_append && peer.direct_remote.is_ip()) append_list(head, HeaderId::kXForwardedFor, peer.direct_remote.host());
+    // The peer is the client: nobody in front of us can have known the scheme better.
+    if (config.xff_num_trusted_hops == 0) head.set(HeaderId::kXForwardedProto, own_proto);
+  } else {
+    const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops);
+    if (!trusted.empty()) origin.remote = trusted;
+    origin.internal = single_hop && !trusted.empty() && is_internal(trusted, config);
+  }
+  if (!head.has(HeaderId::kXForwardedProto)) head.add(HeaderId::kXForwardedProto, own_proto);
+  if (config.append_x_forwarded_port && !head.has(HeaderId::kXForwardedPort)) {
+    head.add(HeaderId::kXForwardedPort, uint64_t{peer.local.port()});
+  }
+}
+
+void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const RequestOrigin& origin,
+              const std::vector<std::string>* internal_only) {
+  head.remove(HeaderId::kXEnvoyInternal);
+  if (origin.internal) {
+    head.add(HeaderId::kXEnvoyInternal, "true");
+    return;
+  }
+  if (!config.use_remote_address) return;   // not an edge: what the hop before let through is trusted
+  for (const auto id : kInternalHeaders) head.remove(id);
+  if (internal_only != nullptr) {
+    for (const auto& name : *internal_only) head.remove(name);
+  }
+  if (origin.remote.is_ip()) head.set(HeaderId::kXEnvoyExternalAddress, origin.remote.host());
+}
+
+void set_request_id(HeaderMap& head, const HttpConnectionManagerConfig& config, bool edge, Random& random) {
+  if (!config.generate_request_id) return;
+  const bool keep = head.has(HeaderId::kXRequestId) && (!edge || config.preserve_external_request_id);
+  if (keep) return;
+  head.remove(HeaderId::kXRequestId);
+  char* id = head.allocate(36);
+  write_uuid(random, id);
+  head.add_reference(HeaderId::kXRequestId, "x-request-id", {id, 36});
+}
+
+}  // namespace
+
+Address forwarded_for_hop(std::string_view forwarded_for, uint32_t hop) {
+  while (true) {
+    const size_t comma = forwarded_for.rfind(',');
+    auto member = comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1);
+    if (hop == 0) {
+      while (!member.empty() && member.front() == ' ') member.remove_prefix(1);
+      while (!member.empty() && member.back() == ' ') member.remove_suffix(1);
+      if (member.empty()) return {};
+      auto address = Address::ip(member, 0);
+      return address ? *address : Address();
+    }
+    if (comma == std::string_view::npos) return {};
+    forwarded_for = forwarded_for.substr(0, comma);
+    --hop;
+  }
+}
+
+void write_uuid(Random& random, char* out) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  const uint64_t words[2] = {(random.next() & ~0xf000ull) | 0x4000ull, (random.next() & ~(0x3ull << 62)) | (0x2ull << 62)};
+  size_t at = 0;
+  for (size_t nibble = 0; nibble < 32; ++nibble) {
+    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) out[at++] = '-';
+    out[at++] = kHex[(words[nibble / 16] >> (60 - 4 * (nibble % 16))) & 0xf];
+  }
+}
+
+HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
+                                 const std::vector<std::string>* internal_only, Random& random, RequestOrigin& origin) {
+  if (auto verdict = check_underscores(head, config.underscores); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
+  if (auto verdict = normalize(head, config); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
+  strip_port(head, config, peer);
+  find_origin(head, config, peer, origin);
+  sanitize(head, config, origin, internal_only);
+  // Without TLS nobody can vouch for a client certificate.
+  using Forward = HttpConnectionManagerConfig::ForwardClientCert;
+  if (config.forward_client_cert != Forward::kAlwaysForwardOnly) head.remove(HeaderId::kXForwardedClientCert);
+  if (!config.via.empty()) append_list(head, HeaderId::kVia, config.via);
+  set_request_id(head, config, config.use_remote_address && !origin.internal, random);
+  head.set(HeaderId::kScheme, head.value_of(HeaderId::kXForwardedProto) == "https" ? "https" : "http");
+  return {};
+}
+
+}  // namespace remora

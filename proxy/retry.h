@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "remora/config/route.h"
+#include "remora/core/failure.h"
+#include "remora/core/random.h"
+#include "remora/http/header_map.h"
+#include "upstream/limit.h"
+#include "upstream/worker_cluster.h"
+
+namespace remora {
+
+/// Whether to try again, and when.
+struct RetryDecision {
+  bool retry = false;
+  Milliseconds delay{0};
+  bool limit_reached = false;   // would have retried, but the attempts are used up (flag URX)
+};
+
+/// The retries of one exchange: the policy of the route, overruled by x-envoy-retry-* request headers, the count of
+/// what is left and the cluster's retry breaker. Source: Envoy, router filter, retry semantics.
+class RetryState {
+ public:
+  /// Reads (and removes) the request's retry headers. `policy` may be null.
+  void begin(const RetryPolicy* policy, HeaderMap& request);
+  void clear();
+
+  /// Any retry possible at all: the request's body has to be kept.
+  [[nodiscard]] bool enabled() const { return retry_on_ != 0 && left_ > 0; }
+  [[nodiscard]] bool avoid_previous_hosts() const { return policy_ != nullptr && policy_->avoid_previous_hosts; }
+  [[nodiscard]] uint32_t host_selection_attempts() const { return policy_ == nullptr ? 1 : policy_->host_selection_attempts; }
+  [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
+  /// The x-envoy-max-retries and -per-try headers' wish.
+  [[nodiscard]] std::optional<Milliseconds> per_try_timeout() const { return per_try_timeout_; }
+
+  RetryDecision on_response(const HeaderMap& head, WorkerCluster& cluster, Random& random);
+  /// `sent`: the request (or a part of it) may have reached the upstream.
+  RetryDecision on_failure(Failure failure, bool sent, WorkerCluster& cluster, Random& random);
+
+ private:
+  RetryDecision decide(bool wanted, WorkerCluster& cluster, Random& random);
+  [[nodiscard]] bool wants(uint32_t bit) const { return (retry_on_ & bit) != 0; }
+  [[nodiscard]] bool wants_response(const HeaderMap& head) const;
+  [[nodiscard]] bool wants_grpc(int status) const;
+  [[nodiscard]] bool wants_failure(Failure failure, bool sent) const;
+
+  const RetryPolicy* policy_ = nullptr;
+  uint32_t retry_on_ = 0;
+  uint32_t left_ = 0;
+  uint32_t attempt_ = 0;
+  BreakerUnit breaker_;   // the place of the retry under way
+  std::optional<Milliseconds> per_try_timeout_;
+  std::vector<uint16_t> header_codes_;
+};
+
+}  // namespace remora

@@ -1,0 +1,362 @@
+#include "server.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+
+#include "access_log_writer.h"
+#include "admin/admin_server.h"
+#include "admin/admin_view.h"
+#include "admin/process_memory.h"
+#include "admin/server_stats.h"
+#include "listener_manager.h"
+#include "log.h"
+#include "options.h"
+#include "upstream/cluster_manager.h"
+#include "worker.h"
+
+namespace remora {
+namespace {
+
+using boost::system::error_code;
+constexpr auto kExitPoll = std::chrono::milliseconds(20);
+
+}  // namespace
+
+class Server::State final : public ConfigSink, public AdminView {
+ public:
+  State(const Options& options, StatsStore& stats, LoadedBootstrap loaded);
+  ~State() override;
+
+  int run();
+
+ private:
+  // Configuration (ConfigSink, any thread).
+  void apply(ConfigBatch batch) override;
+  void initial_fetch_done() override;
+  bool apply_now(ConfigBatch batch);
+  void open_listeners();
+  void send(std::vector<WorkerBatch> batches);
+
+  // Admin (AdminView, main thread).
+  void each_cluster(const std::function<void(const AdminCluster&)>& visit) override { clusters_.each_cluster(visit); }
+  std::vector<AdminListener> listeners() override;
+  AdminServerInfo server_info() override;
+  std::vector<UnreadyTargets> unready_targets() override;
+  const std::map<std::string, std::string>& runtime() override { return loaded_.bootstrap.runtime; }
+  void refresh_stats() override;
+  std::vector<std::pair<std::string, std::string>> log_levels() override { return remora::log_levels(); }
+  Result<void> set_log_level(std::string_view component, std::string_view level) override { return remora::set_log_level(component, level); }
+  void reopen_logs() override;
+  void set_health_check_failed(bool failed) override;
+  void drain_listeners(const DrainRequest& request) override;
+  void quit() override;
+
+  bool start_admin();
+  void await_signal();
+  void begin_exit();
+  void await_idle_workers();
+  void drain_workers(bool inbound_only, bool gradual, bool stop_accepting);
+  void undrain_workers();
+  [[nodiscard]] ServerState state() const;
+
+  const Options& options_;
+  StatsStore& stats_;
+  LoadedBootstrap loaded_;
+  boost::asio::io_context io_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer exit_timer_;
+  boost::asio::steady_timer drain_timer_;
+  AccessLogWriter logs_;
+  ClusterManager clusters_;
+  ListenerManager listener_manager_;
+  std::shared_ptr<StatScope> server_scope_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<AdminServer> admin_;
+  std::vector<std::shared_ptr<const ListenerConfig>> waiting_listeners_;   // until the first configuration is complete
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point exit_deadline_{};
+  bool pre_initializing_ = true;
+  bool initialized_ = false;
+  bool health_check_failed_ = false;
+  bool exiting_ = false;
+  int exit_code_ = 0;
+};
+
+Server::Server(const Options& options, StatsStore& stats, LoadedBootstrap loaded)
+    : state_(std::make_unique<State>(options, stats, std::move(loaded))) {}
+Server::~Server() = default;
+int Server::run() { return state_->run(); }
+
+Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap loaded)
+    : options_(options),
+      stats_(stats),
+      loaded_(std::move(loaded)),
+      signals_(io_, SIGTERM, SIGINT),
+      exit_timer_(io_),
+      drain_timer_(io_),
+      clusters_(io_, stats,
+                [this](const std::string& cluster, std::shared_ptr<const HostSet> hosts) {
+                  std::vector<WorkerBatch> batches(workers_.size());
+                  for (auto& batch : batches) batch.hosts.emplace_back(cluster, hosts);
+                  send(std::move(batches));
+                }),
+      listener_manager_(stats, logs_, stats.shards() - 1),
+      server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())) {
+  for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
+  for (size_t shard = 1; shard < stats.shards(); ++shard) workers_.push_back(std::make_unique<Worker>(shard, logs_));
+}
+
+Server::State::~State() {
+  loaded_.source->stop();
+  for (auto& worker : workers_) worker->stop();
+}
+
+int Server::State::run() {
+  log_info("main", "remora {} starting with {} workers", version_text(), workers_.size());
+  for (auto& worker : workers_) worker->start();
+  if (!start_admin()) return 1;
+  await_signal();
+  if (!apply_now(std::move(loaded_.bootstrap.static_resources))) return 1;
+  pre_initializing_ = false;
+  if (loaded_.bootstrap.has_dynamic_resources) {
+    loaded_.source->start(*this);
+  } else {
+    open_listeners();
+  }
+  if (options_.mode == Options::Mode::kInitOnly && exit_code_ == 0) {
+    if (initialized_) return 0;
+  }
+  if (exit_code_ == 0) io_.run();
+  log_info("main", "exiting");
+  if (admin_) admin_->stop();
+  loaded_.source->stop();
+  for (auto& worker : workers_) worker->stop();
+  return exit_code_;
+}
+
+bool Server::State::start_admin() {
+  if (!loaded_.bootstrap.admin) return true;
+  admin_ = std::make_unique<AdminServer>(io_, AdminSources{stats_, *this, *loaded_.source, loaded_.bootstrap.prometheus_buckets},
+                                         loaded_.bootstrap.admin->address);
+  const auto bound = admin_->start();
+  if (!bound) {
+    log_error("admin", "{}", bound.error().message);
+    return false;
+  }
+  log_info("admin", "admin address: {}", bound->to_string());
+  if (options_.admin_address_path.empty()) return true;
+  // Written beside and moved into place: who waits for the file never reads half of it.
+  const auto temporary = options_.admin_address_path + ".tmp";
+  std::ofstream(temporary) << bound->to_string();
+  if (std::rename(temporary.c_str(), options_.admin_address_path.c_str()) != 0) {
+    log_error("admin", "cannot write --admin-address-path '{}'", options_.admin_address_path);
+    return false;
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------- configuration
+
+void Server::State::apply(ConfigBatch batch) {
+  boost::asio::post(io_, [this, held = std::make_shared<ConfigBatch>(std::move(batch))] { apply_now(std::move(*held)); });
+}
+
+void Server::State::initial_fetch_done() {
+  boost::asio::post(io_, [this] { open_listeners(); });
+}
+
+/// False only if a static listener cannot be opened: then there is nothing to serve with.
+bool Server::State::apply_now(ConfigBatch batch) {
+  WorkerBatch common;
+  clusters_.apply(batch, common);
+  common.routes = std::move(batch.routes);
+  common.removed_routes = std::move(batch.removed_routes);
+  std::vector<WorkerBatch> batches(workers_.size(), common);
+  if (!initialized_) {
+    for (auto& listener : batch.listeners) {
+      std::erase_if(waiting_listeners_, [&](const auto& waiting) { return waiting->name == listener->name; });
+      waiting_listeners_.push_back(std::move(listener));
+    }
+    for (const auto& name : batch.removed_listeners) {
+      std::erase_if(waiting_listeners_, [&](const auto& waiting) { return waiting->name == name; });
+    }
+  } else {
+    for (auto& listener : batch.listeners) {
+      if (auto added = listener_manager_.add(std::move(listener), batches); !added) {
+        listener_manager_.count_failure();
+        log_error("listener", "{}", added.error().message);
+      }
+    }
+    for (const auto& name : batch.removed_listeners) listener_manager_.remove(name, batches);
+  }
+  send(std::move(batches));
+  return true;
+}
+
+void Server::State::open_listeners() {
+  if (std::exchange(initialized_, true)) return;
+  std::vector<WorkerBatch> batches(workers_.size());
+  for (auto& listener : waiting_listeners_) {
+    const bool is_static = !listener->added_via_api;
+    if (auto added = listener_manager_.add(std::move(listener), batches); !added) {
+      listener_manager_.count_failure();
+      log_error("listener", "{}", added.error().message);
+      if (is_static) exit_code_ = 1;
+    }
+  }
+  waiting_listeners_.clear();
+  send(std::move(batches));
+  const auto took = elapsed_ms(started_, std::chrono::steady_clock::now());
+  server_scope_->block(0).record(server_stats::kInitializationTimeMs, took);
+  log_info("main", "all dependencies initialized after {} ms, serving", took);
+  if (exit_code_ != 0 || options_.mode == Options::Mode::kInitOnly) io_.stop();
+}
+
+void Server::State::send(std::vector<WorkerBatch> batches) {
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->post([worker = workers_[i].get(), batch = std::make_shared<WorkerBatch>(std::move(batches[i]))] { worker->apply(std::move(*batch)); });
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- the admin's view
+
+ServerState Server::State::state() const {
+  if (pre_initializing_) return ServerState::kPreInitializing;
+  if (exiting_ || health_check_failed_) return ServerState::kDraining;
+  return initialized_ ? ServerState::kLive : ServerState::kInitializing;
+}
+
+std::vector<AdminListener> Server::State::listeners() {
+  std::vector<AdminListener> all;
+  for (const auto* bound : listener_manager_.listeners()) {
+    if (bound->addresses.empty()) continue;
+    all.push_back({bound->runtime->config->name, bound->addresses.front(), {bound->addresses.begin() + 1, bound->addresses.end()}});
+  }
+  return all;
+}
+
+AdminServerInfo Server::State::server_info() {
+  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
+  return {version_text(), state(), static_cast<uint64_t>(uptime), &options_, &loaded_.bootstrap.node};
+}
+
+std::vector<UnreadyTargets> Server::State::unready_targets() {
+  if (initialized_) return {};
+  return {{"server", {"initial fetch of dynamic resources"}}};
+}
+
+void Server::State::refresh_stats() {
+  using namespace server_stats;   // NOLINT: the names of one enumeration
+  auto& block = server_scope_->block(0);
+  block.set(kUptime, server_info().uptime_s);
+  block.set(kLive, state() == ServerState::kLive ? 1 : 0);
+  block.set(kState, static_cast<uint64_t>(state()));
+  block.set(kConcurrency, workers_.size());
+  block.set(kTotalConnections, listener_manager_.connections());
+  block.set(kDaysUntilFirstCertExpiring, UINT32_MAX);
+  const auto memory = process_memory();
+  block.set(kMemoryAllocated, memory.allocated);
+  block.set(kMemoryHeapSize, memory.heap_size);
+  block.set(kMemoryPhysicalSize, memory.resident);
+  clusters_.refresh_stats();
+}
+
+void Server::State::reopen_logs() {
+  logs_.reopen();
+  reopen_log();
+}
+
+void Server::State::set_health_check_failed(bool failed) {
+  health_check_failed_ = failed;
+  if (failed) {
+    drain_workers(false, false, false);
+  } else if (!exiting_) {
+    undrain_workers();
+  }
+}
+
+void Server::State::drain_workers(bool inbound_only, bool gradual, bool stop_accepting) {
+  DrainState drain;
+  drain.active = true;
+  drain.inbound_only = inbound_only;
+  drain.gradual = gradual;
+  drain.start = std::chrono::steady_clock::now();
+  drain.duration = std::chrono::seconds(options_.drain_time_s);
+  for (auto& worker : workers_) worker->post([target = worker.get(), drain, stop_accepting] { target->drain(drain, stop_accepting); });
+}
+
+void Server::State::undrain_workers() {
+  for (auto& worker : workers_) worker->post([target = worker.get()] { target->drain({}, false); });
+}
+
+void Server::State::drain_listeners(const DrainRequest& request) {
+  const bool gradual = request.graceful && options_.drain_strategy == Options::DrainStrategy::kGradual;
+  drain_workers(request.inbound_only, gradual, !request.graceful && !request.skip_exit);
+  if (!request.graceful || request.skip_exit) return;
+  drain_timer_.expires_after(std::chrono::seconds(options_.drain_time_s));
+  drain_timer_.async_wait([this, inbound_only = request.inbound_only](const error_code& error) {
+    if (!error) drain_workers(inbound_only, false, true);
+  });
+}
+
+void Server::State::quit() { io_.stop(); }
+
+// ---------------------------------------------------------------------------------------------- the end
+
+void Server::State::await_signal() {
+  signals_.async_wait([this](const error_code& error, int signal) {
+    if (error) return;
+    switch (signal) {
+      case SIGQUIT: io_.stop(); return;
+      case SIGUSR1: reopen_logs(); break;
+      case SIGHUP: break;   // as Envoy: not a reason to do anything
+      default: begin_exit(); break;
+    }
+    await_signal();
+  });
+}
+
+// SIGTERM: nothing new is accepted, answers ask clients to leave, what is under way is finished, within drain-time-s.
+void Server::State::begin_exit() {
+  if (std::exchange(exiting_, true)) {
+    io_.stop();   // asked twice: now
+    return;
+  }
+  log_info("main", "draining for at most {} s", options_.drain_time_s);
+  exit_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(options_.drain_time_s);
+  drain_workers(false, false, true);
+  await_idle_workers();
+}
+
+void Server::State::await_idle_workers() {
+  auto busy = std::make_shared<std::atomic<size_t>>(0);
+  auto answers = std::make_shared<std::atomic<size_t>>(workers_.size());
+  for (auto& worker : workers_) {
+    worker->post([this, busy, answers, target = worker.get()] {
+      *busy += target->connections();
+      if (--*answers > 0) return;
+      boost::asio::post(io_, [this, busy] {
+        const auto now = std::chrono::steady_clock::now();
+        if (*busy == 0 || now >= exit_deadline_) {
+          if (*busy > 0) log_warn("main", "drain time is over with {} connections open", busy->load());
+          io_.stop();
+          return;
+        }
+        exit_timer_.expires_after(kExitPoll);
+        exit_timer_.async_wait([this](const error_code& error) {
+          if (!error) await_idle_workers();
+        });
+      });
+    });
+  }
+}
+
+}  // namespace remora

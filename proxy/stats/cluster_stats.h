@@ -1,0 +1,34 @@
+#pragma once
+
+#include "remora/core/stats.h"
+
+namespace remora {
+
+/// cluster.<name>.* in the order of kClusterStatDefs. Source: Envoy, cluster statistics.
+enum ClusterStat : size_t {
+  kUpstreamCxTotal, kUpstreamCxActive, kUpstreamCxHttp1Total, kUpstreamCxConnectFail, kUpstreamCxConnectTimeout,
+  kUpstreamCxIdleTimeout, kUpstreamCxMaxDurationReached, kUpstreamCxMaxRequests, kUpstreamCxOverflow, kUpstreamCxNoneHealthy,
+  kUpstreamCxConnectMs, kUpstreamCxLengthMs, kUpstreamCxDestroy, kUpstreamCxDestroyLocal, kUpstreamCxDestroyRemote,
+  kUpstreamCxDestroyWithActiveRq, kUpstreamCxDestroyLocalWithActiveRq, kUpstreamCxDestroyRemoteWithActiveRq,
+  kUpstreamCxProtocolError, kUpstreamCxRxBytesTotal, kUpstreamCxTxBytesTotal,
+  kUpstreamRqTotal, kUpstreamRqActive, kUpstreamRqPendingTotal, kUpstreamRqPendingActive, kUpstreamRqPendingOverflow,
+  kUpstreamRqPendingFailureEject, kUpstreamRqCancelled, kUpstreamRqMaintenanceMode, kUpstreamRqTimeout,
+  kUpstreamRqPerTryTimeout, kUpstreamRqMaxDurationReached, kUpstreamRqRxReset, kUpstreamRqTxReset, kUpstreamRqRetry,
+  kUpstreamRqRetryBackoffExponential, kUpstreamRqRetryLimitExceeded, kUpstreamRqRetrySuccess, kUpstreamRqRetryOverflow,
+  kUpstreamRqCompleted, kUpstreamRq1xx, kUpstreamRq2xx, kUpstreamRq3xx, kUpstreamRq4xx, kUpstreamRq5xx, kUpstreamRqTime,
+  kRetryOrShadowAbandoned, kMembershipChange, kMembershipTotal, kMembershipHealthy, kMembershipDegraded, kMembershipExcluded,
+  kLbHealthyPanic, kLbSubsetsActive, kLbSubsetsCreated, kLbSubsetsRemoved, kLbSubsetsSelected, kLbSubsetsFallback,
+  kLbSubsetsFallbackPanic, kUpdateNoRebuild, kVersion, kBindErrors, kMaxHostWeight, kClusterStatCount
+};
+
+StatSchema cluster_stat_schema();
+ScopeName cluster_scope_name(std::string_view stat_name);
+
+/// cluster.<name>.circuit_breakers.<priority>.*: gauges, written by the main thread when they are read.
+enum BreakerStat : size_t {
+  kCxOpen, kRqPendingOpen, kRqOpen, kRqRetryOpen, kRemainingCx, kRemainingPending, kRemainingRq, kRemainingRetries, kBreakerStatCount
+};
+StatSchema breaker_stat_schema();
+ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority);
+
+}  // namespace remora

@@ -1,0 +1,238 @@
+#include "upstream/cluster_manager.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+#include "admin/admin_view.h"
+#include "log.h"
+#include "stats/cluster_stats.h"
+#include "upstream/outlier.h"
+#include "upstream/subset.h"
+#include "worker.h"
+
+namespace remora {
+namespace {
+
+enum ManagerStat : size_t { kClusterAdded, kClusterModified, kClusterRemoved, kClusterUpdated, kActiveClusters, kWarmingClusters };
+constexpr StatDef kManagerStatDefs[] = {
+    {"cluster_added"},   {"cluster_modified"},
+    {"cluster_removed"}, {"cluster_updated"},
+    {"active_clusters", StatKind::kGauge}, {"warming_clusters", StatKind::kGauge},
+};
+
+ScopeName outlier_scope_name(const std::string& name) {
+  return {"cluster." + name + ".outlier_detection.", "envoy_cluster_outlier_detection_", {{"envoy_cluster_name", name}}, {}};
+}
+
+}  // namespace
+
+struct ClusterManager::Entry {
+  explicit Entry(boost::asio::io_context& io) : sweep_timer(io) {}
+
+  std::shared_ptr<ClusterRuntime> runtime;
+  std::shared_ptr<const EndpointSet> endpoints;
+  HostList hosts;
+  std::shared_ptr<const HostSet> set;
+  std::shared_ptr<StatScope> breaker_scopes[2];   // default, high
+  std::shared_ptr<StatScope> outlier_scope;
+  std::unique_ptr<OutlierDetector> outlier;
+  boost::asio::steady_timer sweep_timer;
+  std::vector<std::string> subsets;
+};
+
+ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish)
+    : io_(io),
+      stats_(stats),
+      publish_(std::move(publish)),
+      manager_scope_(stats.make_scope(kManagerStatDefs, {"cluster_manager.", "envoy_cluster_manager_", {}, {}})) {}
+
+ClusterManager::~ClusterManager() = default;
+
+void ClusterManager::count_change(size_t kind) {
+  auto& block = manager_scope_->block(0);
+  block.add(kind);
+  block.set(kActiveClusters, clusters_.size());
+}
+
+void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
+  for (const auto& update : batch.clusters) apply_cluster(update, out);
+  for (const auto& [name, endpoints] : batch.endpoints) {
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end()) continue;
+    auto& entry = *found->second;
+    const auto before = entry.set;
+    set_hosts(entry, *endpoints);
+    entry.endpoints = endpoints;
+    if (entry.set == before) {
+      entry.runtime->stats->block(0).add(kUpdateNoRebuild);
+    } else {
+      out.hosts.emplace_back(name, entry.set);
+    }
+  }
+  for (const auto& name : batch.removed_clusters) {
+    if (clusters_.erase(name) == 0) continue;
+    count_change(kClusterRemoved);
+    out.removed_clusters.push_back(name);
+  }
+}
+
+void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out) {
+  const auto& config = *update.config;
+  auto& slot = clusters_[config.name];
+  const bool added = slot == nullptr;
+  if (added) slot = std::make_unique<Entry>(io_);
+  auto& entry = *slot;
+  const auto stat_name = cluster_stat_name(config);
+
+  auto runtime = std::make_shared<ClusterRuntime>();
+  runtime->config = update.config;
+  if (added || cluster_stat_name(*entry.runtime->config) != stat_name) {
+    runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name(stat_name));
+    entry.breaker_scopes[0] = stats_.make_scope(breaker_stat_schema(), breaker_scope_name(stat_name, "default"));
+    entry.breaker_scopes[1] = stats_.make_scope(breaker_stat_schema(), breaker_scope_name(stat_name, "high"));
+  } else {
+    runtime->stats = entry.runtime->stats;
+  }
+  if (added) {
+    runtime->breakers = std::make_shared<CircuitBreakers>(config.default_priority, config.high_priority, stats_.shards());
+  } else {
+    runtime->breakers = entry.runtime->breakers;
+    runtime->breakers->update(config.default_priority, config.high_priority);
+  }
+  runtime->report_outlier = [this, name = config.name](const std::shared_ptr<HostState>& host, Ejection kind) {
+    boost::asio::post(io_, [this, name, host, kind] {
+      const auto found = clusters_.find(name);
+      if (found == clusters_.end() || !found->second->outlier) return;
+      found->second->outlier->on_consecutive(host, kind, std::chrono::steady_clock::now());
+    });
+  };
+  entry.runtime = std::move(runtime);
+  entry.endpoints = update.endpoints;
+  entry.set = nullptr;   // loads, subsets and thresholds may differ: always built anew
+  start_outlier(entry);
+  set_hosts(entry, *update.endpoints);
+  out.clusters.push_back({entry.runtime, entry.set});
+  count_change(added ? kClusterAdded : kClusterModified);
+}
+
+void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
+  auto update = update_hosts(entry.hosts, endpoints.endpoints, stats_.shards());
+  const bool same_rules = entry.set != nullptr && entry.endpoints->overprovisioning_percent == endpoints.overprovisioning_percent;
+  if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
+  if (!update.changed && same_rules) return;
+  entry.hosts = std::move(update.hosts);
+  if (entry.outlier) entry.outlier->set_hosts(entry.hosts);
+  rebuild(entry);
+}
+
+void ClusterManager::rebuild(Entry& entry) {
+  const auto& config = *entry.runtime->config;
+  const LoadRules rules{config.panic_threshold_percent, entry.endpoints->overprovisioning_percent};
+  entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset ? &*config.subset : nullptr);
+  auto& block = entry.runtime->stats->block(0);
+  block.set(kMembershipTotal, entry.hosts.size());
+  block.set(kMembershipHealthy, entry.set->healthy());
+  block.set(kMembershipDegraded, entry.set->degraded());
+  block.set(kMaxHostWeight, entry.set->max_weight());
+  if (entry.set->subsets() == nullptr) return;
+  auto names = entry.set->subsets()->names();
+  std::vector<std::string> difference;
+  std::set_difference(names.begin(), names.end(), entry.subsets.begin(), entry.subsets.end(), std::back_inserter(difference));
+  block.add(kLbSubsetsCreated, difference.size());
+  difference.clear();
+  std::set_difference(entry.subsets.begin(), entry.subsets.end(), names.begin(), names.end(), std::back_inserter(difference));
+  block.add(kLbSubsetsRemoved, difference.size());
+  block.set(kLbSubsetsActive, entry.set->subsets()->size());
+  entry.subsets = std::move(names);
+}
+
+// ---------------------------------------------------------------------------------------------- outlier detection
+
+void ClusterManager::start_outlier(Entry& entry) {
+  entry.sweep_timer.cancel();
+  const auto& config = *entry.runtime->config;
+  if (!config.outlier) {
+    if (entry.outlier) entry.outlier->return_all(std::chrono::steady_clock::now());
+    entry.outlier.reset();
+    entry.outlier_scope.reset();
+    return;
+  }
+  if (!entry.outlier_scope) entry.outlier_scope = stats_.make_scope(outlier_stat_schema(), outlier_scope_name(cluster_stat_name(config)));
+  // Hosts keep what is known of them (HostState); a new detector takes it over.
+  entry.outlier = std::make_unique<OutlierDetector>(*config.outlier, entry.outlier_scope->block(0), random_, [this, &entry] {
+    rebuild(entry);
+    const auto& name = entry.runtime->config->name;
+    log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name, entry.set->healthy(), entry.hosts.size());
+    publish_(name, entry.set);
+  });
+  entry.outlier->set_hosts(entry.hosts);
+  schedule_sweep(entry);
+}
+
+void ClusterManager::schedule_sweep(Entry& entry) {
+  entry.sweep_timer.expires_after(entry.outlier->interval());
+  entry.sweep_timer.async_wait([this, name = entry.runtime->config->name](const boost::system::error_code& error) {
+    if (error) return;
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end() || !found->second->outlier) return;
+    found->second->outlier->sweep(std::chrono::steady_clock::now());
+    schedule_sweep(*found->second);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------- for the admin interface
+
+void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>& visit) const {
+  AdminCluster view;
+  for (const auto& [name, entry] : clusters_) {
+    view.config = entry->runtime->config.get();
+    view.hosts.clear();
+    if (entry->outlier) {
+      view.success_rate_average = entry->outlier->success_rate_average(false);
+      view.success_rate_ejection_threshold = entry->outlier->success_rate_threshold(false);
+      view.local_origin_success_rate_average = entry->outlier->success_rate_average(true);
+      view.local_origin_success_rate_ejection_threshold = entry->outlier->success_rate_threshold(true);
+    }
+    for (const auto& host : entry->hosts) {
+      const auto& state = host->state();
+      AdminHost row;
+      row.endpoint = &host->endpoint();
+      row.cx_active = state.total(&HostStats::cx_active);
+      row.cx_connect_fail = state.total(&HostStats::cx_connect_fail);
+      row.cx_total = state.total(&HostStats::cx_total);
+      row.rq_active = state.total(&HostStats::rq_active);
+      row.rq_error = state.total(&HostStats::rq_error);
+      row.rq_success = state.total(&HostStats::rq_success);
+      row.rq_timeout = state.total(&HostStats::rq_timeout);
+      row.rq_total = state.total(&HostStats::rq_total);
+      row.failed_outlier_check = state.ejected();
+      row.success_rate = state.monitor.success_rate;
+      row.local_origin_success_rate = state.monitor.local_success_rate;
+      view.hosts.push_back(row);
+    }
+    visit(view);
+  }
+}
+
+void ClusterManager::refresh_stats() {
+  for (const auto& [name, entry] : clusters_) {
+    const auto& breakers = *entry->runtime->breakers;
+    for (const bool high : {false, true}) {
+      auto& block = entry->breaker_scopes[high ? 1 : 0]->block(0);
+      const auto& thresholds = high ? entry->runtime->config->high_priority : entry->runtime->config->default_priority;
+      constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests, Resource::kRetries};
+      for (size_t i = 0; i < std::size(kOrder); ++i) {
+        block.set(kCxOpen + i, breakers.open(kOrder[i], high) ? 1 : 0);
+        const auto limit = breakers.limit(kOrder[i], high);
+        const auto used = breakers.in_use(kOrder[i], high);
+        if (thresholds.track_remaining) block.set(kRemainingCx + i, limit > used ? limit - used : 0);
+      }
+    }
+  }
+}
+
+}  // namespace remora

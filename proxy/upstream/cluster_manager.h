@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "remora/config/snapshot.h"
+#include "remora/core/random.h"
+#include "remora/core/stats.h"
+#include "upstream/cluster_runtime.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace remora {
+
+struct AdminCluster;
+struct WorkerBatch;
+
+/// The clusters of the process, on the main thread: their hosts across updates, outlier detection, breakers and
+/// statistics. Prepares what workers get. The cost of an update is that of the clusters it names.
+class ClusterManager {
+ public:
+  /// `publish` sends the new hosts of one cluster to all workers.
+  using Publish = std::function<void(const std::string& cluster, std::shared_ptr<const HostSet> hosts)>;
+  ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish);
+  ~ClusterManager();
+
+  /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
+  void apply(const ConfigBatch& batch, WorkerBatch& out);
+
+  void each_cluster(const std::function<void(const AdminCluster&)>& visit) const;
+  /// Brings gauges that are only computed when asked for up to date (circuit breakers).
+  void refresh_stats();
+  [[nodiscard]] size_t size() const { return clusters_.size(); }
+
+ private:
+  struct Entry;
+
+  void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
+  void set_hosts(Entry& entry, const EndpointSet& endpoints);
+  void rebuild(Entry& entry);
+  void start_outlier(Entry& entry);
+  void schedule_sweep(Entry& entry);
+  void count_change(size_t kind);
+
+  boost::asio::io_context& io_;
+  StatsStore& stats_;
+  Publish publish_;
+  Random random_;
+  std::shared_ptr<StatScope> manager_scope_;
+  std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;
+};
+
+}  // namespace remora

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "remora/config/cluster.h"
+#include "remora/core/stats.h"
+#include "upstream/host_set.h"
+#include "upstream/limit.h"
+#include "upstream/outlier.h"
+
+namespace remora {
+
+/// What all workers share of one version of one cluster. Made on the main thread, immutable except for what its parts
+/// say of themselves.
+struct ClusterRuntime {
+  std::shared_ptr<const ClusterConfig> config;
+  std::shared_ptr<StatScope> stats;              // cluster_stat_schema()
+  std::shared_ptr<CircuitBreakers> breakers;     // survives updates of the cluster
+  /// Hands a reached threshold to the main thread. Any thread.
+  std::function<void(const std::shared_ptr<HostState>&, Ejection)> report_outlier;
+};
+
+}  // namespace remora

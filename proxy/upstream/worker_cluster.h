@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "local_ref.h"
+#include "net/reactor.h"
+#include "remora/config/cluster.h"
+#include "remora/core/failure.h"
+#include "remora/core/random.h"
+#include "upstream/cluster_runtime.h"
+#include "upstream/load_balancer.h"
+
+namespace remora {
+
+class HostPool;
+
+/// What the upstream side needs of its worker. Borrowed.
+struct UpstreamContext {
+  Reactor& reactor;
+  Random& random;
+  size_t shard;
+};
+
+/// One version of one host on one worker: holds the shared Host for exchanges that log its endpoint.
+class WorkerHost final : public LocalCounted {
+ public:
+  explicit WorkerHost(std::shared_ptr<const Host> host, size_t shard) : host_(std::move(host)), stats_(host_->state().stats(shard)) {}
+  [[nodiscard]] const Host& host() const { return *host_; }
+  [[nodiscard]] const Endpoint& endpoint() const { return host_->endpoint(); }
+  [[nodiscard]] HostStats& stats() const { return stats_; }
+
+ private:
+  std::shared_ptr<const Host> host_;
+  HostStats& stats_;
+};
+
+/// One version of one cluster on one worker: chooses hosts and keeps their connection pools. Exchanges in flight hold
+/// it; a newer version or a removal retires it, and it goes when the last exchange does.
+class WorkerCluster final : public LocalCounted {
+ public:
+  WorkerCluster(UpstreamContext context, std::shared_ptr<const ClusterRuntime> runtime);
+  ~WorkerCluster() override;
+
+  /// New hosts; pools of hosts that left are drained.
+  void set_hosts(std::shared_ptr<const HostSet> hosts);
+  /// The cluster is replaced or removed: idle connections close now, the others with their requests.
+  void retire();
+
+  /// The pool of the chosen host; empty when there is none to choose.
+  LocalRef<HostPool> pick(const LbContext& context);
+
+  // What became of an attempt: for outlier detection and the host's own counters.
+  void report_connected(const WorkerHost& host);
+  void report_status(const WorkerHost& host, uint16_t status);
+  void report_failure(const WorkerHost& host, Failure failure);
+
+  [[nodiscard]] const ClusterConfig& config() const { return *runtime_->config; }
+  [[nodiscard]] StatBlock& stats() { return stats_; }
+  [[nodiscard]] CircuitBreakers& breakers() { return *runtime_->breakers; }
+  [[nodiscard]] const UpstreamContext& context() const { return context_; }
+
+ private:
+  void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
+
+  UpstreamContext context_;
+  std::shared_ptr<const ClusterRuntime> runtime_;
+  StatBlock& stats_;
+  LoadBalancer balancer_;
+  std::shared_ptr<const HostSet> hosts_;
+  std::unordered_map<const HostState*, LocalRef<HostPool>> pools_;
+  bool retired_ = false;
+};
+
+}  // namespace remora

@@ -1,0 +1,60 @@
+#include "upstream_try.h"
+
+#include "upstream/upstream_connection.h"
+
+namespace remora {
+
+void UpstreamTry::start(LocalRef<HostPool> pool, bool high_priority) {
+  pool_ = std::move(pool);
+  host_ = pool_->host();
+  used_connection_ = false;
+  response_begun_ = false;
+  const auto held = pool_;   // an answer from within may start the next attempt elsewhere
+  held->open(*this, high_priority);
+}
+
+void UpstreamTry::abandon() {
+  cancel_wait();
+  if (auto* sink = std::exchange(sink_, nullptr)) sink->reset(Failure::kLocalReset);
+}
+
+void UpstreamTry::clear() {
+  host_.reset();
+  pool_.reset();
+}
+
+void UpstreamTry::on_stream(MessageSink& request, UpstreamConnection& connection) {
+  sink_ = &request;
+  used_connection_ = connection.requests() > 1;
+  local_address_ = connection.local_address();
+  owner_.on_try_ready(request);
+}
+
+void UpstreamTry::on_no_stream(Failure failure, std::string_view transport_failure) {
+  owner_.on_try_failed(failure, transport_failure);
+}
+
+void UpstreamTry::on_informational(HeaderMap& head) { owner_.on_try_informational(head); }
+
+void UpstreamTry::on_head(HeaderMap& head, bool end) {
+  response_begun_ = true;
+  if (end) sink_ = nullptr;   // from here on the stream belongs to nobody
+  owner_.on_try_head(head, end);
+}
+
+void UpstreamTry::on_body(BodyChunk chunk, bool end) {
+  if (end) sink_ = nullptr;
+  owner_.on_try_body(std::move(chunk), end);
+}
+
+void UpstreamTry::on_trailers(HeaderMap& trailers) {
+  sink_ = nullptr;
+  owner_.on_try_trailers(trailers);
+}
+
+void UpstreamTry::on_reset(Failure failure) {
+  sink_ = nullptr;
+  owner_.on_try_failed(failure, {});
+}
+
+}  // namespace remora

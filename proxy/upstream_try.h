@@ -1,0 +1,71 @@
+#pragma once
+
+#include <string_view>
+
+#include "local_ref.h"
+#include "remora/core/address.h"
+#include "upstream/stream_request.h"
+#include "upstream/pool.h"
+#include "upstream/worker_cluster.h"
+
+namespace remora {
+
+/// One attempt of an exchange at one upstream host: from the wish for a stream to the end of its response. The exchange
+/// owns one and uses it again for each retry.
+class UpstreamTry final : private StreamRequest, private MessageEvents {
+ public:
+  /// What the exchange hears. After on_try_failed or the response's end the attempt is over and may be started anew.
+  class Owner {
+   public:
+    /// The stream is there: send the head now.
+    virtual void on_try_ready(MessageSink& request) = 0;
+    virtual void on_try_informational(HeaderMap& head) = 0;
+    virtual void on_try_head(HeaderMap& head, bool end) = 0;
+    virtual void on_try_body(BodyChunk chunk, bool end) = 0;
+    virtual void on_try_trailers(HeaderMap& trailers) = 0;
+    virtual void on_try_failed(Failure failure, std::string_view transport_failure) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  explicit UpstreamTry(Owner& owner) : owner_(owner) {}
+
+  /// Asks `pool` for a stream. Answers may come from within.
+  void start(LocalRef<HostPool> pool, bool high_priority);
+  /// Ends the attempt: leaves the queue, or resets the stream.
+  void abandon();
+
+  /// The open request stream; null while waiting and when over.
+  [[nodiscard]] MessageSink* sink() const { return sink_; }
+  [[nodiscard]] bool active() const { return sink_ != nullptr || waiting(); }
+  /// Of the last attempt; null before the first.
+  [[nodiscard]] WorkerHost* host() const { return host_.get(); }
+  /// The connection had carried a request before this one: a failure may be an idle close that crossed our request.
+  [[nodiscard]] bool on_used_connection() const { return used_connection_; }
+  [[nodiscard]] bool response_begun() const { return response_begun_; }
+  [[nodiscard]] const Address* local_address() const { return &local_address_; }
+  /// Forgets host and pool; only when not active().
+  void clear();
+
+ private:
+  void on_stream(MessageSink& request, UpstreamConnection& connection) override;
+  void on_no_stream(Failure failure, std::string_view transport_failure) override;
+  MessageEvents& response_events() override { return *this; }
+
+  void on_informational(HeaderMap& head) override;
+  void on_head(HeaderMap& head, bool end) override;
+  void on_body(BodyChunk chunk, bool end) override;
+  void on_trailers(HeaderMap& trailers) override;
+  void on_reset(Failure failure) override;
+
+  Owner& owner_;
+  LocalRef<HostPool> pool_;
+  LocalRef<WorkerHost> host_;
+  MessageSink* sink_ = nullptr;
+  Address local_address_;
+  bool used_connection_ = false;
+  bool response_begun_ = false;
+};
+
+}  // namespace remora

@@ -1,0 +1,195 @@
+#include "worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "downstream_connection.h"
+#include "upstream/pool.h"
+#include "worker_listener.h"
+
+namespace remora {
+namespace {
+
+// Exchanges kept for reuse; beyond a burst's height they are given back to the allocator.
+constexpr size_t kSpareExchanges = 1024;
+
+}  // namespace
+
+Worker::Worker(size_t shard, AccessLogWriter& logs) : shard_(shard), logs_(logs) {}
+
+Worker::~Worker() { stop(); }
+
+void Worker::start() {
+  thread_ = std::thread([this] { reactor_.run(); });
+  pthread_setname_np(thread_.native_handle(), ("wrk:worker_" + std::to_string(shard_ - 1)).c_str());
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  post([this] {
+    end_everything();
+    reactor_.stop();
+  });
+  thread_.join();
+}
+
+void Worker::end_everything() {
+  for (auto& [name, listener] : listeners_) listener->stop();
+  std::vector<DownstreamConnection*> all;
+  for (auto& [connection, owned] : connections_) all.push_back(connection);
+  for (auto* connection : all) connection->close_now();
+  for (auto& [name, cluster] : clusters_) cluster->retire();
+  listeners_.clear();
+  clusters_.clear();
+  routes_.clear();
+}
+
+// ---------------------------------------------------------------------------------------------- configuration
+
+void Worker::apply(WorkerBatch batch) {
+  // Make before break: what is referred to comes before what refers to it, removals come last.
+  for (auto& update : batch.clusters) apply_cluster(update);
+  for (auto& [name, hosts] : batch.hosts) {
+    if (const auto found = clusters_.find(name); found != clusters_.end()) found->second->set_hosts(std::move(hosts));
+  }
+  for (auto& [name, table] : batch.routes) routes_[name] = LocalRef<WorkerRoutes>(new WorkerRoutes(std::move(table)));
+  for (auto& update : batch.listeners) apply_listener(update);
+  for (const auto& name : batch.removed_listeners) remove_listener(name);
+  for (const auto& name : batch.removed_routes) routes_.erase(name);
+  for (const auto& name : batch.removed_clusters) {
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end()) continue;
+    found->second->retire();
+    clusters_.erase(found);
+  }
+}
+
+void Worker::apply_cluster(WorkerBatch::Cluster& update) {
+  const auto name = update.runtime->config->name;
+  LocalRef<WorkerCluster> fresh(new WorkerCluster({reactor_, random_, shard_}, std::move(update.runtime)));
+  fresh->set_hosts(std::move(update.hosts));
+  auto& slot = clusters_[name];
+  if (slot) slot->retire();
+  slot = std::move(fresh);
+}
+
+void Worker::apply_listener(WorkerBatch::Listener& update) {
+  auto& slot = listeners_[update.runtime->config->name];
+  if (slot && update.sockets.empty()) {
+    slot->update(std::move(update.runtime));
+    return;
+  }
+  const auto old = std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
+  slot->listen(std::move(update.sockets));
+  if (!old) return;
+  old->stop();
+  for (auto& [connection, owned] : connections_) {
+    if (connection->listener() == old.get()) connection->drain();
+  }
+}
+
+void Worker::remove_listener(const std::string& name) {
+  const auto found = listeners_.find(name);
+  if (found == listeners_.end()) return;
+  const auto old = std::move(found->second);
+  listeners_.erase(found);
+  old->stop();
+  for (auto& [connection, owned] : connections_) {
+    if (connection->listener() == old.get()) connection->drain();
+  }
+}
+
+LocalRef<WorkerCluster> Worker::find_cluster(std::string_view name) const {
+  const auto found = clusters_.find(name);
+  return found == clusters_.end() ? LocalRef<WorkerCluster>() : found->second;
+}
+
+LocalRef<WorkerRoutes> Worker::find_routes(std::string_view name) const {
+  const auto found = routes_.find(name);
+  return found == routes_.end() ? LocalRef<WorkerRoutes>() : found->second;
+}
+
+// ---------------------------------------------------------------------------------------------- connections
+
+bool Worker::may_accept(const ListenerConfig& /*config*/) const { return true; }
+
+void Worker::add_connection(LocalRef<WorkerListener> listener, int fd, const Address& remote) {
+  auto connection = std::make_unique<DownstreamConnection>(*this, std::move(listener), fd, remote);
+  auto* key = connection.get();
+  connections_.emplace(key, std::move(connection));
+  if (drain_.active) key->drain();
+}
+
+void Worker::remove_connection(DownstreamConnection& connection) {
+  const auto found = connections_.find(&connection);
+  if (found == connections_.end()) return;
+  reactor_.dispose(std::move(found->second));
+  connections_.erase(found);
+}
+
+bool Worker::drain_closes(const ListenerConfig& listener) {
+  if (!drain_.active || (drain_.inbound_only && listener.direction != TrafficDirection::kInbound)) return false;
+  if (!drain_.gradual || drain_.duration.count() <= 0) return true;
+  const auto elapsed = elapsed_ms(drain_.start, clock().now());
+  return random_.below(static_cast<uint64_t>(drain_.duration.count())) < elapsed;
+}
+
+void Worker::drain(DrainState state, bool stop_accepting) {
+  drain_ = state;
+  const auto concerned = [&state](const ListenerConfig& config) {
+    return !state.inbound_only || config.direction == TrafficDirection::kInbound;
+  };
+  if (!stop_accepting) return;
+  for (auto& [name, listener] : listeners_) {
+    if (concerned(listener->config())) listener->stop();
+  }
+  for (auto& [connection, owned] : connections_) {
+    if (concerned(connection->listener()->config())) connection->drain();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- exchanges
+
+std::unique_ptr<Exchange> Worker::take_exchange() {
+  if (spare_exchanges_.empty()) return std::make_unique<Exchange>(*this);
+  auto exchange = std::move(spare_exchanges_.back());
+  spare_exchanges_.pop_back();
+  return exchange;
+}
+
+void Worker::recycle(std::unique_ptr<Exchange> exchange) {
+  done_exchanges_.push_back(std::move(exchange));
+  want_turn_end();
+}
+
+void Worker::log_access(const WorkerHttp& http, const ExchangeInfo& info, uint64_t random) {
+  const auto& configs = http.config().access_logs;
+  const auto& files = http.runtime().logs;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    if (files[i] == nullptr || (configs[i]->filter && !configs[i]->filter->matches(info, random))) continue;
+    auto lines = std::find_if(log_lines_.begin(), log_lines_.end(), [&](const auto& entry) { return entry.first == files[i]; });
+    if (lines == log_lines_.end()) lines = log_lines_.emplace(log_lines_.end(), files[i], std::string());
+    configs[i]->append_line(info, lines->second);
+    want_turn_end();
+  }
+}
+
+void Worker::want_turn_end() {
+  if (std::exchange(turn_end_wanted_, true)) return;
+  reactor_.at_turn_end(*this);
+}
+
+void Worker::on_turn_end() {
+  turn_end_wanted_ = false;
+  for (auto& exchange : done_exchanges_) {
+    exchange->recycle();
+    if (spare_exchanges_.size() < kSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+  }
+  done_exchanges_.clear();
+  for (auto& [file, lines] : log_lines_) {
+    if (!lines.empty()) logs_.hand_over(*file, lines);
+  }
+}
+
+}  // namespace remora
