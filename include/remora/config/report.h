@@ -29,6 +29,7 @@ class ConfigReport {
     findings_.push_back({ConfigFinding::Severity::kWarning, std::move(path), std::move(message)});
   }
   [[nodiscard]] bool ok() const { return errors_ == 0; }
+  [[nodiscard]] size_t error_count() const { return errors_; }
   [[nodiscard]] const std::vector<ConfigFinding>& findings() const { return findings_; }
   /// "path: message" per error, joined by "; ".
   [[nodiscard]] std::string error_text() const {

@@ -1,0 +1,90 @@
+#include "client/static_resources.h"
+
+#include <set>
+
+#include "client/ads_config.h"
+#include "client/content_hash.h"
+
+namespace remora::xds {
+namespace {
+
+using envoy::config::bootstrap::v3::Bootstrap;
+using ProtoCluster = envoy::config::cluster::v3::Cluster;
+
+constexpr const char* kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// The management server's cluster speaks HTTP/2, or is found by DNS: for gRPC alone, no route can use it.
+bool is_for_grpc_only(const ProtoCluster& cluster, const std::string& management) {
+  if (management.empty() || cluster.name() != management) return false;
+  return cluster.has_http2_protocol_options() ||
+         cluster.typed_extension_protocol_options().contains(kHttpOptions) ||
+         cluster.type() != ProtoCluster::STATIC;
+}
+
+void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
+  const std::string management = management_cluster_name(bootstrap);
+  std::set<std::string> seen;
+  for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
+    const ProtoCluster& cluster = bootstrap.static_resources().clusters(i);
+    const auto scope = context.in("clusters", i);
+    if (!seen.insert(cluster.name()).second)
+      context.error("name", "the cluster '" + cluster.name() + "' is there twice");
+    if (is_for_grpc_only(cluster, management)) continue;
+    out.clusters.push_back({i, translate_cluster(cluster, {}, context)});
+  }
+}
+
+void translate_listeners(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
+  std::set<std::string> seen;
+  for (int i = 0; i < bootstrap.static_resources().listeners_size(); ++i) {
+    const auto& listener = bootstrap.static_resources().listeners(i);
+    const auto scope = context.in("listeners", i);
+    if (!listener.name().empty() && !seen.insert(listener.name()).second) {
+      context.error("name", "the listener '" + listener.name() + "' is there twice");
+    }
+    out.listeners.push_back(
+        {i, translate_listener(listener, {}, content_hash(listener.SerializeAsString()), context)});
+  }
+}
+
+}  // namespace
+
+StaticResources translate_static_resources(const Bootstrap& bootstrap, Environment& environment,
+                                           ConfigReport& report) {
+  std::set<std::string> names;
+  for (const auto& cluster : bootstrap.static_resources().clusters()) names.insert(cluster.name());
+  environment.has_cluster = [&names](const std::string& name) { return names.contains(name); };
+  StaticResources out;
+  {
+    Context context(environment, report);
+    const auto scope = context.in("static_resources");
+    translate_clusters(bootstrap, context, out);
+    translate_listeners(bootstrap, context, out);
+  }
+  environment.has_cluster = nullptr;
+  return out;
+}
+
+ConfigBatch StaticResources::ready() const {
+  ConfigBatch batch;
+  for (const Cluster& cluster : clusters) {
+    if (cluster.translated.endpoints)
+      batch.clusters.push_back({cluster.translated.config, cluster.translated.endpoints});
+  }
+  for (const Listener& listener : listeners) {
+    if (listener.translated.rds_name.empty()) batch.listeners.push_back(listener.translated.config);
+  }
+  return batch;
+}
+
+bool StaticResources::needs_ads() const {
+  for (const Cluster& cluster : clusters) {
+    if (!cluster.translated.endpoints) return true;
+  }
+  for (const Listener& listener : listeners) {
+    if (!listener.translated.rds_name.empty()) return true;
+  }
+  return false;
+}
+
+}  // namespace remora::xds

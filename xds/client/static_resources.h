@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "remora/config/bootstrap.h"
+#include "translate/cluster.h"
+#include "translate/context.h"
+#include "translate/listener.h"
+
+namespace remora::xds {
+
+/// Static clusters and listeners as they were translated, by position in the bootstrap.
+struct StaticResources {
+  struct Cluster {
+    int index = 0;  // in static_resources.clusters
+    TranslatedCluster translated;
+  };
+  struct Listener {
+    int index = 0;
+    TranslatedListener translated;
+  };
+  std::vector<Cluster> clusters;  // without the management server's own, if only gRPC can speak to it
+  std::vector<Listener> listeners;
+
+  /// What can be used without a management server: everything but EDS clusters and listeners with RDS.
+  [[nodiscard]] ConfigBatch ready() const;
+  /// Whether something here waits for a management server.
+  [[nodiscard]] bool needs_ads() const;
+};
+
+/// Translates static_resources. Errors (also duplicate names) are recorded; then the result is incomplete.
+StaticResources translate_static_resources(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+                                           Environment& environment, ConfigReport& report);
+
+}  // namespace remora::xds

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/ads_config.h"
+#include "client/static_resources.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "remora/config/bootstrap.h"
+
+namespace remora::xds {
+
+/// All that a configuration source is made of.
+struct XdsSourceOptions {
+  envoy::config::bootstrap::v3::Bootstrap bootstrap;
+  std::optional<AdsConfig> ads;  // nullopt: only static configuration
+  StaticResources resources;
+  NodeInfo node;
+  std::map<std::string, std::string> runtime;
+  StatsStore& stats;  // outlives the source
+  bool reject_unknown_fields = false;
+};
+
+/// The one ConfigSource of the proxy: static resources, and ADS if the bootstrap asks for it.
+std::unique_ptr<ConfigSource> make_xds_source(XdsSourceOptions options);
+
+}  // namespace remora::xds

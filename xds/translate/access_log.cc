@@ -1,0 +1,138 @@
+#include "translate/access_log.h"
+
+#include <algorithm>
+
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
+#include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "translate/typed_config.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+using envoy::config::core::v3::SubstitutionFormatString;
+using envoy::extensions::access_loggers::file::v3::FileAccessLog;
+using envoy::extensions::access_loggers::stream::v3::StderrAccessLog;
+using envoy::extensions::access_loggers::stream::v3::StdoutAccessLog;
+
+Format to_format(std::string_view text, Context& context) {
+  auto format = Format::parse(text);
+  if (format.ok()) return std::move(*format);
+  context.error(format.error().message);
+  return {};
+}
+
+Format default_format() { return std::move(*Format::parse(default_access_log_format())); }
+
+std::vector<JsonTemplate::Member> to_members(const google::protobuf::Struct& shape, Context& context) {
+  using google::protobuf::Value;
+  std::vector<JsonTemplate::Member> members;
+  for (const auto& [key, value] : shape.fields()) {
+    const auto scope = context.in(key);
+    JsonTemplate::Member member;
+    member.key = key;
+    if (value.kind_case() == Value::kStringValue) {
+      member.value = to_format(value.string_value(), context);
+    } else if (value.kind_case() == Value::kStructValue) {
+      member.members = to_members(value.struct_value(), context);
+    } else {
+      context.error("only strings and objects are implemented in a JSON log");
+    }
+    members.push_back(std::move(member));
+  }
+  // A proto map has no order of its own.
+  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  return members;
+}
+
+void set_json(const google::protobuf::Struct& shape, std::string_view field, Context& context,
+              AccessLogConfig& out) {
+  const auto scope = context.in(field);
+  out.json = true;
+  out.json_format.members = to_members(shape, context);
+}
+
+void set_text(std::string_view text, std::string_view field, Context& context, AccessLogConfig& out) {
+  const auto scope = context.in(field);
+  out.text = to_format(text, context);
+}
+
+void set_format(const SubstitutionFormatString& format, Context& context, AccessLogConfig& out) {
+  const auto scope = context.in("log_format");
+  switch (format.format_case()) {
+    case SubstitutionFormatString::kTextFormat:
+      set_text(format.text_format(), "text_format", context, out);
+      break;
+    case SubstitutionFormatString::kTextFormatSource:
+      set_text(to_bytes(format.text_format_source(), "text_format_source", context), "text_format_source",
+               context, out);
+      break;
+    case SubstitutionFormatString::kJsonFormat:
+      set_json(format.json_format(), "json_format", context, out);
+      break;
+    default: break;
+  }
+  out.json_format.omit_empty = format.omit_empty_values();
+  if (format.omit_empty_values() && !out.json)
+    context.unsupported("omit_empty_values", "it for a text format");
+}
+
+void set_file(const FileAccessLog& log, Context& context, AccessLogConfig& out) {
+  out.sink = AccessLogConfig::Sink::kFile;
+  out.path = log.path();
+  switch (log.access_log_format_case()) {
+    case FileAccessLog::kFormat: set_text(log.format(), "format", context, out); break;
+    case FileAccessLog::kJsonFormat: set_json(log.json_format(), "json_format", context, out); break;
+    case FileAccessLog::kTypedJsonFormat:
+      set_json(log.typed_json_format(), "typed_json_format", context, out);
+      break;
+    case FileAccessLog::kLogFormat: set_format(log.log_format(), context, out); break;
+    default: break;
+  }
+}
+
+std::shared_ptr<const AccessLogConfig> to_access_log(const envoy::config::accesslog::v3::AccessLog& log,
+                                                     Context& context) {
+  auto out = std::make_shared<AccessLogConfig>();
+  out->text = default_format();
+  if (log.has_filter()) {
+    const auto scope = context.in("filter");
+    out->filter = std::make_shared<const AccessLogFilter>(to_access_log_filter(log.filter(), context));
+  }
+  const TypedConfig config = unpack(log.typed_config());
+  const auto scope = context.in("typed_config");
+  if (const auto* file = dynamic_cast<const FileAccessLog*>(config.message.get())) {
+    set_file(*file, context, *out);
+  } else if (const auto* to_stdout = dynamic_cast<const StdoutAccessLog*>(config.message.get())) {
+    out->sink = AccessLogConfig::Sink::kStdout;
+    if (to_stdout->has_log_format()) set_format(to_stdout->log_format(), context, *out);
+  } else if (const auto* to_stderr = dynamic_cast<const StderrAccessLog*>(config.message.get())) {
+    out->sink = AccessLogConfig::Sink::kStderr;
+    if (to_stderr->has_log_format()) set_format(to_stderr->log_format(), context, *out);
+  } else if (!log.has_typed_config()) {
+    context.error("is required: the access logger '" + log.name() + "' cannot be found by its name");
+  }  // any other type was refused by check_fields
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<const AccessLogConfig>> to_access_logs(const ProtoAccessLogs& logs,
+                                                                   std::string_view field, Context& context) {
+  std::vector<std::shared_ptr<const AccessLogConfig>> out;
+  for (int i = 0; i < logs.size(); ++i) {
+    const auto scope = context.in(field, i);
+    out.push_back(to_access_log(logs[i], context));
+  }
+  return out;
+}
+
+std::shared_ptr<const AccessLogConfig> default_file_log(std::string path) {
+  auto out = std::make_shared<AccessLogConfig>();
+  out->sink = AccessLogConfig::Sink::kFile;
+  out->path = std::move(path);
+  out->text = default_format();
+  return out;
+}
+
+}  // namespace remora::xds

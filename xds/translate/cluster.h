@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "envoy/config/cluster/v3/circuit_breaker.pb.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/cluster/v3/outlier_detection.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/extensions/load_balancing_policies/subset/v3/subset.pb.h"
+#include "remora/config/cluster.h"
+#include "translate/context.h"
+
+namespace remora::xds {
+
+/// What a cluster resource says.
+struct TranslatedCluster {
+  std::shared_ptr<const ClusterConfig> config;        // null after an error
+  std::shared_ptr<const EndpointSet> endpoints;       // a static cluster's; null for EDS
+  std::optional<Milliseconds> initial_fetch_timeout;  // of the EDS source; 0: wait for ever
+};
+
+/// How the resource came: from a management server with a version, or from the bootstrap.
+struct ResourceOrigin {
+  std::string version;
+  bool added_via_api = false;
+};
+
+/// Cluster -> ClusterConfig (+ EndpointSet). The context stands at the message.
+TranslatedCluster translate_cluster(const envoy::config::cluster::v3::Cluster& cluster,
+                                    const ResourceOrigin& origin, Context& context);
+
+/// Checks an EDS or RDS source: only ADS is implemented. Returns its initial_fetch_timeout.
+Milliseconds check_ads_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
+                              Context& context);
+
+// The parts; each standing at the cluster.
+void set_load_balancer(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
+                       ClusterConfig& out);
+void set_upstream_http(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
+                       ClusterConfig& out);
+void set_circuit_breakers(const envoy::config::cluster::v3::CircuitBreakers& breakers, Context& context,
+                          ClusterConfig& out);
+OutlierDetection to_outlier_detection(const envoy::config::cluster::v3::OutlierDetection& outlier,
+                                      Context& context);
+/// Standing at the message.
+LbSubset to_subset(const envoy::config::cluster::v3::Cluster::LbSubsetConfig& subset, Context& context);
+LbSubset to_subset(const envoy::extensions::load_balancing_policies::subset::v3::Subset& subset,
+                   Context& context);
+
+}  // namespace remora::xds

@@ -1,0 +1,85 @@
+#include "translate/endpoint.h"
+
+#include <unordered_set>
+
+#include "translate/field_check.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+namespace v3 = envoy::config::endpoint::v3;
+
+EndpointHealth to_health(envoy::config::core::v3::HealthStatus status) {
+  switch (status) {
+    case envoy::config::core::v3::HEALTHY: return EndpointHealth::kHealthy;
+    case envoy::config::core::v3::UNHEALTHY: return EndpointHealth::kUnhealthy;
+    case envoy::config::core::v3::DRAINING: return EndpointHealth::kDraining;
+    case envoy::config::core::v3::TIMEOUT: return EndpointHealth::kTimeout;
+    case envoy::config::core::v3::DEGRADED: return EndpointHealth::kDegraded;
+    default: return EndpointHealth::kUnknown;
+  }
+}
+
+bool is_canary(const Metadata& metadata) {
+  const MetadataValue* canary = metadata.find("envoy.lb", "canary");
+  const bool* value = canary == nullptr ? nullptr : std::get_if<bool>(&canary->value);
+  return value != nullptr && *value;
+}
+
+Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
+  Endpoint out;
+  out.health = to_health(endpoint.health_status());
+  if (endpoint.has_load_balancing_weight()) out.weight = endpoint.load_balancing_weight().value();
+  out.metadata = to_metadata(endpoint.metadata());
+  out.canary = is_canary(*out.metadata);
+  const auto scope = context.in("endpoint");
+  out.hostname = endpoint.endpoint().hostname();
+  if (!endpoint.endpoint().has_address()) {
+    context.error("address", "is required");
+    return out;
+  }
+  out.address = to_address(endpoint.endpoint().address(), "address", context);
+  if (!out.address.empty()) out.address_text = out.address.to_string();
+  return out;
+}
+
+/// Adds the endpoints of one locality; an address that is there already is left out, as in Envoy.
+void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::string>& seen,
+                  Context& context, std::vector<Endpoint>& out) {
+  const Locality locality = to_locality(group.locality());
+  for (int i = 0; i < group.lb_endpoints_size(); ++i) {
+    const auto scope = context.in("lb_endpoints", i);
+    Endpoint endpoint = to_endpoint(group.lb_endpoints(i), context);
+    endpoint.locality = locality;
+    endpoint.priority = group.priority();
+    if (!seen.insert(endpoint.address_text).second) {
+      context.warning("the address " + endpoint.address_text + " is there already; this entry is left out");
+      continue;
+    }
+    out.push_back(std::move(endpoint));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssignment& assignment,
+                                                       std::string version, Context& context) {
+  const size_t errors_before = context.report().error_count();
+  check_fields(assignment, context);
+  auto out = std::make_shared<EndpointSet>();
+  out->cluster_name = assignment.cluster_name();
+  out->version = std::move(version);
+  std::unordered_set<std::string> seen;
+  for (int i = 0; i < assignment.endpoints_size(); ++i) {
+    const auto scope = context.in("endpoints", i);
+    add_locality(assignment.endpoints(i), seen, context, out->endpoints);
+  }
+  if (assignment.policy().has_overprovisioning_factor()) {
+    out->overprovisioning_percent = assignment.policy().overprovisioning_factor().value();
+  }
+  if (context.report().error_count() != errors_before) return nullptr;
+  return out;
+}
+
+}  // namespace remora::xds

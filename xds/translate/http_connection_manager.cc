@@ -1,0 +1,184 @@
+#include "translate/access_log.h"
+#include "translate/listener.h"
+#include "translate/route.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+using Config = HttpConnectionManagerConfig;
+using Proto = ProtoConnectionManager;
+using CommonOptions = envoy::config::core::v3::HttpProtocolOptions;
+
+void check_codec(const Proto& manager, Context& context) {
+  if (manager.codec_type() == Proto::AUTO || manager.codec_type() == Proto::HTTP1) return;
+  context.unsupported("codec_type", Proto::CodecType_Name(manager.codec_type()));
+}
+
+void set_routes(const Proto& manager, Context& context, TranslatedConnectionManager& result) {
+  if (manager.has_route_config()) {
+    const auto scope = context.in("route_config");
+    result.config->routes = translate_routes(manager.route_config(), {}, true, context);
+  } else if (manager.has_rds()) {
+    const auto scope = context.in("rds");
+    result.config->rds_name = manager.rds().route_config_name();
+    if (result.config->rds_name.empty()) context.error("route_config_name", "is required");
+    if (!manager.rds().has_config_source()) return context.error("config_source", "is required");
+    result.initial_fetch_timeout = check_ads_source(manager.rds().config_source(), "config_source", context);
+  }
+}
+
+void set_timeouts(const Proto& manager, Context& context, Config& out) {
+  const auto take = [&](bool present, const google::protobuf::Duration& value, std::string_view field,
+                        Milliseconds& target) {
+    if (present) target = to_milliseconds(value, field, context);
+  };
+  take(manager.has_stream_idle_timeout(), manager.stream_idle_timeout(), "stream_idle_timeout",
+       out.stream_idle_timeout);
+  take(manager.has_request_timeout(), manager.request_timeout(), "request_timeout", out.request_timeout);
+  take(manager.has_request_headers_timeout(), manager.request_headers_timeout(), "request_headers_timeout",
+       out.request_headers_timeout);
+  take(manager.has_drain_timeout(), manager.drain_timeout(), "drain_timeout", out.drain_timeout);
+  take(manager.has_delayed_close_timeout(), manager.delayed_close_timeout(), "delayed_close_timeout",
+       out.delayed_close_timeout);
+  if (!manager.has_common_http_protocol_options()) return;
+  const auto scope = context.in("common_http_protocol_options");
+  const auto& common = manager.common_http_protocol_options();
+  take(common.has_idle_timeout(), common.idle_timeout(), "idle_timeout", out.idle_timeout);
+  take(common.has_max_connection_duration(), common.max_connection_duration(), "max_connection_duration",
+       out.max_connection_duration);
+  take(common.has_max_stream_duration(), common.max_stream_duration(), "max_stream_duration",
+       out.max_stream_duration);
+}
+
+Config::Underscores to_underscores(CommonOptions::HeadersWithUnderscoresAction action) {
+  switch (action) {
+    case CommonOptions::REJECT_REQUEST: return Config::Underscores::kReject;
+    case CommonOptions::DROP_HEADER: return Config::Underscores::kDrop;
+    default: return Config::Underscores::kAllow;
+  }
+}
+
+void set_limits(const Proto& manager, Context& context, Config& out) {
+  if (manager.has_max_request_headers_kb())
+    out.max_request_headers_kb = manager.max_request_headers_kb().value();
+  const auto scope = context.in("common_http_protocol_options");
+  const auto& common = manager.common_http_protocol_options();
+  if (common.has_max_headers_count()) out.max_headers_count = common.max_headers_count().value();
+  if (common.has_max_requests_per_connection()) {
+    out.max_requests_per_connection = common.max_requests_per_connection().value();
+  }
+  out.underscores = to_underscores(common.headers_with_underscores_action());
+  if (common.has_max_response_headers_kb()) {
+    context.warning("max_response_headers_kb", "has no effect: it is for upstream connections");
+  }
+}
+
+Config::ForwardClientCert to_forward_client_cert(Proto::ForwardClientCertDetails details) {
+  switch (details) {
+    case Proto::FORWARD_ONLY: return Config::ForwardClientCert::kForwardOnly;
+    case Proto::APPEND_FORWARD: return Config::ForwardClientCert::kAppendForward;
+    case Proto::SANITIZE_SET: return Config::ForwardClientCert::kSanitizeSet;
+    case Proto::ALWAYS_FORWARD_ONLY: return Config::ForwardClientCert::kAlwaysForwardOnly;
+    default: return Config::ForwardClientCert::kSanitize;
+  }
+}
+
+Config::ServerHeader to_server_header(Proto::ServerHeaderTransformation transformation) {
+  switch (transformation) {
+    case Proto::APPEND_IF_ABSENT: return Config::ServerHeader::kAppendIfAbsent;
+    case Proto::PASS_THROUGH: return Config::ServerHeader::kPassThrough;
+    default: return Config::ServerHeader::kOverwrite;
+  }
+}
+
+void set_identity(const Proto& manager, Context& context, Config& out) {
+  if (!manager.server_name().empty()) out.server_name = manager.server_name();
+  out.server_header = to_server_header(manager.server_header_transformation());
+  out.via = manager.via();
+  out.use_remote_address = manager.use_remote_address().value();
+  out.xff_num_trusted_hops = manager.xff_num_trusted_hops();
+  out.skip_xff_append = manager.skip_xff_append();
+  out.generate_request_id = !manager.has_generate_request_id() || manager.generate_request_id().value();
+  out.preserve_external_request_id = manager.preserve_external_request_id();
+  out.always_set_request_id_in_response = manager.always_set_request_id_in_response();
+  out.append_x_forwarded_port = manager.append_x_forwarded_port();
+  out.forward_client_cert = to_forward_client_cert(manager.forward_client_cert_details());
+  const auto scope = context.in("internal_address_config");
+  const auto& internal = manager.internal_address_config();
+  out.unix_sockets_internal = internal.unix_sockets();
+  for (int i = 0; i < internal.cidr_ranges_size(); ++i) {
+    const auto range = context.in("cidr_ranges", i);
+    out.internal_ranges.push_back(to_cidr(internal.cidr_ranges(i), context));
+  }
+}
+
+Config::EscapedSlashes to_escaped_slashes(Proto::PathWithEscapedSlashesAction action) {
+  switch (action) {
+    case Proto::REJECT_REQUEST: return Config::EscapedSlashes::kReject;
+    case Proto::UNESCAPE_AND_REDIRECT: return Config::EscapedSlashes::kUnescapeAndRedirect;
+    case Proto::UNESCAPE_AND_FORWARD: return Config::EscapedSlashes::kUnescapeAndForward;
+    default: return Config::EscapedSlashes::kKeep;
+  }
+}
+
+void set_path_and_host(const Proto& manager, Context& context, Config& out) {
+  out.normalize_path = manager.normalize_path().value();
+  const auto& runtime = context.environment().runtime;
+  const auto normalize = runtime.find("http_connection_manager.normalize_path");
+  if (!manager.has_normalize_path() && normalize != runtime.end())
+    out.normalize_path = normalize->second == "true";
+  out.merge_slashes = manager.merge_slashes();
+  out.escaped_slashes = to_escaped_slashes(manager.path_with_escaped_slashes_action());
+  out.strip_matching_host_port = manager.strip_matching_host_port();
+  out.strip_any_host_port = manager.strip_any_host_port();
+  if (out.strip_any_host_port && out.strip_matching_host_port) {
+    context.error("only one of strip_matching_host_port and strip_any_host_port can be set");
+  }
+  out.strip_trailing_host_dot = manager.strip_trailing_host_dot();
+}
+
+void set_http1(const Proto& manager, Config& out) {
+  const auto& http1 = manager.http_protocol_options();
+  out.allow_absolute_url = !http1.has_allow_absolute_url() || http1.allow_absolute_url().value();
+  out.accept_http_10 = http1.accept_http_10();
+  out.default_host_for_http_10 = http1.default_host_for_http_10();
+  out.enable_trailers = http1.enable_trailers();
+  if (http1.header_key_format().has_proper_case_words()) out.header_case = Config::HeaderCase::kProper;
+  out.proxy_100_continue = manager.proxy_100_continue();
+}
+
+void set_upgrades(const Proto& manager, Context& context, Config& out) {
+  for (int i = 0; i < manager.upgrade_configs_size(); ++i) {
+    const auto scope = context.in("upgrade_configs", i);
+    const auto& upgrade = manager.upgrade_configs(i);
+    const std::string type = lower(upgrade.upgrade_type());
+    if (type.empty()) context.error("upgrade_type", "is required");
+    if (upgrade.has_enabled() && !upgrade.enabled().value()) continue;
+    if (type == "connect") context.unsupported("upgrade_type", "CONNECT");
+    out.upgrades.push_back(type);
+  }
+}
+
+}  // namespace
+
+TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficDirection direction,
+                                                  Context& context) {
+  TranslatedConnectionManager result;
+  result.config = std::make_shared<Config>();
+  Config& out = *result.config;
+  out.stat_prefix = manager.stat_prefix();
+  check_codec(manager, context);
+  set_routes(manager, context, result);
+  set_http_filters(manager, direction, context, out);
+  out.access_logs = to_access_logs(manager.access_log(), "access_log", context);
+  set_timeouts(manager, context, out);
+  set_limits(manager, context, out);
+  set_identity(manager, context, out);
+  set_path_and_host(manager, context, out);
+  set_http1(manager, out);
+  set_upgrades(manager, context, out);
+  return result;
+}
+
+}  // namespace remora::xds

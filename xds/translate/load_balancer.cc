@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <string>
+
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "translate/cluster.h"
+#include "translate/field_check.h"
+#include "translate/typed_config.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+using ProtoCluster = envoy::config::cluster::v3::Cluster;
+using envoy::config::cluster::v3::LoadBalancingPolicy;
+using envoy::extensions::load_balancing_policies::least_request::v3::LeastRequest;
+using envoy::extensions::load_balancing_policies::random::v3::Random;
+using envoy::extensions::load_balancing_policies::round_robin::v3::RoundRobin;
+using envoy::extensions::load_balancing_policies::subset::v3::Subset;
+
+/// The two spellings of least request have the same fields.
+template <typename LeastRequestMessage>
+void set_least_request(const LeastRequestMessage& config, const Context& context, ClusterConfig& out) {
+  out.lb_policy = LbPolicy::kLeastRequest;
+  if (config.has_choice_count()) out.choice_count = config.choice_count().value();
+  if (!config.has_active_request_bias()) return;
+  out.active_request_bias = config.active_request_bias().default_value();
+  if (const auto bias = runtime_number(config.active_request_bias().runtime_key(), context)) {
+    out.active_request_bias = *bias;
+  }
+}
+
+bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterConfig& out);
+
+void set_subset(const Subset& subset, Context& context, ClusterConfig& out) {
+  out.subset = to_subset(subset, context);
+  const auto scope = context.in("subset_lb_policy");
+  if (!set_policies(subset.subset_lb_policy(), context, out)) {
+    context.error("none of the policies is implemented by this build");
+  }
+}
+
+/// False: not a policy of this build.
+bool set_policy(const google::protobuf::Message& message, Context& context, ClusterConfig& out) {
+  if (const auto* least = dynamic_cast<const LeastRequest*>(&message)) {
+    set_least_request(*least, context, out);
+  } else if (dynamic_cast<const RoundRobin*>(&message) != nullptr) {
+    out.lb_policy = LbPolicy::kRoundRobin;
+  } else if (dynamic_cast<const Random*>(&message) != nullptr) {
+    out.lb_policy = LbPolicy::kRandom;
+  } else if (const auto* subset = dynamic_cast<const Subset*>(&message)) {
+    set_subset(*subset, context, out);
+  } else {
+    return false;
+  }
+  check_fields(message, context);
+  return true;
+}
+
+/// The first policy that this build has is the one; those before it are passed over, as Envoy does.
+bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterConfig& out) {
+  for (int i = 0; i < policy.policies_size(); ++i) {
+    const TypedConfig config = unpack(policy.policies(i).typed_extension_config().typed_config());
+    const auto scope = context.in("policies", i);
+    const auto extension = context.in("typed_extension_config");
+    const auto typed = context.in("typed_config");
+    if (!config.error.empty()) {
+      context.error(config.error);
+      return true;
+    }
+    if (config.message && set_policy(*config.message, context, out)) return true;
+  }
+  return false;
+}
+
+void set_typed(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  const auto scope = context.in("load_balancing_policy");
+  if (set_policies(cluster.load_balancing_policy(), context, out)) return;
+  std::string names;
+  for (const auto& policy : cluster.load_balancing_policy().policies()) {
+    const auto& extension = policy.typed_extension_config();
+    names += (names.empty() ? "" : ", ") + std::string(type_name_of(extension.typed_config().type_url()));
+  }
+  context.error("policies", "none of them is implemented by this build: " + names);
+}
+
+LbSubset::Fallback to_selector_fallback(int policy) {
+  // Both spellings number their values alike.
+  using Proto = ProtoCluster::LbSubsetConfig::LbSubsetSelector;
+  switch (policy) {
+    case Proto::NO_FALLBACK: return LbSubset::Fallback::kNoFallback;
+    case Proto::ANY_ENDPOINT: return LbSubset::Fallback::kAnyEndpoint;
+    case Proto::DEFAULT_SUBSET: return LbSubset::Fallback::kDefaultSubset;
+    case Proto::KEYS_SUBSET: return LbSubset::Fallback::kKeysSubset;
+    default: return LbSubset::Fallback::kNotDefined;
+  }
+}
+
+LbSubset::Fallback to_fallback(int policy) {
+  switch (policy) {
+    case ProtoCluster::LbSubsetConfig::ANY_ENDPOINT: return LbSubset::Fallback::kAnyEndpoint;
+    case ProtoCluster::LbSubsetConfig::DEFAULT_SUBSET: return LbSubset::Fallback::kDefaultSubset;
+    default: return LbSubset::Fallback::kNoFallback;
+  }
+}
+
+void check_fallback_keys(const LbSubset::Selector& selector, Context& context) {
+  if (selector.fallback != LbSubset::Fallback::kKeysSubset) {
+    if (!selector.fallback_keys.empty())
+      context.error("fallback_keys_subset", "is only for the fallback KEYS_SUBSET");
+    return;
+  }
+  const auto& keys = selector.keys;
+  const auto& fallback = selector.fallback_keys;
+  if (fallback.empty()) context.error("fallback_keys_subset", "must not be empty");
+  if (!std::includes(keys.begin(), keys.end(), fallback.begin(), fallback.end()) ||
+      keys.size() == fallback.size()) {
+    context.error("fallback_keys_subset", "must be a proper subset of keys");
+  }
+}
+
+template <typename SubsetMessage>
+LbSubset read_subset(const SubsetMessage& subset, Context& context) {
+  LbSubset out;
+  out.fallback = to_fallback(subset.fallback_policy());
+  out.default_subset = to_subset_match(subset.default_subset());
+  out.panic_mode_any = subset.panic_mode_any();
+  out.list_as_any = subset.list_as_any();
+  for (int i = 0; i < subset.subset_selectors_size(); ++i) {
+    const auto& source = subset.subset_selectors(i);
+    const auto scope = context.in("subset_selectors", i);
+    LbSubset::Selector selector;
+    selector.keys.assign(source.keys().begin(), source.keys().end());
+    selector.fallback_keys.assign(source.fallback_keys_subset().begin(), source.fallback_keys_subset().end());
+    std::sort(selector.keys.begin(), selector.keys.end());
+    std::sort(selector.fallback_keys.begin(), selector.fallback_keys.end());
+    selector.fallback = to_selector_fallback(source.fallback_policy());
+    selector.single_host_per_subset = source.single_host_per_subset();
+    if (selector.single_host_per_subset && selector.keys.size() != 1) {
+      context.error("single_host_per_subset", "needs exactly one key");
+    }
+    check_fallback_keys(selector, context);
+    out.selectors.push_back(std::move(selector));
+  }
+  return out;
+}
+
+}  // namespace
+
+LbSubset to_subset(const ProtoCluster::LbSubsetConfig& subset, Context& context) {
+  return read_subset(subset, context);
+}
+LbSubset to_subset(const Subset& subset, Context& context) { return read_subset(subset, context); }
+
+void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  if (cluster.has_load_balancing_policy()) {
+    if (cluster.has_lb_subset_config())
+      context.error("lb_subset_config", "cannot be combined with load_balancing_policy");
+    return set_typed(cluster, context, out);
+  }
+  switch (cluster.lb_policy()) {
+    case ProtoCluster::ROUND_ROBIN: break;
+    case ProtoCluster::LEAST_REQUEST:
+      set_least_request(cluster.least_request_lb_config(), context, out);
+      break;
+    case ProtoCluster::RANDOM: out.lb_policy = LbPolicy::kRandom; break;
+    default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
+  }
+  if (cluster.lb_subset_config().subset_selectors_size() == 0)
+    return;  // without selectors there are no subsets
+  const auto scope = context.in("lb_subset_config");
+  out.subset = to_subset(cluster.lb_subset_config(), context);
+}
+
+}  // namespace remora::xds

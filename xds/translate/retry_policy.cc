@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include "translate/matchers.h"
+#include "translate/route.h"
+#include "translate/typed_config.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+using ProtoPolicy = envoy::config::route::v3::RetryPolicy;
+
+constexpr std::string_view kPreviousHosts = "envoy.retry_host_predicates.previous_hosts";
+constexpr std::string_view kPreviousHostsType =
+    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
+constexpr const char* kBaseRuntimeKey = "upstream.base_retry_backoff_ms";
+constexpr int kMaxBackOffFactor = 10;
+
+void set_back_off(const ProtoPolicy& policy, Context& context, RetryPolicy& out) {
+  if (const auto base = runtime_number(kBaseRuntimeKey, context); base && *base >= 1) {
+    out.back_off_base = Milliseconds{static_cast<int64_t>(*base)};
+    out.back_off_max = out.back_off_base * kMaxBackOffFactor;
+  }
+  if (!policy.has_retry_back_off()) return;
+  const auto scope = context.in("retry_back_off");
+  const auto& back_off = policy.retry_back_off();
+  // Envoy takes a base below one millisecond as one.
+  out.back_off_base =
+      std::max(to_milliseconds(back_off.base_interval(), "base_interval", context), Milliseconds{1});
+  out.back_off_max = out.back_off_base * kMaxBackOffFactor;
+  if (!back_off.has_max_interval()) return;
+  out.back_off_max =
+      std::max(to_milliseconds(back_off.max_interval(), "max_interval", context), Milliseconds{1});
+  if (out.back_off_max < out.back_off_base) context.error("max_interval", "must not be below base_interval");
+}
+
+void set_host_predicates(const ProtoPolicy& policy, Context& context, RetryPolicy& out) {
+  for (int i = 0; i < policy.retry_host_predicate_size(); ++i) {
+    const auto& predicate = policy.retry_host_predicate(i);
+    const auto scope = context.in("retry_host_predicate", i);
+    const std::string_view type = type_name_of(predicate.typed_config().type_url());
+    if (type == kPreviousHostsType || (type.empty() && predicate.name() == kPreviousHosts)) {
+      out.avoid_previous_hosts = true;
+    } else if (type.empty()) {
+      context.unsupported("name", "the retry host predicate '" + predicate.name() + "'");
+    }  // any other type was refused by check_fields
+  }
+}
+
+using Matchers = google::protobuf::RepeatedPtrField<envoy::config::route::v3::HeaderMatcher>;
+
+std::vector<HeaderMatcher> to_matchers(const Matchers& matchers, std::string_view field, Context& context) {
+  std::vector<HeaderMatcher> out;
+  for (int i = 0; i < matchers.size(); ++i) {
+    const auto scope = context.in(field, i);
+    out.push_back(to_header_matcher(matchers[i], context));
+  }
+  return out;
+}
+
+}  // namespace
+
+RetryPolicy to_retry_policy(const ProtoPolicy& policy, Context& context) {
+  RetryPolicy out;
+  std::vector<std::string> unknown;
+  out.retry_on = parse_retry_on(policy.retry_on(), &unknown);
+  for (const auto& word : unknown)
+    context.warning("retry_on", "'" + word + "' is not a condition that this build knows");
+  if (policy.has_num_retries()) out.num_retries = policy.num_retries().value();
+  if (policy.has_per_try_timeout()) {
+    out.per_try_timeout = to_milliseconds(policy.per_try_timeout(), "per_try_timeout", context);
+  }
+  if (policy.has_per_try_idle_timeout()) {
+    out.per_try_idle_timeout =
+        to_milliseconds(policy.per_try_idle_timeout(), "per_try_idle_timeout", context);
+  }
+  for (const uint32_t status : policy.retriable_status_codes()) {
+    out.retriable_status_codes.push_back(static_cast<uint16_t>(status));
+  }
+  out.retriable_headers = to_matchers(policy.retriable_headers(), "retriable_headers", context);
+  out.retriable_request_headers =
+      to_matchers(policy.retriable_request_headers(), "retriable_request_headers", context);
+  set_host_predicates(policy, context, out);
+  if (policy.host_selection_retry_max_attempts() > 0) {
+    out.host_selection_attempts = static_cast<uint32_t>(policy.host_selection_retry_max_attempts());
+  }
+  set_back_off(policy, context, out);
+  return out;
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "remora/config/route.h"
+#include "remora/config/route_table.h"
+#include "translate/context.h"
+
+namespace remora::xds {
+
+/// RouteConfiguration -> compiled table. The context stands at the message. Null after an error.
+/// `validate_clusters`: whether routes must name clusters that exist when the message does not say (Envoy:
+/// yes for inline configurations, no for RDS).
+std::shared_ptr<const RouteTable> translate_routes(const envoy::config::route::v3::RouteConfiguration& config,
+                                                   std::string version, bool validate_clusters,
+                                                   Context& context);
+
+// The parts, each standing at its own message.
+
+struct RouteLimits {
+  uint32_t max_direct_response_body = 4096;  // max_direct_response_body_size_bytes
+};
+VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, const RouteLimits& limits,
+                            Context& context);
+Route to_route(const envoy::config::route::v3::Route& route, const RouteLimits& limits, Context& context);
+RouteMatch to_route_match(const envoy::config::route::v3::RouteMatch& match, Context& context);
+RouteAction to_route_action(const envoy::config::route::v3::RouteAction& action, Context& context);
+RedirectAction to_redirect(const envoy::config::route::v3::RedirectAction& redirect, Context& context);
+RetryPolicy to_retry_policy(const envoy::config::route::v3::RetryPolicy& policy, Context& context);
+PathRewrite to_regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& rewrite,
+                             Context& context);
+
+using ProtoMirrors =
+    google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::RequestMirrorPolicy>;
+/// The field is request_mirror_policies at every level.
+std::vector<MirrorPolicy> to_mirrors(const ProtoMirrors& policies, Context& context);
+
+/// Records an error for each cluster that the table names and `context.environment().has_cluster` does not
+/// know.
+void check_clusters_exist(const RouteConfig& config, Context& context);
+
+}  // namespace remora::xds

@@ -1,0 +1,53 @@
+#include "translate/field_rules.h"
+
+namespace remora::xds {
+
+std::span<const MessageRules> bootstrap_rules() {
+  static const MessageRules kRules[] = {
+      {.message = "envoy.config.bootstrap.v3.Bootstrap",
+       .implemented =
+           "node static_resources dynamic_resources cluster_manager stats_config layered_runtime admin",
+       .no_effect = {{"deferred_stat_options", "statistics are always made at first use"},
+                     {"stats_flush_interval stats_flush_on_admin", "there are no statistics sinks"},
+                     {"watchdog watchdogs", "this build has no watchdog"},
+                     {"use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
+                      "only the management server's name is resolved, by gRPC's own resolver"},
+                     {"inline_headers", "header lookup does not depend on it"},
+                     {"perf_tracing_file_path", "there is no performance tracing"},
+                     {"grpc_async_client_manager_config memory_allocator_manager",
+                      "it tunes Envoy's own internals"}},
+       .only = {{"header_prefix", "x-envoy"}}},
+      {.message = "envoy.config.core.v3.Node",
+       .implemented = "id cluster metadata dynamic_parameters locality user_agent_name user_agent_version "
+                      "user_agent_build_version extensions client_features listening_addresses"},
+      {.message = "envoy.config.core.v3.BuildVersion", .implemented = "version metadata"},
+      {.message = "envoy.type.v3.SemanticVersion", .implemented = "major_number minor_number patch"},
+      {.message = "envoy.config.core.v3.Extension",
+       .implemented = "name category type_descriptor version disabled type_urls"},
+      {.message = "xds.core.v3.ContextParams", .implemented = "params"},
+      {.message = "envoy.config.bootstrap.v3.Bootstrap.StaticResources",
+       .implemented = "",
+       .checked_by_reader = "listeners clusters"},
+      {.message = "envoy.config.bootstrap.v3.Bootstrap.DynamicResources",
+       .implemented = "lds_config cds_config ads_config"},
+      {.message = "envoy.config.bootstrap.v3.ClusterManager",
+       .implemented = "",
+       .no_effect = {{"enable_deferred_cluster_creation",
+                      "what a cluster needs is always made at first use"}}},
+      {.message = "envoy.config.bootstrap.v3.Admin",
+       .implemented = "access_log access_log_path address",
+       .no_effect = {{"profile_path", "there is no profiler"},
+                     {"ignore_global_conn_limit", "the admin listener is never limited"}}},
+      {.message = "envoy.config.bootstrap.v3.LayeredRuntime", .implemented = "layers"},
+      {.message = "envoy.config.bootstrap.v3.RuntimeLayer",
+       .implemented = "name static_layer",
+       .no_effect = {{"admin_layer", "the admin interface cannot change runtime values"}}},
+      {.message = "envoy.config.metrics.v3.StatsConfig",
+       .implemented = "histogram_bucket_settings",
+       .only = {{"use_all_default_tags", "true"}}},
+      {.message = "envoy.config.metrics.v3.HistogramBucketSettings", .implemented = "match buckets"},
+  };
+  return kRules;
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,126 @@
+#include "translate/field_rules.h"
+
+namespace remora::xds {
+namespace {
+
+constexpr std::string_view kNoDns = "only DNS clusters resolve names";
+constexpr std::string_view kNoTls = "TLS is not implemented";
+constexpr std::string_view kNoHealthChecks = "active health checking is not implemented";
+constexpr std::string_view kNoZoneAware =
+    "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
+constexpr std::string_view kOtherLb = "no load balancer of this build reads it";
+constexpr std::string_view kHttp1Only = "upstream connections are HTTP/1 here";
+
+}  // namespace
+
+std::span<const MessageRules> cluster_rules() {
+  static const MessageRules kRules[] = {
+      {.message = "envoy.config.cluster.v3.Cluster",
+       .implemented =
+           "name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes "
+           "lb_policy max_requests_per_connection circuit_breakers common_http_protocol_options "
+           "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
+           "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata",
+       .checked_by_reader = "load_assignment load_balancing_policy http2_protocol_options cluster_type",
+       .no_effect =
+           {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
+             "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
+             kNoDns},
+            {"upstream_http_protocol_options", kNoTls},
+            {"ring_hash_lb_config maglev_lb_config original_dst_lb_config", kOtherLb},
+            {"cleanup_interval", "only ORIGINAL_DST clusters clean up"},
+            {"ignore_health_on_host_removal", kNoHealthChecks}},
+       .only = {{"wait_for_warm_on_init", "true"}}},
+      {.message = "envoy.config.cluster.v3.Cluster.EdsClusterConfig",
+       .implemented = "eds_config service_name"},
+      {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",
+       .implemented = "healthy_panic_threshold",
+       .no_effect = {{"zone_aware_lb_config", kNoZoneAware},
+                     {"update_merge_window", "changes are applied as they arrive"},
+                     {"ignore_new_hosts_until_first_hc", kNoHealthChecks},
+                     {"consistent_hashing_lb_config override_host_status", kOtherLb}}},
+      {.message = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig",
+       .implemented = "choice_count active_request_bias"},
+      {.message = "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig", .implemented = ""},
+      {.message = "envoy.config.cluster.v3.Cluster.LbSubsetConfig",
+       .implemented = "fallback_policy default_subset subset_selectors panic_mode_any list_as_any",
+       .no_effect = {{"locality_weight_aware scale_locality_weight",
+                      "locality weighted load balancing is refused"}},
+       .only = {{"metadata_fallback_policy", "METADATA_NO_FALLBACK"}}},
+      {.message = "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector",
+       .implemented = "keys single_host_per_subset fallback_policy fallback_keys_subset"},
+      {.message = "envoy.config.cluster.v3.CircuitBreakers", .implemented = "thresholds"},
+      {.message = "envoy.config.cluster.v3.CircuitBreakers.Thresholds",
+       .implemented = "priority max_connections max_pending_requests max_requests max_retries retry_budget "
+                      "track_remaining",
+       .only = {{"max_connection_pools", "4294967295"}}},
+      {.message = "envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget",
+       .implemented = "budget_percent min_retry_concurrency"},
+      {.message = "envoy.config.cluster.v3.OutlierDetection",
+       .implemented =
+           "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx "
+           "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "
+           "success_rate_stdev_factor "
+           "consecutive_gateway_failure enforcing_consecutive_gateway_failure "
+           "split_external_local_origin_errors "
+           "consecutive_local_origin_failure enforcing_consecutive_local_origin_failure "
+           "enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage "
+           "enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts "
+           "failure_percentage_request_volume max_ejection_time max_ejection_time_jitter "
+           "always_eject_one_host",
+       .no_effect = {{"successful_active_health_check_uneject_host", kNoHealthChecks}}},
+
+      // Load balancers in their own messages.
+      {.message = "envoy.config.cluster.v3.LoadBalancingPolicy", .implemented = "policies"},
+      {.message = "envoy.config.cluster.v3.LoadBalancingPolicy.Policy",
+       .implemented = "typed_extension_config"},
+      {.message = "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin",
+       .implemented = "locality_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.random.v3.Random",
+       .implemented = "locality_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
+       .implemented = "choice_count active_request_bias locality_lb_config",
+       .only = {{"enable_full_scan", "false"}, {"selection_method", "N_CHOICES"}}},
+      {.message = "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig",
+       .implemented = "",
+       .no_effect = {{"zone_aware_lb_config", kNoZoneAware}}},
+      {.message = "envoy.extensions.load_balancing_policies.subset.v3.Subset",
+       .implemented = "fallback_policy default_subset subset_selectors panic_mode_any list_as_any",
+       .checked_by_reader = "subset_lb_policy",
+       .no_effect = {{"locality_weight_aware scale_locality_weight",
+                      "locality weighted load balancing is refused"}},
+       .only = {{"metadata_fallback_policy", "METADATA_NO_FALLBACK"}}},
+      {.message = "envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector",
+       .implemented = "keys single_host_per_subset fallback_policy fallback_keys_subset"},
+
+      // How the upstream is spoken to.
+      {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+       .implemented = "common_http_protocol_options explicit_http_config use_downstream_protocol_config",
+       .no_effect = {{"upstream_http_protocol_options", kNoTls}}},
+      {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig",
+       .implemented = "http_protocol_options",
+       .checked_by_reader = "http2_protocol_options http3_protocol_options"},
+      {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
+       .implemented = "http_protocol_options",
+       .no_effect = {{"http2_protocol_options http3_protocol_options", kHttp1Only}}},
+
+      // Endpoints.
+      {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment",
+       .implemented = "cluster_name endpoints policy"},
+      {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy",
+       .implemented = "overprovisioning_factor"},
+      // load_balancing_weight and proximity of a locality mean nothing without locality weighted load
+      // balancing, in Envoy too.
+      {.message = "envoy.config.endpoint.v3.LocalityLbEndpoints",
+       .implemented = "locality lb_endpoints priority load_balancing_weight proximity",
+       .no_effect = {{"metadata", "no extension of this build reads it"}}},
+      {.message = "envoy.config.endpoint.v3.LbEndpoint",
+       .implemented = "endpoint health_status metadata load_balancing_weight"},
+      {.message = "envoy.config.endpoint.v3.Endpoint",
+       .implemented = "address hostname",
+       .no_effect = {{"health_check_config", kNoHealthChecks}}},
+  };
+  return kRules;
+}
+
+}  // namespace remora::xds

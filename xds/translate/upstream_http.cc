@@ -1,0 +1,105 @@
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "translate/cluster.h"
+#include "translate/typed_config.h"
+#include "translate/values.h"
+
+namespace remora::xds {
+namespace {
+
+using ProtoCluster = envoy::config::cluster::v3::Cluster;
+using CommonOptions = envoy::config::core::v3::HttpProtocolOptions;
+using Http1Options = envoy::config::core::v3::Http1ProtocolOptions;
+using TypedOptions = envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+constexpr std::string_view kOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// Standing at the message.
+void set_common(const CommonOptions& options, Context& context, ClusterConfig& out) {
+  if (options.has_idle_timeout())
+    out.idle_timeout = to_milliseconds(options.idle_timeout(), "idle_timeout", context);
+  if (options.has_max_connection_duration()) {
+    out.max_connection_duration =
+        to_milliseconds(options.max_connection_duration(), "max_connection_duration", context);
+  }
+  if (options.has_max_requests_per_connection()) {
+    out.max_requests_per_connection = options.max_requests_per_connection().value();
+  }
+  if (options.has_max_response_headers_kb())
+    out.max_response_headers_kb = options.max_response_headers_kb().value();
+  if (options.has_max_headers_count()) out.max_headers_count = options.max_headers_count().value();
+  if (options.has_max_stream_duration()) context.unsupported("max_stream_duration", "a limit per cluster");
+  if (options.headers_with_underscores_action() != CommonOptions::ALLOW) {
+    context.warning("headers_with_underscores_action", "has no effect: it is for requests of clients");
+  }
+}
+
+void set_http1(const Http1Options& options, Context& context, ClusterConfig& out) {
+  out.enable_trailers = options.enable_trailers();
+  if (options.has_header_key_format())
+    context.unsupported("header_key_format", "a header case towards upstreams");
+  if (options.has_allow_absolute_url() || options.accept_http_10() ||
+      !options.default_host_for_http_10().empty()) {
+    context.warning(
+        "allow_absolute_url, accept_http_10 and default_host_for_http_10 have no effect on upstreams");
+  }
+}
+
+void set_explicit(const TypedOptions::ExplicitHttpConfig& config, Context& context, ClusterConfig& out) {
+  const auto scope = context.in("explicit_http_config");
+  if (config.has_http2_protocol_options())
+    context.unsupported("http2_protocol_options", "HTTP/2 towards upstreams");
+  if (config.has_http3_protocol_options()) context.unsupported("http3_protocol_options", "HTTP/3");
+  if (!config.has_http_protocol_options()) return;
+  const auto http1 = context.in("http_protocol_options");
+  set_http1(config.http_protocol_options(), context, out);
+}
+
+void set_typed(const TypedOptions& options, Context& context, ClusterConfig& out) {
+  if (options.has_common_http_protocol_options()) {
+    const auto scope = context.in("common_http_protocol_options");
+    set_common(options.common_http_protocol_options(), context, out);
+  }
+  if (options.has_explicit_http_config()) set_explicit(options.explicit_http_config(), context, out);
+  if (options.use_downstream_protocol_config().has_http_protocol_options()) {
+    const auto scope = context.in("use_downstream_protocol_config");
+    const auto http1 = context.in("http_protocol_options");
+    set_http1(options.use_downstream_protocol_config().http_protocol_options(), context, out);
+  }
+}
+
+/// The older spelling: fields of the cluster itself.
+void set_legacy(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  if (cluster.has_max_requests_per_connection()) {
+    out.max_requests_per_connection = cluster.max_requests_per_connection().value();
+  }
+  if (cluster.has_common_http_protocol_options()) {
+    const auto scope = context.in("common_http_protocol_options");
+    set_common(cluster.common_http_protocol_options(), context, out);
+  }
+  if (cluster.has_http_protocol_options()) {
+    const auto scope = context.in("http_protocol_options");
+    set_http1(cluster.http_protocol_options(), context, out);
+  }
+  if (cluster.has_http2_protocol_options())
+    context.unsupported("http2_protocol_options", "HTTP/2 towards upstreams");
+}
+
+}  // namespace
+
+void set_upstream_http(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  set_legacy(cluster, context, out);
+  for (const auto& [key, any] : cluster.typed_extension_protocol_options()) {
+    const auto scope = context.in_key("typed_extension_protocol_options", key);
+    const TypedConfig config = unpack(any);
+    const auto* options = dynamic_cast<const TypedOptions*>(config.message.get());
+    if (key != kOptionsKey) {
+      context.error("is not an extension that this build has");
+    } else if (options == nullptr) {
+      context.error("must hold " + std::string(kOptionsKey));
+    } else {
+      set_typed(*options, context, out);
+    }
+  }
+}
+
+}  // namespace remora::xds
