@@ -1,0 +1,71 @@
+#include "remora/filter/registry.h"
+
+#include <google/protobuf/struct.pb.h>
+#include <gtest/gtest.h>
+
+#include "filter_harness.h"
+#include "remora/core/stats.h"
+
+namespace remora {
+namespace {
+
+struct FilterRegistry : ::testing::Test {
+  std::shared_ptr<const FilterFactory> make(const std::string& type, const std::string& bytes = "", bool is_struct = false) {
+    const FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound};
+    return make_filter("the.name", "type.googleapis.com/" + type, bytes, is_struct, context, "http_filters[3]", report);
+  }
+  StatsStore stats{2};
+  NodeInfo node;
+  ConfigReport report;
+};
+
+TEST_F(FilterRegistry, MakesWhatItKnows) {
+  for (const char* type : {"stats.PluginConfig", "io.istio.http.peer_metadata.Config"}) {
+    EXPECT_TRUE(knows_filter(std::string("type.googleapis.com/") + type));
+    const auto factory = make(type);
+    ASSERT_NE(factory, nullptr) << report.error_text();
+    EXPECT_EQ(factory->name(), "the.name");
+    EXPECT_TRUE(factory->stateless());
+    EXPECT_NE(factory->create(), nullptr);
+  }
+  EXPECT_TRUE(report.findings().empty());
+}
+
+TEST_F(FilterRegistry, LeavesOutWhatCannotChangeBehaviourAndSaysSo) {
+  for (const char* type : {"istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig",
+                           "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"}) {
+    EXPECT_TRUE(knows_filter(std::string("type.googleapis.com/") + type));
+    EXPECT_EQ(make(type), nullptr);
+  }
+  EXPECT_TRUE(report.ok());
+  ASSERT_EQ(report.findings().size(), 2u);
+  EXPECT_EQ(report.findings()[0].path, "http_filters[3]");
+  EXPECT_TRUE(report.findings()[0].message.starts_with("the filter the.name is left out: "));
+}
+
+TEST_F(FilterRegistry, RefusesWhatItDoesNotHave) {
+  const std::string fault = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+  EXPECT_FALSE(knows_filter("type.googleapis.com/" + fault));
+  EXPECT_EQ(make(fault), nullptr);
+  EXPECT_EQ(report.error_text(),
+            "http_filters[3]: the filter type type.googleapis.com/" + fault + " is not implemented by this build");
+}
+
+TEST_F(FilterRegistry, RefusesBytesThatAreNotTheMessage) {
+  EXPECT_EQ(make("stats.PluginConfig", "\xff\xff"), nullptr);
+  EXPECT_EQ(report.error_text(), "http_filters[3]: not a valid stats.PluginConfig");
+}
+
+TEST_F(FilterRegistry, RefusesFieldsItDoesNotKnow) {
+  const std::string unknown_field_15 = "\x78\x01";
+  EXPECT_EQ(make("stats.PluginConfig", unknown_field_15), nullptr);
+  EXPECT_NE(report.error_text().find("field number 15 is not a field of stats.PluginConfig"), std::string::npos);
+}
+
+TEST_F(FilterRegistry, RefusesAStruct) {
+  EXPECT_EQ(make("stats.PluginConfig", google::protobuf::Struct().SerializeAsString(), true), nullptr);
+  EXPECT_FALSE(report.ok());
+}
+
+}  // namespace
+}  // namespace remora
