@@ -165,13 +165,21 @@ void StatScope::reset() {
 }
 
 std::shared_ptr<StatScope> StatsStore::make_scope(StatSchema schema, ScopeName name) {
-  auto scope = std::make_shared<StatScope>(schema, std::move(name), shards_);
+  const size_t hash = std::hash<std::string>{}(name.prefix);
   const std::lock_guard lock(mutex_);
+  const auto [begin, end] = by_prefix_.equal_range(hash);
+  for (auto it = begin; it != end; ++it) {
+    auto live = it->second.lock();
+    if (live && live->schema().data() == schema.data() && live->name() == name) return live;
+  }
   if (scopes_.size() >= sweep_at_) {
     std::erase_if(scopes_, [](const auto& old) { return old.expired(); });
+    std::erase_if(by_prefix_, [](const auto& old) { return old.second.expired(); });
     sweep_at_ = std::max<size_t>(64, 2 * scopes_.size());
   }
+  auto scope = std::make_shared<StatScope>(schema, std::move(name), shards_);
   scopes_.push_back(scope);
+  by_prefix_.emplace(hash, scope);
   return scope;
 }
 

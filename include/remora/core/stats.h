@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,9 +22,10 @@ namespace remora {
 
 enum class StatKind : uint8_t { kCounter, kGauge, kHistogram };
 
-/// One statistic of a family. `name` is what Envoy's /stats shows behind the scope's prefix. Where Envoy takes a part
-/// of the name out as a tag for Prometheus (upstream_rq_5xx -> upstream_rq_xx{envoy_response_code_class="5"}),
-/// `prometheus_name`, `tag_name` and `tag_value` say so; empty means: the name as it is.
+/// One statistic of a family. `name` is what Envoy's /stats shows behind the scope's prefix. Where Envoy
+/// takes a part of the name out as a tag for Prometheus (upstream_rq_5xx ->
+/// upstream_rq_xx{envoy_response_code_class="5"}), `prometheus_name`, `tag_name` and `tag_value` say so;
+/// empty means: the name as it is.
 struct StatDef {
   std::string_view name;
   StatKind kind = StatKind::kCounter;
@@ -37,23 +39,27 @@ using StatSchema = std::span<const StatDef>;
 struct StatTag {
   std::string name;
   std::string value;
+  bool operator==(const StatTag&) const = default;
 };
 
-/// Log-linear histogram: 90 buckets a decade (two significant decimal digits), as Envoy's, so that the bounds operators
-/// use (5, 10, 25, ... ms) are exact. Single writer; about 5 KiB, made at the first sample.
+/// Log-linear histogram: 90 buckets a decade (two significant decimal digits), as Envoy's, so that the bounds
+/// operators use (5, 10, 25, ... ms) are exact. Single writer; about 5 KiB, made at the first sample.
 class Histogram {
  public:
-  static constexpr size_t kDecades = 9;                      // 1 .. 999,999,999
-  static constexpr size_t kBuckets = 2 + 90 * kDecades;      // [0,1), the decades, and everything above
+  static constexpr size_t kDecades = 9;                  // 1 .. 999,999,999
+  static constexpr size_t kBuckets = 2 + 90 * kDecades;  // [0,1), the decades, and everything above
 
   void record(uint64_t value);
   void clear();
   [[nodiscard]] uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
-  [[nodiscard]] uint64_t bucket(size_t index) const { return buckets_[index].load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t bucket(size_t index) const {
+    return buckets_[index].load(std::memory_order_relaxed);
+  }
 
   static size_t bucket_of(uint64_t value);
-  /// The smallest whole number not below bucket `index`'s lower edge (buckets between whole numbers stay empty).
+  /// The smallest whole number not below bucket `index`'s lower edge (buckets between whole numbers stay
+  /// empty).
   static uint64_t lower_bound(size_t index);
 
  private:
@@ -66,13 +72,15 @@ class Histogram {
 struct HistogramSnapshot {
   uint64_t count = 0;
   uint64_t sum = 0;
-  std::vector<uint64_t> buckets;   // kBuckets, or empty when there is no sample
+  std::vector<uint64_t> buckets;  // kBuckets, or empty when there is no sample
 
   void add(const Histogram& histogram);
-  /// The value below which the share `q` (0..1) of the samples lies, interpolated within a bucket; 0 if empty.
+  /// The value below which the share `q` (0..1) of the samples lies, interpolated within a bucket; 0 if
+  /// empty.
   [[nodiscard]] double quantile(double q) const;
-  /// How many samples lie in buckets that hold nothing above `bound`: Prometheus' cumulative bucket. Exact for bounds
-  /// below 100; of larger ones, samples that share their bucket with greater ones (250 with 250 .. 259) do not count.
+  /// How many samples lie in buckets that hold nothing above `bound`: Prometheus' cumulative bucket. Exact
+  /// for bounds below 100; of larger ones, samples that share their bucket with greater ones (250 with 250 ..
+  /// 259) do not count.
   [[nodiscard]] uint64_t at_most(double bound) const;
 };
 
@@ -102,38 +110,40 @@ class StatBlock {
   [[nodiscard]] const Histogram* histogram(size_t stat) const;
   /// Calls `visit(status, count)` for each status counted.
   void each_status(const std::function<void(uint16_t, uint64_t)>& visit) const;
-  /// Sets counters and statuses to 0 and drops histograms' samples; gauges keep their value (Envoy's /reset_counters).
-  /// From the block's own thread it is exact; from another one, a count made at the same instant may undo it for its
-  /// statistic.
+  /// Sets counters and statuses to 0 and drops histograms' samples; gauges keep their value (Envoy's
+  /// /reset_counters). From the block's own thread it is exact; from another one, a count made at the same
+  /// instant may undo it for its statistic.
   void reset(StatSchema schema);
 
  private:
   struct StatusCounts;
 
   std::unique_ptr<std::atomic<uint64_t>[]> values_;
-  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;   // by statistic; null until the first sample
+  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;  // by statistic; null until the first sample
   std::atomic<StatusCounts*> statuses_{nullptr};
   size_t size_;
-  size_t histogram_slots_ = 0;   // only up to the last histogram of the schema
+  size_t histogram_slots_ = 0;  // only up to the last histogram of the schema
 };
 
 /// How a scope is named in both worlds: Envoy's dotted text and Prometheus.
 struct ScopeName {
-  std::string prefix;              ///< "cluster.reviews." (text form)
-  std::string prometheus_prefix;   ///< "envoy_cluster_" (complete; Istio's metrics use "istio_")
-  std::vector<StatTag> tags;       ///< {"envoy_cluster_name", "reviews"}
+  std::string prefix;             ///< "cluster.reviews." (text form)
+  std::string prometheus_prefix;  ///< "envoy_cluster_" (complete; Istio's metrics use "istio_")
+  std::vector<StatTag> tags;      ///< {"envoy_cluster_name", "reviews"}
   /// Exact-status counters: text name is <prefix><status_prefix><code>; empty: this scope counts none.
   std::string_view status_prefix{};
+  bool operator==(const ScopeName&) const = default;
 };
 
-/// One instance of a family. Made by StatsStore on any thread; held by whoever counts into it; gone from the output
-/// once the last holder lets go.
+/// One instance of a family. Made by StatsStore on any thread; held by whoever counts into it; gone from the
+/// output once the last holder lets go.
 class StatScope {
  public:
   StatScope(StatSchema schema, ScopeName name, size_t shards);
   ~StatScope();
 
-  /// The block of shard `shard` (0: main thread, 1..N: workers), made on first use. Call from that shard's thread.
+  /// The block of shard `shard` (0: main thread, 1..N: workers), made on first use. Call from that shard's
+  /// thread.
   StatBlock& block(size_t shard);
 
   [[nodiscard]] const ScopeName& name() const { return name_; }
@@ -157,6 +167,8 @@ class StatsStore {
   /// `shards`: workers + 1.
   explicit StatsStore(size_t shards) : shards_(shards) {}
 
+  /// The live scope of that schema and name, or a new one: the same name is the same statistic. So a cluster
+  /// or listener that replaces an older version of itself goes on counting where that one is.
   std::shared_ptr<StatScope> make_scope(StatSchema schema, ScopeName name);
   /// The live scopes, in order of creation; holding the list keeps them alive.
   [[nodiscard]] std::vector<std::shared_ptr<StatScope>> scopes() const;
@@ -166,6 +178,7 @@ class StatsStore {
   size_t shards_;
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<StatScope>> scopes_;
+  std::unordered_multimap<size_t, std::weak_ptr<StatScope>> by_prefix_;  // by the hash of the prefix
   size_t sweep_at_ = 64;
 };
 

@@ -192,6 +192,23 @@ TEST(StatScope, CanBeReadWhileItIsWritten) {
   EXPECT_EQ(scope->histogram(kTime).count, 20000u);
 }
 
+TEST(StatsStore, TheSameNameIsTheSameScopeAsLongAsItLives) {
+  constexpr static StatDef kOther[] = {{.name = "other"}};
+  StatsStore store(1);
+  const auto make = [&](StatSchema schema, const char* prefix, const char* tag) {
+    return store.make_scope(schema, {.prefix = prefix, .prometheus_prefix = "p_", .tags = {{"tag", tag}}});
+  };
+  auto first = make(kSchema, "a.", "x");
+  first->block(0).add(kRequests);
+  EXPECT_EQ(make(kSchema, "a.", "x"), first);
+  EXPECT_NE(make(kSchema, "b.", "x"), first);
+  EXPECT_NE(make(kSchema, "a.", "y"), first);
+  EXPECT_NE(make(kOther, "a.", "x"), first);
+  EXPECT_EQ(store.scopes().size(), 1u);
+  first.reset();
+  EXPECT_EQ(make(kSchema, "a.", "x")->value(kRequests), 0u) << "the old one is gone";
+}
+
 TEST(StatsStore, ListsLiveScopesInOrderAndForgetsTheOthers) {
   StatsStore store(1);
   std::vector<std::shared_ptr<StatScope>> kept;
