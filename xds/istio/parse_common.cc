@@ -25,7 +25,7 @@ bool check_regex(Fields& fields, std::string_view name, const std::string& patte
 
 Destination read_destination(Fields& fields) {
   Destination destination;
-  destination.line = fields.line();
+  destination.line = fields.line_of(fields.has("subset") ? "subset" : "host");
   destination.path = fields.path();
   fields.string("host", destination.host);
   if (destination.host.empty()) fields.error("host", "must name a host");

@@ -28,9 +28,9 @@ class Checker {
     const MeshService* service = registry_.find_service(host);
     if (service == nullptr) {
       add(Kind::kHost, host, destination, "host", "no Service or ServiceEntry defines \"" + host + "\"");
-      return;
+    } else {
+      check_port(destination, *service);
     }
-    check_port(destination, *service);
     if (!destination.subset.empty()) check_subset(destination, host);
   }
 

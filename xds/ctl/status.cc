@@ -1,0 +1,95 @@
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "ctl/admin_client.h"
+#include "ctl/commands.h"
+
+namespace remora::ctl {
+namespace {
+
+namespace json = boost::json;
+
+Result<json::array> ask(const std::string& address, const std::string& target) {
+  const auto body = admin_get(address, target);
+  if (!body.ok()) return Error{body.error()};
+  boost::system::error_code error;
+  json::value value = json::parse(*body, error);
+  if (error || !value.is_array()) return Error{"the control plane's answer to " + target + " is not understood"};
+  return std::move(value.as_array());
+}
+
+std::string text_of(const json::value& object, std::string_view name) {
+  const json::value* field = object.is_object() ? object.as_object().if_contains(name) : nullptr;
+  return field != nullptr && field->is_string() ? std::string(field->as_string()) : "";
+}
+
+const json::value& field_of(const json::value& object, std::string_view name) {
+  static const json::value kNone;
+  const json::value* field = object.is_object() ? object.as_object().if_contains(name) : nullptr;
+  return field == nullptr ? kNone : *field;
+}
+
+/// "sidecar~IP~NAME~..." is NAME to people.
+std::string short_id(const std::string& id) {
+  const size_t first = id.find('~');
+  const size_t second = first == std::string::npos ? first : id.find('~', first + 1);
+  if (second == std::string::npos) return id;
+  return id.substr(second + 1, id.find('~', second + 1) - second - 1);
+}
+
+/// One line per proxy, and one per thing that is wrong with it. Whether all is well.
+bool print_proxies(const json::array& proxies) {
+  constexpr const char* kTypes[] = {"CDS", "EDS", "LDS", "RDS"};
+  bool good = true;
+  std::printf("%-40s %-15s %-15s %-15s %-15s\n", "PROXY", "CDS", "EDS", "LDS", "RDS");
+  for (const json::value& proxy : proxies) {
+    std::printf("%-40s", short_id(text_of(proxy, "proxy")).c_str());
+    for (const char* type : kTypes) std::printf(" %-15s", text_of(field_of(proxy, type), "status").c_str());
+    std::puts("");
+    for (const char* type : kTypes) {
+      const json::value& state = field_of(proxy, type);
+      if (text_of(state, "status") != "REJECTED") continue;
+      good = false;
+      std::printf("  %s rejected: %s\n", type, text_of(state, "error").c_str());
+    }
+    const json::value& notes = field_of(proxy, "notes");
+    if (!notes.is_array()) continue;
+    for (const json::value& note : notes.as_array()) {
+      std::printf("  %s: %s\n", text_of(note, "path").c_str(), text_of(note, "message").c_str());
+    }
+  }
+  if (proxies.empty()) std::puts("(no proxy is connected)");
+  return good;
+}
+
+bool print_findings(const json::array& findings) {
+  bool good = true;
+  for (const json::value& finding : findings) {
+    good = good && text_of(finding, "severity") != "error";
+    std::puts(text_of(finding, "text").c_str());
+  }
+  if (findings.empty()) std::puts("the configuration has no errors and no warnings");
+  return good;
+}
+
+}  // namespace
+
+int status(const std::vector<std::string>& arguments, const std::string& admin_address) {
+  if (!arguments.empty()) {
+    std::fputs("remoractl: status takes no arguments\n", stderr);
+    return kFailed;
+  }
+  const auto proxies = ask(admin_address, "/debug/syncz");
+  const auto findings = ask(admin_address, "/debug/errors");
+  for (const auto* answer : {&proxies, &findings}) {
+    if (answer->ok()) continue;
+    std::fprintf(stderr, "remoractl: %s\n", answer->error().message.c_str());
+    return kFailed;
+  }
+  const bool proxies_good = print_proxies(*proxies);
+  std::puts("");
+  const bool findings_good = print_findings(*findings);
+  return proxies_good && findings_good ? kGood : kBad;
+}
+
+}  // namespace remora::ctl
