@@ -9,7 +9,8 @@ from google.protobuf import any_pb2
 from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, AdsServer, pack
 from support.bootstrap import (TYPE, assignment, bootstrap, cluster, http, http_listener, listener, over_ads, route,
                                routing, virtual_host)
-from support.http_client import Client, ConnectionClosed, fetch
+from support.http_client import ConnectionClosed, fetch
+from support.load import Load
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
 
@@ -53,44 +54,6 @@ def serving(start, ads, hosts):
     proxy = start(bootstrap(ads=ads.port))
     assert proxy.fetch().text == "a"
     return proxy
-
-
-class Load:
-    """Keeps asking on several connections, and remembers every answer."""
-
-    def __init__(self, proxy, connections=4):
-        self.answers = []
-        self.failures = []
-        self.over = threading.Event()
-        port = proxy.port()
-        self.threads = [threading.Thread(target=self.run, args=(port, index)) for index in range(connections)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        wait_until(lambda: len(self.answers) > 50 or self.failures, "the load under way")
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-    def run(self, port, index):
-        try:
-            with Client(port) as client:
-                while not self.over.is_set():
-                    response = client.request()
-                    self.answers.append(response.text)
-                    if response.status != 200:
-                        self.failures.append(response)
-        except Exception as error:
-            self.failures.append(error)
-
-    def wait_for(self, name, count=50):
-        """Waits for `count` more answers from one upstream."""
-        begin = len(self.answers)
-        wait_until(lambda: self.failures or self.answers[begin:].count(name) >= count, f"{count} answers of {name}")
 
 
 class TestSubscription:
@@ -236,18 +199,18 @@ class TestUpdates:
         assert serving.stats("listener_(added|modified|in_place)|cluster_(added|modified)") == before
 
     def test_weight_changes_under_load_lose_no_request(self, serving, ads):
-        with Load(serving) as load:
+        with Load(serving.port()) as load:
             for weights in ({"a": 90, "b": 10}, {"a": 50, "b": 50}, {"a": 0, "b": 100}, {"a": 100, "b": 0}) * 3:
                 ads.set(ROUTES, [split(**weights)])
                 ads.wait_ack(ROUTES)
             load.wait_for("a")
             ads.set(ROUTES, [split(a=0, b=100)])
             load.wait_for("b")
-        assert not load.failures, load.failures[:3]
+        load.assert_nothing_lost()
 
     def test_clusters_and_endpoints_change_under_load_lose_no_request(self, serving, ads, hosts):
         ports = [hosts["a"].port, hosts["b"].port]
-        with Load(serving) as load:
+        with Load(serving.port()) as load:
             for index in range(10):
                 ads.set(ENDPOINTS, [assignment("a", *ports[:1 + index % 2]), assignment("b", ports[1])])
                 ads.wait_ack(ENDPOINTS)
@@ -255,7 +218,7 @@ class TestUpdates:
                 ads.set(CLUSTERS, [changed, eds_cluster("b")])
                 ads.wait_ack(CLUSTERS)
             load.wait_for("a")
-        assert not load.failures, load.failures[:3]
+        load.assert_nothing_lost()
 
 
 class TestWarming:
@@ -400,7 +363,7 @@ class TestRefusal:
 class TestManagementServerFails:
     def test_killed_and_back(self, serving, ads, hosts):
         ads.wait_ack(ROUTES)
-        with Load(serving) as load:
+        with Load(serving.port()) as load:
             ads.stop()
             wait_until(lambda: serving.stat("control_plane.connected_state") == 0, "the loss noticed")
             load.wait_for("a")
@@ -409,7 +372,7 @@ class TestManagementServerFails:
             wait_until(lambda: len(ads.streams) > streams, "a new stream")
             ads.set(ROUTES, [routes_to("b")])
             load.wait_for("b")
-        assert not load.failures, load.failures[:3]
+        load.assert_nothing_lost()
         first = ads.wait_request(CLUSTERS, stream=streams)
         firsts = [request for number, request in ads.requests if number == streams]
         assert firsts[0].node.id == "test-node", "a new stream begins with the node"
@@ -432,12 +395,12 @@ class TestManagementServerFails:
     def test_garbage_message(self, serving, ads):
         ads.wait_ack(ROUTES)
         streams = len(ads.streams)
-        with Load(serving) as load:
+        with Load(serving.port()) as load:
             ads.send_raw(b"\xff\xff\xff\xff not a message")
             wait_until(lambda: len(ads.streams) > streams or ads.current.number >= streams - 1, "the stream")
             ads.set(ROUTES, [routes_to("b")])
             load.wait_for("b")
-        assert not load.failures, load.failures[:3]
+        load.assert_nothing_lost()
 
     def test_garbage_instead_of_grpc(self, serving, ads):
         port = ads.port
@@ -458,13 +421,13 @@ class TestManagementServerFails:
         server = wait_until(lambda: listen_again(port), "the port free")
         thread = threading.Thread(target=talk, args=(server,), daemon=True)
         thread.start()
-        with Load(serving) as load:
+        with Load(serving.port()) as load:
             assert said.wait(60), "no attempt to reconnect"
             load.wait_for("a")
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join()
-        assert not load.failures, load.failures[:3]
+        load.assert_nothing_lost()
         ads.start()
         ads.set(ROUTES, [routes_to("b")])
         wait_until(lambda: serving.fetch().text == "b", "configuration flowing again", deadline=60)

@@ -47,7 +47,7 @@ class Process:
 
     def __init__(self, name, command, directory=None, environment=None):
         self.name = name
-        self.stopped = False
+        self.stopped = self.killed = False
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix=f"remora-test-{name}-"))
         self.log_path = self.directory / "log.txt"
         self.command = [str(part) for part in command]
@@ -91,16 +91,18 @@ class Process:
         return self.wait(deadline)
 
     def kill(self):
+        """SIGKILL: it dies without a chance to do anything about it."""
         if self.running:
             self.child.kill()
+            self.killed = True
         self.child.wait()
 
     def stop(self):
-        """Ends the process at once, whatever it is doing. An exit of its own by a signal is a failure."""
-        crashed = self.child.poll()
+        """Ends the process at once, whatever it is doing. If it had died of a signal by itself, that is a failure."""
         self.kill()
         self.stopped = True
-        assert crashed is None or crashed >= 0, f"{self.name} died of signal {-crashed}; its log ends:\n{self.tail()}"
+        code = self.child.returncode
+        assert self.killed or code >= 0, f"{self.name} died of signal {-code}; its log ends:\n{self.tail()}"
 
     def tail(self):
         return "\n".join(self.log.splitlines()[-80:])[-8000:]

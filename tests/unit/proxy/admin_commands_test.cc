@@ -193,6 +193,8 @@ TEST_F(AdminCommands, ClustersAsJson) {
       << response.body;
   EXPECT_NE(response.body.find("      {\n       \"value\": \"3\",\n       \"name\": \"rq_total\"\n      }"), std::string::npos)
       << response.body;
+  EXPECT_NE(response.body.find("{\n      \"priority\": \"HIGH\",\n      \"max_connections\": 1024,"), std::string::npos)
+      << response.body;
 }
 
 TEST_F(AdminCommands, ServerInfoNamesStateOptionsAndNode) {

@@ -1,0 +1,138 @@
+"""A small mesh: the real control plane over a folder of manifests, workloads as fake upstreams, and sidecars."""
+
+import json
+
+import yaml
+
+from support.bootstrap import bootstrap, cluster, over_ads
+from support.http_client import fetch
+from support.proxy import Process, Proxy, bin_dir, under_test
+from support.upstream import unused_port
+from support.waiting import wait_until
+
+
+class ControlPlane(Process):
+    """`remora-control` over one folder, which `apply` and `delete` change as an operator would."""
+
+    def __init__(self, folder, xds_port=0):
+        self.folder = folder
+        binary = bin_dir() / "remora-control"
+        if not binary.exists():
+            raise FileNotFoundError(f"no control plane to test at {binary}: build it, or set REMORA_BIN_DIR")
+        paths = [folder.parent / f"{name}-address" for name in ("xds", "admin")]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        super().__init__("remora-control", [
+            binary, "--config", folder, "--xds-address", f"127.0.0.1:{xds_port}", "--admin-address", "127.0.0.1:0",
+            "--xds-address-path", paths[0], "--admin-address-path", paths[1]])
+        self.xds_port, self.admin_port = (wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}")
+                                          for path in paths)
+
+    def address_in(self, path):
+        assert self.running, f"remora-control ended at start:\n{self.tail()}"
+        text = path.read_text().strip() if path.exists() else ""
+        return int(text.rpartition(":")[2]) if text else 0
+
+    def admin(self, target):
+        return fetch(self.admin_port, target, headers={"connection": "close"}, host="admin")
+
+    def findings(self):
+        """What it says is wrong with the manifests: errors and warnings with file, line, resource and path."""
+        response = self.admin("/debug/errors")
+        assert response.status == 200, response
+        return json.loads(response.body)
+
+    def wait_finding(self, *words):
+        """Waits for a finding that holds all these words."""
+        return wait_until(lambda: next((finding for finding in self.findings()
+                                        if all(word in json.dumps(finding) for word in words)), None),
+                          lambda: f"a finding about {words}; there are {self.findings()}")
+
+
+def service(name, port):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": port}]}}
+
+
+def workload(name, app, upstream, **labels):
+    return {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": name},
+            "spec": {"address": upstream.address, "ports": {"http": upstream.port}, "labels": {"app": app, **labels}}}
+
+
+def replace(folder, name, text):
+    """Replaces a manifest in one step: who reads it sees the old one or the new one, never half of it."""
+    draft = folder.parent / (name + ".draft")
+    draft.write_text(text)
+    draft.rename(folder / name)
+
+
+class Mesh:
+    """A service with its workloads, the control plane, and the sidecar of a client.
+
+    `workloads`: name -> (upstream, labels). The port of the service is one that was free a moment ago, since a
+    sidecar without interception listens on the very port that the Service names.
+    """
+
+    def __init__(self, folder, app, workloads, closing):
+        self.folder, self.app, self.closing = folder, app, closing
+        self.port = unused_port()
+        folder.mkdir()
+        self.apply("mesh.yaml", service(app, self.port), *(
+            workload(name, app, upstream, **labels) for name, (upstream, labels) in workloads.items()))
+        self.control = closing(ControlPlane(folder))
+        self.client = closing(self.sidecar("client"))
+
+    def sidecar(self, name, address="127.0.0.1", **metadata):
+        """A sidecar as istiod would have it started, with INTERCEPTION_MODE NONE."""
+        metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name,
+                    "LABELS": {"app": name}, **metadata}
+        if under_test() == "envoy":
+            metadata["REMORA_PLAIN_ENVOY"] = True  # The stock Envoy has none of Istio's filters.
+        config = bootstrap([], [cluster("xds-grpc", self.control.xds_port, http2=True, connect_timeout="1s")], node={
+            "id": f"sidecar~{address}~{name}.default~default.svc.cluster.local", "cluster": f"{name}.default",
+            "metadata": metadata})
+        config["dynamic_resources"] = {
+            "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [
+                {"envoy_grpc": {"cluster_name": "xds-grpc"}}]},
+            "cds_config": over_ads(), "lds_config": over_ads()}
+        return Proxy(config)
+
+    @property
+    def host(self):
+        return f"{self.app}.default.svc.cluster.local"
+
+    def cluster(self, subset=""):
+        """Istio's name of the cluster of one subset."""
+        return f"outbound|{self.port}|{subset}|{self.host}"
+
+    def apply(self, name, *documents):
+        """Writes a manifest: YAML text as it is, or resources as dicts."""
+        replace(self.folder, name, "---\n".join(
+            document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False) for document in documents))
+
+    def delete(self, name):
+        (self.folder / name).unlink()
+
+    def route_updates(self):
+        return sum(self.client.stats(r"rds[.].*[.]update_success$").values())
+
+    def reroute(self, name, *documents):
+        """Applies a manifest and waits until the client's sidecar has taken new routes because of it."""
+        before = self.route_updates()
+        self.apply(name, *documents)
+        wait_until(lambda: self.route_updates() > before, lambda: (
+            f"new routes in the sidecar; the control plane says {self.control.findings()}\n{self.control.tail()}"))
+
+    def fetch(self, target="/", method="GET", headers=(), body=b"", host=None):
+        """A request of the client, through its sidecar."""
+        return fetch(self.port, target, method, headers, body, host or self.app)
+
+    def wait_serving(self):
+        def serving():
+            try:
+                return self.fetch().status == 200
+            except OSError:
+                return False
+
+        wait_until(serving, lambda: f"the mesh serving; the control plane says {self.control.findings()}")
+        return self
