@@ -19,6 +19,7 @@
 #include "admin/admin_view.h"
 #include "admin/commands.h"
 #include "admin/listen_socket.h"
+#include "remora/core/stats.h"
 
 namespace remora {
 namespace {
@@ -46,6 +47,15 @@ constexpr uint64_t kMaxBodyBytes = 64 * 1024;
 constexpr std::chrono::seconds kStallTimeout{30};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
+// The statistics of the admin's own listener, a few of Envoy's.
+enum Stat : size_t { kCxTotal, kCxActive, kCxDestroy, kCxOverflow, kStats };
+constexpr StatDef kSchema[kStats] = {
+    {.name = "downstream_cx_total"},
+    {.name = "downstream_cx_active", .kind = StatKind::kGauge},
+    {.name = "downstream_cx_destroy"},
+    {.name = "downstream_cx_overflow"},   // turned away: all connections were busy
+};
+
 // One client. `idle` between two requests: then it may be closed to make room for another.
 struct Connection {
   explicit Connection(Socket socket) : stream(std::move(socket)) {}
@@ -57,12 +67,20 @@ struct Connection {
 
 struct AdminServer::State {
   State(asio::io_context& context, AdminSources all, Address where)
-      : io(context), sources(std::move(all)), address(std::move(where)), acceptor(context) {}
+      : io(context),
+        sources(std::move(all)),
+        address(std::move(where)),
+        acceptor(context),
+        scope(sources.stats.make_scope(
+            kSchema, {.prefix = "listener.admin.", .prometheus_prefix = "envoy_listener_admin_", .tags = {}})),
+        stats(scope->block(0)) {}
 
   asio::io_context& io;
   AdminSources sources;
   Address address;
   Acceptor acceptor;
+  std::shared_ptr<StatScope> scope;
+  StatBlock& stats;
   std::list<std::shared_ptr<Connection>> connections;   // oldest first
   bool stopped = false;
 };
@@ -196,6 +214,8 @@ Awaitable<void> serve(StatePtr state, std::shared_ptr<Connection> connection) {
   }
   close(*connection);
   state->connections.remove(connection);
+  state->stats.sub(kCxActive);
+  state->stats.add(kCxDestroy);
 }
 
 // Room for one more: closes the idle connection that is with us longest. False: all are busy.
@@ -218,10 +238,13 @@ Awaitable<void> accept_connections(StatePtr state) {
     if (error || !make_room(*state)) {
       // No descriptor left, or sixteen busy clients: wait a little instead of spinning. A client turned away here
       // sees its connection closed.
+      if (!error) state->stats.add(kCxOverflow);
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(kAsTuple);
       continue;
     }
+    state->stats.add(kCxTotal);
+    state->stats.add(kCxActive);
     auto connection = std::make_shared<Connection>(std::move(socket));
     state->connections.push_back(connection);
     asio::co_spawn(state->io.get_executor(), serve(state, std::move(connection)), asio::detached);

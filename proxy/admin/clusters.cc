@@ -152,6 +152,27 @@ void write_host(JsonWriter& json, const AdminHost& host) {
   json.end_object();
 }
 
+void write_limits(JsonWriter& json, const Thresholds& limits, bool high) {
+  json.begin_object();
+  if (high) json.member("priority", "HIGH");
+  json.member("max_connections", limits.max_connections);
+  json.member("max_pending_requests", limits.max_pending_requests);
+  json.member("max_requests", limits.max_requests);
+  json.member("max_retries", limits.max_retries);
+  json.end_object();
+}
+
+void write_circuit_breakers(JsonWriter& json, const ClusterConfig& config) {
+  json.key("circuit_breakers");
+  json.begin_object();
+  json.key("thresholds");
+  json.begin_array();
+  write_limits(json, config.default_priority, false);
+  write_limits(json, config.high_priority, true);
+  json.end_array();
+  json.end_object();
+}
+
 void write_cluster(JsonWriter& json, const AdminCluster& cluster) {
   const ClusterConfig& config = *cluster.config;
   json.begin_object();
@@ -164,6 +185,7 @@ void write_cluster(JsonWriter& json, const AdminCluster& cluster) {
     for (const AdminHost& host : cluster.hosts) write_host(json, host);
     json.end_array();
   }
+  write_circuit_breakers(json, config);
   json.member("observability_name", config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
   if (config.discovery == ClusterConfig::Discovery::kEds) json.member("eds_service_name", config.eds_service_name);
   json.end_object();

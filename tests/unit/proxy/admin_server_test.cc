@@ -175,6 +175,14 @@ TEST_F(AdminServerTest, IdleConnectionsMakeRoom) {
   EXPECT_EQ(idle.front()->read_all(), "");   // the oldest was closed
 }
 
+TEST_F(AdminServerTest, CountsItsConnections) {
+  get("/ready");
+  get("/ready");
+  const std::string text = decode_chunks(get("/stats?filter=^listener.admin"));
+  EXPECT_NE(text.find("listener.admin.downstream_cx_total: 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("listener.admin.downstream_cx_overflow: 0\n"), std::string::npos) << text;
+}
+
 TEST_F(AdminServerTest, StopClosesConnections) {
   Client client(address);
   client.send_text("GET /ready HTTP/1.1\r\nHost: a\r\n\r\n");
