@@ -171,7 +171,8 @@ void unescape_slashes(std::string_view path, std::string& out) {
   }
 }
 
-// A run of '/' becomes one. The first and the last are each kept, as in Envoy: of nothing but slashes two remain.
+// A run of '/' becomes one. The first and the last are each kept, as in Envoy: of nothing but slashes two
+// remain.
 void merge_slashes(std::string_view path, std::string& out) {
   out.clear();
   for (const char c : path) {
@@ -229,7 +230,7 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
 PathVerdict apply_path_policy(HeaderMap& head, const PathPolicy& policy) {
   if (!head.has(HeaderId::kPath)) return PathVerdict::kAccept;
   const std::string_view target = head.path();
-  if (target == "*") return PathVerdict::kAccept;   // asterisk form (RFC 9112 section 3.2.4): no path at all
+  if (target == "*") return PathVerdict::kAccept;  // asterisk form (RFC 9112 section 3.2.4): no path at all
   if (target.find('#') != std::string_view::npos) return PathVerdict::kReject;
   const size_t question = std::min(target.find('?'), target.size());
   PathWork work(target.substr(0, question));

@@ -66,7 +66,7 @@ struct QueryMatcher {
   bool present = true;        // any_value: false asks for absence
   StringMatcher string;
 
-  /// `query` is what follows '?' in the path, percent-decoded value by value as Envoy does.
+  /// `query` is what follows '?' in the path. Values are compared as they stand, not percent-decoded, as in Envoy.
   [[nodiscard]] bool matches(std::string_view query) const;
 };
 

@@ -39,7 +39,7 @@ class Format {
   void append(const ExchangeInfo& info, std::string_view unset, std::string& out) const;
   /// True when it has exactly one operator and no other text: JSON logs can then keep its type.
   [[nodiscard]] bool single_operator() const;
-  /// For a single_operator(): appends the value as JSON (number, string or null).
+  /// For a single_operator(): appends the value as JSON (number, string, metadata as it is, or null).
   void append_json(const ExchangeInfo& info, std::string& out) const;
   /// The fixed text when there is no operator; empty otherwise.
   [[nodiscard]] bool is_literal() const;
@@ -54,8 +54,8 @@ class Format {
 /// Envoy's default access log line, with the line's end.
 std::string_view default_access_log_format();
 
-/// Appends `text` as the inside of a JSON string: quotes, backslashes and control characters escaped, invalid UTF-8
-/// replaced byte by byte.
+/// Appends `text` as the inside of a JSON string: quotes, backslashes and control characters escaped; a byte that is not
+/// valid UTF-8 becomes \u00XX.
 void append_json_escaped(std::string_view text, std::string& out);
 
 }  // namespace remora

@@ -26,7 +26,9 @@ class AccessLogTest : public test::FormatTest {
     made.flags = std::move(names);
     return made;
   }
-  static JsonTemplate::Member leaf(const std::string& key, const std::string& format) { return {key, parsed(format), {}}; }
+  static JsonTemplate::Member leaf(const std::string& key, const std::string& format) {
+    return {key, parsed(format), {}};
+  }
   [[nodiscard]] std::string line(const AccessLogConfig& config) const {
     std::string out;
     config.append_line(info_, out);
@@ -37,9 +39,9 @@ class AccessLogTest : public test::FormatTest {
 TEST_F(AccessLogTest, ComparesStatusAndDuration) {
   using Op = Filter::Op;
   const std::tuple<Op, uint64_t, bool> cases[] = {
-      {Op::kEqual, 200, true},         {Op::kEqual, 201, false},       {Op::kGreaterOrEqual, 200, true},
+      {Op::kEqual, 200, true},           {Op::kEqual, 201, false},      {Op::kGreaterOrEqual, 200, true},
       {Op::kGreaterOrEqual, 201, false}, {Op::kLessOrEqual, 200, true}, {Op::kLessOrEqual, 199, false},
-      {Op::kNotEqual, 200, false},     {Op::kNotEqual, 500, true},
+      {Op::kNotEqual, 200, false},       {Op::kNotEqual, 500, true},
   };
   for (const auto& [op, value, expected] : cases) {
     EXPECT_EQ(filter(Filter::Kind::kStatusCode, op, value).matches(info_, 0), expected) << value;
@@ -103,12 +105,21 @@ TEST_F(AccessLogTest, TextLinesEndAsTheirFormatSays) {
 TEST_F(AccessLogTest, JsonKeepsTypes) {
   AccessLogConfig config;
   config.json = true;
-  config.json_format.members = {leaf("code", "%RESPONSE_CODE%"), leaf("k\"ey", "%REQ(X-QUOTE)%"), leaf("mixed", "a %REQ(X-NONE)% 100%%"),
-                                leaf("none", "%REQ(X-NONE)%"), leaf("plain", "text"), {"sub", {}, {leaf("none", "%TRACE_ID%"), leaf("port", "%UPSTREAM_REMOTE_PORT%")}}};
-  EXPECT_EQ(line(config), "{\"code\":200,\"k\\\"ey\":\"say \\\"hi\\\"\",\"mixed\":\"a - 100%\",\"none\":null,\"plain\":\"text\","
-                          "\"sub\":{\"none\":null,\"port\":8080}}\n");
+  config.json_format.members = {
+      leaf("code", "%RESPONSE_CODE%"),
+      leaf("k\"ey", "%REQ(X-QUOTE)%"),
+      leaf("mixed", "a %REQ(X-NONE)% 100%%"),
+      leaf("none", "%REQ(X-NONE)%"),
+      leaf("plain", "text"),
+      {"sub", {}, {leaf("none", "%TRACE_ID%"), leaf("port", "%UPSTREAM_REMOTE_PORT%")}}};
+  EXPECT_EQ(
+      line(config),
+      "{\"code\":200,\"k\\\"ey\":\"say \\\"hi\\\"\",\"mixed\":\"a - 100%\",\"none\":null,\"plain\":\"text\","
+      "\"sub\":{\"none\":null,\"port\":8080}}\n");
   config.json_format.omit_empty = true;
-  EXPECT_EQ(line(config), "{\"code\":200,\"k\\\"ey\":\"say \\\"hi\\\"\",\"mixed\":\"a  100%\",\"plain\":\"text\",\"sub\":{\"port\":8080}}\n");
+  EXPECT_EQ(line(config),
+            "{\"code\":200,\"k\\\"ey\":\"say \\\"hi\\\"\",\"mixed\":\"a  "
+            "100%\",\"plain\":\"text\",\"sub\":{\"port\":8080}}\n");
   config.json_format.members = {leaf("a", "%TRACE_ID%"), leaf("b", "%TRACE_ID%"), leaf("c", "%PROTOCOL%")};
   EXPECT_EQ(line(config), "{\"c\":\"HTTP/1.1\"}\n");
   config.json_format.members.pop_back();
@@ -118,7 +129,8 @@ TEST_F(AccessLogTest, JsonKeepsTypes) {
 TEST_F(AccessLogTest, LinesAllocateNothingBesidesTheText) {
   AccessLogConfig config;
   config.json = true;
-  config.json_format.members = {leaf("start", "%START_TIME%"), leaf("mixed", "%REQ(:METHOD)% %REQ(:PATH)%"), leaf("user", "%REQ(USER-AGENT)%")};
+  config.json_format.members = {leaf("start", "%START_TIME%"), leaf("mixed", "%REQ(:METHOD)% %REQ(:PATH)%"),
+                                leaf("user", "%REQ(USER-AGENT)%")};
   Filter filter = flags({"UT", "UH"});
   info_.flags.set(ResponseFlag::kNoHealthyUpstream);
   std::string out;

@@ -66,7 +66,8 @@ class FormatTest : public testing::Test {
     info_.filter_chain = "inbound";
   }
 
-  static std::shared_ptr<const Metadata> metadata(const std::string& ns, const std::string& key, const std::string& value) {
+  static std::shared_ptr<const Metadata> metadata(const std::string& ns, const std::string& key,
+                                                  const std::string& value) {
     auto made = std::make_shared<Metadata>();
     made->filters[ns].value = MetadataValue::Object{{key, MetadataValue{value}}};
     return made;

@@ -78,9 +78,14 @@ TEST_F(FormatTest, Durations) {
 
 TEST_F(FormatTest, AnExchangeThatHasOnlyBegun) {
   info_ = {};
-  EXPECT_EQ(text("%DURATION% %RESPONSE_CODE% %PROTOCOL% %ROUTE_NAME% %UPSTREAM_HOST% %UPSTREAM_CLUSTER%"), "- 0 - - - -");
-  EXPECT_EQ(text("%REQ(:METHOD)% %RESP(:STATUS)% %TRAILER(X)% %PATH% %QUERY_PARAMS% %STREAM_ID% %GRPC_STATUS%"), "- - - - - - -");
-  EXPECT_EQ(text("%DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_LOCAL_PORT% %DYNAMIC_METADATA(a)% %METADATA(ROUTE:a)%"), "- - - -");
+  EXPECT_EQ(text("%DURATION% %RESPONSE_CODE% %PROTOCOL% %ROUTE_NAME% %UPSTREAM_HOST% %UPSTREAM_CLUSTER%"),
+            "- 0 - - - -");
+  EXPECT_EQ(
+      text("%REQ(:METHOD)% %RESP(:STATUS)% %TRAILER(X)% %PATH% %QUERY_PARAMS% %STREAM_ID% %GRPC_STATUS%"),
+      "- - - - - - -");
+  EXPECT_EQ(
+      text("%DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_LOCAL_PORT% %DYNAMIC_METADATA(a)% %METADATA(ROUTE:a)%"),
+      "- - - -");
   EXPECT_EQ(text("%ACCESS_LOG_TYPE%"), "NotSet");
   info_.start = std::chrono::steady_clock::now() - std::chrono::seconds(1);
   EXPECT_GE(std::stoi(text("%DURATION%")), 1000);
@@ -143,8 +148,9 @@ TEST_F(FormatTest, Addresses) {
   }
   for (const char* path : {"/run/remora.sock", "@abstract"}) {
     local_ = Address::unix_path(path).value();
-    EXPECT_EQ(text("%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%"),
-              std::string(path) + " " + path + " -");
+    EXPECT_EQ(
+        text("%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_PORT%"),
+        std::string(path) + " " + path + " -");
   }
 }
 
@@ -180,7 +186,7 @@ TEST_F(FormatTest, Metadata) {
 }
 
 TEST_F(FormatTest, GrpcStatus) {
-  EXPECT_EQ(text("%GRPC_STATUS%"), "-");   // not a gRPC request
+  EXPECT_EQ(text("%GRPC_STATUS%"), "-");  // not a gRPC request
   request_.set(HeaderId::kContentType, "application/grpc");
   const Rendering cases[] = {
       {"%GRPC_STATUS%", "NotFound", "\"NotFound\""},
@@ -220,9 +226,10 @@ TEST_F(FormatTest, Times) {
   for (const auto& [format, expected] : cases) EXPECT_EQ(text(format), expected) << format;
   info_.start_wall = WallTime(std::chrono::seconds(0));
   EXPECT_EQ(text("%START_TIME%"), "1970-01-01T00:00:00.000Z");
-  info_.start_wall = WallTime(std::chrono::seconds(1709164800));   // a leap day
+  info_.start_wall = WallTime(std::chrono::seconds(1709164800));  // a leap day
   EXPECT_EQ(text("%START_TIME(%F %j)%"), "2024-02-29 060");
-  EXPECT_TRUE(std::regex_match(text("%EMIT_TIME%"), std::regex("20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z")));
+  EXPECT_TRUE(std::regex_match(text("%EMIT_TIME%"),
+                               std::regex("20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z")));
   EXPECT_TRUE(std::regex_match(text("%START_TIME_LOCAL%"), std::regex("2024-02-.*T.*\\.000[+-]\\d{4}")));
 }
 
@@ -256,9 +263,10 @@ TEST_F(FormatTest, TextAroundOperators) {
   std::string unset;
   parsed("<%REQ(X-NONE)%>").append(info_, "", unset);
   EXPECT_EQ(unset, "<>");
-  EXPECT_EQ(text(std::string(default_access_log_format())),
-            "[2018-05-29T10:43:10.528Z] \"GET /items?id=7&id=8 HTTP/1.1\" 200 - 17 4096 31 - \"-\" \"curl/8\" "
-            "\"6d5e7a1c-0000-4000-8000-000000000001\" \"shop.test\" \"10.1.2.3:8080\"\n");
+  EXPECT_EQ(
+      text(std::string(default_access_log_format())),
+      "[2018-05-29T10:43:10.528Z] \"GET /items?id=7&id=8 HTTP/1.1\" 200 - 17 4096 31 - \"-\" \"curl/8\" "
+      "\"6d5e7a1c-0000-4000-8000-000000000001\" \"shop.test\" \"10.1.2.3:8080\"\n");
 }
 
 TEST_F(FormatTest, KnowsWhatItConsistsOf) {
@@ -292,12 +300,16 @@ TEST_F(FormatTest, ErrorsNameTheOperatorAndItsPlace) {
       {"%START_TIME(%n)%", "%START_TIME% at position 0: a time must not contain a line break (%n)"},
       {"%REQ(a b)%", "%REQ% at position 0: 'a b' is not a header name"},
       {"%REQ(a?b?c)%", "%REQ% at position 0: 'b?c' is not a header name"},
-      {"%GRPC_STATUS(UPPER)%", "%GRPC_STATUS% at position 0: its argument must be CAMEL_STRING, SNAKE_STRING or NUMBER"},
+      {"%GRPC_STATUS(UPPER)%",
+       "%GRPC_STATUS% at position 0: its argument must be CAMEL_STRING, SNAKE_STRING or NUMBER"},
       {"%METADATA(LISTENER:x)%", "%METADATA% at position 0: this build has no metadata of type 'LISTENER'"},
-      {"%COMMON_DURATION(DS_RX_BEG:US_HS_END:ms)%", "%COMMON_DURATION% at position 0: this build has no time point 'US_HS_END'"},
-      {"%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%", "%COMMON_DURATION% at position 0: its third argument must be ms, us or ns"},
+      {"%COMMON_DURATION(DS_RX_BEG:US_HS_END:ms)%",
+       "%COMMON_DURATION% at position 0: this build has no time point 'US_HS_END'"},
+      {"%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
+       "%COMMON_DURATION% at position 0: its third argument must be ms, us or ns"},
       {"%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(129)%",
-       "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% at position 0: its argument is a prefix length from 0 to 128"},
+       "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% at position 0: its argument is a prefix length from 0 to "
+       "128"},
       {"%PATH(XX)%", "%PATH% at position 0: its first argument must be WQ or NQ"},
   };
   for (const auto& [format, message] : cases) {
@@ -308,12 +320,13 @@ TEST_F(FormatTest, ErrorsNameTheOperatorAndItsPlace) {
 }
 
 TEST_F(FormatTest, RenderingAllocatesNothingBesidesTheText) {
-  const Format line = parsed(std::string(default_access_log_format()) +
-                             "%UNIQUE_ID% %DOWNSTREAM_LOCAL_ADDRESS% %START_TIME(%s.%3f)% %RESPONSE_FLAGS_LONG% "
-                             "%CLUSTER_METADATA(istio)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(8)%");
+  const Format line =
+      parsed(std::string(default_access_log_format()) +
+             "%UNIQUE_ID% %DOWNSTREAM_LOCAL_ADDRESS% %START_TIME(%s.%3f)% %RESPONSE_FLAGS_LONG% "
+             "%CLUSTER_METADATA(istio)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(8)%");
   std::string out;
   out.reserve(4096);
-  line.append(info_, "-", out);   // the first one makes what a thread keeps
+  line.append(info_, "-", out);  // the first one makes what a thread keeps
   const size_t before = test::allocations();
   line.append(info_, "-", out);
   EXPECT_EQ(test::allocations() - before, 0u);
@@ -327,7 +340,9 @@ TEST(JsonEscape, WritesValidJson) {
       {std::string("\0\x1f", 2), "\\u0000\\u001f"},
       {"\x7f", "\x7f"},
       {"é€😀", "é€😀"},
-      {"a\xff" "b", "a\\u00ffb"},
+      {"a\xff"
+       "b",
+       "a\\u00ffb"},
       {"\xc3", "\\u00c3"},
       {"\xc3(", "\\u00c3("},
       {"\xe2\x82", "\\u00e2\\u0082"},

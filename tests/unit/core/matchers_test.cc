@@ -165,6 +165,13 @@ TEST_F(HeaderMatcherTest, AMissingHeaderFailsEvenAnInvertedRule) {
   EXPECT_TRUE(other.matches(headers_));
 }
 
+TEST_F(HeaderMatcherTest, HostIsTheAuthority) {
+  headers_.add(HeaderId::kAuthority, "shop.test");
+  EXPECT_TRUE(exact("host", "shop.test").matches(headers_));
+  EXPECT_FALSE(exact("host", "other").matches(headers_));
+  EXPECT_TRUE(present("host", true).matches(headers_));
+}
+
 TEST_F(HeaderMatcherTest, RangesAreHalfOpen) {
   EXPECT_TRUE(in_range("10", 10, 20));
   EXPECT_TRUE(in_range("19", 10, 20));

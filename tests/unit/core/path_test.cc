@@ -19,7 +19,7 @@ HeaderMap request(const std::string& target) {
 
 struct Case {
   std::string target;
-  std::string expected;   // "" : refused
+  std::string expected;  // "" : refused
 };
 
 void expect_all(const PathPolicy& policy, const std::vector<Case>& cases) {
@@ -33,45 +33,44 @@ void expect_all(const PathPolicy& policy, const std::vector<Case>& cases) {
 
 // What an Envoy 1.40 answered for the same targets.
 TEST(PathPolicy, NormalizesAsEnvoyDoes) {
-  expect_all({.normalize = true},
-             {{"/", "/"},
-              {"/a/./b", "/a/b"},
-              {"/a/../b", "/b"},
-              {"/../..", "/"},
-              {"/a/b/..", "/a/"},
-              {"/a/.", "/a/"},
-              {"/a//b", "/a//b"},
-              {"///", "///"},
-              {"/a/%2e%2e/b", "/b"},
-              {"/%2E", "/"},
-              {"/a/.%2e/", "/"},
-              {"/a/%2E%2e/%2E/b/", "/b/"},
-              {"/a.b/..c/...", "/a.b/..c/..."},
-              {"/%41%7e%2d%5f%2f%5c%20", "/A~-_%2f%5c%20"},
-              {"/a%2fb", "/a%2fb"},
-              {"/a/..%2fb", "/a/..%2fb"},
-              {"/%2e%2e%2f..", "/..%2f.."},
-              {"/a\\b", "/a/b"},
-              {"/a\\..\\b", "/b"},
-              {"/a%5Cb%2F..%2f", "/a%5Cb%2F..%2f"},
-              {"/%zz%4", "/%zz%4"},
-              {"/%", "/%"},
-              {"/%%300", "/%2500"},
-              {"/%%30%30", "/%2500"},
-              {"/%a%31", "/%25a1"},
-              {"/%25", "/%25"},
-              {"/%2541", "/%2541"},
-              {"/%7F", "/%7F"},
-              {"/%C3%A9", "/%C3%A9"},
-              {"/%5B%7B", "/%5B%7B"},
-              {"/[]@!$&'()*+,;=:~", "/[]@!$&'()*+,;=:~"},
-              {"/a^b|c\"<>`{}", "/a%5Eb%7Cc%22%3C%3E%60%7B%7D"},
-              {"/a/..;/b", "/a/..;/b"},
-              {"/a?x=/../%41//", "/a?x=/../%41//"},
-              {"/a/../b?x=/../%41//", "/b?x=/../%41//"},
-              {"*", "*"},
-              {"/%00", ""},
-              {"/a#b", ""}});
+  expect_all({.normalize = true}, {{"/", "/"},
+                                   {"/a/./b", "/a/b"},
+                                   {"/a/../b", "/b"},
+                                   {"/../..", "/"},
+                                   {"/a/b/..", "/a/"},
+                                   {"/a/.", "/a/"},
+                                   {"/a//b", "/a//b"},
+                                   {"///", "///"},
+                                   {"/a/%2e%2e/b", "/b"},
+                                   {"/%2E", "/"},
+                                   {"/a/.%2e/", "/"},
+                                   {"/a/%2E%2e/%2E/b/", "/b/"},
+                                   {"/a.b/..c/...", "/a.b/..c/..."},
+                                   {"/%41%7e%2d%5f%2f%5c%20", "/A~-_%2f%5c%20"},
+                                   {"/a%2fb", "/a%2fb"},
+                                   {"/a/..%2fb", "/a/..%2fb"},
+                                   {"/%2e%2e%2f..", "/..%2f.."},
+                                   {"/a\\b", "/a/b"},
+                                   {"/a\\..\\b", "/b"},
+                                   {"/a%5Cb%2F..%2f", "/a%5Cb%2F..%2f"},
+                                   {"/%zz%4", "/%zz%4"},
+                                   {"/%", "/%"},
+                                   {"/%%300", "/%2500"},
+                                   {"/%%30%30", "/%2500"},
+                                   {"/%a%31", "/%25a1"},
+                                   {"/%25", "/%25"},
+                                   {"/%2541", "/%2541"},
+                                   {"/%7F", "/%7F"},
+                                   {"/%C3%A9", "/%C3%A9"},
+                                   {"/%5B%7B", "/%5B%7B"},
+                                   {"/[]@!$&'()*+,;=:~", "/[]@!$&'()*+,;=:~"},
+                                   {"/a^b|c\"<>`{}", "/a%5Eb%7Cc%22%3C%3E%60%7B%7D"},
+                                   {"/a/..;/b", "/a/..;/b"},
+                                   {"/a?x=/../%41//", "/a?x=/../%41//"},
+                                   {"/a/../b?x=/../%41//", "/b?x=/../%41//"},
+                                   {"*", "*"},
+                                   {"/%00", ""},
+                                   {"/a#b", ""}});
 }
 
 TEST(PathPolicy, MergesSlashesOutsideTheQuery) {
@@ -101,12 +100,14 @@ TEST(PathPolicy, EscapedSlashesAlone) {
   expect_all({.escaped_slashes = EscapedSlashes::kKeep}, {{"/a%2fb", "/a%2fb"}});
   expect_all({.escaped_slashes = EscapedSlashes::kUnescapeAndForward},
              {{"/a%5Cb%2F..%2f", "/a\\b/../"}, {"/%41%2f", "/%41/"}, {"/a?%2f", "/a?%2f"}});
-  expect_all({.escaped_slashes = EscapedSlashes::kReject}, {{"/a%2Fb", ""}, {"/a%5c", ""}, {"/%2", "/%2"}, {"/a?%2f", "/a?%2f"}});
+  expect_all({.escaped_slashes = EscapedSlashes::kReject},
+             {{"/a%2Fb", ""}, {"/a%5c", ""}, {"/%2", "/%2"}, {"/a?%2f", "/a?%2f"}});
 }
 
 TEST(PathPolicy, RedirectsToTheFinishedPath) {
   const PathPolicy policy{true, false, EscapedSlashes::kUnescapeAndRedirect};
-  for (const auto& [target, expected] : std::vector<Case>{{"/a%2fb", "/a/b"}, {"/a/..%2fb?c=%2f", "/b?c=%2f"}, {"/%2f%2f", "///"}}) {
+  for (const auto& [target, expected] :
+       std::vector<Case>{{"/a%2fb", "/a/b"}, {"/a/..%2fb?c=%2f", "/b?c=%2f"}, {"/%2f%2f", "///"}}) {
     HeaderMap head = request(target);
     EXPECT_EQ(apply_path_policy(head, policy), PathVerdict::kRedirect) << target;
     EXPECT_EQ(head.path(), expected);
@@ -149,11 +150,12 @@ TEST(Path, SplitsAtTheFirstQuestionMark) {
     std::string_view target, path, query;
     bool has_query;
   };
-  for (const auto& [target, path, query, has_query] : std::initializer_list<Split>{{"/a?b=c?d", "/a", "b=c?d", true},
-                                                                                  {"/a?", "/a", "", true},
-                                                                                  {"/a", "/a", "", false},
-                                                                                  {"/a#f", "/a", "", false},
-                                                                                  {"", "", "", false}}) {
+  for (const auto& [target, path, query, has_query] :
+       std::initializer_list<Split>{{"/a?b=c?d", "/a", "b=c?d", true},
+                                    {"/a?", "/a", "", true},
+                                    {"/a", "/a", "", false},
+                                    {"/a#f", "/a", "", false},
+                                    {"", "", "", false}}) {
     const PathParts parts = split_path(target);
     EXPECT_EQ(parts.path, path) << target;
     EXPECT_EQ(parts.query, query) << target;
