@@ -1,0 +1,201 @@
+"""Random but repeatable configurations and requests for comparing two proxies.
+
+Only what both must answer alike is generated; random splits, retries and repeated headers under a matcher are not, since
+chance or a documented decision would tell the two apart.
+"""
+
+from support.bootstrap import (add_header, bootstrap, cluster, header, http, listener, query, route, routing, virtual_host)
+
+CLUSTERS = ("a", "b", "c")
+PATHS = ("/", "/a", "/a/", "/a/b", "/A/B", "/ab", "/api", "/api/v1", "/api/v1/users", "/api/v2/users", "/apiv1", "/v1/items/7",
+         "/static/app.js", "/x%20y", "/caf%C3%A9", "/a//b", "/a/./b", "/a/../api/v1", "/a%2Fb", "/a/b;p=1", "/*", "/a+b", "/~x")
+QUERIES = ("", "", "", "?", "?x=1", "?x=2&page=1", "?page=1&x=1", "?debug", "?q=%20a&x=", "?x=1?page=2", "?url=http://h/p")
+HOSTS = ("a.local", "A.Local", "b.local", "b.local:8080", "www.a.local", "deep.www.a.local", "c.org", "c.com:80", "other", "other:99",
+         "[::1]:80", "1.2.3.4")
+METHODS = ("GET", "GET", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")
+DOMAINS = ("a.local", "b.local", "b.local:8080", "*.a.local", "*.local", "c.*", "*.www.a.local", "1.2.3.4", "other")
+TEXTS = ({"exact": "prod"}, {"exact": "PROD", "ignore_case": True}, {"prefix": "pr"}, {"suffix": "od"}, {"contains": "ro"},
+         {"regex": "p.*d"}, {"regex": "[a-z]+"})
+ACTIONS = ("APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS")
+VALUES = ("fixed", "%REQ(:METHOD)%", "%REQ(:PATH)%", "%REQ(x-env)%", "%REQ(x-none?x-env)%", "%PROTOCOL%", "100%%", "<%REQ(host)%>",
+          "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%REQ(x-env):2%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
+NAMES = ("x-env", "x-added", "x-other", "user-agent", "via", "accept")
+
+
+class Generator:
+    """One source of chance: the same `random` gives the same configuration and the same requests."""
+
+    def __init__(self, random):
+        self.random = random
+
+    def maybe(self, chance):
+        return self.random.random() < chance
+
+    def pick(self, options):
+        return self.random.choice(options)
+
+    # Configuration
+
+    def config(self, ports):
+        """A bootstrap with one listener over clusters of these ports."""
+        table = routing(*self.virtual_hosts(), validate_clusters=False, **self.mutations(0.3), **self.some({
+            "most_specific_header_mutations_wins": (0.3, lambda: True),
+            "ignore_port_in_host_matching": (0.3, lambda: True)}))
+        return bootstrap([listener(http(route_config=table, **self.manager()))],
+                         [cluster(name, port) for name, port in ports.items()])
+
+    def some(self, fields):
+        return {name: make() for name, (chance, make) in fields.items() if self.maybe(chance)}
+
+    def manager(self):
+        return self.some({
+            "use_remote_address": (0.5, lambda: True),
+            "xff_num_trusted_hops": (0.3, lambda: self.pick((1, 2))),
+            "skip_xff_append": (0.2, lambda: True),
+            "via": (0.2, lambda: "proxy"),
+            "server_name": (0.2, lambda: "custom"),
+            "server_header_transformation": (0.4, lambda: self.pick(("OVERWRITE", "APPEND_IF_ABSENT", "PASS_THROUGH"))),
+            "normalize_path": (0.4, lambda: True),
+            "merge_slashes": (0.3, lambda: True),
+            "path_with_escaped_slashes_action": (0.4, lambda: self.pick((
+                "KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD"))),
+            "strip_any_host_port": (0.2, lambda: True),
+            "preserve_external_request_id": (0.3, lambda: True),
+            "always_set_request_id_in_response": (0.2, lambda: True),
+            "generate_request_id": (0.2, lambda: False),
+            "internal_address_config": (0.3, lambda: {"cidr_ranges": [
+                {"address_prefix": "127.0.0.0", "prefix_len": 8}, {"address_prefix": "10.0.0.0", "prefix_len": 8}]}),
+            "common_http_protocol_options": (0.3, lambda: {"headers_with_underscores_action": self.pick((
+                "ALLOW", "REJECT_REQUEST", "DROP_HEADER"))}),
+        })
+
+    def virtual_hosts(self):
+        domains = list(DOMAINS)
+        self.random.shuffle(domains)
+        hosts = [virtual_host(*self.routes(), name="rest", domains=["*"], **self.mutations(0.3))]
+        for index in range(self.pick((0, 1, 3, 4))):
+            own = [domains.pop() for _ in range(self.pick((1, 2)))]
+            hosts.append(virtual_host(*self.routes(), name=f"host-{index}", domains=own, **self.mutations(0.3), **self.some({
+                "include_request_attempt_count": (0.2, lambda: True),
+                "include_attempt_count_in_response": (0.2, lambda: True)})))
+        self.random.shuffle(hosts)
+        return hosts
+
+    def routes(self):
+        routes = [self.route(index) for index in range(self.random.randint(2, 9))]
+        if self.maybe(0.9):
+            routes.append(route("/", to=self.pick(CLUSTERS), name="rest"))
+        return routes
+
+    def route(self, index):
+        match = self.path_match()
+        match["headers"] = [self.header_matcher() for _ in range(self.pick((0, 0, 0, 0, 1, 2)))]
+        match["query"] = [self.query_matcher() for _ in range(self.pick((0, 0, 0, 0, 1)))]
+        if "regex" not in match and self.maybe(0.15):
+            match["ignore_case"] = True
+        prefix = match.get("prefix") is not None or match.get("separated_prefix") is not None
+        return route(**match, **self.action(prefix), name=f"route-{index}", **self.mutations(0.3))
+
+    def path_match(self):
+        path = self.pick(PATHS)
+        kind = self.pick(("prefix", "prefix", "path", "regex", "separated_prefix"))
+        if kind == "regex":
+            return {"regex": self.pick(("/a.*", "/api/v[0-9]+(/.*)?", "/[^/]*", ".*users", "/(a|b|static)/.*", "/v1/items/\\d+"))}
+        if kind == "separated_prefix":
+            path = self.pick([entry for entry in PATHS if entry.startswith("/") and not entry.endswith("/") and "%" not in entry])
+        return {kind: path}
+
+    def header_matcher(self):
+        kind = self.pick(("text", "text", "present", "range", "pseudo"))
+        invert = self.maybe(0.2)
+        if kind == "text":
+            return header("x-env", **self.pick(TEXTS), invert=invert, missing_as_empty=self.maybe(0.2))
+        if kind == "present":
+            return header(self.pick(("x-env", "x-num", "x-debug")), present=True, invert=invert)
+        if kind == "range":
+            return header("x-num", within=self.pick(((0, 10), (-5, 100), (50, 51))), invert=invert)
+        return self.pick((header(":method", exact="POST", invert=invert), header(":authority", suffix=".local", invert=invert),
+                          header(":path", prefix="/api", invert=invert)))
+
+    def query_matcher(self):
+        return self.pick((query("x", exact="1"), query("x", present=True), query("debug", present=True),
+                          query("page", regex="[0-9]")))
+
+    def action(self, prefix):
+        kind = self.pick(("to", "to", "to", "split", "header", "redirect", "respond", "nowhere"))
+        if kind == "respond":
+            return {"respond": (self.pick((200, 204, 301, 404, 503)), self.pick(("", "body", "a longer body")))}
+        if kind == "redirect":
+            return {"redirect": self.redirect(prefix)}
+        if kind == "nowhere":
+            return {"to": "nowhere", **self.some({"cluster_not_found_response_code": (0.5, lambda: "NOT_FOUND")})}
+        if kind == "header":
+            return {"to_header": "x-cluster"}
+        target = {"split": {self.pick(CLUSTERS): 1}} if kind == "split" else {"to": self.pick(CLUSTERS)}
+        return {**target, **self.rewrites(prefix), **self.some({"timeout": (0.3, lambda: self.pick(("0s", "3s", "0.5s")))})}
+
+    def redirect(self, prefix):
+        path = self.some({"path_redirect": (0.3, lambda: self.pick(("/to", "/to?own=1")))})
+        if not path and prefix:
+            path = self.some({"prefix_rewrite": (0.4, lambda: "/moved")})
+        if not path:
+            path = self.some({"regex_rewrite": (0.3, lambda: {"pattern": {"regex": "/([a-z]+)"}, "substitution": "/<\\1>"})})
+        scheme = self.pick(({}, {"https_redirect": True}, {"scheme_redirect": "https"}))
+        return {**path, **scheme, **self.some({
+            "host_redirect": (0.4, lambda: "new.local"), "port_redirect": (0.3, lambda: self.pick((80, 443, 8443))),
+            "strip_query": (0.3, lambda: True),
+            "response_code": (0.5, lambda: self.pick(("FOUND", "SEE_OTHER", "TEMPORARY_REDIRECT", "PERMANENT_REDIRECT")))})}
+
+    def rewrites(self, prefix):
+        path = self.some({"prefix_rewrite": (0.3, lambda: self.pick(("/", "/new", "/new/")))}) if prefix else {}
+        if not path:
+            path = self.some({"regex_rewrite": (0.2, lambda: {"pattern": {"regex": "/([a-z0-9]+)"}, "substitution": "/\\1-\\1"})})
+        host = self.pick(({}, {}, {"host_rewrite_literal": "literal.local"}, {"host_rewrite_header": "x-env"},
+                          {"host_rewrite_path_regex": {"pattern": {"regex": "^/([a-z]+).*$"}, "substitution": "\\1.local"}}))
+        return {**path, **host, **({"append_x_forwarded_host": True} if host and self.maybe(0.3) else {})}
+
+    def mutations(self, chance):
+        def additions():
+            return [add_header(self.pick(NAMES), self.pick(VALUES), self.pick(ACTIONS), keep_empty=self.maybe(0.3))
+                    for _ in range(self.pick((1, 2, 3)))]
+        return self.some({
+            "request_headers_to_add": (chance, additions),
+            "response_headers_to_add": (chance, lambda: [
+                add_header(self.pick(("x-out", "x-up", "server", "x-kept")), self.pick(("fixed", "%RESPONSE_CODE%", "%RESP(x-up)%",
+                           "%REQ(x-env)%", "%PROTOCOL%")), self.pick(ACTIONS)) for _ in range(self.pick((1, 2)))]),
+            "request_headers_to_remove": (chance / 2, lambda: [self.pick(("x-env", "x-other", "user-agent"))]),
+            "response_headers_to_remove": (chance / 2, lambda: [self.pick(("x-up", "content-type"))])})
+
+    # Requests
+
+    def request(self):
+        """Method, target, host, headers and body of one request."""
+        method = self.pick(METHODS)
+        headers = [(name, make()) for name, (chance, make) in {
+            "x-env": (0.5, lambda: self.pick(("prod", "Prod", "dev", "p d", ""))),
+            "x-num": (0.4, lambda: self.pick(("5", "50", "-3", "abc", "", "9223372036854775808"))),
+            "x-debug": (0.2, lambda: "1"),
+            "x-other": (0.3, lambda: "o"),
+            "x-under_score": (0.1, lambda: "u"),
+            "x-cluster": (0.5, lambda: self.pick((*CLUSTERS, "unknown"))),
+            "x-forwarded-for": (0.4, lambda: self.pick((
+                "1.2.3.4", "10.0.0.1", "10.0.0.1, 1.2.3.4", "1.1.1.1,2.2.2.2, 3.3.3.3", "::1", "nonsense", ""))),
+            "x-forwarded-proto": (0.2, lambda: self.pick(("https", "http", "ftp"))),
+            "x-forwarded-host": (0.1, lambda: "front.local"),
+            "x-request-id": (0.3, lambda: "11111111-2222-4333-8444-555555555555"),
+            "x-envoy-internal": (0.1, lambda: "true"),
+            "x-envoy-external-address": (0.1, lambda: "9.9.9.9"),
+            "x-envoy-original-path": (0.1, lambda: "/spoofed"),
+            "x-envoy-upstream-rq-timeout-ms": (0.1, lambda: "9000"),
+            "x-envoy-max-retries": (0.1, lambda: "1"),
+            "x-envoy-expected-rq-timeout-ms": (0.1, lambda: "77"),
+            "x-envoy-attempt-count": (0.1, lambda: "9"),
+            "user-agent": (0.4, lambda: "tester"),
+            "via": (0.1, lambda: "1.1 before"),
+            "accept": (0.2, lambda: "*/*"),
+            "te": (0.1, lambda: self.pick(("trailers", "gzip"))),
+            "connection": (0.1, lambda: self.pick(("keep-alive", "close"))),
+            "forwarded": (0.1, lambda: "for=1.2.3.4"),
+        }.items() if self.maybe(chance)]
+        body = b"body" if method in ("POST", "PUT") else b""
+        return method, self.pick(PATHS) + self.pick(QUERIES), self.pick(HOSTS), headers, body
