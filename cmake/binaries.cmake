@@ -1,7 +1,8 @@
 # The three programs. Binaries land directly in the build folder: build/release/remora, and so on.
 
+# translate calls the filter registry through include/ only: neither library names the other, so they are linked as one group.
 remora_program(remora FOLDER proxy SOURCES proxy/main.cc
-  LINK remora_proxy remora_filters remora_translate remora_xds_client remora_core)
+  LINK remora_proxy "$<LINK_GROUP:RESCAN,remora_xds_client,remora_translate,remora_filters>" remora_core)
 
 remora_program(remora-control FOLDER xds SOURCES xds/control_plane/main.cc
   LINK remora_control_plane remora_istio remora_core)

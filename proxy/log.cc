@@ -75,6 +75,7 @@ Result<void> start_log(std::string_view level, std::string_view component_levels
     auto logger = std::make_shared<spdlog::logger>(std::string(component), sink);
     logger->set_pattern(pattern);
     logger->flush_on(spdlog::level::trace);
+    spdlog::register_logger(logger);   // xds/ finds it by its name
     log.loggers[std::string(component)] = std::move(logger);
   }
   if (auto set = set_log_level("", level); !set) return set;

@@ -97,6 +97,7 @@ class HttpFilter {
   virtual ~HttpFilter() = default;
   virtual Verdict on_request_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) { return Verdict::go_on(); }
   virtual void on_request_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
+  /// May not pause: by now the upstream's body is on its way.
   virtual Verdict on_response_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) { return Verdict::go_on(); }
   virtual void on_response_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
   /// The exchange is over and its info final: count, log, let go.

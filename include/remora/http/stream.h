@@ -75,6 +75,15 @@ class Credit {
     account_->give_back(bytes_);
     account_->release_reference();
   }
+  /// Takes over another credit of the same account (or of any, if this one is empty).
+  void merge(Credit&& other) {
+    if (account_ == nullptr) {
+      *this = std::move(other);
+    } else if (other.account_ != nullptr) {
+      bytes_ += std::exchange(other.bytes_, 0);
+      std::exchange(other.account_, nullptr)->release_reference();
+    }
+  }
   [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return account_ == nullptr; }
 
