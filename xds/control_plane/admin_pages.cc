@@ -57,7 +57,10 @@ json::object port_json(const istio::MeshPort& port) {
                                      {"weight", endpoint.weight},
                                      {"labels", std::move(labels)}});
   }
-  return {{"port", port.number}, {"name", port.name}, {"served", port.carried()}, {"endpoints", std::move(endpoints)}};
+  return {{"port", port.number},
+          {"name", port.name},
+          {"served", port.carried()},
+          {"endpoints", std::move(endpoints)}};
 }
 
 /// Splices the resources' JSON, which protobuf writes, into a list.
@@ -71,7 +74,8 @@ std::string dump_group(const istio::ResourceGroup& group) {
     std::string text;
     if (!any.ParseFromString(entry.second->any)) continue;
     const auto status = google::protobuf::util::MessageToJsonString(any, &text, options);
-    if (!status.ok()) text = json::serialize(json::object{{"name", entry.first}, {"error", status.ToString()}});
+    if (!status.ok())
+      text = json::serialize(json::object{{"name", entry.first}, {"error", status.ToString()}});
     if (!list.empty()) list += ",\n";
     list += text;
   }
@@ -132,8 +136,10 @@ Page AdminPages::endpoints() const {
   for (const istio::MeshService& service : mesh_.registry().services()) {
     json::array ports;
     for (const istio::MeshPort& port : service.ports) ports.push_back(port_json(port));
-    list.push_back(json::object{
-        {"host", service.host}, {"namespace", service.ns}, {"from", service.origin->id()}, {"ports", std::move(ports)}});
+    list.push_back(json::object{{"host", service.host},
+                                {"namespace", service.ns},
+                                {"from", service.origin->id()},
+                                {"ports", std::move(ports)}});
   }
   return json_page(json::serialize(list) + "\n");
 }
@@ -147,8 +153,8 @@ Page AdminPages::config_dump(std::string_view target) const {
     std::string body = "{";
     for (const istio::XdsType type : istio::kXdsTypes) {
       if (body.size() > 1) body += ",\n";
-      body += '"' + std::string(istio::short_name(type)) + "\": {\"version\": \"" + snapshot.group(type).version +
-              "\", \"resources\": " + dump_group(snapshot.group(type)) + "}";
+      body += '"' + std::string(istio::short_name(type)) + "\": {\"version\": \"" +
+              snapshot.group(type).version + "\", \"resources\": " + dump_group(snapshot.group(type)) + "}";
     }
     return json_page(body + "}\n");
   }

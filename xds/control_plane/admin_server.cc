@@ -68,8 +68,8 @@ Result<tcp::endpoint> parse_endpoint(const std::string& address) {
   const auto ip = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error) return Error{"\"" + host + "\" is no IP address"};
   const std::string digits = address.substr(colon + 1);
-  const bool numeric = !digits.empty() && digits.size() <= 5 &&
-                       digits.find_first_not_of("0123456789") == std::string::npos;
+  const bool numeric =
+      !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == std::string::npos;
   if (!numeric || std::stoi(digits) > 65535) return Error{"\"" + digits + "\" is no port"};
   return tcp::endpoint(ip, static_cast<uint16_t>(std::stoi(digits)));
 }
@@ -82,7 +82,9 @@ std::string to_text(const tcp::endpoint& endpoint) {
 }  // namespace
 
 AdminServer::AdminServer(asio::io_context& context, Answer answer)
-    : context_(context), acceptor_(context), answer_(std::move(answer)) {}
+    : context_(context),
+      acceptor_(context),
+      answer_(std::move(answer)) {}
 
 Result<std::string> AdminServer::listen(const std::string& address) {
   const auto endpoint = parse_endpoint(address);
@@ -107,7 +109,8 @@ void AdminServer::accept() {
     if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
     if (!error && connections_ < kMaxConnections) {
       ++connections_;
-      asio::co_spawn(context_, serve(std::move(socket), answer_), [this](std::exception_ptr) { --connections_; });
+      asio::co_spawn(context_, serve(std::move(socket), answer_),
+                     [this](std::exception_ptr) { --connections_; });
     }
     accept();
   });

@@ -12,8 +12,8 @@
 
 namespace remora::xds {
 
-/// A small HTTP/1.1 server for operators and probes, on the control thread. Answers GET and HEAD only; everything that a
-/// request may take is bounded.
+/// A small HTTP/1.1 server for operators and probes, on the control thread. Answers GET and HEAD only;
+/// everything that a request may take is bounded.
 class AdminServer {
  public:
   using Answer = std::function<Page(std::string_view target)>;

@@ -30,7 +30,8 @@ std::string resource_prefix(size_t size) {
   google::protobuf::io::StringOutputStream stream(&prefix);
   google::protobuf::io::CodedOutputStream coded(&stream);
   coded.WriteTag(google::protobuf::internal::WireFormatLite::MakeTag(
-      DiscoveryResponse::kResourcesFieldNumber, google::protobuf::internal::WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+      DiscoveryResponse::kResourcesFieldNumber,
+      google::protobuf::internal::WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
   coded.WriteVarint64(size);
   coded.Trim();
   return prefix;

@@ -4,8 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "control_plane/ads_stream.h"
@@ -22,15 +22,15 @@ using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 class DeltaRefusal : public grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
  public:
   DeltaRefusal() {
-    Finish({grpc::StatusCode::UNIMPLEMENTED, "delta xDS is not implemented: use api_type GRPC (state of the world)"});
+    Finish({grpc::StatusCode::UNIMPLEMENTED,
+            "delta xDS is not implemented: use api_type GRPC (state of the world)"});
   }
   void OnDone() override { delete this; }
 };
 
 /// State of the world is served raw, so that resources go out as the bytes they were made into.
-class Service final
-    : public Ads::WithRawCallbackMethod_StreamAggregatedResources<
-          Ads::WithCallbackMethod_DeltaAggregatedResources<Ads::Service>> {
+class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResources<
+                          Ads::WithCallbackMethod_DeltaAggregatedResources<Ads::Service>> {
  public:
   Service(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
 
@@ -52,7 +52,8 @@ class Service final
 };
 
 std::unique_ptr<grpc::Server> start_server(const std::string& address, grpc::Service& service, int& port) {
-  constexpr int kKeepaliveMs = 30'000;  // a proxy that vanished without a word is forgotten after this and the timeout
+  constexpr int kKeepaliveMs =
+      30'000;  // a proxy that vanished without a word is forgotten after this and the timeout
   constexpr int kKeepaliveTimeoutMs = 10'000;
   constexpr int kMinPingIntervalMs = 5'000;
   grpc::ServerBuilder builder;

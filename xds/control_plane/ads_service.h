@@ -49,7 +49,9 @@ class AdsService {
   // For the streams.
   bool add(std::shared_ptr<AdsStream> stream);  ///< false while shutting down
   void remove(const AdsStream* stream);
-  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node) { return mesh_.snapshot_for(node); }
+  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node) {
+    return mesh_.snapshot_for(node);
+  }
   void count_push(istio::XdsType type) { ++counters_.pushes[static_cast<size_t>(type)]; }
   void count_reject(istio::XdsType type) { ++counters_.rejects[static_cast<size_t>(type)]; }
 

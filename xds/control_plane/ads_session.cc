@@ -8,7 +8,8 @@ namespace {
 using istio::EncodedResources;
 using istio::XdsType;
 
-/// Responses of these types hold everything there is, so what is missing is deleted. The others are removed by their parents.
+/// Responses of these types hold everything there is, so what is missing is deleted. The others are removed
+/// by their parents.
 bool is_full(XdsType type) { return type == XdsType::kCluster || type == XdsType::kListener; }
 
 bool same(const EncodedResources& a, const EncodedResources& b) {
@@ -54,7 +55,8 @@ void AdsSession::subscribe(XdsType type, const std::vector<std::string>& names) 
   std::set<std::string> wanted(names.begin(), names.end());
   const bool explicit_wildcard = wanted.erase("*") > 0;
   // An empty first request means everything; so do later empty ones, unless names were given in between.
-  const bool legacy_wildcard = wanted.empty() && (!state.subscribed || (state.wildcard && state.names.empty()));
+  const bool legacy_wildcard =
+      wanted.empty() && (!state.subscribed || (state.wildcard && state.names.empty()));
   const bool wildcard = is_full(type) && (explicit_wildcard || legacy_wildcard);
   bool grew = !state.subscribed || (wildcard && !state.wildcard);
   for (const std::string& name : wanted) {
@@ -134,7 +136,8 @@ Delivery AdsSession::deliver(XdsType type, std::string version) {
   return {type, state.sent_version, state.nonce, {}};
 }
 
-/// Of the types that are sent as a whole: what this subscription covers, and clusters that must stay a little longer.
+/// Of the types that are sent as a whole: what this subscription covers, and clusters that must stay a little
+/// longer.
 EncodedResources AdsSession::wanted(XdsType type) const {
   const Channel& state = channel(type);
   const EncodedResources& available = snapshot_->group(type).resources;
@@ -151,7 +154,8 @@ EncodedResources AdsSession::wanted(XdsType type) const {
   return resources;
 }
 
-/// A cluster that is gone from the mesh stays until the proxy has confirmed routes and listeners that do not name it.
+/// A cluster that is gone from the mesh stays until the proxy has confirmed routes and listeners that do not
+/// name it.
 void AdsSession::keep_clusters_in_use(EncodedResources& clusters) const {
   if (routes_settled()) return;
   const Channel& state = channel(XdsType::kCluster);
@@ -179,11 +183,13 @@ bool AdsSession::has_news(XdsType type) const {
     const auto resource = available.find(name);
     if (resource == available.end()) return false;
     const auto sent = state.sent.find(name);
-    return sent == state.sent.end() || sent->second->hash != resource->second->hash || state.must_resend.contains(name);
+    return sent == state.sent.end() || sent->second->hash != resource->second->hash ||
+           state.must_resend.contains(name);
   });
 }
 
-/// Whether the proxy uses the snapshot's routes and listeners. One that it rejected leaves the old one in use.
+/// Whether the proxy uses the snapshot's routes and listeners. One that it rejected leaves the old one in
+/// use.
 bool AdsSession::routes_settled() const {
   return std::all_of(istio::kXdsTypes.begin(), istio::kXdsTypes.end(), [&](XdsType type) {
     if (type != XdsType::kListener && type != XdsType::kRoute) return true;
@@ -207,8 +213,8 @@ bool AdsSession::clusters_have_endpoints() const {
 
 SyncState AdsSession::sync_state(XdsType type) const {
   const Channel& state = channel(type);
-  return {state.subscribed,     state.sent_version, state.acked_version, state.nacked_version,
-          state.error, state.waiting,      state.sent.size()};
+  return {state.subscribed, state.sent_version, state.acked_version, state.nacked_version,
+          state.error,      state.waiting,      state.sent.size()};
 }
 
 }  // namespace remora::xds

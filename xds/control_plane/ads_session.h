@@ -32,17 +32,18 @@ struct Delivery {
 /// How far one type has got on one stream.
 struct SyncState {
   bool subscribed = false;
-  std::string sent;   ///< the version sent last
-  std::string acked;  ///< the version accepted last
-  std::string nacked;  ///< the version rejected; empty once a later one was accepted
-  std::string error;   ///< why
+  std::string sent;      ///< the version sent last
+  std::string acked;     ///< the version accepted last
+  std::string nacked;    ///< the version rejected; empty once a later one was accepted
+  std::string error;     ///< why
   bool waiting = false;  ///< for the answer to what was sent last
   size_t resources = 0;  ///< in what the proxy was sent
 };
 
-/// Envoy's state-of-the-world protocol on one aggregated stream, without the stream: requests in, responses out. It keeps a
-/// change from ever being half there: a cluster comes with its endpoints before any route names it, and leaves after the proxy
-/// has confirmed the routes that no longer do. (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol)
+/// Envoy's state-of-the-world protocol on one aggregated stream, without the stream: requests in, responses
+/// out. It keeps a change from ever being half there: a cluster comes with its endpoints before any route
+/// names it, and leaves after the proxy has confirmed the routes that no longer do.
+/// (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol)
 class AdsSession {
  public:
   enum class Outcome { kSubscribed, kStale, kAck, kNack };
@@ -52,11 +53,12 @@ class AdsSession {
 
   Outcome on_request(const DiscoveryQuery& query);
 
-  /// The next response that is due, if any; it counts as sent. Call until there is none, after every change of state.
+  /// The next response that is due, if any; it counts as sent. Call until there is none, after every change
+  /// of state.
   std::optional<Delivery> next();
 
-  /// Whether listeners and routes are held back until the proxy has asked for its clusters' endpoints. A proxy that never asks
-  /// must not wait for ever: after a while, call stop_waiting().
+  /// Whether listeners and routes are held back until the proxy has asked for its clusters' endpoints. A
+  /// proxy that never asks must not wait for ever: after a while, call stop_waiting().
   bool holding_back() const { return holding_back_; }
   void stop_waiting() { patience_over_ = true; }
 

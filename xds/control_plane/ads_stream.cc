@@ -17,7 +17,10 @@ constexpr std::chrono::seconds kPatience{2};
 }  // namespace
 
 AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer)
-    : service_(service), context_(context), peer_(std::move(peer)), patience_(context) {}
+    : service_(service),
+      context_(context),
+      peer_(std::move(peer)),
+      patience_(context) {}
 
 void AdsStream::start() {
   self_ = shared_from_this();
@@ -74,7 +77,9 @@ void AdsStream::close(const grpc::Status& status) {
   closed_ = true;
   patience_.cancel();
   service_.remove(this);
-  if (node_) spdlog::info("ads: {} ({}) disconnected: {}", node_->id, peer_, status.ok() ? "end of stream" : status.error_message());
+  if (node_)
+    spdlog::info("ads: {} ({}) disconnected: {}", node_->id, peer_,
+                 status.ok() ? "end of stream" : status.error_message());
   Finish(status);
 }
 
@@ -107,11 +112,13 @@ void AdsStream::log_outcome(const DiscoveryQuery& query, AdsSession::Outcome out
   const auto name = istio::short_name(query.type);
   if (outcome == AdsSession::Outcome::kNack) {
     service_.count_reject(query.type);
-    spdlog::warn("ads: {} rejects {} {}: {}", node_->id, name, session_.sync_state(query.type).nacked, *query.error);
+    spdlog::warn("ads: {} rejects {} {}: {}", node_->id, name, session_.sync_state(query.type).nacked,
+                 *query.error);
   } else {
-    static constexpr std::array<const char*, 3> kWords{"subscribes to", "repeats an old answer to", "accepts"};
-    spdlog::debug("ads: {} {} {} ({} names, nonce \"{}\")", node_->id, kWords[static_cast<size_t>(outcome)], name,
-                  query.names.size(), query.nonce);
+    static constexpr std::array<const char*, 3> kWords{"subscribes to", "repeats an old answer to",
+                                                       "accepts"};
+    spdlog::debug("ads: {} {} {} ({} names, nonce \"{}\")", node_->id, kWords[static_cast<size_t>(outcome)],
+                  name, query.names.size(), query.nonce);
   }
 }
 
@@ -143,8 +150,9 @@ void AdsStream::wait_for_endpoints() {
   patience_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     self->patience_running_ = false;
     if (error || self->closed_ || !self->session_.holding_back()) return;
-    spdlog::warn("ads: {} has not asked for the endpoints of all its clusters: sending listeners and routes anyway",
-                 self->node_->id);
+    spdlog::warn(
+        "ads: {} has not asked for the endpoints of all its clusters: sending listeners and routes anyway",
+        self->node_->id);
     self->session_.stop_waiting();
     self->pump();
   });

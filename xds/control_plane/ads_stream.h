@@ -21,15 +21,16 @@ namespace remora::xds {
 
 class AdsService;
 
-/// One proxy's stream: gRPC's side of an AdsSession. gRPC calls it on its own threads; it does all its work on the control
-/// thread, and has at most one message being read and one being written, so a slow proxy costs one message. It lives until
-/// gRPC is done with it and the control thread has forgotten it.
+/// One proxy's stream: gRPC's side of an AdsSession. gRPC calls it on its own threads; it does all its work
+/// on the control thread, and has at most one message being read and one being written, so a slow proxy costs
+/// one message. It lives until gRPC is done with it and the control thread has forgotten it.
 class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                   public std::enable_shared_from_this<AdsStream> {
  public:
   AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer);
 
-  /// Registers with the service and reads the first request. Any thread; after the stream is held by a shared_ptr.
+  /// Registers with the service and reads the first request. Any thread; after the stream is held by a
+  /// shared_ptr.
   void start();
 
   // The control thread's side.

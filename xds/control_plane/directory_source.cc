@@ -15,8 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kQuiet{75};         // without a change for so long, a burst is over
-constexpr milliseconds kLongestBurst{1000};  // a file that is written all the time must not hold back the others
+constexpr milliseconds kQuiet{75};  // without a change for so long, a burst is over
+constexpr milliseconds kLongestBurst{
+    1000};  // a file that is written all the time must not hold back the others
 constexpr std::chrono::seconds kPoll{5};
 constexpr int kMaxDepth = 16;  // symbolic links can make circles
 constexpr int64_t kMaxFileSize = 64LL * 1024 * 1024;
@@ -112,7 +113,8 @@ void DirectorySource::scan_folder(const fs::path& folder, int depth) {
   }
   if (error) {
     seen_.insert(folder.string());
-    if (failures_[folder.string()] != error.message()) files_.fail(folder.string(), "cannot be listed: " + error.message());
+    if (failures_[folder.string()] != error.message())
+      files_.fail(folder.string(), "cannot be listed: " + error.message());
     failures_[folder.string()] = error.message();
     keep_files_below(folder.string());
     return;

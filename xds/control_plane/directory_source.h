@@ -16,10 +16,10 @@
 
 namespace remora::xds {
 
-/// Resources in files. Each path is a file, or a folder whose *.yaml, *.yml and *.json count, at any depth; names that begin
-/// with a dot do not, so a mounted ConfigMap's own bookkeeping is skipped. Changes are seen by inotify, whatever way they
-/// are made (written in place, renamed over, a symbolic link swapped), and by a slow poll where inotify sees nothing (network
-/// file systems). A burst of changes counts as one.
+/// Resources in files. Each path is a file, or a folder whose *.yaml, *.yml and *.json count, at any depth;
+/// names that begin with a dot do not, so a mounted ConfigMap's own bookkeeping is skipped. Changes are seen
+/// by inotify, whatever way they are made (written in place, renamed over, a symbolic link swapped), and by a
+/// slow poll where inotify sees nothing (network file systems). A burst of changes counts as one.
 class DirectorySource : public ResourceSource {
  public:
   DirectorySource(boost::asio::io_context& context, std::vector<std::string> paths);
@@ -55,9 +55,9 @@ class DirectorySource : public ResourceSource {
   std::chrono::steady_clock::time_point burst_began_;
   bool in_burst_ = false;
 
-  std::map<std::string, Stamp> stamps_;  ///< of every file taken in, by path
+  std::map<std::string, Stamp> stamps_;          ///< of every file taken in, by path
   std::map<std::string, std::string> failures_;  ///< of paths that could not be read, the reason told last
-  std::set<std::string> seen_;           ///< during a scan
+  std::set<std::string> seen_;                   ///< during a scan
   FileSet files_;
   ResourceList current_;
   std::function<void()> changed_;

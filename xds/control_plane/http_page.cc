@@ -11,7 +11,8 @@ std::string percent_decode(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     unsigned byte = 0;
     const bool escaped = text[i] == '%' && i + 2 < text.size();
-    if (escaped && std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
+    if (escaped &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
       out += static_cast<char>(byte);
       i += 2;
     } else {

@@ -10,7 +10,8 @@
 
 namespace remora::xds {
 
-/// Tells that something in some folders changed, not what: a look at the folder is cheap and cannot be out of date.
+/// Tells that something in some folders changed, not what: a look at the folder is cheap and cannot be out of
+/// date.
 class InotifyWatch {
  public:
   /// `on_event` runs on the context's thread, once per read of events.

@@ -47,7 +47,8 @@ std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode
   if (outbound == nullptr) {
     outbound = std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node));
   }
-  auto snapshot = std::make_shared<const istio::Snapshot>(istio::build_snapshot(*state_.registry, node, *outbound));
+  auto snapshot =
+      std::make_shared<const istio::Snapshot>(istio::build_snapshot(*state_.registry, node, *outbound));
   shared = snapshot;
   return snapshot;
 }

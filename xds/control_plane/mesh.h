@@ -12,7 +12,8 @@
 
 namespace remora::xds {
 
-/// The mesh as it is now: what the source holds, made consistent, and what each proxy gets of it. Control thread only.
+/// The mesh as it is now: what the source holds, made consistent, and what each proxy gets of it. Control
+/// thread only.
 class Mesh {
  public:
   /// Takes the source's present contents, and follows it. The source must outlive the mesh.

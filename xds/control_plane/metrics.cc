@@ -41,10 +41,12 @@ std::string lower(std::string_view text) {
 
 void write_config(const Mesh& mesh, Writer& writer) {
   const auto count = [&](istio::Severity severity) {
-    return static_cast<uint64_t>(std::count_if(mesh.findings().begin(), mesh.findings().end(),
-                                               [&](const auto& finding) { return finding.severity == severity; }));
+    return static_cast<uint64_t>(
+        std::count_if(mesh.findings().begin(), mesh.findings().end(),
+                      [&](const auto& finding) { return finding.severity == severity; }));
   };
-  writer.family("remora_control_config_errors", "gauge", "Faults that keep a resource or file from taking effect.");
+  writer.family("remora_control_config_errors", "gauge",
+                "Faults that keep a resource or file from taking effect.");
   writer.sample(count(istio::Severity::kError));
   writer.family("remora_control_config_warnings", "gauge", "Findings about resources that have effect.");
   writer.sample(count(istio::Severity::kWarning));
@@ -69,7 +71,8 @@ void write_streams(const AdsService& ads, Writer& writer) {
   }
   writer.family("pilot_xds", "gauge", "Connected proxies.");
   writer.sample(connected);
-  writer.family("remora_control_proxies_rejecting", "gauge", "Proxies that rejected the newest response, by type.");
+  writer.family("remora_control_proxies_rejecting", "gauge",
+                "Proxies that rejected the newest response, by type.");
   for (const istio::XdsType type : istio::kXdsTypes) {
     writer.sample(rejected[type], "type", lower(istio::short_name(type)));
   }
@@ -85,7 +88,8 @@ void write_counters(const AdsCounters& counters, Writer& writer) {
   writer.family("pilot_total_xds_rejects", "counter", "Responses that proxies rejected.");
   writer.sample(rejects);
   for (const istio::XdsType type : istio::kXdsTypes) {
-    writer.family("pilot_xds_" + lower(istio::short_name(type)) + "_reject", "counter", "Rejected responses.");
+    writer.family("pilot_xds_" + lower(istio::short_name(type)) + "_reject", "counter",
+                  "Rejected responses.");
     writer.sample(counters.rejects[static_cast<size_t>(type)]);
   }
 }

@@ -18,9 +18,11 @@ const std::vector<Flag>& flags() {
   static const std::vector<Flag> kFlags{
       {"--config", "PATH", "file or folder of resources; may be given several times",
        [](Options& o, const std::string& v) { o.config_paths.push_back(v); }},
-      {"--xds-address", "HOST:PORT", "where proxies connect (default 127.0.0.1:15010; port 0 takes a free one)",
+      {"--xds-address", "HOST:PORT",
+       "where proxies connect (default 127.0.0.1:15010; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.xds_address = v; }},
-      {"--admin-address", "HOST:PORT", "the admin interface (default 127.0.0.1:15014; port 0 takes a free one)",
+      {"--admin-address", "HOST:PORT",
+       "the admin interface (default 127.0.0.1:15014; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.admin_address = v; }},
       {"--xds-address-path", "FILE", "write the xDS address in use to FILE",
        [](Options& o, const std::string& v) { o.xds_address_path = v; }},
@@ -30,7 +32,8 @@ const std::vector<Flag>& flags() {
        [](Options& o, const std::string&) { o.validate = true; }},
       {"--log-level", "LEVEL", "trace, debug, info (default), warning, error, critical or off; also -l",
        [](Options& o, const std::string& v) { o.log_level = v; }},
-      {"--version", nullptr, "print the version and exit", [](Options& o, const std::string&) { o.version = true; }},
+      {"--version", nullptr, "print the version and exit",
+       [](Options& o, const std::string&) { o.version = true; }},
       {"--help", nullptr, "print this and exit", [](Options& o, const std::string&) { o.help = true; }},
   };
   return kFlags;
@@ -60,8 +63,10 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const size_t equals = arguments[i].starts_with("--") ? arguments[i].find('=') : std::string::npos;
     const std::string name = long_name(arguments[i].substr(0, equals));
-    const auto flag = std::find_if(flags().begin(), flags().end(), [&](const Flag& f) { return f.name == name; });
-    if (flag == flags().end()) return Error{"unknown argument " + arguments[i] + "; --help lists what there is"};
+    const auto flag =
+        std::find_if(flags().begin(), flags().end(), [&](const Flag& f) { return f.name == name; });
+    if (flag == flags().end())
+      return Error{"unknown argument " + arguments[i] + "; --help lists what there is"};
     if (flag->value == nullptr) {
       if (equals != std::string::npos) return Error{name + " takes no value"};
       flag->set(options, "");

@@ -15,14 +15,16 @@ struct ResourceList {
   istio::Diagnostics findings;
 };
 
-/// Where resources come from: files today; an API server looks the same from here. Used on the control thread only.
+/// Where resources come from: files today; an API server looks the same from here. Used on the control thread
+/// only.
 class ResourceSource {
  public:
   virtual ~ResourceSource() = default;
 
   virtual ResourceList list() const = 0;
 
-  /// Calls `changed` on the control thread after each change of what list() returns, until the source is gone.
+  /// Calls `changed` on the control thread after each change of what list() returns, until the source is
+  /// gone.
   virtual void watch(std::function<void()> changed) = 0;
 };
 

@@ -37,11 +37,14 @@ class Request {
     const auto endpoints = resolver.resolve(host, address_.substr(colon + 1), error);
     if (error) return Error{address_ + ": " + error.message()};
     stream_.expires_after(std::chrono::seconds(10));
-    stream_.async_connect(endpoints, [this](const auto& failure, const auto&) { if (!failed(failure)) write(); });
+    stream_.async_connect(endpoints, [this](const auto& failure, const auto&) {
+      if (!failed(failure)) write();
+    });
     context_.run();
     if (failure_) return Error{"no answer from the control plane at " + address_ + ": " + failure_.message()};
     if (parser_.get().result() != http::status::ok) {
-      return Error{"the control plane answers " + std::to_string(parser_.get().result_int()) + ": " + parser_.get().body()};
+      return Error{"the control plane answers " + std::to_string(parser_.get().result_int()) + ": " +
+                   parser_.get().body()};
     }
     return parser_.get().body();
   }
@@ -53,7 +56,9 @@ class Request {
   }
 
   void write() {
-    http::async_write(stream_, request_, [this](const auto& failure, size_t) { if (!failed(failure)) read(); });
+    http::async_write(stream_, request_, [this](const auto& failure, size_t) {
+      if (!failed(failure)) read();
+    });
   }
 
   void read() {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-// remoractl's commands. Each gets the arguments after its name and returns the program's exit code: 0 done and good, 1 something
-// is wrong with what was looked at, 2 the command itself could not be carried out.
+// remoractl's commands. Each gets the arguments after its name and returns the program's exit code: 0 done
+// and good, 1 something is wrong with what was looked at, 2 the command itself could not be carried out.
 namespace remora::ctl {
 
 inline constexpr int kGood = 0;

@@ -60,8 +60,8 @@ int get(const std::vector<std::string>& arguments, const std::string& admin_addr
   boost::system::error_code error;
   const json::value list = body.ok() ? json::parse(*body, error) : json::value();
   if (!body.ok() || error || !list.is_array()) {
-    std::fprintf(stderr, "remoractl: %s\n", body.ok() ? "the control plane's answer is not understood"
-                                                     : body.error().message.c_str());
+    std::fprintf(stderr, "remoractl: %s\n",
+                 body.ok() ? "the control plane's answer is not understood" : body.error().message.c_str());
     return kFailed;
   }
   size_t found = 0;

@@ -14,7 +14,8 @@ Result<json::array> ask(const std::string& address, const std::string& target) {
   if (!body.ok()) return Error{body.error()};
   boost::system::error_code error;
   json::value value = json::parse(*body, error);
-  if (error || !value.is_array()) return Error{"the control plane's answer to " + target + " is not understood"};
+  if (error || !value.is_array())
+    return Error{"the control plane's answer to " + target + " is not understood"};
   return std::move(value.as_array());
 }
 

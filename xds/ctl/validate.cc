@@ -24,12 +24,14 @@ std::optional<std::string> read(const std::string& path) {
   return text;
 }
 
-/// References between the files. What is missing altogether may be in the mesh already, so that is a warning here.
+/// References between the files. What is missing altogether may be in the mesh already, so that is a warning
+/// here.
 Diagnostics check_references(const istio::Registry& registry) {
   Diagnostics findings = registry.findings();
   for (const istio::ResourcePtr& resource : registry.virtual_services()) {
     for (istio::DanglingReference& reference : istio::dangling_references(*resource, registry)) {
-      const bool elsewhere = reference.kind == istio::DanglingReference::Kind::kHost || reference.rule_missing;
+      const bool elsewhere =
+          reference.kind == istio::DanglingReference::Kind::kHost || reference.rule_missing;
       if (elsewhere) reference.finding.severity = Severity::kWarning;
       if (elsewhere) reference.finding.message += " in these files";
       findings.push_back(std::move(reference.finding));
@@ -59,7 +61,8 @@ int validate(const std::vector<std::string>& files) {
       if (ids.insert(resource->id()).second) {
         resources.push_back(resource);
       } else {
-        findings.push_back(istio::finding(Severity::kError, *resource, "", "is defined in another file already"));
+        findings.push_back(
+            istio::finding(Severity::kError, *resource, "", "is defined in another file already"));
       }
     }
     findings.insert(findings.end(), parsed.findings.begin(), parsed.findings.end());

@@ -32,8 +32,8 @@ void set_http_options(const ConnectionPool& pool, Cluster& cluster) {
   if (pool.max_requests_per_connection.value_or(0) > 0) {
     common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
   }
-  (*cluster.mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
-      pack(options);
+  (*cluster.mutable_typed_extension_protocol_options())
+      ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = pack(options);
 }
 
 void set_connection_pool(const PolicySettings& policy, Cluster& cluster) {
@@ -48,7 +48,8 @@ void set_connection_pool(const PolicySettings& policy, Cluster& cluster) {
 }
 
 /// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
-void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count, google::protobuf::UInt32Value& enforcing) {
+void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count,
+                     google::protobuf::UInt32Value& enforcing) {
   count.set_value(errors);
   enforcing.set_value(errors > 0 ? 100 : 0);
 }
@@ -73,12 +74,14 @@ void set_outlier_detection(const PolicySettings& policy, Cluster& cluster) {
     outlier.set_split_external_local_origin_errors(true);
     outlier.mutable_enforcing_local_origin_success_rate()->set_value(0);
     if (wanted.consecutive_local_origin_failures) {
-      set_consecutive(*wanted.consecutive_local_origin_failures, *outlier.mutable_consecutive_local_origin_failure(),
+      set_consecutive(*wanted.consecutive_local_origin_failures,
+                      *outlier.mutable_consecutive_local_origin_failure(),
                       *outlier.mutable_enforcing_consecutive_local_origin_failure());
     }
   }
   if (wanted.interval) set_duration(*wanted.interval, *outlier.mutable_interval());
-  if (wanted.base_ejection_time) set_duration(*wanted.base_ejection_time, *outlier.mutable_base_ejection_time());
+  if (wanted.base_ejection_time)
+    set_duration(*wanted.base_ejection_time, *outlier.mutable_base_ejection_time());
   if (wanted.max_ejection_percent.value_or(0) > 0) {
     outlier.mutable_max_ejection_percent()->set_value(*wanted.max_ejection_percent);
   }

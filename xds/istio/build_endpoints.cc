@@ -27,8 +27,9 @@ std::string workload_metadata(const Endpoint& endpoint, const std::string& clust
   const std::string& canonical =
       first_label(endpoint.labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"},
                   endpoint.workload);
-  const std::string& revision = first_label(
-      endpoint.labels, {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"}, kNone);
+  const std::string& revision =
+      first_label(endpoint.labels,
+                  {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"}, kNone);
   return endpoint.workload + ';' + endpoint.ns + ';' + canonical + ';' + revision + ';' + cluster_id;
 }
 
@@ -48,8 +49,8 @@ ClusterLoadAssignment build_load_assignment(const ClusterParts& parts, const std
   static const Labels kAll;
   const Labels& wanted = parts.subset == nullptr ? kAll : parts.subset->labels;
   ClusterLoadAssignment assignment;
-  assignment.set_cluster_name(
-      outbound_cluster_name(parts.port.number, parts.subset == nullptr ? "" : parts.subset->name, parts.service.host));
+  assignment.set_cluster_name(outbound_cluster_name(
+      parts.port.number, parts.subset == nullptr ? "" : parts.subset->name, parts.service.host));
   std::map<std::string, LocalityLbEndpoints*> groups;
   for (const Endpoint& endpoint : parts.port.endpoints) {
     if (!labels_match(wanted, endpoint.labels)) continue;

@@ -20,8 +20,8 @@ using HttpConnectionManager =
 enum class Direction { kInbound, kOutbound };
 
 google::protobuf::Any peer_metadata(Direction direction) {
-  // Inbound, the peer is downstream and sends its identity in headers; outbound it is upstream and also known from the
-  // endpoint's metadata.
+  // Inbound, the peer is downstream and sends its identity in headers; outbound it is upstream and also known
+  // from the endpoint's metadata.
   const char* json = direction == Direction::kInbound
                          ? R"({"downstream_discovery": [{"istio_headers": {}}, {"workload_discovery": {}}],
                                "downstream_propagation": [{"istio_headers": {}}]})"
@@ -54,7 +54,8 @@ void add_http_filters(Direction direction, const ProxyNode& node, HttpConnection
   *router.mutable_typed_config() = pack(envoy::extensions::filters::http::router::v3::Router());
 }
 
-HttpConnectionManager connection_manager(Direction direction, const std::string& stat_prefix, const ProxyNode& node) {
+HttpConnectionManager connection_manager(Direction direction, const std::string& stat_prefix,
+                                         const ProxyNode& node) {
   HttpConnectionManager manager;
   manager.set_stat_prefix(stat_prefix);
   manager.mutable_stream_idle_timeout();  // zero: Istio leaves it to the application
@@ -92,7 +93,8 @@ Listener build_outbound_listener(uint16_t port, const ProxyNode& node) {
 }
 
 Listener build_inbound_listener(const InboundPort& inbound, const ProxyNode& node) {
-  auto manager = connection_manager(Direction::kInbound, "inbound_" + listener_name(node.ip, inbound.port), node);
+  auto manager =
+      connection_manager(Direction::kInbound, "inbound_" + listener_name(node.ip, inbound.port), node);
   manager.set_server_name("istio-envoy");
   *manager.mutable_route_config() = build_inbound_route_configuration(inbound);
   Listener result = listener(node.ip, inbound.port, manager);

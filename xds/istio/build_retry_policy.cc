@@ -13,7 +13,8 @@ using envoy::config::route::v3::RetryPolicy;
 
 // Istio's default policy: failures that cannot have reached the application, tried on another host.
 constexpr uint32_t kDefaultRetries = 2;
-constexpr const char* kDefaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
+constexpr const char* kDefaultRetryOn =
+    "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 constexpr int64_t kHostSelectionAttempts = 5;
 
 std::string trim(const std::string& text) {
@@ -24,7 +25,8 @@ std::string trim(const std::string& text) {
 
 bool is_status(const std::optional<long long>& number) { return number && *number >= 100 && *number <= 599; }
 
-/// retryOn's list: conditions stay, status codes move to their own field and turn on the condition that reads it.
+/// retryOn's list: conditions stay, status codes move to their own field and turn on the condition that reads
+/// it.
 void set_retry_on(const std::string& list, RetryPolicy& policy) {
   std::string conditions;
   std::istringstream parts(list);
@@ -48,12 +50,14 @@ void set_retry_on(const std::string& list, RetryPolicy& policy) {
 void add_previous_hosts_predicate(RetryPolicy& policy) {
   auto& predicate = *policy.add_retry_host_predicate();
   predicate.set_name("envoy.retry_host_predicates.previous_hosts");
-  *predicate.mutable_typed_config() = pack(envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
+  *predicate.mutable_typed_config() =
+      pack(envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
 }
 
 }  // namespace
 
-void apply_retry_policy(const std::optional<HttpRetry>& retry, envoy::config::route::v3::RouteAction& action) {
+void apply_retry_policy(const std::optional<HttpRetry>& retry,
+                        envoy::config::route::v3::RouteAction& action) {
   if (retry && retry->attempts == 0) return;
   RetryPolicy& policy = *action.mutable_retry_policy();
   policy.set_host_selection_retry_max_attempts(kHostSelectionAttempts);
@@ -63,7 +67,8 @@ void apply_retry_policy(const std::optional<HttpRetry>& retry, envoy::config::ro
   if (!retry) return;
   if (!retry->retry_on.empty()) set_retry_on(retry->retry_on, policy);
   if (retry->per_try_timeout) set_duration(*retry->per_try_timeout, *policy.mutable_per_try_timeout());
-  if (retry->backoff) set_duration(*retry->backoff, *policy.mutable_retry_back_off()->mutable_base_interval());
+  if (retry->backoff)
+    set_duration(*retry->backoff, *policy.mutable_retry_back_off()->mutable_base_interval());
 }
 
 }  // namespace remora::istio

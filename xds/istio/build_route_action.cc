@@ -24,8 +24,8 @@ bool is_authority(const std::string& header) {
   return lower == "host" || lower == ":authority";
 }
 
-void add_header(const std::string& name, const std::string& value, HeaderValueOption::HeaderAppendAction action,
-                HeaderList& out) {
+void add_header(const std::string& name, const std::string& value,
+                HeaderValueOption::HeaderAppendAction action, HeaderList& out) {
   HeaderValueOption& option = *out.Add();
   option.mutable_header()->set_key(name);
   option.mutable_header()->set_value(value);
@@ -61,7 +61,8 @@ std::string authority_of(const Headers& headers) {
 }
 
 /// The cluster a destination means on a listener for `port`.
-std::string cluster_name(const Destination& destination, const Resource& owner, uint16_t port, const MeshView& view) {
+std::string cluster_name(const Destination& destination, const Resource& owner, uint16_t port,
+                         const MeshView& view) {
   const std::string host = resolve_host(destination.host, owner.ns);
   const MeshService* service = view.registry().find_service(host);
   if (destination.port) {
@@ -109,16 +110,21 @@ void add_mirror(const HttpMirror& mirror, const std::string& cluster, RouteActio
 class DestinationBuilder {
  public:
   DestinationBuilder(const Resource& owner, uint16_t port, const MeshView& view)
-      : owner_(owner), port_(port), view_(view) {}
+      : owner_(owner),
+        port_(port),
+        view_(view) {}
 
-  std::string cluster(const Destination& destination) const { return cluster_name(destination, owner_, port_, view_); }
+  std::string cluster(const Destination& destination) const {
+    return cluster_name(destination, owner_, port_, view_);
+  }
 
   void one(const RouteDestination& entry, Route& route) const {
     RouteAction& action = *route.mutable_route();
     action.set_cluster(cluster(entry.destination));
     apply_headers(entry.headers, route);
     const std::string authority = authority_of(entry.headers);
-    if (!authority.empty() && action.host_rewrite_literal().empty()) action.set_host_rewrite_literal(authority);
+    if (!authority.empty() && action.host_rewrite_literal().empty())
+      action.set_host_rewrite_literal(authority);
   }
 
   void several(const std::vector<RouteDestination>& entries, RouteAction& action) const {
@@ -150,7 +156,8 @@ void apply_forwarding(const HttpRoute& http, const DestinationBuilder& destinati
     if (!http.rewrite->authority.empty()) authority = http.rewrite->authority;
   }
   if (!authority.empty()) action.set_host_rewrite_literal(authority);
-  for (const HttpMirror& mirror : http.mirrors) add_mirror(mirror, destinations.cluster(mirror.destination), action);
+  for (const HttpMirror& mirror : http.mirrors)
+    add_mirror(mirror, destinations.cluster(mirror.destination), action);
   apply_retry_policy(http.retries, action);
   if (http.route.size() == 1) {
     destinations.one(http.route.front(), route);
@@ -169,7 +176,8 @@ void apply_route_action(const HttpRoute& http, const Resource& owner, uint16_t p
   } else if (http.direct_response) {
     auto& response = *route.mutable_direct_response();
     response.set_status(http.direct_response->status);
-    if (!http.direct_response->body.empty()) response.mutable_body()->set_inline_string(http.direct_response->body);
+    if (!http.direct_response->body.empty())
+      response.mutable_body()->set_inline_string(http.direct_response->body);
   } else {
     apply_forwarding(http, DestinationBuilder(owner, port, view), route);
   }

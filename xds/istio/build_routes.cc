@@ -63,7 +63,8 @@ class Table {
     *config_.add_virtual_hosts() = std::move(virtual_host);
   }
 
-  /// Hosts that the mesh does not know are refused, since without interception there is nowhere to pass them on to.
+  /// Hosts that the mesh does not know are refused, since without interception there is nowhere to pass them
+  /// on to.
   RouteConfiguration finish() {
     if (used_.contains("*")) return std::move(config_);
     VirtualHost& rest = *config_.add_virtual_hosts();

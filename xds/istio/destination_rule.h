@@ -45,7 +45,8 @@ struct TrafficPolicy {
   PolicySettings settings;
   std::map<uint16_t, PolicySettings> ports;
 
-  /// What holds for `port`: its own settings where it has some (they replace, not merge), else the general ones.
+  /// What holds for `port`: its own settings where it has some (they replace, not merge), else the general
+  /// ones.
   const PolicySettings& for_port(uint16_t port) const {
     const auto own = ports.find(port);
     return own == ports.end() ? settings : own->second;

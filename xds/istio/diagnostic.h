@@ -5,8 +5,8 @@
 
 namespace remora::istio {
 
-/// Error: what it names has no effect, and the last good contents stay. Warning: it has effect, though perhaps
-/// not the one its author expects.
+/// Error: what it names has no effect, and the last good contents stay. Warning: it has effect, though
+/// perhaps not the one its author expects.
 enum class Severity { kError, kWarning };
 
 /// One finding about a resource, with everything an operator needs to go and mend it.

@@ -5,9 +5,12 @@
 namespace remora::istio {
 namespace {
 
-std::string indexed(const std::string& path, size_t index) { return path + '[' + std::to_string(index) + ']'; }
+std::string indexed(const std::string& path, size_t index) {
+  return path + '[' + std::to_string(index) + ']';
+}
 
-/// What was found where something else should be: scalars are quoted as written, since YAML's typing surprises.
+/// What was found where something else should be: scalars are quoted as written, since YAML's typing
+/// surprises.
 std::string found(const Value& value) {
   std::string text{describe(value.type)};
   const bool scalar = value.type == Value::Type::kBool || value.type == Value::Type::kNumber ||
@@ -23,7 +26,9 @@ void ReadContext::report(Severity severity, int line, std::string path, std::str
 }
 
 Fields::Fields(const Value& value, std::string path, const ReadContext& context)
-    : value_(value), path_(std::move(path)), context_(context) {
+    : value_(value),
+      path_(std::move(path)),
+      context_(context) {
   if (value.type != Value::Type::kMap) error("", "must be a map, is " + found(value));
 }
 
@@ -56,7 +61,8 @@ bool Fields::integer(std::string_view name, long long lowest, long long highest,
     return false;
   }
   if (*number < lowest || *number > highest) {
-    error(name, "must be from " + std::to_string(lowest) + " to " + std::to_string(highest) + ", is " + field->text);
+    error(name, "must be from " + std::to_string(lowest) + " to " + std::to_string(highest) + ", is " +
+                    field->text);
     return false;
   }
   out = *number;
@@ -100,7 +106,8 @@ bool Fields::strings(std::string_view name, std::vector<std::string>& out) {
     if (item.type == Value::Type::kString) {
       out.push_back(item.text);
     } else {
-      context_.report(Severity::kError, item.line, indexed(path_of(name), i), "must be a string, is " + found(item));
+      context_.report(Severity::kError, item.line, indexed(path_of(name), i),
+                      "must be a string, is " + found(item));
     }
   }
   return true;

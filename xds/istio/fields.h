@@ -28,9 +28,9 @@ struct ReadContext {
 template <typename T>
 using Words = std::vector<std::pair<std::string_view, T>>;
 
-/// A map being read into a struct, strictly: every value is checked for its type, and a field that nobody asked for is
-/// reported as unknown when the reader goes out of scope. The readers return whether the field was there and good; then
-/// only is `out` changed. A field that is null counts as absent, as in Kubernetes.
+/// A map being read into a struct, strictly: every value is checked for its type, and a field that nobody
+/// asked for is reported as unknown when the reader goes out of scope. The readers return whether the field
+/// was there and good; then only is `out` changed. A field that is null counts as absent, as in Kubernetes.
 class Fields {
  public:
   /// `value` must be a map (else that is reported, and all fields are absent) and outlive this reader.
@@ -50,7 +50,8 @@ class Fields {
 
   /// An unsigned field of any width, within its type's range unless told.
   template <typename T>
-  bool unsigned_integer(std::string_view name, std::optional<T>& out, T lowest = 0, T highest = static_cast<T>(-1)) {
+  bool unsigned_integer(std::string_view name, std::optional<T>& out, T lowest = 0,
+                        T highest = static_cast<T>(-1)) {
     long long number = 0;
     if (!integer(name, static_cast<long long>(lowest), static_cast<long long>(highest), number)) return false;
     out = static_cast<T>(number);
@@ -80,7 +81,8 @@ class Fields {
   /// Hands each field of the map called `name` to `read`, for maps whose keys are data.
   bool entries(std::string_view name, const std::function<void(const std::string& key, Fields&)>& read);
 
-  /// A field that the API knows and this build does not implement: reported with its path and `reason` if it is set.
+  /// A field that the API knows and this build does not implement: reported with its path and `reason` if it
+  /// is set.
   bool unsupported(std::string_view name, Severity severity, std::string_view reason);
   /// Fields that the mesh itself gives no meaning to: accepted whatever they hold.
   void ignore(std::initializer_list<std::string_view> names);
@@ -106,7 +108,8 @@ class Fields {
   /// The field, marked as known; null where absent or of another type (then reported).
   const Value* take(std::string_view name, Value::Type type, std::string_view expected);
   const Value* take_any(std::string_view name);
-  void report_bad_word(std::string_view name, const std::string& text, const std::vector<std::string_view>& known);
+  void report_bad_word(std::string_view name, const std::string& text,
+                       const std::vector<std::string_view>& known);
 
   const Value& value_;
   std::string path_;

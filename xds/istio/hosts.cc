@@ -29,7 +29,8 @@ std::vector<std::string> host_aliases(const std::string& host, const std::string
   return aliases;
 }
 
-bool exported_to(const std::vector<std::string>& export_to, std::string_view owner_ns, std::string_view client_ns) {
+bool exported_to(const std::vector<std::string>& export_to, std::string_view owner_ns,
+                 std::string_view client_ns) {
   if (export_to.empty()) return true;
   return std::any_of(export_to.begin(), export_to.end(), [&](const std::string& target) {
     return target == "*" || target == client_ns || (target == "." && owner_ns == client_ns);

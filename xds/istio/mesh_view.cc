@@ -18,7 +18,8 @@ void MeshView::add_virtual_service(const Resource& resource) {
     const std::string host = resolve_host(name, resource.ns);
     const bool wildcard = host.starts_with('*');
     const bool first = (wildcard ? wildcards_ : exact_).emplace(host, &resource).second;
-    if (first && !wildcard && registry_.find_service(host) == nullptr) serviceless_.emplace_back(host, &resource);
+    if (first && !wildcard && registry_.find_service(host) == nullptr)
+      serviceless_.emplace_back(host, &resource);
   }
 }
 

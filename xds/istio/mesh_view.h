@@ -21,11 +21,14 @@ class MeshView {
 
   const std::vector<const MeshService*>& services() const { return services_; }
 
-  /// The VirtualService that routes `host`: the most specific host wins, then the older resource. Null if none.
+  /// The VirtualService that routes `host`: the most specific host wins, then the older resource. Null if
+  /// none.
   const Resource* virtual_service_for(const std::string& host) const;
 
   /// Hosts that VirtualServices route and no service defines.
-  const std::vector<std::pair<std::string, const Resource*>>& serviceless_hosts() const { return serviceless_; }
+  const std::vector<std::pair<std::string, const Resource*>>& serviceless_hosts() const {
+    return serviceless_;
+  }
 
  private:
   void add_virtual_service(const Resource& resource);

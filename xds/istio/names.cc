@@ -19,7 +19,12 @@ std::string kebab_case(std::string_view name) {
 }  // namespace
 
 std::string outbound_cluster_name(uint16_t port, std::string_view subset, std::string_view host) {
-  return std::string("outbound|").append(std::to_string(port)).append("|").append(subset).append("|").append(host);
+  return std::string("outbound|")
+      .append(std::to_string(port))
+      .append("|")
+      .append(subset)
+      .append("|")
+      .append(host);
 }
 
 std::string inbound_name(uint16_t port) { return "inbound|" + std::to_string(port) + "||"; }
@@ -30,7 +35,8 @@ std::string listener_name(std::string_view address, uint16_t port) {
 
 std::string config_path(const Resource& resource) {
   // istiod names its own storage version, whatever version the resource was written in.
-  return "/apis/networking.istio.io/v1/namespaces/" + resource.ns + '/' + kebab_case(resource.kind) + '/' + resource.name;
+  return "/apis/networking.istio.io/v1/namespaces/" + resource.ns + '/' + kebab_case(resource.kind) + '/' +
+         resource.name;
 }
 
 }  // namespace remora::istio

@@ -11,7 +11,8 @@ bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& o
 void read_export_to(Fields& spec, std::vector<std::string>& out) {
   if (!spec.strings("exportTo", out)) return;
   for (const std::string& target : out) {
-    if (target.empty()) spec.error("exportTo", "holds an empty string: give \".\", \"*\", \"~\" or a namespace");
+    if (target.empty())
+      spec.error("exportTo", "holds an empty string: give \".\", \"*\", \"~\" or a namespace");
   }
 }
 

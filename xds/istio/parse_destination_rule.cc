@@ -32,7 +32,8 @@ DestinationRule read_destination_rule(Fields& spec) {
     rule.subsets.push_back(std::move(subset));
   });
   read_export_to(spec, rule.export_to);
-  spec.unsupported("workloadSelector", Severity::kError, "is not implemented: the rule would hold for every client");
+  spec.unsupported("workloadSelector", Severity::kError,
+                   "is not implemented: the rule would hold for every client");
   return rule;
 }
 

@@ -40,8 +40,8 @@ bool version_fits(const Kind& kind, std::string_view api_version) {
 
 /// Objects that stand beside a service's manifests and mean nothing to a mesh.
 bool is_bystander(std::string_view kind) {
-  static const std::set<std::string_view> kKinds{"Namespace",      "ConfigMap", "Secret",
-                                                 "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget"};
+  static const std::set<std::string_view> kKinds{
+      "Namespace", "ConfigMap", "Secret", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget"};
   return kKinds.contains(kind);
 }
 
@@ -95,7 +95,8 @@ class FileReader {
       fields.ignore_rest();
       return;
     }
-    if (!fields.object("spec", [&](Fields& spec) { resource->spec = kind->read(spec); }) && !fields.has("spec")) {
+    if (!fields.object("spec", [&](Fields& spec) { resource->spec = kind->read(spec); }) &&
+        !fields.has("spec")) {
       fields.error("spec", "is required");
     }
     if (!ids_.insert(resource->id()).second) {

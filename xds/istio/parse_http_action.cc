@@ -55,7 +55,8 @@ void read_rewrite(Fields& fields, HttpRoute& route) {
       if (rewrite.regex.empty()) regex.error("match", "must give a regular expression");
       regex.string("rewrite", rewrite.regex_substitution);
     });
-    if (item.has("uri") && item.has("uriRegexRewrite")) item.error("uriRegexRewrite", "cannot stand beside uri");
+    if (item.has("uri") && item.has("uriRegexRewrite"))
+      item.error("uriRegexRewrite", "cannot stand beside uri");
     route.rewrite = std::move(rewrite);
   });
   if (route.rewrite && (fields.has("redirect") || fields.has("directResponse"))) {
@@ -96,7 +97,8 @@ void read_mirrors(Fields& fields, HttpRoute& route) {
   double percentage = 100;
   long long percent = 100;
   if (fields.integer("mirrorPercent", 0, 100, percent)) {
-    fields.warning("mirrorPercent", "is deprecated: write mirrorPercentage: {value: " + std::to_string(percent) + "}");
+    fields.warning("mirrorPercent",
+                   "is deprecated: write mirrorPercentage: {value: " + std::to_string(percent) + "}");
     percentage = static_cast<double>(percent);
   }
   fields.object("mirrorPercentage", [&](Fields& item) {

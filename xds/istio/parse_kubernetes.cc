@@ -6,7 +6,8 @@
 namespace remora::istio {
 namespace {
 
-/// The protocol of a Service's port, by appProtocol, else by its name. TCP is Kubernetes' transport, not ours.
+/// The protocol of a Service's port, by appProtocol, else by its name. TCP is Kubernetes' transport, not
+/// ours.
 Protocol read_protocol(Fields& fields, const std::string& name) {
   std::string transport = "TCP";
   fields.string("protocol", transport);
@@ -23,9 +24,11 @@ ServicePort read_service_port(Fields& fields) {
   port.number = number.value_or(0);
   fields.string("name", port.name);
   port.protocol = read_protocol(fields, port.name);
-  if (port.protocol == Protocol::kOther) fields.warning("", "gets no listener: this build carries HTTP/1.1 only");
+  if (port.protocol == Protocol::kOther)
+    fields.warning("", "gets no listener: this build carries HTTP/1.1 only");
   if (port.protocol == Protocol::kUndeclared) {
-    fields.warning("", "does not declare its protocol and is taken for HTTP: name it http, http-... or tcp-...");
+    fields.warning("",
+                   "does not declare its protocol and is taken for HTTP: name it http, http-... or tcp-...");
   }
   if (fields.is_string("targetPort")) {
     fields.string("targetPort", port.target_name);
@@ -89,8 +92,10 @@ Service read_service(Fields& spec) {
   }
   spec.ignore({"sessionAffinityConfig"});
   spec.unsupported("externalName", Severity::kError, "is not implemented: DNS clusters are missing");
-  spec.unsupported("internalTrafficPolicy", Severity::kWarning, "is not implemented: all endpoints get traffic");
-  spec.unsupported("trafficDistribution", Severity::kWarning, "is not implemented: all endpoints get traffic");
+  spec.unsupported("internalTrafficPolicy", Severity::kWarning,
+                   "is not implemented: all endpoints get traffic");
+  spec.unsupported("trafficDistribution", Severity::kWarning,
+                   "is not implemented: all endpoints get traffic");
   return service;
 }
 

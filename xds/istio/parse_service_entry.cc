@@ -20,7 +20,8 @@ ServiceEntryPort read_service_port(Fields& fields) {
     return port;
   }
   port.protocol = protocol_of_word(protocol);
-  if (port.protocol == Protocol::kUndeclared) fields.error("protocol", "\"" + protocol + "\" is no known protocol");
+  if (port.protocol == Protocol::kUndeclared)
+    fields.error("protocol", "\"" + protocol + "\" is no known protocol");
   return port;
 }
 
@@ -50,9 +51,11 @@ void read_resolution(Fields& spec) {
   Resolution resolution = Resolution::kNone;
   if (!spec.word("resolution", kResolutions, resolution) && spec.has("resolution")) return;
   if (resolution == Resolution::kNone) {
-    spec.error("resolution", "NONE is not implemented: it needs the connection's original destination; give STATIC");
+    spec.error("resolution",
+               "NONE is not implemented: it needs the connection's original destination; give STATIC");
   }
-  if (resolution == Resolution::kDns) spec.error("resolution", "DNS is not implemented yet: give STATIC and endpoints");
+  if (resolution == Resolution::kDns)
+    spec.error("resolution", "DNS is not implemented yet: give STATIC and endpoints");
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ ServiceEntry read_service_entry(Fields& spec) {
   spec.strings("addresses", entry.addresses);
   for (const std::string& address : entry.addresses) {
     if (!is_ip_address(address)) {
-      spec.warning("addresses", "\"" + address + "\" is no single IP address: requests are told apart by Host only");
+      spec.warning("addresses",
+                   "\"" + address + "\" is no single IP address: requests are told apart by Host only");
     }
   }
   static const Words<bool> kLocations{{"MESH_EXTERNAL", true}, {"MESH_INTERNAL", false}};

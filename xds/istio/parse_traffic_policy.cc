@@ -3,7 +3,6 @@
 namespace remora::istio {
 namespace {
 
-
 void read_duration(Fields& fields, std::string_view name, std::optional<Duration>& out) {
   Duration duration{};
   if (fields.duration(name, duration)) out = duration;
@@ -11,9 +10,10 @@ void read_duration(Fields& fields, std::string_view name, std::optional<Duration
 
 LoadBalancer read_load_balancer(Fields& fields) {
   enum class Simple { kUnspecified, kRoundRobin, kLeastConn, kRandom, kPassthrough, kLeastRequest };
-  static const Words<Simple> kWords{{"UNSPECIFIED", Simple::kUnspecified}, {"LEAST_CONN", Simple::kLeastConn},
-                                    {"RANDOM", Simple::kRandom},           {"PASSTHROUGH", Simple::kPassthrough},
-                                    {"ROUND_ROBIN", Simple::kRoundRobin},  {"LEAST_REQUEST", Simple::kLeastRequest}};
+  static const Words<Simple> kWords{
+      {"UNSPECIFIED", Simple::kUnspecified}, {"LEAST_CONN", Simple::kLeastConn},
+      {"RANDOM", Simple::kRandom},           {"PASSTHROUGH", Simple::kPassthrough},
+      {"ROUND_ROBIN", Simple::kRoundRobin},  {"LEAST_REQUEST", Simple::kLeastRequest}};
   Simple simple = Simple::kUnspecified;
   fields.word("simple", kWords, simple);
   if (simple == Simple::kPassthrough) {
@@ -21,7 +21,8 @@ LoadBalancer read_load_balancer(Fields& fields) {
   }
   if (simple == Simple::kLeastConn) fields.warning("simple", "LEAST_CONN is deprecated: write LEAST_REQUEST");
   fields.unsupported("consistentHash", Severity::kError, "is not implemented: no ring hash or Maglev yet");
-  fields.unsupported("localityLbSetting", Severity::kError, "is not implemented: localities do not steer traffic yet");
+  fields.unsupported("localityLbSetting", Severity::kError,
+                     "is not implemented: localities do not steer traffic yet");
   fields.unsupported("warmup", Severity::kError, "is not implemented: no slow start yet");
   fields.unsupported("warmupDurationSecs", Severity::kError, "is not implemented: no slow start yet");
   if (simple == Simple::kRoundRobin) return LoadBalancer::kRoundRobin;
@@ -53,7 +54,8 @@ void read_http_pool(Fields& fields, ConnectionPool& pool) {
   if (fields.boolean("useClientProtocol", client_protocol) && client_protocol) {
     fields.error("useClientProtocol", "is not implemented: upstream traffic is HTTP/1.1");
   }
-  fields.unsupported("maxConcurrentStreams", Severity::kWarning, "is for HTTP/2, which this build does not speak");
+  fields.unsupported("maxConcurrentStreams", Severity::kWarning,
+                     "is for HTTP/2, which this build does not speak");
   fields.unsupported("http2KeepAlive", Severity::kWarning, "is for HTTP/2, which this build does not speak");
 }
 
@@ -68,8 +70,9 @@ OutlierDetection read_outlier_detection(Fields& fields) {
   OutlierDetection outlier;
   std::optional<uint32_t> old_name;
   if (fields.unsigned_integer("consecutiveErrors", old_name)) {
-    fields.warning("consecutiveErrors", "is deprecated: it counts as consecutiveGatewayErrors, write that or "
-                                        "consecutive5xxErrors");
+    fields.warning("consecutiveErrors",
+                   "is deprecated: it counts as consecutiveGatewayErrors, write that or "
+                   "consecutive5xxErrors");
     outlier.consecutive_gateway_errors = old_name;
   }
   fields.unsigned_integer("consecutive5xxErrors", outlier.consecutive_5xx_errors);
@@ -85,14 +88,16 @@ OutlierDetection read_outlier_detection(Fields& fields) {
 
 void read_tls(Fields& fields) {
   enum class Mode { kDisable, kTls };
-  static const Words<Mode> kModes{
-      {"DISABLE", Mode::kDisable}, {"SIMPLE", Mode::kTls}, {"MUTUAL", Mode::kTls}, {"ISTIO_MUTUAL", Mode::kTls}};
+  static const Words<Mode> kModes{{"DISABLE", Mode::kDisable},
+                                  {"SIMPLE", Mode::kTls},
+                                  {"MUTUAL", Mode::kTls},
+                                  {"ISTIO_MUTUAL", Mode::kTls}};
   Mode mode = Mode::kDisable;
   if (fields.word("mode", kModes, mode) && mode != Mode::kDisable) {
     fields.error("mode", "is not implemented: upstream traffic is plain text, so only DISABLE is right");
   }
-  for (const char* name : {"clientCertificate", "privateKey", "caCertificates", "credentialName", "subjectAltNames",
-                           "sni", "insecureSkipVerify", "caCrl"}) {
+  for (const char* name : {"clientCertificate", "privateKey", "caCertificates", "credentialName",
+                           "subjectAltNames", "sni", "insecureSkipVerify", "caCrl"}) {
     fields.unsupported(name, Severity::kError, "is not implemented: upstream traffic is plain text");
   }
 }
@@ -100,8 +105,10 @@ void read_tls(Fields& fields) {
 PolicySettings read_settings(Fields& fields) {
   PolicySettings settings;
   fields.object("loadBalancer", [&](Fields& item) { settings.load_balancer = read_load_balancer(item); });
-  fields.object("connectionPool", [&](Fields& item) { settings.connection_pool = read_connection_pool(item); });
-  fields.object("outlierDetection", [&](Fields& item) { settings.outlier_detection = read_outlier_detection(item); });
+  fields.object("connectionPool",
+                [&](Fields& item) { settings.connection_pool = read_connection_pool(item); });
+  fields.object("outlierDetection",
+                [&](Fields& item) { settings.outlier_detection = read_outlier_detection(item); });
   fields.object("tls", read_tls);
   return settings;
 }

@@ -11,7 +11,8 @@ void read_gateways(Fields& fields, std::vector<std::string>& out) {
   if (!fields.strings("gateways", out)) return;
   for (const std::string& gateway : out) {
     if (gateway != "mesh") {
-      fields.warning("gateways", "gateway \"" + gateway + "\" is not served: this build has the mesh's sidecars only");
+      fields.warning("gateways",
+                     "gateway \"" + gateway + "\" is not served: this build has the mesh's sidecars only");
     }
   }
 }
@@ -63,13 +64,15 @@ HttpRoute read_http_route(Fields& fields) {
   return route;
 }
 
-/// Routes after one that takes every request are never reached: worth a word, since the order was probably meant otherwise.
+/// Routes after one that takes every request are never reached: worth a word, since the order was probably
+/// meant otherwise.
 void warn_unreachable(const Fields& spec, const VirtualService& service) {
   const auto first = std::find_if(service.http.begin(), service.http.end(),
                                   [](const HttpRoute& route) { return route.match.empty(); });
   if (first == service.http.end() || first + 1 == service.http.end()) return;
   const auto index = std::to_string(first - service.http.begin());
-  spec.warning("http", "routes after http[" + index + "] are never reached: it has no match and takes every request");
+  spec.warning("http",
+               "routes after http[" + index + "] are never reached: it has no match and takes every request");
 }
 
 }  // namespace
@@ -81,7 +84,8 @@ VirtualService read_virtual_service(Fields& spec) {
   for (const std::string& host : service.hosts) {
     const size_t star = host.find('*');
     const bool leading_label = star == 0 && (host == "*" || host.starts_with("*."));
-    if (host.empty() || (star != std::string::npos && (!leading_label || host.find('*', 1) != std::string::npos))) {
+    if (host.empty() ||
+        (star != std::string::npos && (!leading_label || host.find('*', 1) != std::string::npos))) {
       spec.error("hosts", "\"" + host + "\" is no host name: a * may only be the whole first label");
     }
   }
@@ -90,7 +94,8 @@ VirtualService read_virtual_service(Fields& spec) {
   spec.objects("http", [&](Fields& route) { service.http.push_back(read_http_route(route)); });
   spec.unsupported("tls", Severity::kError, kNoL4);
   spec.unsupported("tcp", Severity::kError, kNoL4);
-  if (service.http.empty() && !spec.has("tls") && !spec.has("tcp")) spec.error("http", "must have at least one route");
+  if (service.http.empty() && !spec.has("tls") && !spec.has("tcp"))
+    spec.error("http", "must have at least one route");
   warn_unreachable(spec, service);
   return service;
 }

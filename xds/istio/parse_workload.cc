@@ -6,7 +6,8 @@ Workload read_workload(Fields& spec) {
   Workload workload;
   const bool given = spec.string("address", workload.address);
   if (given && !is_ip_address(workload.address)) {
-    spec.error("address", "\"" + workload.address + "\" is no IP address: names and sockets are not implemented");
+    spec.error("address",
+               "\"" + workload.address + "\" is no IP address: names and sockets are not implemented");
   }
   if (!given && !spec.has("address")) spec.error("address", "is required");
   // Port names are data; each value is a port number.

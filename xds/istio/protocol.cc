@@ -8,8 +8,9 @@
 namespace remora::istio {
 namespace {
 
-constexpr std::array<std::string_view, 14> kOtherProtocols{"tcp",   "tls",   "https", "grpc",    "grpc-web", "http2", "mongo",
-                                                           "mysql", "redis", "udp",   "http_proxy", "h2c",   "ws",    "wss"};
+constexpr std::array<std::string_view, 14> kOtherProtocols{
+    "tcp",   "tls",   "https", "grpc",       "grpc-web", "http2", "mongo",
+    "mysql", "redis", "udp",   "http_proxy", "h2c",      "ws",    "wss"};
 
 }  // namespace
 
@@ -18,8 +19,10 @@ Protocol protocol_of_word(std::string_view word) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   // Kubernetes' own names for WebSocket over plain HTTP/1.1 carry a prefix.
-  if (lower == "http" || lower == "http1" || lower == "kubernetes.io/ws" || lower == "ws") return Protocol::kHttp;
-  const bool known = std::find(kOtherProtocols.begin(), kOtherProtocols.end(), lower) != kOtherProtocols.end();
+  if (lower == "http" || lower == "http1" || lower == "kubernetes.io/ws" || lower == "ws")
+    return Protocol::kHttp;
+  const bool known =
+      std::find(kOtherProtocols.begin(), kOtherProtocols.end(), lower) != kOtherProtocols.end();
   return known || lower.starts_with("kubernetes.io/") ? Protocol::kOther : Protocol::kUndeclared;
 }
 

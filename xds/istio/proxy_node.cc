@@ -82,7 +82,8 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   proxy.app_address = metadata_string(metadata, "REMORA_APP_ADDRESS", proxy.app_address);
   proxy.plain_envoy = metadata_flag(metadata, "REMORA_PLAIN_ENVOY");
   if (!proxy.outbound_address.empty() && !is_ip_address(proxy.outbound_address)) {
-    return Error{"node.metadata.REMORA_OUTBOUND \"" + proxy.outbound_address + "\" is neither an IP address nor none"};
+    return Error{"node.metadata.REMORA_OUTBOUND \"" + proxy.outbound_address +
+                 "\" is neither an IP address nor none"};
   }
   if (!is_ip_address(proxy.app_address)) {
     return Error{"node.metadata.REMORA_APP_ADDRESS \"" + proxy.app_address + "\" is no IP address"};

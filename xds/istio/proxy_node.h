@@ -13,8 +13,8 @@ class Node;
 namespace remora::istio {
 
 /// What the translation knows of one proxy, from the node it sends: Istio's id
-/// `sidecar~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours for proxies that share a
-/// machine: REMORA_OUTBOUND_ADDRESS, REMORA_APP_ADDRESS and REMORA_PLAIN_ENVOY.
+/// `sidecar~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours for
+/// proxies that share a machine: REMORA_OUTBOUND_ADDRESS, REMORA_APP_ADDRESS and REMORA_PLAIN_ENVOY.
 struct ProxyNode {
   std::string id;
   std::string ip;    ///< where other proxies reach this one's workload; empty: a client only

@@ -83,7 +83,8 @@ class Reconciler {
     }
   }
 
-  /// Brings back what the last good registry had for these references. False where all of it is there already.
+  /// Brings back what the last good registry had for these references. False where all of it is there
+  /// already.
   bool restore(const std::vector<DanglingReference>& references) {
     bool restored = false;
     for (const auto& [id, resource] : good_) {

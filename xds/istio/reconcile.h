@@ -13,9 +13,10 @@ struct Reconciled {
   Diagnostics findings;
 };
 
-/// Makes the registry of `wanted`, in which no VirtualService leads nowhere. One that does is held at the version in
-/// `last_good` (null: nothing was good yet); if that one no longer fits either, because what it leads to was taken away, the
-/// taken parts stay too; if there is no good version at all, it is left out. The rest of `wanted` takes effect. Pure.
+/// Makes the registry of `wanted`, in which no VirtualService leads nowhere. One that does is held at the
+/// version in `last_good` (null: nothing was good yet); if that one no longer fits either, because what it
+/// leads to was taken away, the taken parts stay too; if there is no good version at all, it is left out. The
+/// rest of `wanted` takes effect. Pure.
 Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted);
 
 }  // namespace remora::istio

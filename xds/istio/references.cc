@@ -51,7 +51,8 @@ class Checker {
       return;
     }
     if (service.ports.size() == 1) return;
-    // Without a port the client's port counts, so the destination must have each port on which the route is used.
+    // Without a port the client's port counts, so the destination must have each port on which the route is
+    // used.
     for (const uint16_t port : own_ports()) {
       if (service.find_port(port) == nullptr) {
         add(Kind::kPort, service.host, destination, "port", missing_port(service, port) + ": name one");
@@ -82,8 +83,8 @@ class Checker {
     DanglingReference reference;
     reference.kind = kind;
     reference.host = host;
-    reference.finding = finding(Severity::kError, resource_, destination.path + '.' + std::string(field),
-                                std::move(message));
+    reference.finding =
+        finding(Severity::kError, resource_, destination.path + '.' + std::string(field), std::move(message));
     reference.finding.line = destination.line;
     found_.push_back(std::move(reference));
   }
@@ -101,7 +102,8 @@ bool any_service_matches(const Registry& registry, const std::string& pattern) {
 
 }  // namespace
 
-std::vector<DanglingReference> dangling_references(const Resource& virtual_service, const Registry& registry) {
+std::vector<DanglingReference> dangling_references(const Resource& virtual_service,
+                                                   const Registry& registry) {
   return Checker(virtual_service, registry).check();
 }
 
@@ -127,8 +129,9 @@ Diagnostics idle_resources(const Registry& registry) {
   for (const ResourcePtr& resource : registry.resources()) {
     const auto* rule = std::get_if<DestinationRule>(&resource->spec);
     if (rule == nullptr || any_service_matches(registry, resolve_host(rule->host, resource->ns))) continue;
-    findings.push_back(finding(Severity::kWarning, *resource, "spec.host",
-                               "no Service or ServiceEntry defines \"" + resolve_host(rule->host, resource->ns) + '"'));
+    findings.push_back(
+        finding(Severity::kWarning, *resource, "spec.host",
+                "no Service or ServiceEntry defines \"" + resolve_host(rule->host, resource->ns) + '"'));
     findings.back().line = rule->host_line;
   }
   return findings;

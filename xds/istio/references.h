@@ -11,16 +11,17 @@ namespace remora::istio {
 struct DanglingReference {
   enum class Kind { kHost, kSubset, kPort };
   Kind kind = Kind::kHost;
-  std::string host;  ///< fully qualified; for a subset or port, the host that lacks it
+  std::string host;           ///< fully qualified; for a subset or port, the host that lacks it
   bool rule_missing = false;  ///< of a subset: no DestinationRule for the host at all
   Diagnostic finding;
 };
 
-/// Every destination and mirror of a VirtualService that names an unknown host, an undefined subset or a missing port.
+/// Every destination and mirror of a VirtualService that names an unknown host, an undefined subset or a
+/// missing port.
 std::vector<DanglingReference> dangling_references(const Resource& virtual_service, const Registry& registry);
 
-/// Resources that are right by themselves and still without effect: VirtualServices whose host another one has or that
-/// nothing defines, DestinationRules for hosts that nothing defines. Warnings.
+/// Resources that are right by themselves and still without effect: VirtualServices whose host another one
+/// has or that nothing defines, DestinationRules for hosts that nothing defines. Warnings.
 Diagnostics idle_resources(const Registry& registry);
 
 }  // namespace remora::istio

@@ -22,12 +22,14 @@ Diagnostic finding(Severity severity, const Resource& resource, std::string path
 }
 
 const MeshPort* MeshService::find_port(uint16_t number) const {
-  const auto port = std::find_if(ports.begin(), ports.end(), [&](const MeshPort& p) { return p.number == number; });
+  const auto port =
+      std::find_if(ports.begin(), ports.end(), [&](const MeshPort& p) { return p.number == number; });
   return port == ports.end() ? nullptr : &*port;
 }
 
 const Subset* MergedRule::find_subset(const std::string& name) const {
-  const auto subset = std::find_if(subsets.begin(), subsets.end(), [&](const Subset& s) { return s.name == name; });
+  const auto subset =
+      std::find_if(subsets.begin(), subsets.end(), [&](const Subset& s) { return s.name == name; });
   return subset == subsets.end() ? nullptr : &*subset;
 }
 
@@ -75,8 +77,8 @@ void Registry::add_rules() {
         merged.subsets.push_back(subset);
       } else {
         findings_.push_back(finding(Severity::kWarning, *resource, "spec.subsets",
-                                    "subset \"" + subset.name + "\" has no effect: " + merged.parts.front()->id() +
-                                        " defines it already"));
+                                    "subset \"" + subset.name + "\" has no effect: " +
+                                        merged.parts.front()->id() + " defines it already"));
       }
     }
   }

@@ -44,7 +44,8 @@ struct MeshService {
   const MeshPort* find_port(uint16_t number) const;
 };
 
-/// All DestinationRules of one namespace for one host, merged: the first rule's trafficPolicy, everybody's subsets.
+/// All DestinationRules of one namespace for one host, merged: the first rule's trafficPolicy, everybody's
+/// subsets.
 struct MergedRule {
   std::vector<ResourcePtr> parts;
   TrafficPolicy traffic_policy;
@@ -54,8 +55,8 @@ struct MergedRule {
   const std::vector<std::string>& export_to() const;
 };
 
-/// The mesh as its resources define it: who can be called, where they live, which rules hold. Immutable and independent
-/// of any proxy; equal resources give an equal registry, in whatever order they come.
+/// The mesh as its resources define it: who can be called, where they live, which rules hold. Immutable and
+/// independent of any proxy; equal resources give an equal registry, in whatever order they come.
 class Registry {
  public:
   explicit Registry(std::vector<ResourcePtr> resources);
@@ -68,7 +69,8 @@ class Registry {
   /// VirtualServices, oldest first: where two claim one host, the first has it.
   const std::vector<ResourcePtr>& virtual_services() const { return virtual_services_; }
 
-  /// The rule for `host` as clients of `client_ns` see it: their own namespace's, else the service's; null if none.
+  /// The rule for `host` as clients of `client_ns` see it: their own namespace's, else the service's; null if
+  /// none.
   const MergedRule* find_rule(const std::string& host, const std::string& client_ns) const;
 
   /// Resources that lost against others (one host defined twice): warnings.

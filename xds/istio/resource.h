@@ -15,8 +15,8 @@ namespace remora::istio {
 using Spec =
     std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment, Canary>;
 
-/// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once made, and
-/// shared by every list that holds it.
+/// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
+/// made, and shared by every list that holds it.
 struct Resource {
   std::string api_version;
   std::string kind;
@@ -38,7 +38,8 @@ using ResourcePtr = std::shared_ptr<const Resource>;
 /// The namespace of objects that do not say theirs.
 inline constexpr const char* kDefaultNamespace = "default";
 
-/// What one file holds. Where `findings` has an error, `resources` must not be used: the file counts as a whole.
+/// What one file holds. Where `findings` has an error, `resources` must not be used: the file counts as a
+/// whole.
 struct ParsedFile {
   std::vector<ResourcePtr> resources;
   Diagnostics findings;

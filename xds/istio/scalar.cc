@@ -43,8 +43,8 @@ std::optional<std::pair<size_t, double>> duration_unit(std::string_view text) {
 
 Value::Type plain_scalar_type(std::string_view text) {
   if (one_of(text, {"", "~", "null", "Null", "NULL"})) return Value::Type::kNull;
-  if (one_of(text, {"true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on",
-                    "On", "ON", "off", "Off", "OFF"})) {
+  if (one_of(text, {"true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO",
+                    "on", "On", "ON", "off", "Off", "OFF"})) {
     return Value::Type::kBool;
   }
   if (parse_double(text) || parse_hexadecimal(text)) return Value::Type::kNumber;
@@ -110,7 +110,8 @@ std::optional<Duration> parse_duration(std::string_view text) {
   constexpr double kLongest = 100.0 * 365 * 24 * 3600e9;  // a century: below what 64 bits of nanoseconds hold
   double total = 0;
   while (!text.empty()) {
-    const auto digits = std::find_if(text.begin(), text.end(), [](char c) { return !is_digit(c) && c != '.'; });
+    const auto digits =
+        std::find_if(text.begin(), text.end(), [](char c) { return !is_digit(c) && c != '.'; });
     const auto length = static_cast<size_t>(digits - text.begin());
     const auto number = parse_double(text.substr(0, length));
     const auto unit = duration_unit(text.substr(length));

@@ -11,7 +11,8 @@ namespace remora::istio {
 
 using Duration = std::chrono::nanoseconds;
 
-/// What Kubernetes takes an unquoted scalar for: YAML 1.1's words (yes, off, ~) included, since its reader knows them.
+/// What Kubernetes takes an unquoted scalar for: YAML 1.1's words (yes, off, ~) included, since its reader
+/// knows them.
 Value::Type plain_scalar_type(std::string_view text);
 
 /// Whether a scalar of type kBool means true.
@@ -28,7 +29,8 @@ std::optional<long long> parse_integer(std::string_view text);
 
 std::optional<double> parse_double(std::string_view text);
 
-/// "1h30m", "1.5s", "250ms" (h, m, s, ms, us, ns; no sign), as Istio writes durations; "0" is zero. Empty where it is anything else.
+/// "1h30m", "1.5s", "250ms" (h, m, s, ms, us, ns; no sign), as Istio writes durations; "0" is zero. Empty
+/// where it is anything else.
 std::optional<Duration> parse_duration(std::string_view text);
 
 /// Whether `text` is an IPv4 or IPv6 address.

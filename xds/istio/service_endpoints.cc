@@ -12,7 +12,8 @@ std::optional<uint16_t> named_port(const Workload& workload, const std::string& 
   return port == workload.ports.end() ? std::nullopt : std::optional(port->second);
 }
 
-/// Where a workload serves a Service's port: by the target's name, the port's name, the target's number, the port's number.
+/// Where a workload serves a Service's port: by the target's name, the port's name, the target's number, the
+/// port's number.
 uint16_t endpoint_port(const ServicePort& port, const Workload& workload) {
   if (!port.target_name.empty()) {
     if (const auto number = named_port(workload, port.target_name)) return *number;
@@ -32,7 +33,8 @@ MeshPort mesh_port(const Port& port) {
 }
 
 Endpoint endpoint_of(const Workload& workload, uint16_t port, const Resource& owner, Labels labels) {
-  return {workload.address, port, std::move(labels), owner.ns, owner.name, workload.locality, workload.weight};
+  return {workload.address,  port,           std::move(labels), owner.ns, owner.name,
+          workload.locality, workload.weight};
 }
 
 MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex& workloads) {
@@ -48,13 +50,15 @@ MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex&
     MeshPort& mesh = service.ports.emplace_back(mesh_port(port));
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
-      mesh.endpoints.push_back(endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
+      mesh.endpoints.push_back(
+          endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
     }
   }
   return service;
 }
 
-MeshService service_entry_host(const ResourcePtr& resource, const std::string& host, const WorkloadIndex& workloads) {
+MeshService service_entry_host(const ResourcePtr& resource, const std::string& host,
+                               const WorkloadIndex& workloads) {
   const auto& spec = std::get<ServiceEntry>(resource->spec);
   MeshService service;
   service.host = resolve_host(host, resource->ns);
@@ -73,7 +77,8 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
     }
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
-      mesh.endpoints.push_back(endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
+      mesh.endpoints.push_back(
+          endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
     }
   }
   return service;

@@ -9,7 +9,8 @@
 
 namespace remora::istio {
 
-/// WorkloadEntries by namespace and label, so that each selector costs what it selects and not what the mesh holds.
+/// WorkloadEntries by namespace and label, so that each selector costs what it selects and not what the mesh
+/// holds.
 class WorkloadIndex {
  public:
   /// `workloads` (resources that hold a Workload) must outlive the index.
@@ -23,7 +24,8 @@ class WorkloadIndex {
   std::map<Key, std::vector<const Resource*>> by_label_;
 };
 
-/// The labels a workload is selected by: its spec's, with the object's own where the spec does not say otherwise.
+/// The labels a workload is selected by: its spec's, with the object's own where the spec does not say
+/// otherwise.
 Labels workload_labels(const Resource& workload);
 
 /// The hosts that one resource defines, with their endpoints; none for resources that define no host.

@@ -45,7 +45,7 @@ struct ServicePort {
   uint16_t number = 0;
   std::string name;
   Protocol protocol = Protocol::kUndeclared;
-  std::string target_name;             ///< targetPort as a name
+  std::string target_name;              ///< targetPort as a name
   std::optional<uint16_t> target_port;  ///< targetPort as a number
 };
 

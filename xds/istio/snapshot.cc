@@ -19,7 +19,8 @@ uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325UL
   return hash;
 }
 
-void add(const google::protobuf::Message& message, const std::string& name, XdsType type, Snapshot& snapshot) {
+void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
+         Snapshot& snapshot) {
   auto resource = std::make_shared<EncodedResource>();
   resource->name = name;
   resource->any = deterministic_bytes(pack(message));
@@ -57,7 +58,8 @@ ServicesByPort add_clusters(const MeshView& view, Snapshot& snapshot) {
 }
 
 void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
-  snapshot.notes.push_back({Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
+  snapshot.notes.push_back(
+      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
 }
 
 /// The ports on which this proxy's own address serves something.
@@ -78,7 +80,8 @@ std::map<uint16_t, InboundPort> inbound_ports(const Registry& registry, const Pr
   return ports;
 }
 
-/// An outbound listener gives way to what must have its address: the application, or the proxy's own inbound side.
+/// An outbound listener gives way to what must have its address: the application, or the proxy's own inbound
+/// side.
 void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node, Snapshot& snapshot) {
   const bool clashes = node.outbound_address == node.app_address || node.outbound_address == node.ip;
   if (!clashes) return;
@@ -86,7 +89,8 @@ void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node,
   auto& listeners = snapshot.groups[static_cast<size_t>(XdsType::kListener)].resources;
   if (listeners.erase(name) == 0) return;
   note(node, "listener " + name,
-       "is left out: the workload serves port " + std::to_string(inbound.port) + " on that address", snapshot);
+       "is left out: the workload serves port " + std::to_string(inbound.port) + " on that address",
+       snapshot);
 }
 
 }  // namespace

@@ -64,13 +64,15 @@ void apply_route_match(const HttpMatch& match, envoy::config::route::v3::RouteMa
 /// The policy for `retry`; the mesh's default where it is empty, none where it asks for no attempts.
 void apply_retry_policy(const std::optional<HttpRetry>& retry, envoy::config::route::v3::RouteAction& action);
 
-/// The route table for all services with this port: one virtual host each, and a last one that refuses unknown hosts.
+/// The route table for all services with this port: one virtual host each, and a last one that refuses
+/// unknown hosts.
 envoy::config::route::v3::RouteConfiguration build_route_configuration(
     uint16_t port, const std::vector<const MeshService*>& services, const MeshView& view);
 /// The table of an inbound listener: everything goes to the application.
 envoy::config::route::v3::RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound);
 
 envoy::config::listener::v3::Listener build_outbound_listener(uint16_t port, const ProxyNode& node);
-envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound, const ProxyNode& node);
+envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound,
+                                                             const ProxyNode& node);
 
 }  // namespace remora::istio

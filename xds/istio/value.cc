@@ -22,7 +22,8 @@ class Converter {
   Value convert(const YAML::Node& node, int depth) {
     Value value;
     value.line = node.Mark().line + 1;
-    if (depth > kMaxDepth) throw Fault{{value.line, "nested deeper than " + std::to_string(kMaxDepth) + " levels"}};
+    if (depth > kMaxDepth)
+      throw Fault{{value.line, "nested deeper than " + std::to_string(kMaxDepth) + " levels"}};
     if (++count_ > kMaxValuesPerFile) {
       throw Fault{{value.line, "more than " + std::to_string(kMaxValuesPerFile) + " values in one file"}};
     }

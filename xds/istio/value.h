@@ -8,14 +8,14 @@
 
 namespace remora::istio {
 
-/// A YAML (or JSON) value as Kubernetes types it, with the line it was written on. The tree owns all it holds: aliases are
-/// expanded, within a budget, so that no small document becomes a huge one.
+/// A YAML (or JSON) value as Kubernetes types it, with the line it was written on. The tree owns all it
+/// holds: aliases are expanded, within a budget, so that no small document becomes a huge one.
 struct Value {
   enum class Type { kNull, kBool, kNumber, kString, kList, kMap };
 
   Type type = Type::kNull;
   int line = 0;
-  std::string text;  ///< a scalar as written, without quotes
+  std::string text;                                   ///< a scalar as written, without quotes
   std::vector<std::pair<std::string, Value>> fields;  ///< of a map, in their order; names are unique
   std::vector<Value> items;                           ///< of a list
 
@@ -32,7 +32,8 @@ struct SyntaxError {
   std::string message;
 };
 
-/// All documents of a file; empty ones are left out. Reports the first fault only: after it, the structure is unknown.
+/// All documents of a file; empty ones are left out. Reports the first fault only: after it, the structure is
+/// unknown.
 std::variant<std::vector<Value>, SyntaxError> read_documents(const std::string& text);
 
 /// Compact JSON, fields in their order: equal values give equal text, so it also serves as identity.

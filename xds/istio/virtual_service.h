@@ -45,8 +45,8 @@ struct Destination {
   std::string host;
   std::string subset;
   std::optional<uint16_t> port;
-  int line = 0;         ///< of the subset, else of the host
-  std::string path;     ///< "spec.http[0].route[1].destination": findings about undefined names need it
+  int line = 0;      ///< of the subset, else of the host
+  std::string path;  ///< "spec.http[0].route[1].destination": findings about undefined names need it
 };
 
 struct HeaderOperations {

@@ -27,7 +27,8 @@ TEST(HostAliases, AreShorterForNeighbours) {
   const std::string host = "myapp.default.svc.cluster.local";
   EXPECT_EQ(host_aliases(host, "default"),
             (std::vector<std::string>{host, "myapp", "myapp.default", "myapp.default.svc"}));
-  EXPECT_EQ(host_aliases(host, "prod"), (std::vector<std::string>{host, "myapp.default", "myapp.default.svc"}));
+  EXPECT_EQ(host_aliases(host, "prod"),
+            (std::vector<std::string>{host, "myapp.default", "myapp.default.svc"}));
   EXPECT_EQ(host_aliases("api.example.test", "default"), std::vector<std::string>{"api.example.test"});
 }
 

@@ -35,12 +35,14 @@ inline Registry registry(const std::string& yaml) { return Registry(resources(ya
 /// A VirtualService myapp whose http list is `http`, each line indented by two spaces already.
 inline std::string virtual_service(const std::string& http) {
   return "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: myapp}\n"
-         "spec:\n  hosts: [myapp]\n  http:\n" + http;
+         "spec:\n  hosts: [myapp]\n  http:\n" +
+         http;
 }
 
 inline std::string destination_rule(const std::string& spec) {
   return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: myapp}\n"
-         "spec:\n  host: myapp\n" + spec;
+         "spec:\n  host: myapp\n" +
+         spec;
 }
 
 /// Service myapp on port 8080, with a v1 and a v2 workload.

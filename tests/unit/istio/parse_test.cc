@@ -42,24 +42,37 @@ INSTANTIATE_TEST_SUITE_P(
     Objects, Findings,
     ::testing::Values(
         Case{"not a map", "- a\n", {"error: an object must be a map, is a list"}},
-        Case{"no kind", "apiVersion: v1\nmetadata: {name: x}\n", {"error: kind: must name the object's kind"}},
-        Case{"no name", "apiVersion: v1\nkind: Service\nspec: {}\n", {"error: metadata.name: must name the object"}},
-        Case{"unknown kind", "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {}\n",
+        Case{
+            "no kind", "apiVersion: v1\nmetadata: {name: x}\n", {"error: kind: must name the object's kind"}},
+        Case{"no name",
+             "apiVersion: v1\nkind: Service\nspec: {}\n",
+             {"error: metadata.name: must name the object"}},
+        Case{"unknown kind",
+             "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {}\n",
              {"error: Gateway default/g: kind: Gateway (networking.istio.io/v1) is not implemented"}},
-        Case{"unknown version", "apiVersion: networking.istio.io/v2\nkind: VirtualService\nmetadata: {name: v}\nspec: {}\n",
-             {"error: VirtualService default/v: apiVersion: \"networking.istio.io/v2\" is no version of VirtualService "
+        Case{"unknown version",
+             "apiVersion: networking.istio.io/v2\nkind: VirtualService\nmetadata: {name: v}\nspec: {}\n",
+             {"error: VirtualService default/v: apiVersion: \"networking.istio.io/v2\" is no version of "
+              "VirtualService "
               "that is understood here"}},
-        Case{"bystander", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n",
+        Case{"bystander",
+             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n",
              {"warning: ConfigMap default/c: kind: means nothing to the mesh and is left out"}},
-        Case{"no spec", "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n",
+        Case{"no spec",
+             "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n",
              {"error: Service default/s: spec: is required"}},
-        Case{"unknown field of metadata", "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\n"
-             "metadata: {name: w, nam: x}\nspec: {address: 127.0.0.1}\n", {"error: metadata.nam: unknown field"}},
-        Case{"defined twice", destination_rule("") + "---\n" + destination_rule(""),
+        Case{"unknown field of metadata",
+             "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\n"
+             "metadata: {name: w, nam: x}\nspec: {address: 127.0.0.1}\n",
+             {"error: metadata.nam: unknown field"}},
+        Case{"defined twice",
+             destination_rule("") + "---\n" + destination_rule(""),
              {kDr + "is defined twice in this file"}},
-        Case{"label lost its quotes", "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
+        Case{"label lost its quotes",
+             "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
              "spec: {address: 127.0.0.1, labels: {version: 1.10}}\n",
-             {"error: WorkloadEntry default/w: spec.labels.version: must be a string, is a number (1.10); put it in "
+             {"error: WorkloadEntry default/w: spec.labels.version: must be a string, is a number (1.10); "
+              "put it in "
               "quotes"}}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -88,13 +101,16 @@ INSTANTIATE_TEST_SUITE_P(
         http("empty match", "  - match: [{uri: {}}]\n" + kRoute,
              kVs + "spec.http[0].match[0].uri: needs one of exact, prefix and regex"),
         http("bad expression", "  - match: [{headers: {user-id: {regex: \"(\"}}}]\n" + kRoute,
-             kVs + "spec.http[0].match[0].headers.user-id.regex: is no regular expression (RE2): missing ): ("),
+             kVs +
+                 "spec.http[0].match[0].headers.user-id.regex: is no regular expression (RE2): missing ): ("),
         http("upper-case header", "  - match: [{headers: {User-Id: {exact: a}}}]\n" + kRoute,
              kVs + "spec.http[0].match[0].headers.User-Id: header names are written in lower case"),
         http("case of an expression", "  - match: [{uri: {regex: /a}, ignoreUriCase: true}]\n" + kRoute,
-             kVs + "spec.http[0].match[0].ignoreUriCase: has no effect on uri.regex: write (?i) into the expression"),
+             kVs + "spec.http[0].match[0].ignoreUriCase: has no effect on uri.regex: write (?i) into the "
+                   "expression"),
         http("bad timeout", "  - timeout: 3\n" + kRoute,
-             kVs + "spec.http[0].timeout: must be a duration such as 1.5s or 250ms, is a number (3); put it in quotes"),
+             kVs + "spec.http[0].timeout: must be a duration such as 1.5s or 250ms, is a number (3); put it "
+                   "in quotes"),
         http("tiny timeout", "  - timeout: 10us\n" + kRoute,
              kVs + "spec.http[0].timeout: must be at least 1ms, is \"10us\""),
         http("bad redirect code", "  - redirect: {redirectCode: 304}\n",
@@ -102,7 +118,8 @@ INSTANTIATE_TEST_SUITE_P(
         http("two ports", "  - redirect: {port: 80, derivePort: FROM_REQUEST_PORT}\n",
              kVs + "spec.http[0].redirect.derivePort: cannot stand beside port"),
         http("bad word", "  - redirect: {derivePort: HERE}\n",
-             kVs + "spec.http[0].redirect.derivePort: \"HERE\" is none of FROM_PROTOCOL_DEFAULT, FROM_REQUEST_PORT"),
+             kVs + "spec.http[0].redirect.derivePort: \"HERE\" is none of FROM_PROTOCOL_DEFAULT, "
+                   "FROM_REQUEST_PORT"),
         http("no status", "  - directResponse: {body: {string: x}}\n",
              kVs + "spec.http[0].directResponse.status: is required"),
         http("bytes", "  - directResponse: {status: 200, body: {bytes: eA==}}\n",
@@ -112,7 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
         http("rewrite of a redirect", "  - rewrite: {uri: /a}\n    redirect: {uri: /b}\n",
              kVs + "spec.http[0].rewrite: cannot stand beside redirect or directResponse"),
         http("remote retries", "  - retries: {attempts: 1, retryRemoteLocalities: true}\n" + kRoute,
-             kVs + "spec.http[0].retries.retryRemoteLocalities: is not implemented: localities do not steer traffic yet"),
+             kVs + "spec.http[0].retries.retryRemoteLocalities: is not implemented: localities do not steer "
+                   "traffic yet"),
         http("fault", "  - fault: {abort: {httpStatus: 500}}\n" + kRoute,
              kVs + "spec.http[0].fault: is not implemented: the proxy has no fault filter yet"),
         http("cors", "  - corsPolicy: {allowMethods: [GET]}\n" + kRoute,
@@ -124,17 +142,23 @@ INSTANTIATE_TEST_SUITE_P(
         http("too much mirrored", "  - mirror: {host: a}\n    mirrorPercentage: {value: 101}\n" + kRoute,
              kVs + "spec.http[0].mirrorPercentage.value: must be from 0 to 100, is 101"),
         http("old mirror field", "  - mirror: {host: a}\n    mirrorPercent: 50\n" + kRoute,
-             "warning: VirtualService default/myapp: spec.http[0].mirrorPercent: is deprecated: write mirrorPercentage: "
+             "warning: VirtualService default/myapp: spec.http[0].mirrorPercent: is deprecated: write "
+             "mirrorPercentage: "
              "{value: 50}"),
         http("unreachable", "  - route: [{destination: {host: a}}]\n  - route: [{destination: {host: b}}]\n",
-             "warning: VirtualService default/myapp: spec.http: routes after http[0] are never reached: it has no match and "
+             "warning: VirtualService default/myapp: spec.http: routes after http[0] are never reached: it "
+             "has no match and "
              "takes every request"),
-        Case{"TCP routes", virtual_service("  - route: [{destination: {host: a}}]\n  tcp: []\n"),
+        Case{"TCP routes",
+             virtual_service("  - route: [{destination: {host: a}}]\n  tcp: []\n"),
              {kVs + "spec.tcp: is not implemented: this build routes HTTP only"}},
-        Case{"gateway", virtual_service("  - route: [{destination: {host: a}}]\n  gateways: [front, mesh]\n"),
-             {"warning: VirtualService default/myapp: spec.gateways: gateway \"front\" is not served: this build has the "
+        Case{"gateway",
+             virtual_service("  - route: [{destination: {host: a}}]\n  gateways: [front, mesh]\n"),
+             {"warning: VirtualService default/myapp: spec.gateways: gateway \"front\" is not served: this "
+              "build has the "
               "mesh's sidecars only"}},
-        Case{"bad host", "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: myapp}\n"
+        Case{"bad host",
+             "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: myapp}\n"
              "spec:\n  hosts: [\"a.*\"]\n  http: [{route: [{destination: {host: a}}]}]\n",
              {kVs + "spec.hosts: \"a.*\" is no host name: a * may only be the whole first label"}}));
 
@@ -142,30 +166,38 @@ INSTANTIATE_TEST_SUITE_P(
     DestinationRules, Findings,
     ::testing::Values(
         rule("consistent hash", "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: is not implemented: no ring hash or Maglev yet"),
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: is not implemented: no ring hash or "
+                   "Maglev yet"),
         rule("locality", "  trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting: is not implemented: localities do not steer traffic yet"),
+             kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting: is not implemented: localities do not "
+                   "steer traffic yet"),
         rule("unknown balancer", "  trafficPolicy: {loadBalancer: {simple: BEST}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.simple: \"BEST\" is none of UNSPECIFIED, LEAST_CONN, RANDOM, "
+             kDr + "spec.trafficPolicy.loadBalancer.simple: \"BEST\" is none of UNSPECIFIED, LEAST_CONN, "
+                   "RANDOM, "
                    "PASSTHROUGH, ROUND_ROBIN, LEAST_REQUEST"),
         rule("passthrough", "  trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.simple: PASSTHROUGH is not implemented: it needs the connection's "
+             kDr + "spec.trafficPolicy.loadBalancer.simple: PASSTHROUGH is not implemented: it needs the "
+                   "connection's "
                    "original destination"),
         rule("TLS", "  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}\n",
-             kDr + "spec.trafficPolicy.tls.mode: is not implemented: upstream traffic is plain text, so only DISABLE is right"),
+             kDr + "spec.trafficPolicy.tls.mode: is not implemented: upstream traffic is plain text, so only "
+                   "DISABLE is right"),
         rule("no connections", "  trafficPolicy: {connectionPool: {tcp: {maxConnections: 0}}}\n",
-             kDr + "spec.trafficPolicy.connectionPool.tcp.maxConnections: must be from 1 to 4294967295, is 0"),
+             kDr +
+                 "spec.trafficPolicy.connectionPool.tcp.maxConnections: must be from 1 to 4294967295, is 0"),
         rule("keepalive", "  trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {time: 1s}}}}\n",
              kDr + "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive: is not implemented"),
         rule("HTTP/2", "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}\n",
-             kDr + "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy: UPGRADE is not implemented: upstream traffic is "
+             kDr + "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy: UPGRADE is not implemented: "
+                   "upstream traffic is "
                    "HTTP/1.1"),
         rule("too many ejected", "  trafficPolicy: {outlierDetection: {maxEjectionPercent: 101}}\n",
              kDr + "spec.trafficPolicy.outlierDetection.maxEjectionPercent: must be from 0 to 100, is 101"),
         rule("port twice",
              "  trafficPolicy: {portLevelSettings: [{port: {number: 80}}, {port: {number: 80}}]}\n",
              kDr + "spec.trafficPolicy.portLevelSettings[1].port: port 80 has settings already"),
-        rule("port without number", "  trafficPolicy: {portLevelSettings: [{loadBalancer: {simple: RANDOM}}]}\n",
+        rule("port without number",
+             "  trafficPolicy: {portLevelSettings: [{loadBalancer: {simple: RANDOM}}]}\n",
              kDr + "spec.trafficPolicy.portLevelSettings[0].port: must have a number"),
         rule("subset twice", "  subsets: [{name: v1}, {name: v1}]\n",
              kDr + "spec.subsets[1].name: subset \"v1\" is defined twice"),
@@ -175,7 +207,9 @@ INSTANTIATE_TEST_SUITE_P(
              kDr + "spec.workloadSelector: is not implemented: the rule would hold for every client")));
 
 std::string entry(const std::string& spec) {
-  return "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec: {hosts: [a.test], " + spec + "}\n";
+  return "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec: {hosts: "
+         "[a.test], " +
+         spec + "}\n";
 }
 std::string service(const std::string& spec) {
   return "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {" + spec + "}\n";
@@ -186,46 +220,71 @@ const std::string kPorts = "resolution: STATIC, ports: [{number: 80, name: http}
 INSTANTIATE_TEST_SUITE_P(
     Services, Findings,
     ::testing::Values(
-        Case{"DNS", entry("resolution: DNS, ports: [{number: 80, name: http}]"),
+        Case{"DNS",
+             entry("resolution: DNS, ports: [{number: 80, name: http}]"),
              {kSe + "spec.resolution: DNS is not implemented yet: give STATIC and endpoints"}},
-        Case{"no resolution", entry("ports: [{number: 80, name: http}]"),
-             {kSe + "spec.resolution: NONE is not implemented: it needs the connection's original destination; give STATIC"}},
+        Case{"no resolution",
+             entry("ports: [{number: 80, name: http}]"),
+             {kSe + "spec.resolution: NONE is not implemented: it needs the connection's original "
+                    "destination; give STATIC"}},
         Case{"no ports", entry("resolution: STATIC"), {kSe + "spec.ports: must have at least one port"}},
-        Case{"port name twice", entry("resolution: STATIC, ports: [{number: 80, name: http}, {number: 81, name: http}]"),
+        Case{"port name twice",
+             entry("resolution: STATIC, ports: [{number: 80, name: http}, {number: 81, name: http}]"),
              {kSe + "spec.ports[1].name: port name \"http\" is used twice"}},
-        Case{"unknown protocol", entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: SPDY}]"),
+        Case{"unknown protocol",
+             entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: SPDY}]"),
              {kSe + "spec.ports[0].protocol: \"SPDY\" is no known protocol"}},
-        Case{"TCP", entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: TCP}]"),
-             {"warning: ServiceEntry default/e: spec.ports[0]: gets no listener: this build carries HTTP/1.1 only"}},
-        Case{"endpoint by name", entry(kPorts + ", endpoints: [{address: b.test}]"),
-             {kSe + "spec.endpoints[0].address: \"b.test\" is no IP address: names and sockets are not implemented"}},
-        Case{"two sources", entry(kPorts + ", endpoints: [{address: 127.0.0.1}], workloadSelector: {labels: {a: b}}"),
+        Case{"TCP",
+             entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: TCP}]"),
+             {"warning: ServiceEntry default/e: spec.ports[0]: gets no listener: this build carries HTTP/1.1 "
+              "only"}},
+        Case{"endpoint by name",
+             entry(kPorts + ", endpoints: [{address: b.test}]"),
+             {kSe + "spec.endpoints[0].address: \"b.test\" is no IP address: names and sockets are not "
+                    "implemented"}},
+        Case{"two sources",
+             entry(kPorts + ", endpoints: [{address: 127.0.0.1}], workloadSelector: {labels: {a: b}}"),
              {kSe + "spec.workloadSelector: cannot stand beside endpoints"}},
-        Case{"external name", service("type: ExternalName, ports: [{name: http, port: 80}]"),
-             {"error: Service default/s: spec.type: ExternalName is not implemented: DNS clusters are missing"}},
-        Case{"nameless ports", service("ports: [{name: http, port: 80}, {port: 81, appProtocol: http}]"),
+        Case{"external name",
+             service("type: ExternalName, ports: [{name: http, port: 80}]"),
+             {"error: Service default/s: spec.type: ExternalName is not implemented: DNS clusters are "
+              "missing"}},
+        Case{"nameless ports",
+             service("ports: [{name: http, port: 80}, {port: 81, appProtocol: http}]"),
              {"error: Service default/s: spec.ports: every port needs a name where there are several"}},
-        Case{"undeclared protocol", service("ports: [{port: 80}]"),
-             {"warning: Service default/s: spec.ports[0]: does not declare its protocol and is taken for HTTP: name it http, "
+        Case{"undeclared protocol",
+             service("ports: [{port: 80}]"),
+             {"warning: Service default/s: spec.ports[0]: does not declare its protocol and is taken for "
+              "HTTP: name it http, "
               "http-... or tcp-..."}},
-        Case{"UDP", service("ports: [{name: dns, port: 53, protocol: UDP}]"),
-             {"warning: Service default/s: spec.ports[0]: gets no listener: this build carries HTTP/1.1 only"}},
-        Case{"workload without address", "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
-             "spec: {labels: {a: b}}\n", {"error: WorkloadEntry default/w: spec.address: is required"}},
-        Case{"workload's network", "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
+        Case{"UDP",
+             service("ports: [{name: dns, port: 53, protocol: UDP}]"),
+             {"warning: Service default/s: spec.ports[0]: gets no listener: this build carries HTTP/1.1 "
+              "only"}},
+        Case{"workload without address",
+             "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
+             "spec: {labels: {a: b}}\n",
+             {"error: WorkloadEntry default/w: spec.address: is required"}},
+        Case{"workload's network",
+             "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
              "spec: {address: 127.0.0.1, network: n2}\n",
-             {"error: WorkloadEntry default/w: spec.network: is not implemented: one flat network is assumed"}}));
+             {"error: WorkloadEntry default/w: spec.network: is not implemented: one flat network is "
+              "assumed"}}));
 
 TEST(Lines, PointAtTheField) {
-  const auto found = findings_of(virtual_service("  - route:\n    - destination:\n        host: myapp\n      weight: many\n"));
+  const auto found = findings_of(
+      virtual_service("  - route:\n    - destination:\n        host: myapp\n      weight: many\n"));
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0], "mesh.yaml:10: error: VirtualService default/myapp: spec.http[0].route[0].weight: must be a whole "
-                      "number, is a string (many)");
+  EXPECT_EQ(
+      found[0],
+      "mesh.yaml:10: error: VirtualService default/myapp: spec.http[0].route[0].weight: must be a whole "
+      "number, is a string (many)");
 }
 
 TEST(Lists, HoldObjects) {
-  const auto found = resources("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: networking.istio.io/v1, kind: WorkloadEntry, "
-                               "metadata: {name: w, namespace: prod}, spec: {address: 127.0.0.1}}\n");
+  const auto found = resources(
+      "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: networking.istio.io/v1, kind: WorkloadEntry, "
+      "metadata: {name: w, namespace: prod}, spec: {address: 127.0.0.1}}\n");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0]->id(), "WorkloadEntry prod/w");
 }

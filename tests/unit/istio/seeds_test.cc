@@ -72,9 +72,11 @@ TEST_F(Seeds, CanaryOfFlaggerIsStoredAndSaid) {
 }
 
 TEST_F(Seeds, TogetherMakeOneMesh) {
-  std::string all = "apiVersion: v1\nkind: Service\nmetadata: {name: api}\n"
-                    "spec: {selector: {app: api}, ports: [{name: http, port: 8080}]}\n";
-  for (const char* name : {"api-canary.yaml", "api-deployments.yaml", "api-destination-rule.yaml", "api-virtual-service.yaml"}) {
+  std::string all =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: api}\n"
+      "spec: {selector: {app: api}, ports: [{name: http, port: 8080}]}\n";
+  for (const char* name :
+       {"api-canary.yaml", "api-deployments.yaml", "api-destination-rule.yaml", "api-virtual-service.yaml"}) {
     all += "---\n" + seed(name);
   }
   const Reconciled reconciled = reconcile(nullptr, resources(all));

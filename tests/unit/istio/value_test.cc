@@ -53,7 +53,8 @@ TEST(Documents, SayWhereTheSyntaxBreaks) {
 }
 
 TEST(Documents, RefuseDeepNesting) {
-  EXPECT_NE(fault(std::string(100, '[') + std::string(100, ']')).message.find("deeper than 64"), std::string::npos);
+  EXPECT_NE(fault(std::string(100, '[') + std::string(100, ']')).message.find("deeper than 64"),
+            std::string::npos);
 }
 
 TEST(Documents, RefuseAliasesThatMultiply) {
@@ -68,7 +69,8 @@ TEST(Documents, RefuseAliasesThatMultiply) {
 }
 
 TEST(Json, IsTheSameForEqualValuesHoweverWritten) {
-  EXPECT_EQ(to_json(documents("{a: [1, 0x10, 1.50], b: yes}")[0]), to_json(documents("a:\n- 1\n- 16\n- 1.5\nb: true\n")[0]));
+  EXPECT_EQ(to_json(documents("{a: [1, 0x10, 1.50], b: yes}")[0]),
+            to_json(documents("a:\n- 1\n- 16\n- 1.5\nb: true\n")[0]));
 }
 
 }  // namespace
