@@ -3,7 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "client/field_names.h"
-#include "client/yaml_document.h"
+#include "translate/yaml_document.h"
 
 namespace remora::xds {
 namespace {

@@ -6,7 +6,6 @@
 #include "client/static_resources.h"
 #include "client/xds_source.h"
 #include "remora/config/bootstrap.h"
-#include "translate/access_log.h"
 #include "translate/field_check.h"
 #include "translate/values.h"
 
@@ -26,9 +25,6 @@ std::optional<AdminConfig> to_admin(const BootstrapProto& proto, Context& contex
   const auto scope = context.in("admin");
   AdminConfig out;
   out.address = to_address(proto.admin().address(), "address", context);
-  out.access_logs = to_access_logs(proto.admin().access_log(), "access_log", context);
-  if (!proto.admin().access_log_path().empty())
-    out.access_logs.push_back(default_file_log(proto.admin().access_log_path()));
   return out;
 }
 

@@ -1,30 +1,56 @@
 #include "client/xds_source.h"
 
-#include <google/protobuf/util/json_util.h>
+#include <mutex>
 
-#include "envoy/admin/v3/config_dump.pb.h"
+#include "client/ads_protocol.h"
+#include "client/ads_stream.h"
+#include "client/config_dump.h"
+#include "client/resource_store.h"
 
 namespace remora::xds {
 namespace {
 
 class XdsSource final : public ConfigSource {
  public:
-  explicit XdsSource(XdsSourceOptions options) : options_(std::move(options)) {}
-  void start(ConfigSink&) override {}
-  void stop() override {}
-  Result<std::string> config_dump(const DumpQuery&) override {
-    envoy::admin::v3::ConfigDump dump;
-    envoy::admin::v3::BootstrapConfigDump bootstrap;
-    *bootstrap.mutable_bootstrap() = options_.bootstrap;
-    dump.add_configs()->PackFrom(bootstrap);
-    std::string json;
-    const auto status = google::protobuf::util::MessageToJsonString(dump, &json);
-    if (!status.ok()) return Error{std::string(status.message())};
-    return json;
+  explicit XdsSource(XdsSourceOptions options)
+      : options_(std::move(options)),
+        loaded_(std::chrono::system_clock::now()),
+        store_({.stats = options_.stats,
+                .node = options_.node,
+                .runtime = options_.runtime,
+                .reject_unknown_fields = options_.reject_unknown_fields}) {
+    store_.add_static(options_.bootstrap, options_.resources, std::chrono::steady_clock::now(), loaded_);
+  }
+  ~XdsSource() override { stop(); }
+  XdsSource(const XdsSource&) = delete;
+  XdsSource& operator=(const XdsSource&) = delete;
+
+  void start(ConfigSink& sink) override {
+    if (!options_.ads) return sink.initial_fetch_done();
+    protocol_ =
+        std::make_unique<AdsProtocol>(*options_.ads, options_.bootstrap.node(), store_, options_.stats, sink);
+    stream_ = std::make_unique<AdsStream>(*options_.ads, *protocol_, mutex_);
+    stream_->start();
+  }
+
+  void stop() override {
+    if (stream_) stream_->stop();
+  }
+
+  Result<std::string> config_dump(const DumpQuery& query) override {
+    const std::lock_guard lock(mutex_);
+    const std::string versions[] = {protocol_ ? protocol_->version(ResourceType::kClusters) : std::string(),
+                                    protocol_ ? protocol_->version(ResourceType::kListeners) : std::string()};
+    return dump_config({options_.bootstrap, loaded_, store_, versions[0], versions[1]}, query);
   }
 
  private:
-  XdsSourceOptions options_;
+  const XdsSourceOptions options_;
+  const WallTime loaded_;
+  std::mutex mutex_;  // guards what follows once the stream's thread runs
+  ResourceStore store_;
+  std::unique_ptr<AdsProtocol> protocol_;
+  std::unique_ptr<AdsStream> stream_;
 };
 
 }  // namespace

@@ -127,12 +127,4 @@ std::vector<std::shared_ptr<const AccessLogConfig>> to_access_logs(const ProtoAc
   return out;
 }
 
-std::shared_ptr<const AccessLogConfig> default_file_log(std::string path) {
-  auto out = std::make_shared<AccessLogConfig>();
-  out->sink = AccessLogConfig::Sink::kFile;
-  out->path = std::move(path);
-  out->text = default_format();
-  return out;
-}
-
 }  // namespace remora::xds

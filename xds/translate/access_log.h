@@ -19,9 +19,6 @@ using ProtoAccessLogs = google::protobuf::RepeatedPtrField<envoy::config::access
 std::vector<std::shared_ptr<const AccessLogConfig>> to_access_logs(const ProtoAccessLogs& logs,
                                                                    std::string_view field, Context& context);
 
-/// A file log in Envoy's default format (admin.access_log_path).
-std::shared_ptr<const AccessLogConfig> default_file_log(std::string path);
-
 /// Standing at the filter.
 AccessLogFilter to_access_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& filter,
                                      Context& context);

@@ -1,4 +1,4 @@
-#include "client/yaml_document.h"
+#include "translate/yaml_document.h"
 
 #include <charconv>
 #include <fstream>

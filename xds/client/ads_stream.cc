@@ -1,0 +1,160 @@
+#include "client/ads_stream.h"
+
+#include "client/log.h"
+
+namespace remora::xds {
+namespace {
+
+void* to_pointer(intptr_t tag) { return reinterpret_cast<void*>(tag); }  // NOLINT: gRPC's tags are pointers
+
+/// gRPC's deadlines are on the calendar's clock.
+std::chrono::system_clock::time_point to_wall(MonotonicTime time) {
+  using std::chrono::system_clock;
+  constexpr auto kFar = std::chrono::hours(24);
+  const auto now = std::chrono::steady_clock::now();
+  if (time == MonotonicTime::max() || time - now > kFar) return system_clock::now() + kFar;
+  return system_clock::now() + std::chrono::duration_cast<system_clock::duration>(time - now);
+}
+
+}  // namespace
+
+AdsStream::AdsStream(const AdsConfig& config, AdsProtocol& protocol, std::mutex& mutex)
+    : config_(config),
+      protocol_(protocol),
+      mutex_(mutex) {}
+
+AdsStream::~AdsStream() { stop(); }
+
+void AdsStream::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void AdsStream::stop() {
+  if (!thread_.joinable() || stopping_.exchange(true)) return;
+  wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken));
+  thread_.join();
+  queue_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) {}
+}
+
+void AdsStream::run() {
+  {
+    const std::lock_guard lock(mutex_);
+    protocol_.start(std::chrono::steady_clock::now());
+  }
+  while (!stopping_) {
+    serve();
+    if (!stopping_) pause(back_off_.next());
+  }
+}
+
+std::shared_ptr<grpc::Channel> AdsStream::make_channel() const {
+  grpc::ChannelArguments arguments;
+  // Each attempt is a fresh connection, so that the only back-off is ours.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(config_.connect_timeout.count()));
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(
+      config_.max_message_bytes == 0 ? -1 : static_cast<int>(config_.max_message_bytes));
+  if (!config_.authority.empty()) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, config_.authority);
+  return grpc::CreateCustomChannel(config_.target, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void AdsStream::serve() {
+  const auto stub = Service::NewStub(make_channel());
+  context_ = std::make_unique<grpc::ClientContext>();
+  for (const auto& [name, value] : config_.initial_metadata) context_->AddMetadata(name, value);
+  pending_ = 1;
+  writing_ = established_ = ended_ = false;
+  stream_ = stub->PrepareAsyncStreamAggregatedResources(context_.get(), &queue_);
+  stream_->StartCall(to_pointer(kStarted));
+  while (pending_ > 0) {
+    const Event event = wait(MonotonicTime::max());
+    if (stopping_) context_->TryCancel();
+    if (!event.timed_out) on_event(event);
+  }
+  if (established_) {
+    const std::lock_guard lock(mutex_);
+    protocol_.disconnected();
+  }
+  if (!stopping_) {
+    log(LogLevel::kWarning, "the stream to the management server " + config_.target + " ended: " +
+                                (status_.error_message().empty() ? "closed" : status_.error_message()));
+  }
+  stream_.reset();
+  context_.reset();
+}
+
+void AdsStream::on_event(const Event& event) {
+  if (event.tag != kWoken) --pending_;
+  if (event.tag == kFinished) return;
+  if (event.tag == kWritten) writing_ = false;
+  if (!event.ok && event.tag != kWoken) {
+    if (!std::exchange(ended_, true)) {
+      stream_->Finish(&status_, to_pointer(kFinished));
+      ++pending_;
+    }
+    return;
+  }
+  if (event.tag == kStarted) {
+    established_ = true;
+    const std::lock_guard lock(mutex_);
+    protocol_.connected();
+    read_next();
+  } else if (event.tag == kRead) {
+    back_off_.reset();
+    const std::lock_guard lock(mutex_);
+    protocol_.received(response_, std::chrono::steady_clock::now(), std::chrono::system_clock::now());
+    read_next();
+  }
+  send_next();
+}
+
+void AdsStream::read_next() {
+  if (ended_) return;
+  response_.Clear();
+  stream_->Read(&response_, to_pointer(kRead));
+  ++pending_;
+}
+
+void AdsStream::send_next() {
+  if (!established_ || writing_ || ended_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    auto next = protocol_.next_request();
+    if (!next) return;
+    request_ = std::move(*next);
+  }
+  writing_ = true;
+  ++pending_;
+  stream_->Write(request_, to_pointer(kWritten));
+}
+
+AdsStream::Event AdsStream::wait(MonotonicTime until) {
+  {
+    const std::lock_guard lock(mutex_);
+    until = std::min(until, protocol_.next_deadline());
+  }
+  void* tag = nullptr;
+  Event event;
+  if (queue_.AsyncNext(&tag, &event.ok, to_wall(until)) == grpc::CompletionQueue::GOT_EVENT) {
+    event.tag = static_cast<Tag>(reinterpret_cast<intptr_t>(tag));
+    return event;
+  }
+  event.timed_out = true;
+  {
+    const std::lock_guard lock(mutex_);
+    protocol_.on_time(std::chrono::steady_clock::now());
+  }
+  if (stream_) send_next();
+  return event;
+}
+
+void AdsStream::pause(Milliseconds delay) {
+  const auto until = std::chrono::steady_clock::now() + delay;
+  while (!stopping_ && std::chrono::steady_clock::now() < until) wait(until);
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/repeated_ptr_field.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "client/resource_types.h"
+#include "client/static_resources.h"
+#include "client/warming_set.h"
+#include "remora/config/snapshot.h"
+#include "translate/cluster.h"
+#include "translate/context.h"
+#include "translate/listener.h"
+
+namespace remora::xds {
+
+using ClusterSet = WarmingSet<TranslatedCluster, std::shared_ptr<const EndpointSet>>;
+using ListenerSet = WarmingSet<TranslatedListener, std::shared_ptr<const RouteTable>>;
+
+/// What became of one response.
+struct UpdateResult {
+  /// "cluster 'x': <path>: <what>" for each resource that was refused. Not empty: NACK.
+  std::vector<std::string> errors;
+  std::vector<std::string> accepted;  // names of resources that were taken, changed or not
+  std::vector<std::string> refused;
+
+  [[nodiscard]] bool ok() const { return errors.empty(); }
+  /// The errors as one message for the management server.
+  [[nodiscard]] std::string details() const;
+};
+
+/// Every resource of the process by type and name, static and from the management server: the accepted
+/// versions, what warms, what was refused. Turns responses into ConfigBatches that hold only what changed.
+/// Unchanged resources (same bytes) are not even parsed. Single-threaded; knows no protocol.
+class ResourceStore {
+ public:
+  explicit ResourceStore(const Environment& environment);
+
+  /// What the bootstrap holds. EDS clusters and RDS listeners begin to warm.
+  void add_static(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const StaticResources& resources,
+                  MonotonicTime now, WallTime wall);
+
+  using Resources = google::protobuf::RepeatedPtrField<google::protobuf::Any>;
+  /// Takes the good resources of a response and names the bad ones, whose last good version stays. A response
+  /// whose resources cannot be told apart (unreadable, of the wrong type, unnamed, named twice) is refused as
+  /// a whole.
+  UpdateResult update(ResourceType type, const std::string& version, const Resources& resources,
+                      MonotonicTime now, WallTime wall);
+
+  /// Activates what has waited for its endpoints or routes long enough.
+  void expire(MonotonicTime now);
+  [[nodiscard]] MonotonicTime next_deadline() const;
+
+  /// All changes since the last call, as one batch.
+  ConfigBatch take_batch();
+
+  /// The names to ask for; empty for types that come as a whole set.
+  [[nodiscard]] std::vector<std::string> wanted(ResourceType type) const;
+  /// Another number whenever wanted() is another list.
+  [[nodiscard]] uint64_t wanted_version(ResourceType type) const;
+  [[nodiscard]] const ClusterSet& clusters() const { return clusters_; }
+  [[nodiscard]] const ListenerSet& listeners() const { return listeners_; }
+
+ private:
+  struct Incoming;
+  struct Step;  // what all resources of one response share
+  bool read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
+                  UpdateResult& result) const;
+  void take(const Step& step, const Incoming& incoming, UpdateResult& result);
+  void take_cluster(const Step& step, const Incoming& incoming, Context& context);
+  void take_endpoints(const Step& step, const Incoming& incoming, Context& context);
+  void take_listener(const Step& step, const Incoming& incoming, Context& context);
+  void take_routes(const Step& step, const Incoming& incoming, Context& context);
+  /// Entries of versions that are no longer there, once they may be as many as the others.
+  void forget_old_names(ResourceType type);
+  void remove_missing(ResourceType type, const std::vector<Incoming>& incoming);
+  [[nodiscard]] const ResourceRecord* latest(ResourceType type, const std::string& name) const;
+  [[nodiscard]] bool is_static(ResourceType type, const std::string& name) const;
+  void refuse(const Step& step, const Incoming& incoming, std::string details);
+
+  void add_cluster_changes(ConfigBatch& batch);
+  void add_listener_changes(ConfigBatch& batch);
+
+  Environment environment_;
+  ClusterSet clusters_;
+  ListenerSet listeners_;
+  std::set<std::string> delivered_routes_;
+  /// Names of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
+  std::unordered_map<uint64_t, std::string> names_[kResourceTypeCount];
+  static constexpr size_t kFirstNamesLimit = 1024;
+  size_t names_limit_[kResourceTypeCount] = {kFirstNamesLimit, kFirstNamesLimit, kFirstNamesLimit,
+                                             kFirstNamesLimit};
+};
+
+}  // namespace remora::xds

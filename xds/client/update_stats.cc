@@ -1,0 +1,64 @@
+#include "client/update_stats.h"
+
+#include "client/content_hash.h"
+
+namespace remora::xds {
+namespace {
+
+constexpr size_t kMainShard = 0;  // nobody else writes these scopes
+
+enum UpdateStat : size_t { kInitFetchTimeout, kAttempt, kFailure, kRejected, kSuccess, kVersion };
+constexpr StatDef kUpdateSchema[] = {
+    {.name = "init_fetch_timeout"}, {.name = "update_attempt"}, {.name = "update_failure"},
+    {.name = "update_rejected"},    {.name = "update_success"}, {.name = "version", .kind = StatKind::kGauge},
+};
+
+enum ControlPlaneStat : size_t { kConnectedState, kRateLimitEnforced };
+constexpr StatDef kControlPlaneSchema[] = {
+    {.name = "connected_state", .kind = StatKind::kGauge},
+    {.name = "rate_limit_enforced"},
+};
+
+}  // namespace
+
+UpdateStats::UpdateStats(StatsStore& store, ScopeName name)
+    : scope_(store.make_scope(kUpdateSchema, std::move(name))) {}
+
+ScopeName UpdateStats::clusters() { return {"cluster_manager.cds.", "envoy_cluster_manager_cds_", {}}; }
+ScopeName UpdateStats::listeners() { return {"listener_manager.lds.", "envoy_listener_manager_lds_", {}}; }
+ScopeName UpdateStats::endpoints(const std::string& stat_name) {
+  return {"cluster." + stat_name + ".", "envoy_cluster_", {{"envoy_cluster_name", stat_name}}};
+}
+ScopeName UpdateStats::routes(const std::string& stat_prefix, const std::string& route_config_name) {
+  return {"http." + stat_prefix + ".rds." + route_config_name + ".",
+          "envoy_http_rds_",
+          {{"envoy_http_conn_manager_prefix", stat_prefix}, {"envoy_rds_route_config", route_config_name}}};
+}
+
+void UpdateStats::attempt() { scope_->block(kMainShard).add(kAttempt); }
+void UpdateStats::success(std::string_view version) {
+  StatBlock& block = scope_->block(kMainShard);
+  block.add(kSuccess);
+  block.add(kAttempt);
+  block.set(kVersion, content_hash(version));
+}
+void UpdateStats::rejected() {
+  scope_->block(kMainShard).add(kRejected);
+  attempt();
+}
+void UpdateStats::failure() {
+  scope_->block(kMainShard).add(kFailure);
+  attempt();
+}
+void UpdateStats::fetch_timeout() { scope_->block(kMainShard).add(kInitFetchTimeout); }
+
+ControlPlaneStats::ControlPlaneStats(StatsStore& store)
+    : scope_(store.make_scope(kControlPlaneSchema, {"control_plane.", "envoy_control_plane_", {}})) {
+  connected(false);
+}
+void ControlPlaneStats::connected(bool is_connected) {
+  scope_->block(kMainShard).set(kConnectedState, is_connected ? 1 : 0);
+}
+void ControlPlaneStats::rate_limited() { scope_->block(kMainShard).add(kRateLimitEnforced); }
+
+}  // namespace remora::xds

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "remora/core/stats.h"
+
+namespace remora::xds {
+
+/// Envoy's statistics of one subscription: cluster_manager.cds., listener_manager.lds., cluster.<name>. (its
+/// endpoints) and http.<prefix>.rds.<routes>. Written by the thread that owns the stream.
+class UpdateStats {
+ public:
+  UpdateStats() = default;
+  UpdateStats(StatsStore& store, ScopeName name);
+
+  static ScopeName clusters();
+  static ScopeName listeners();
+  /// `stat_name` as cluster_stat_name() gives it.
+  static ScopeName endpoints(const std::string& stat_name);
+  static ScopeName routes(const std::string& stat_prefix, const std::string& route_config_name);
+
+  /// The subscription began.
+  void attempt();
+  void success(std::string_view version);
+  void rejected();
+  /// The stream was lost or could not be made.
+  void failure();
+  void fetch_timeout();
+  explicit operator bool() const { return scope_ != nullptr; }
+
+ private:
+  std::shared_ptr<StatScope> scope_;
+};
+
+/// control_plane.connected_state and its kin.
+class ControlPlaneStats {
+ public:
+  explicit ControlPlaneStats(StatsStore& store);
+  void connected(bool is_connected);
+  void rate_limited();
+
+ private:
+  std::shared_ptr<StatScope> scope_;
+};
+
+}  // namespace remora::xds
