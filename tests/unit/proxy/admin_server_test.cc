@@ -157,6 +157,7 @@ TEST_F(AdminServerTest, RefusesWhatIsTooLargeOrNotHttp) {
   EXPECT_TRUE(exchange("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(exchange("GET /ready HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
   EXPECT_TRUE(exchange("POST /logging HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(exchange("GET /" + std::string(1000000, 'a')).starts_with("HTTP/1.1 431 "));   // read to its end
   EXPECT_TRUE(get("/ready").starts_with("HTTP/1.1 200 "));
 }
 
