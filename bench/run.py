@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from load import generator, idle_memory, peers, profile, report  # noqa: E402
+from load import fairness, generator, idle_memory, peers, profile, report  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
@@ -29,12 +29,15 @@ def say(text: str) -> None:
 
 
 def start_all(names: list[str], setup: peers.Setup, processes: Processes) -> tuple[dict, dict]:
-    """Starts every proxy that is there; returns the running ones, and why the others are not."""
+    """Starts every proxy that is there and does the whole work; returns those, and why the others are not run."""
     running, missing = {}, {}
     for name in names:
         try:
-            running[name] = peers.start(name, setup, processes)
-            say(f"bench: {name} ready on port {running[name].port}, {running[name].version}")
+            proxy = peers.start(name, setup, processes)
+            if faults := fairness.faults(proxy):
+                raise RuntimeError("does less than the others: " + "; ".join(faults))
+            running[name] = proxy
+            say(f"bench: {name} ready on port {proxy.port}, {proxy.version}")
         except (peers.Missing, RuntimeError) as error:
             missing[name] = str(error).splitlines()[-1]
             say(f"bench: {name} NOT RUN: {error}")
@@ -84,8 +87,9 @@ def check_counts(running: dict, measured: dict) -> None:
 
 def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
     generator.check()
+    with fairness.EchoBackend(setup.backend_port):
+        running, missing = start_all(arguments.peers, setup, processes)
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
-    running, missing = start_all(arguments.peers, setup, processes)
     if not running:
         raise peers.Missing("none of the proxies can be run")
     measured = measure(running, arguments, setup.directory)
@@ -101,8 +105,9 @@ def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
 
 
 def idle(arguments, setup: peers.Setup, processes: Processes) -> int:
+    with fairness.EchoBackend(setup.backend_port):
+        running, missing = start_all(arguments.peers, setup, processes)
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
-    running, missing = start_all(arguments.peers, setup, processes)
     print(idle_memory.table(running, arguments.idle_connections))
     return 1 if missing else 0
 

@@ -67,14 +67,14 @@ class Process:
                 _kill_if_alive(pid)
 
     def usage(self) -> Usage:
-        ticks, kib = 0, 0
+        seconds, kib = 0.0, 0
         for pid in tree(self.pid):
             try:
-                ticks += _cpu_ticks(pid)
+                seconds += _cpu_seconds(pid)
                 kib += _rss_kib(pid)
             except FileNotFoundError:
                 continue  # a child that ended between the two looks
-        return Usage(ticks / _TICKS_PER_SECOND, kib)
+        return Usage(seconds, kib)
 
     def log_tail(self, lines: int = 15) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -99,10 +99,14 @@ def tree(pid: int) -> list[int]:
     return pids
 
 
-def _cpu_ticks(pid: int) -> int:
-    """utime + stime of all threads, in clock ticks (proc(5), fields 14 and 15)."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(after_name[11]) + int(after_name[12])
+def _cpu_seconds(pid: int) -> float:
+    """User + system time of all threads: in nanoseconds where the kernel tells, else in its ticks of 10 ms."""
+    try:
+        return sum(int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
+                   for task in os.listdir(f"/proc/{pid}/task")) / 1e9
+    except FileNotFoundError:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_SECOND  # proc(5), fields 14 and 15
 
 
 def _rss_kib(pid: int) -> int:
