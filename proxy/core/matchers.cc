@@ -87,17 +87,25 @@ bool StringMatcher::matches(std::string_view text) const {
   return false;
 }
 
-bool HeaderMatcher::matches(const HeaderMap& headers) const {
-  std::string storage;  // used only when the header is repeated
-  const bool host = id == HeaderId::kHost && !headers.has(HeaderId::kHost);  // one header under two names
-  const auto found = host ? headers.get(HeaderId::kAuthority) : headers.joined(name, id, storage);
-  // A missing header fails every rule but the one about presence, inverted or not, unless it stands for "".
-  if (kind == Kind::kPresent) return ((found.has_value() || treat_missing_as_empty) == present) != invert;
-  if (!found && !treat_missing_as_empty) return false;
-  const std::string_view value = found.value_or(std::string_view{});
-  if (kind == Kind::kString) return string.matches(value) != invert;
+bool HeaderMatcher::value_matches(std::string_view value) const {
+  if (kind == Kind::kString) return string.matches(value);
   const auto number = parse_integer(value);
-  return (number && *number >= range_start && *number < range_end) != invert;
+  return number && *number >= range_start && *number < range_end;
+}
+
+bool HeaderMatcher::matches(const HeaderMap& headers) const {
+  const bool host = id == HeaderId::kHost && !headers.has(HeaderId::kHost);  // one header under two names
+  const HeaderId wanted = host ? HeaderId::kAuthority : id;
+  bool found = false;
+  for (const auto& field : headers.fields()) {
+    if (wanted == HeaderId::kOther ? field.name != name : field.id != wanted) continue;
+    found = true;
+    if (kind != Kind::kPresent && value_matches(field.value)) return !invert;
+  }
+  if (kind == Kind::kPresent) return ((found || treat_missing_as_empty) == present) != invert;
+  // A missing header fails every other rule, inverted or not, unless it stands for "".
+  if (!found) return treat_missing_as_empty && value_matches({}) != invert;
+  return invert;
 }
 
 bool QueryMatcher::matches(std::string_view query) const {

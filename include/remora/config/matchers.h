@@ -43,7 +43,9 @@ struct StringMatcher {
   [[nodiscard]] bool matches(std::string_view text) const;
 };
 
-/// Source: envoy.config.route.v3.HeaderMatcher. Repeated headers are matched as one value joined by ",".
+/// Source: envoy.config.route.v3.HeaderMatcher. A repeated header is matched value by value: the rule holds if one value
+/// matches, an inverted rule if none does. Joined into one text, as Envoy did before 1.39, a second value would hide the
+/// first from a rule that is to refuse it (CVE-2026-26308).
 struct HeaderMatcher {
   enum class Kind : uint8_t { kPresent, kString, kRange };
   std::string name;           // lower-case; pseudo headers as ":method"
@@ -57,6 +59,9 @@ struct HeaderMatcher {
   bool treat_missing_as_empty = false;
 
   [[nodiscard]] bool matches(const HeaderMap& headers) const;
+
+ private:
+  [[nodiscard]] bool value_matches(std::string_view value) const;   // without `invert`
 };
 
 /// Source: envoy.config.route.v3.QueryParameterMatcher. The first value of a repeated parameter counts.

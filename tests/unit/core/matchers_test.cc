@@ -149,9 +149,19 @@ TEST_F(HeaderMatcherTest, Strings) {
   EXPECT_TRUE(exact("x-empty", "").matches(headers_));
 }
 
-TEST_F(HeaderMatcherTest, RepeatedHeadersAreOneValue) {
-  EXPECT_TRUE(exact("x-many", "a,b").matches(headers_));
-  EXPECT_FALSE(exact("x-many", "a").matches(headers_));
+TEST_F(HeaderMatcherTest, RepeatedHeadersAreMatchedOneByOne) {
+  headers_.add("via", "1.1 a");  // a known name, found through the index
+  headers_.add("via", "1.1 b");
+  for (const char* value : {"a", "b"}) {
+    EXPECT_TRUE(exact("x-many", value).matches(headers_));
+    EXPECT_FALSE(exact("x-many", value, true).matches(headers_));
+    EXPECT_TRUE(exact("via", std::string("1.1 ") + value).matches(headers_));
+  }
+  EXPECT_FALSE(exact("x-many", "a,b").matches(headers_));
+  EXPECT_FALSE(exact("x-many", "c").matches(headers_));
+  EXPECT_TRUE(exact("x-many", "c", true).matches(headers_));
+  EXPECT_FALSE(exact("via", "1.1 c").matches(headers_));
+  EXPECT_TRUE(exact("via", "1.1 c", true).matches(headers_));
 }
 
 TEST_F(HeaderMatcherTest, AMissingHeaderFailsEvenAnInvertedRule) {
