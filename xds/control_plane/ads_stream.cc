@@ -123,7 +123,10 @@ void AdsStream::log_outcome(const DiscoveryQuery& query, AdsSession::Outcome out
 }
 
 void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
-  for (const istio::Diagnostic& note : snapshot->notes) spdlog::warn("config: {}", istio::to_string(note));
+  const bool known = session_.snapshot() != nullptr && session_.snapshot()->notes == snapshot->notes;
+  for (const istio::Diagnostic& note : snapshot->notes) {
+    if (!known) spdlog::warn("config: {}", istio::to_string(note));
+  }
   session_.set_snapshot(std::move(snapshot));
   pump();
 }

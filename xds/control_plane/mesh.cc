@@ -36,11 +36,22 @@ void Mesh::refresh() {
   ++version_;
   outbound_.clear();
   snapshots_.clear();
+  snapshots_in_use_ = 0;
   spdlog::info("configuration {}: {} resources, {} services, {} findings", version_,
                state_.registry->resources().size(), state_.registry->services().size(), findings_.size());
 }
 
+/// Proxies come and go with ever new labels and addresses; what is kept for them must not grow with that.
+void Mesh::forget_unused() {
+  constexpr size_t kMaxOutbound = 256;
+  if (outbound_.size() >= kMaxOutbound) outbound_.clear();
+  if (snapshots_.size() < 2 * snapshots_in_use_ + kMaxOutbound) return;
+  std::erase_if(snapshots_, [](const auto& entry) { return entry.second.expired(); });
+  snapshots_in_use_ = snapshots_.size();
+}
+
 std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node) {
+  forget_unused();
   auto& shared = snapshots_[node.key()];
   if (auto snapshot = shared.lock()) return snapshot;
   auto& outbound = outbound_[node.outbound_key()];

@@ -33,6 +33,7 @@ class Mesh {
 
  private:
   void refresh();
+  void forget_unused();
 
   ResourceSource& source_;
   istio::Reconciled state_;
@@ -42,6 +43,7 @@ class Mesh {
   // Of this registry only. Weak: a snapshot lives as long as a stream follows it.
   std::map<std::string, std::shared_ptr<const istio::Snapshot>> outbound_;
   std::map<std::string, std::weak_ptr<const istio::Snapshot>> snapshots_;
+  size_t snapshots_in_use_ = 0;  // when they were counted last
 };
 
 }  // namespace remora::xds

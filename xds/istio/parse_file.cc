@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "istio/parse.h"
@@ -116,12 +117,23 @@ class FileReader {
       meta.string("namespace", resource.ns);
       meta.string_map("labels", resource.labels);
       meta.string("creationTimestamp", resource.creation_timestamp);
-      meta.ignore({"annotations", "uid", "resourceVersion", "generation", "managedFields", "selfLink",
-                   "ownerReferences", "finalizers", "generateName", "deletionTimestamp",
-                   "deletionGracePeriodSeconds"});
+      read_annotations(meta);
+      meta.ignore({"uid", "resourceVersion", "generation", "managedFields", "selfLink", "ownerReferences",
+                   "finalizers", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds"});
     });
     if (resource.name.empty()) fields.error("metadata.name", "must name the object");
     return !resource.kind.empty() && !resource.api_version.empty() && !resource.name.empty();
+  }
+
+  /// Annotations are everybody's; Istio steers with some of its own, of which none is implemented.
+  static void read_annotations(Fields& meta) {
+    std::map<std::string, std::string> annotations;
+    meta.string_map("annotations", annotations);
+    for (const auto& annotation : annotations) {
+      const std::string& name = annotation.first;
+      if (!name.starts_with("networking.istio.io/") && !name.starts_with("traffic.istio.io/")) continue;
+      meta.warning("annotations", name + " is not implemented and has no effect");
+    }
   }
 
   const Kind* find_kind(Fields& fields, const Resource& resource) {

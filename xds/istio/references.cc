@@ -45,8 +45,13 @@ class Checker {
 
   void check_port(const Destination& destination, const MeshService& service) {
     if (destination.port) {
-      if (service.find_port(*destination.port) == nullptr) {
+      const MeshPort* port = service.find_port(*destination.port);
+      if (port == nullptr) {
         add(Kind::kPort, service.host, destination, "port.number", missing_port(service, *destination.port));
+      } else if (!port->carried()) {
+        add(Kind::kPort, service.host, destination, "port.number",
+            "port " + std::to_string(port->number) + " of " + service.origin->id() +
+                " is not HTTP/1.1, which is all that this build carries");
       }
       return;
     }

@@ -65,6 +65,12 @@ INSTANTIATE_TEST_SUITE_P(
              "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\n"
              "metadata: {name: w, nam: x}\nspec: {address: 127.0.0.1}\n",
              {"error: metadata.nam: unknown field"}},
+        Case{"Istio's annotation",
+             "apiVersion: v1\nkind: Service\nmetadata: {name: s, annotations: {networking.istio.io/exportTo: "
+             "'.', a: b}}\n"
+             "spec: {ports: [{name: http, port: 80}]}\n",
+             {"warning: metadata.annotations: networking.istio.io/exportTo is not implemented and has no "
+              "effect"}},
         Case{"defined twice",
              destination_rule("") + "---\n" + destination_rule(""),
              {kDr + "is defined twice in this file"}},

@@ -114,6 +114,19 @@ TEST_F(Reconcile, ChecksMirrorsAndPorts) {
             std::string::npos);
 }
 
+TEST_F(Reconcile, RefusesAPortThatIsNotCarried) {
+  const std::string database =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {ports: [{name: tcp-pg, port: 5432}]}\n";
+  const Reconciled state = reconcile(
+      nullptr,
+      resources(join({kMyapp, database,
+                      virtual_service("  - route: [{destination: {host: db, port: {number: 5432}}}]\n")})));
+  ASSERT_EQ(state.findings.size(), 1U);
+  EXPECT_EQ(state.findings[0].path, "spec.http[0].route[0].destination.port.number");
+  EXPECT_NE(state.findings[0].message.find("port 5432 of Service default/db is not HTTP/1.1"),
+            std::string::npos);
+}
+
 TEST_F(Reconcile, SaysWhatIsIdle) {
   const std::string lonely =
       "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: lonely}\nspec: {host: "

@@ -91,7 +91,11 @@ TEST(Snapshot, InboundListenerNeedsAnAddressOfItsOwn) {
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: e}
-spec: {hosts: [e.test], resolution: STATIC, ports: [{number: 80, name: http}], endpoints: [{address: 127.0.0.1}]}
+spec:
+  hosts: [e.test]
+  resolution: STATIC
+  ports: [{number: 80, name: http}]
+  endpoints: [{address: 127.0.0.1}]
 )");
   const Snapshot snapshot = build_snapshot(mesh, node("127.0.0.1"));
   EXPECT_EQ(snapshot.group(XdsType::kCluster).resources.count("inbound|80||"), 0U);

@@ -120,7 +120,9 @@ TEST(Clusters, HaveIstiosDefaults) {
 TEST(Clusters, TakeLimitsAndOutlierDetectionAsIstiodDoes) {
   const Cluster cluster = cluster_of(registry(kMyapp + "---\n" + destination_rule(R"(
   trafficPolicy:
-    connectionPool: { tcp: { maxConnections: 100 }, http: { http1MaxPendingRequests: 50, http2MaxRequests: 1000 } }
+    connectionPool:
+      tcp: {maxConnections: 100}
+      http: {http1MaxPendingRequests: 50, http2MaxRequests: 1000}
     outlierDetection: { consecutive5xxErrors: 5, interval: 30s, baseEjectionTime: 30s }
   subsets: [{name: v1, labels: {version: v1}}]
 )")),
@@ -148,8 +150,8 @@ TEST(Clusters, TakeLimitsAndOutlierDetectionAsIstiodDoes) {
 TEST(Clusters, TakeEveryOutlierSetting) {
   const Cluster cluster = cluster_of(registry(kMyapp + "---\n" + destination_rule(R"(
   trafficPolicy:
-    outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, splitExternalLocalOriginErrors: true,
-      consecutiveLocalOriginFailures: 7, maxEjectionPercent: 50, minHealthPercent: 30 }
+    outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 3,
+      splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 7, maxEjectionPercent: 50, minHealthPercent: 30 }
 )")));
   EXPECT_TRUE(is(cluster.outlier_detection(), R"pb(
     consecutive_5xx { value: 0 }
@@ -295,7 +297,8 @@ TEST(Routes, HaveNoTimeoutAndIstiosRetriesUnlessTold) {
 
 TEST(Routes, TakeTheirOwnRetries) {
   const auto routes = routes_of(R"(  - timeout: 3s
-    retries: {attempts: 3, perTryTimeout: 1s, retryOn: "5xx, 418,429", backoff: 50ms, retryIgnorePreviousHosts: false}
+    retries: {attempts: 3, perTryTimeout: 1s, retryOn: "5xx, 418,429", backoff: 50ms,
+      retryIgnorePreviousHosts: false}
 )" + kTo);
   EXPECT_EQ(routes[0].route().timeout().seconds(), 3);
   EXPECT_TRUE(is(routes[0].route().retry_policy(), R"pb(

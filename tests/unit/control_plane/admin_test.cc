@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+
+#include "control_plane/admin_pages.h"
+#include "control_plane/file_set.h"
+#include "unit/istio/mesh_builders.h"
+
+namespace remora::xds {
+namespace {
+
+/// A source that holds what it is given.
+class FixedSource : public ResourceSource {
+ public:
+  ResourceList list() const override { return list_; }
+  void watch(std::function<void()> changed) override { changed_ = std::move(changed); }
+  void set(const std::string& yaml) {
+    FileSet files;
+    files.update("mesh.yaml", yaml);
+    list_ = files.list();
+    if (changed_) changed_();
+  }
+
+ private:
+  ResourceList list_;
+  std::function<void()> changed_;
+};
+
+class AdminTest : public ::testing::Test {
+ protected:
+  AdminTest() {
+    source_.set(
+        istio::test::kMyapp + "---\n" +
+        istio::test::virtual_service(
+            "  - route: [{destination: {host: myapp}}]\n    mirror: {host: myapp}\n    mirrorPercent: 1\n"));
+  }
+
+  std::string body(const std::string& target) { return pages_.answer(target).body; }
+
+  FixedSource source_;
+  boost::asio::io_context context_;
+  Mesh mesh_{source_};
+  AdsService ads_{context_, mesh_};
+  AdminPages pages_{mesh_, ads_};
+};
+
+TEST_F(AdminTest, AnswersProbes) {
+  EXPECT_EQ(pages_.answer("/ready").status, 200U);
+  EXPECT_EQ(pages_.answer("/healthz?x=y").status, 200U);
+  EXPECT_EQ(pages_.answer("/nothing").status, 404U);
+}
+
+TEST_F(AdminTest, ListsResourcesByKind) {
+  EXPECT_EQ(boost::json::parse(body("/debug/configz")).as_array().size(), 4U);
+  const auto services = boost::json::parse(body("/debug/configz?kind=Service"));
+  ASSERT_EQ(services.as_array().size(), 1U);
+  EXPECT_EQ(services.at(0).at("metadata").at("name"), "myapp");
+}
+
+TEST_F(AdminTest, ShowsFindings) {
+  const auto findings = boost::json::parse(body("/debug/errors"));
+  ASSERT_EQ(findings.as_array().size(), 1U);
+  EXPECT_EQ(findings.at(0).at("severity"), "warning");
+  EXPECT_EQ(findings.at(0).at("path"), "spec.http[0].mirrorPercent");
+  EXPECT_EQ(findings.at(0).at("file"), "mesh.yaml");
+}
+
+TEST_F(AdminTest, ShowsServicesAndEndpoints) {
+  const auto services = boost::json::parse(body("/debug/endpointz"));
+  EXPECT_EQ(services.at(0).at("host"), "myapp.default.svc.cluster.local");
+  EXPECT_EQ(services.at(0).at("ports").at(0).at("endpoints").as_array().size(), 2U);
+  EXPECT_EQ(body("/debug/registryz"), body("/debug/endpointz"));
+}
+
+TEST_F(AdminTest, CountsWhatIsWrong) {
+  EXPECT_NE(body("/metrics").find("remora_control_config_warnings 1\n"), std::string::npos);
+  EXPECT_NE(body("/metrics").find("remora_control_config_errors 0\n"), std::string::npos);
+  source_.set("kind: [");
+  EXPECT_NE(body("/metrics").find("remora_control_config_errors 1\n"), std::string::npos);
+  EXPECT_NE(body("/metrics").find("pilot_xds 0\n"), std::string::npos);
+}
+
+TEST_F(AdminTest, DumpNeedsAProxy) {
+  EXPECT_EQ(pages_.answer("/debug/config_dump").status, 400U);
+  EXPECT_EQ(pages_.answer("/debug/config_dump?proxyID=x%7Ey").status, 404U);
+  EXPECT_NE(body("/debug/config_dump?proxyID=x%7Ey").find("\"x~y\""), std::string::npos);
+}
+
+TEST_F(AdminTest, MeshSharesSnapshotsAmongEqualProxies) {
+  istio::ProxyNode a;
+  a.ns = "default";
+  a.ip = "127.0.9.1";
+  const auto first = mesh_.snapshot_for(a);
+  EXPECT_EQ(mesh_.snapshot_for(a), first);
+  a.ip = "127.0.1.1";
+  EXPECT_NE(mesh_.snapshot_for(a), first);
+}
+
+TEST(QueryParameter, IsFoundAndDecoded) {
+  EXPECT_EQ(query_parameter("/p?a=1&b=x%20y&c", "b"), "x y");
+  EXPECT_EQ(query_parameter("/p?a=1", "b"), "");
+  EXPECT_EQ(query_parameter("/p?a=%4", "a"), "%4");
+  EXPECT_EQ(query_parameter("/p", "a"), "");
+}
+
+}  // namespace
+}  // namespace remora::xds

@@ -1,0 +1,53 @@
+#include "control_plane/options.h"
+
+#include <gtest/gtest.h>
+
+namespace remora::xds {
+namespace {
+
+std::string error_of(const std::vector<std::string>& arguments) {
+  const auto options = parse_options(arguments);
+  return options.ok() ? "" : options.error().message;
+}
+
+TEST(Options, HaveDefaults) {
+  const auto options = parse_options({"--config", "mesh"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->config_paths, std::vector<std::string>{"mesh"});
+  EXPECT_EQ(options->xds_address, "127.0.0.1:15010");
+  EXPECT_EQ(options->admin_address, "127.0.0.1:15014");
+  EXPECT_EQ(options->log_level, "info");
+  EXPECT_FALSE(options->validate);
+}
+
+TEST(Options, TakeValuesInBothForms) {
+  const auto options =
+      parse_options({"--config=a", "-c", "b", "--xds-address", "0.0.0.0:0", "--admin-address=[::1]:0",
+                     "--xds-address-path", "x", "--admin-address-path=y", "-l", "debug", "--validate"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->config_paths, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(options->xds_address, "0.0.0.0:0");
+  EXPECT_EQ(options->admin_address, "[::1]:0");
+  EXPECT_EQ(options->xds_address_path, "x");
+  EXPECT_EQ(options->admin_address_path, "y");
+  EXPECT_EQ(options->log_level, "debug");
+  EXPECT_TRUE(options->validate);
+}
+
+TEST(Options, FaultsAreNamed) {
+  EXPECT_EQ(error_of({}), "--config is required");
+  EXPECT_EQ(error_of({"--config"}), "--config needs a value: PATH");
+  EXPECT_EQ(error_of({"--config", "a", "--turbo"}), "unknown argument --turbo; --help lists what there is");
+  EXPECT_EQ(error_of({"mesh"}), "unknown argument mesh; --help lists what there is");
+  EXPECT_EQ(error_of({"--config=a", "--validate=yes"}), "--validate takes no value");
+  EXPECT_EQ(error_of({"--config=a", "-l", "loud"}), "--log-level: \"loud\" is no level");
+}
+
+TEST(Options, HelpAndVersionNeedNothingElse) {
+  EXPECT_TRUE(parse_options({"--help"}).ok());
+  EXPECT_TRUE(parse_options({"--version"}).ok());
+  EXPECT_NE(usage().find("--xds-address-path"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace remora::xds
