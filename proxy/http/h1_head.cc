@@ -1,5 +1,6 @@
 #include "http/h1_head.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -67,7 +68,7 @@ HeadError parse_field(char* line, size_t size, HeaderMap& headers) {
   size_t colon = 0;
   while (colon < size && line[colon] != ':') {
     const char lower = kLowerToken[static_cast<unsigned char>(line[colon])];
-    if (lower == 0) return {400, colon == 0 ? "http1.folded_header" : "http1.invalid_header_name"};
+    if (lower == 0) return {400, line[0] == ' ' || line[0] == '\t' ? "http1.folded_header" : "http1.invalid_header_name"};
     line[colon++] = lower;
   }
   if (colon == size || colon == 0) return {400, "http1.invalid_header_name"};
@@ -143,20 +144,15 @@ struct ConnectionOptions {
 };
 
 // Fields that a Connection header must not be able to remove: they carry identity or framing.
-bool may_be_nominated(HeaderId id) {
-  switch (id) {
-    case HeaderId::kHost:
-    case HeaderId::kContentLength:
-    case HeaderId::kTransferEncoding:
-    case HeaderId::kCookie:
-    case HeaderId::kXForwardedFor:
-    case HeaderId::kXForwardedHost:
-    case HeaderId::kXForwardedProto:
-    case HeaderId::kXForwardedClientCert:
-      return false;
-    default:
-      return true;
-  }
+constexpr std::array kNeverNominated = {
+    HeaderId::kHost,          HeaderId::kContentLength,   HeaderId::kTransferEncoding, HeaderId::kCookie,
+    HeaderId::kXForwardedFor, HeaderId::kXForwardedHost, HeaderId::kXForwardedProto,  HeaderId::kXForwardedClientCert,
+};
+
+bool may_be_nominated(std::string_view member) {
+  return is_token(member) && std::none_of(kNeverNominated.begin(), kNeverNominated.end(), [&](HeaderId id) {
+           return equals_ignoring_case(member, header_name(id));
+         });
 }
 
 template <typename Visit>
@@ -184,7 +180,7 @@ HeadError read_connection(HeaderMap& headers, ConnectionOptions& options) {
         options.keep_alive = true;
       } else if (equals_ignoring_case(member, "upgrade")) {
         options.upgrade = true;
-      } else if (is_token(member) && count < nominated.size()) {
+      } else if (may_be_nominated(member) && count < nominated.size()) {
         nominated[count++] = member;
       } else {
         return false;
@@ -194,14 +190,10 @@ HeadError read_connection(HeaderMap& headers, ConnectionOptions& options) {
   }
   if (!sane) return {400, "http1.connection_header_rejected"};
   for (size_t i = 0; i < count; ++i) {
-    bool allowed = true;
     headers.remove_if([&](const HeaderMap::Field& field) {
-      if (!equals_ignoring_case(nominated[i], field.name)) return false;
-      if (field.id == HeaderId::kTe) return false;   // decided by strip_hop_by_hop
-      allowed = allowed && may_be_nominated(field.id);
-      return true;
+      // TE is left to strip_hop_by_hop.
+      return field.id != HeaderId::kTe && equals_ignoring_case(nominated[i], field.name);
     });
-    if (!allowed) return {400, "http1.connection_header_rejected"};
   }
   return {};
 }

@@ -341,6 +341,18 @@ TEST(Return, ComesWhenTheTimeIsOver) {
   EXPECT_TRUE(cluster.ejected(0));
 }
 
+TEST(Return, ForgetsErrorsOfEveryKind) {
+  OutlierDetection config = generous();
+  config.consecutive_gateway_failure = 6;
+  Cluster cluster(1, config);
+  cluster.respond(0, 503, 5);  // ejected as five 5xx; one short of six gateway errors
+  ASSERT_TRUE(cluster.ejected(0));
+  cluster.sweep_after(seconds(30));
+  ASSERT_FALSE(cluster.ejected(0));
+  cluster.respond(0, 503);
+  EXPECT_EQ(cluster.stat("ejections_detected_consecutive_gateway_failure"), 0u);
+}
+
 /// How long the host stays away when it is ejected now.
 seconds ejection_time(Cluster& cluster) {
   cluster.respond(0, 500, 5);
@@ -445,6 +457,10 @@ TEST(SuccessRate, LooksAtTheTimeSinceTheLastSweepOnly) {
   cluster.sweep_after(seconds(10));
   EXPECT_DOUBLE_EQ(cluster.detector.success_rate_average(false), -1) << "no requests since";
   EXPECT_DOUBLE_EQ(cluster.host(0).monitor.success_rate, -1);
+  for (size_t i = 0; i < 5; ++i) traffic(cluster, i, 200, i == 0 ? 150 : 200);
+  cluster.sweep_after(seconds(10));
+  EXPECT_DOUBLE_EQ(cluster.host(0).monitor.success_rate, 75);
+  EXPECT_DOUBLE_EQ(cluster.host(1).monitor.success_rate, 100);
 }
 
 TEST(SuccessRate, NeedsHostsAndVolume) {

@@ -1,0 +1,323 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/h1_client_codec.h"
+#include "http/h1_server_codec.h"
+
+namespace remora {
+namespace {
+
+/// Records a message as one line of text: "head(..) body(..) end".
+class Recorder final : public MessageEvents {
+ public:
+  void on_informational(HeaderMap& head) override { log += "1xx(" + std::to_string(head.status()) + ") "; }
+  void on_head(HeaderMap& head, bool end) override {
+    log += "head(" + std::string(head.has(HeaderId::kStatus) ? head.value_of(HeaderId::kStatus) : head.path()) + ") ";
+    if (end) log += "end ";
+  }
+  void on_body(BodyChunk chunk, bool end) override {
+    log += "body(" + std::string(chunk.bytes) + ") ";
+    if (hold) held.push_back(std::move(chunk.credit));
+    if (end) log += "end ";
+  }
+  void on_trailers(HeaderMap& trailers) override { log += "trailers(" + std::to_string(trailers.size()) + ") end "; }
+  void on_reset(Failure failure) override { log += failure == Failure::kNone ? "none " : "reset "; last_failure = failure; }
+
+  std::string log;
+  bool hold = false;
+  std::vector<Credit> held;
+  Failure last_failure = Failure::kNone;
+};
+
+/// A connection over a socket pair whose other end the test reads and writes.
+class Wire : public ConnectionOwner, public BodySource {
+ public:
+  explicit Wire(size_t window = 1024 * 1024) : connection(reactor, *this), account(CreditAccount::make(this, window)) {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    connection.adopt(ends[0]);
+    peer = ends[1];
+  }
+  ~Wire() {
+    close(peer);
+    account->detach();
+    account->release_reference();
+  }
+  size_t on_bytes(std::string_view bytes) override { return receive ? receive(bytes) : 0; }
+  void on_end() override { ended = true; }
+  void on_error(int) override { ended = true; }
+  void on_written(size_t, bool) override {}
+  void on_window_open() override { connection.resume_reading(); }
+
+  void send(std::string_view bytes) {
+    ASSERT_EQ(write(peer, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    reactor.turn(0);
+    reactor.turn(0);
+  }
+  std::string sent() {
+    reactor.turn(0);
+    char buffer[65536];
+    const ssize_t got = read(peer, buffer, sizeof(buffer));
+    return got > 0 ? std::string(buffer, static_cast<size_t>(got)) : std::string();
+  }
+
+  Reactor reactor;
+  Connection connection;
+  CreditAccount* account;
+  std::function<size_t(std::string_view)> receive;
+  int peer = -1;
+  bool ended = false;
+};
+
+class ServerCodecTest : public testing::Test, public ServerCodecEvents {
+ protected:
+  ServerCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_) {
+    wire_.receive = [this](std::string_view bytes) { return codec_.receive(bytes); };
+  }
+  MessageEvents& on_request_stream(MessageSink& response, Protocol) override {
+    response_ = &response;
+    ++streams_;
+    return recorder_;
+  }
+  void on_bad_request(HeadError error, MessageSink&) override { refused_ = error.status; }
+  void on_stream_done(bool reusable) override {
+    ++done_;
+    reusable_ = reusable;
+    if (reusable) wire_.connection.resume_reading();
+  }
+  void answer(std::string_view status, std::string_view body) {
+    HeaderMap head;
+    head.add(HeaderId::kStatus, status);
+    response_->send_head(head, body.empty());
+    if (!body.empty()) response_->send_body({body, {}}, true);
+  }
+
+  Wire wire_;
+  H1ServerSettings settings_;
+  Recorder recorder_;
+  H1ServerCodec codec_;
+  MessageSink* response_ = nullptr;
+  int streams_ = 0;
+  int done_ = 0;
+  int refused_ = 0;
+  bool reusable_ = false;
+};
+
+TEST_F(ServerCodecTest, AnswersAndTakesTheNext) {
+  wire_.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(recorder_.log, "head(/a) end ");
+  answer("200", "hi");
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+  EXPECT_TRUE(reusable_);
+  wire_.send("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(streams_, 2);
+}
+
+TEST_F(ServerCodecTest, PipelinedRequestsWaitForTheAnswer) {
+  wire_.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(streams_, 1);
+  answer("204", "");
+  wire_.reactor.turn(0);
+  wire_.reactor.turn(0);
+  EXPECT_EQ(streams_, 2);
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST_F(ServerCodecTest, BodiesByLengthAndByChunk) {
+  wire_.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+  wire_.send("llo");
+  EXPECT_EQ(recorder_.log, "head(/a) body(he) body(llo) end ");
+  answer("200", "");
+  recorder_.log.clear();
+  wire_.send("POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n");
+  EXPECT_EQ(recorder_.log, "head(/b) body(abc) body() end ");   // trailers are not enabled
+}
+
+TEST_F(ServerCodecTest, BadChunkResetsTheRequest) {
+  wire_.send("POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+  EXPECT_EQ(recorder_.last_failure, Failure::kDownstreamProtocolError);
+}
+
+TEST_F(ServerCodecTest, HeadAnswersCarryNoBody) {
+  wire_.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  HeaderMap head;
+  head.add(HeaderId::kStatus, "200");
+  head.add(HeaderId::kContentLength, "10");
+  response_->send_head(head, false);
+  response_->send_body({"0123456789", {}}, true);
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n");
+  EXPECT_TRUE(reusable_);
+}
+
+TEST_F(ServerCodecTest, ClosesWhenAskedAndWhenAnsweredEarly) {
+  wire_.send("GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  answer("200", "");
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+  EXPECT_FALSE(reusable_);
+}
+
+TEST_F(ServerCodecTest, EarlyAnswerEndsTheConnection) {
+  wire_.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+  answer("413", "");
+  EXPECT_EQ(done_, 1);
+  EXPECT_FALSE(reusable_);
+}
+
+TEST_F(ServerCodecTest, RefusesHugeHeads) {
+  settings_.rules.limits.max_bytes = 100;
+  wire_.send("GET /" + std::string(200, 'a'));
+  EXPECT_EQ(refused_, 414);
+}
+
+TEST_F(ServerCodecTest, RefusesHugeFields) {
+  settings_.rules.limits.max_bytes = 100;
+  wire_.send("GET / HTTP/1.1\r\nHost: x\r\nx: " + std::string(200, 'a'));
+  EXPECT_EQ(refused_, 431);
+}
+
+TEST_F(ServerCodecTest, UpgradeTunnelsOnlyAfter101) {
+  wire_.send("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly");
+  EXPECT_EQ(recorder_.log, "head(/ws) ");   // early bytes wait for the decision
+  HeaderMap head;
+  head.add(HeaderId::kStatus, "101");
+  head.add(HeaderId::kConnection, "upgrade");
+  head.add(HeaderId::kUpgrade, "websocket");
+  response_->send_head(head, false);
+  wire_.reactor.turn(0);
+  wire_.reactor.turn(0);
+  EXPECT_EQ(recorder_.log, "head(/ws) body(early) ");
+  response_->send_body({"down", {}}, false);
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\ndown");
+}
+
+TEST_F(ServerCodecTest, RefusedUpgradeLeavesBytesToHttp) {
+  wire_.send("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  answer("403", "");
+  wire_.reactor.turn(0);
+  wire_.reactor.turn(0);
+  EXPECT_EQ(recorder_.log, "head(/ws) head(/next) end ");
+}
+
+TEST(BackPressure, HeldCreditsStopTheReadingAndReleasedOnesResumeIt) {
+  class Server final : public ServerCodecEvents {
+   public:
+    MessageEvents& on_request_stream(MessageSink&, Protocol) override { return recorder; }
+    void on_bad_request(HeadError, MessageSink&) override {}
+    void on_stream_done(bool) override {}
+    Recorder recorder;
+  } server;
+  Wire wire(1000);
+  H1ServerSettings settings;
+  H1ServerCodec codec(wire.connection, *wire.account, server, settings);
+  wire.receive = [&](std::string_view bytes) { return codec.receive(bytes); };
+  server.recorder.hold = true;
+  wire.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n");
+  wire.send(std::string(1500, 'a'));
+  EXPECT_TRUE(wire.connection.reading_paused());
+  const auto seen = server.recorder.log.size();
+  wire.send(std::string(1500, 'b'));
+  EXPECT_EQ(server.recorder.log.size(), seen);   // nothing more is taken
+  server.recorder.held.clear();
+  wire.reactor.turn(0);
+  wire.reactor.turn(0);
+  EXPECT_GT(server.recorder.log.size(), seen);
+}
+
+class ClientCodecTest : public testing::Test, public ClientCodecEvents {
+ protected:
+  ClientCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_) {
+    wire_.receive = [this](std::string_view bytes) { return codec_.receive(bytes); };
+  }
+  void on_stream_done(bool reusable) override {
+    ++done_;
+    reusable_ = reusable;
+  }
+  MessageSink& request(std::string_view method, bool end) {
+    HeaderMap head;
+    head.add(HeaderId::kMethod, method);
+    head.add(HeaderId::kPath, "/p");
+    head.add(HeaderId::kAuthority, "h");
+    auto& sink = codec_.open(recorder_);
+    sink.send_head(head, end);
+    return sink;
+  }
+
+  Wire wire_;
+  H1ClientSettings settings_;
+  Recorder recorder_;
+  H1ClientCodec codec_;
+  int done_ = 0;
+  bool reusable_ = false;
+};
+
+TEST_F(ClientCodecTest, SendsAndReceives) {
+  request("GET", true);
+  EXPECT_EQ(wire_.sent(), "GET /p HTTP/1.1\r\nhost: h\r\n\r\n");
+  wire_.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_EQ(recorder_.log, "head(200) body(hi) end ");
+  EXPECT_TRUE(reusable_);
+  EXPECT_TRUE(codec_.can_open());
+}
+
+TEST_F(ClientCodecTest, PostWithoutBodySaysSo) {
+  request("POST", true);
+  EXPECT_EQ(wire_.sent(), "POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n");
+}
+
+TEST_F(ClientCodecTest, UnknownLengthIsChunked) {
+  auto& sink = request("POST", false);
+  sink.send_body({"abc", {}}, false);
+  sink.send_body({"", {}}, true);
+  EXPECT_EQ(wire_.sent(), "POST /p HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+}
+
+TEST_F(ClientCodecTest, AnswerBeforeTheRequestsEndIsNotReused) {
+  request("POST", false);
+  wire_.send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(recorder_.log, "head(413) end ");
+  EXPECT_FALSE(reusable_);
+}
+
+TEST_F(ClientCodecTest, InterimAnswersPassInOrder) {
+  request("GET", true);
+  wire_.send("HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(recorder_.log, "1xx(103) head(200) end ");
+}
+
+TEST_F(ClientCodecTest, EndlessInterimAnswersAreCut) {
+  request("GET", true);
+  for (int i = 0; i < 40 && recorder_.last_failure == Failure::kNone; ++i) wire_.send("HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_EQ(recorder_.last_failure, Failure::kUpstreamProtocolError);
+}
+
+TEST_F(ClientCodecTest, EndOfConnectionEndsOnlyBodiesWithoutLength) {
+  request("GET", true);
+  wire_.send("HTTP/1.1 200 OK\r\n\r\nab");
+  codec_.on_end();
+  EXPECT_EQ(recorder_.log, "head(200) body(ab) body() end ");
+  EXPECT_FALSE(reusable_);
+}
+
+TEST_F(ClientCodecTest, CutBodiesAreNeverCompleted) {
+  request("GET", true);
+  wire_.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
+  codec_.on_end();
+  EXPECT_EQ(recorder_.log, "head(200) body(ab) reset ");
+}
+
+TEST_F(ClientCodecTest, Unasked101IsAnError) {
+  request("GET", true);
+  wire_.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n");
+  EXPECT_EQ(recorder_.last_failure, Failure::kUpstreamProtocolError);
+}
+
+}  // namespace
+}  // namespace remora
