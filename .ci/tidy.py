@@ -33,7 +33,7 @@ def main():
     keys = {path: key(path) for path in newest_first(compiled())}
     todo = [path for path, name in keys.items() if not (PASSED / name).exists()]
     failed, left_out = [], 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("REMORA_JOBS", os.cpu_count()))) as pool:
         for path, output in pool.map(lambda path: (path, lint(path, deadline)), todo):
             if output is None:
                 left_out += 1
