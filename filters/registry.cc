@@ -11,12 +11,13 @@ namespace remora {
 namespace {
 
 using filters::FilterSource;
-using Maker = std::shared_ptr<const FilterFactory> (*)(const FilterSource&, const FilterFactoryContext&, ConfigReport&);
+using Maker = std::shared_ptr<const FilterFactory> (*)(const FilterSource&, const FilterFactoryContext&,
+                                                       ConfigReport&);
 
 struct KnownFilter {
-  std::string_view type;   // the message's full name
-  Maker make = nullptr;    // null: left out of the chain
-  std::string_view left_out{};   // and this is why nothing is lost
+  std::string_view type;        // the message's full name
+  Maker make = nullptr;         // null: left out of the chain
+  std::string_view left_out{};  // and this is why nothing is lost
 };
 
 // Every HTTP filter of this build. What is not here is refused by name.
@@ -24,7 +25,8 @@ constexpr KnownFilter kFilters[] = {
     {.type = "io.istio.http.peer_metadata.Config", .make = filters::make_peer_metadata},
     {.type = "stats.PluginConfig", .make = filters::make_istio_stats},
     {.type = "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig",
-     .left_out = "is left out: it chooses the ALPN of TLS connections to upstreams, and this build makes none"},
+     .left_out =
+         "is left out: it chooses the ALPN of TLS connections to upstreams, and this build makes none"},
     {.type = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
      .left_out = "is left out: it only counts; this build has no statistics by gRPC method"},
 };
@@ -51,8 +53,10 @@ std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::str
     report.warning(path, "the filter " + std::string(name) + " " + std::string(filter->left_out));
     return nullptr;
   }
-  if (is_struct) {   // the caller turns a Struct into the message where it knows that, and it knows all of the above
-    report.error(path, "the configuration of " + std::string(name) + " is a Struct, not " + std::string(filter->type));
+  if (is_struct) {  // the caller turns a Struct into the message where it knows that, and it knows all of the
+                    // above
+    report.error(
+        path, "the configuration of " + std::string(name) + " is a Struct, not " + std::string(filter->type));
     return nullptr;
   }
   return filter->make({name, serialized, path}, context, report);

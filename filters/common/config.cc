@@ -35,7 +35,8 @@ bool parse_config(const FilterSource& source, Message& message, ConfigReport& re
     return false;
   }
   if (const std::string unknown = unknown_field(message); !unknown.empty()) {
-    report.error(source.path, unknown + " is not a field of " + message.GetTypeName() + " that this build knows");
+    report.error(source.path,
+                 unknown + " is not a field of " + message.GetTypeName() + " that this build knows");
     return false;
   }
   return true;

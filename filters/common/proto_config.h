@@ -16,8 +16,8 @@ struct FilterSource {
   const std::string& path;  ///< for findings
 };
 
-/// Parses the message; false, with an error reported, if the bytes are not one or hold fields that it does not have
-/// (of a newer Istio, say): what they would do is unknown, so they are not passed over.
+/// Parses the message; false, with an error reported, if the bytes are not one or hold fields that it does
+/// not have (of a newer Istio, say): what they would do is unknown, so they are not passed over.
 bool parse_config(const FilterSource& source, google::protobuf::Message& message, ConfigReport& report);
 
 }  // namespace remora::filters

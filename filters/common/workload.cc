@@ -23,14 +23,15 @@ void set_labels(const MetadataValue::Object& labels, Workload& out) {
   out.app = text_of(labels, "app");
   out.version = text_of(labels, "version");
   out.canonical_name = first_of(labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"});
-  out.canonical_revision = first_of(labels, {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"});
+  out.canonical_revision =
+      first_of(labels, {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"});
   for (const auto& [key, value] : labels) out.labels.emplace(key, value.text());
 }
 
 // Splits "name;namespace;canonical;revision;cluster"; more parts are ignored, fewer are no identity.
 bool read_encoded(std::string_view text, Workload& out) {
-  const std::array<std::string*, 5> parts = {&out.name, &out.namespace_name, &out.canonical_name, &out.canonical_revision,
-                                             &out.cluster};
+  const std::array<std::string*, 5> parts = {&out.name, &out.namespace_name, &out.canonical_name,
+                                             &out.canonical_revision, &out.cluster};
   for (size_t i = 0; i < parts.size(); ++i) {
     const size_t end = text.find(';');
     *parts[i] = text.substr(0, end);
@@ -55,7 +56,8 @@ Workload local_workload(const NodeInfo& node) {
   local.cluster = text_of(node.metadata, "CLUSTER_ID");
   local.owner = text_of(node.metadata, "OWNER");
   const auto labels = node.metadata.find("LABELS");
-  if (labels != node.metadata.end() && labels->second.object() != nullptr) set_labels(*labels->second.object(), local);
+  if (labels != node.metadata.end() && labels->second.object() != nullptr)
+    set_labels(*labels->second.object(), local);
   if (local.canonical_name.empty()) local.canonical_name = local.name;
   return local;
 }
@@ -69,7 +71,8 @@ std::shared_ptr<const Workload> endpoint_workload(const Metadata& metadata) {
   workload->version = label_of(metadata, "version");
   if (!known && workload->app.empty() && workload->version.empty()) return nullptr;
   if (workload->app.empty()) workload->app = workload->canonical_name;
-  if (workload->version.empty() && workload->canonical_revision != "latest") workload->version = workload->canonical_revision;
+  if (workload->version.empty() && workload->canonical_revision != "latest")
+    workload->version = workload->canonical_revision;
   return workload;
 }
 

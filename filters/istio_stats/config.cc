@@ -8,7 +8,8 @@ namespace {
 class IstioStatsFactory final : public FilterFactory {
  public:
   IstioStatsFactory(std::string_view name, std::shared_ptr<const IstioStatsConfig> config)
-      : name_(name), config_(std::move(config)) {}
+      : name_(name),
+        config_(std::move(config)) {}
 
   std::string_view name() const override { return name_; }
   std::unique_ptr<HttpFilter> create() const override { return make_istio_stats_filter(config_); }
@@ -19,7 +20,9 @@ class IstioStatsFactory final : public FilterFactory {
   std::shared_ptr<const IstioStatsConfig> config_;
 };
 
-bool is_set(const google::protobuf::Duration& duration) { return duration.seconds() != 0 || duration.nanos() != 0; }
+bool is_set(const google::protobuf::Duration& duration) {
+  return duration.seconds() != 0 || duration.nanos() != 0;
+}
 
 // Everything that would make the metrics other than Istio's standard ones is refused; false if there was any.
 bool check(const stats::PluginConfig& config, const std::string& path, ConfigReport& report) {
@@ -32,12 +35,13 @@ bool check(const stats::PluginConfig& config, const std::string& path, ConfigRep
     refuse("metrics[" + std::to_string(i) + "]", "overrides of metrics are not implemented by this build");
   }
   for (int i = 0; i < config.definitions_size(); ++i) {
-    refuse("definitions[" + std::to_string(i) + "]", "metrics of one's own are not implemented by this build");
+    refuse("definitions[" + std::to_string(i) + "]",
+           "metrics of one's own are not implemented by this build");
   }
   if (config.reporter() != stats::UNSPECIFIED) {
     refuse("reporter", "only UNSPECIFIED is implemented by this build: the listener's direction decides");
   }
-  if (is_set(config.rotation_interval())) {   // graceful_deletion_interval means nothing without it
+  if (is_set(config.rotation_interval())) {  // graceful_deletion_interval means nothing without it
     refuse("rotation_interval", "series do not expire in this build; their number is limited instead");
   }
   if (config.has_tcp_reporting_duration()) {
@@ -53,7 +57,8 @@ std::string text_of(const NodeInfo& node, std::string_view key) {
 
 }  // namespace
 
-std::shared_ptr<const FilterFactory> make_istio_stats(const FilterSource& source, const FilterFactoryContext& context,
+std::shared_ptr<const FilterFactory> make_istio_stats(const FilterSource& source,
+                                                      const FilterFactoryContext& context,
                                                       ConfigReport& report) {
   stats::PluginConfig proto;
   if (!parse_config(source, proto, report)) return nullptr;

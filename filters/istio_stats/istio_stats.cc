@@ -11,7 +11,7 @@
 namespace remora::filters {
 namespace {
 
-constexpr size_t kMaxCached = 8192;   // entries a worker remembers before it starts anew
+constexpr size_t kMaxCached = 8192;  // entries a worker remembers before it starts anew
 
 constexpr int16_t kNotGrpc = -2;
 constexpr int16_t kNoGrpcStatus = -1;
@@ -27,15 +27,15 @@ bool is_grpc(const HeaderMap* head) {
 int16_t grpc_status_of(uint16_t http_status) {
   switch (http_status) {
     case 200: return kNoGrpcStatus;
-    case 400: return 13;   // INTERNAL
-    case 401: return 16;   // UNAUTHENTICATED
-    case 403: return 7;    // PERMISSION_DENIED
-    case 404: return 12;   // UNIMPLEMENTED
+    case 400: return 13;  // INTERNAL
+    case 401: return 16;  // UNAUTHENTICATED
+    case 403: return 7;   // PERMISSION_DENIED
+    case 404: return 12;  // UNIMPLEMENTED
     case 429:
     case 502:
     case 503:
-    case 504: return 14;   // UNAVAILABLE
-    default: return 2;     // UNKNOWN
+    case 504: return 14;  // UNAVAILABLE
+    default: return 2;    // UNKNOWN
   }
 }
 
@@ -52,14 +52,14 @@ int16_t grpc_status(const ExchangeInfo& info) {
   return grpc_status_of(info.response_code);
 }
 
-// All that the labels of an exchange depend on. Pointers stand for what they point at: the cache keeps it alive, so that
-// none of them can come to mean something else.
+// All that the labels of an exchange depend on. Pointers stand for what they point at: the cache keeps it
+// alive, so that none of them can come to mean something else.
 struct Key {
   const Metadata* cluster = nullptr;
   const Metadata* endpoint = nullptr;
   const Workload* peer = nullptr;
-  std::string_view special;   // of a fixed set of names
-  std::string_view host;      // only where it names the service
+  std::string_view special;  // of a fixed set of names
+  std::string_view host;     // only where it names the service
   ResponseFlags flags;
   uint16_t code = 0;
   int16_t grpc = kNotGrpc;
@@ -67,8 +67,8 @@ struct Key {
   bool operator==(const Key&) const = default;
   template <typename H>
   friend H AbslHashValue(H state, const Key& key) {
-    return H::combine(std::move(state), key.cluster, key.endpoint, key.peer, key.special, key.host, key.flags.bits(),
-                      key.code, key.grpc);
+    return H::combine(std::move(state), key.cluster, key.endpoint, key.peer, key.special, key.host,
+                      key.flags.bits(), key.code, key.grpc);
   }
 };
 
@@ -159,7 +159,7 @@ class IstioStatsFilter final : public HttpFilter {
 
   std::shared_ptr<const IstioStatsConfig> config_;
   absl::flat_hash_map<Key, Entry> cache_;
-  std::shared_ptr<const Metadata> last_cluster_;   // whether the cluster asked about last names its service
+  std::shared_ptr<const Metadata> last_cluster_;  // whether the cluster asked about last names its service
   bool last_names_service_ = false;
 };
 

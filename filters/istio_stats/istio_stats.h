@@ -12,8 +12,8 @@ namespace remora::filters {
 
 /// The configuration of Istio's statistics filter. Immutable, shared by all workers.
 struct IstioStatsConfig {
-  bool server = false;            ///< an inbound listener: this proxy is the destination
-  bool host_fallback = true;      ///< a service that the cluster does not name is called by the Host header
+  bool server = false;        ///< an inbound listener: this proxy is the destination
+  bool host_fallback = true;  ///< a service that the cluster does not name is called by the Host header
   Workload local;
   std::shared_ptr<SeriesTable> series;
 };
@@ -22,7 +22,8 @@ struct IstioStatsConfig {
 std::unique_ptr<HttpFilter> make_istio_stats_filter(std::shared_ptr<const IstioStatsConfig> config);
 
 /// stats.PluginConfig -> factory (config.cc).
-std::shared_ptr<const FilterFactory> make_istio_stats(const FilterSource& source, const FilterFactoryContext& context,
+std::shared_ptr<const FilterFactory> make_istio_stats(const FilterSource& source,
+                                                      const FilterFactoryContext& context,
                                                       ConfigReport& report);
 
 }  // namespace remora::filters

@@ -34,12 +34,13 @@ void set_destination(const Workload& workload, IstioLabelValues& labels) {
   labels[index_of("destination_cluster")] = or_else(workload.cluster, "unknown");
 }
 
-// A server that was not told its service is its own canonical service. A client knows a service's namespace from the
-// workload that answered, and where nobody answered from the cluster.
+// A server that was not told its service is its own canonical service. A client knows a service's namespace
+// from the workload that answered, and where nobody answered from the cluster.
 void set_service(const LabelInputs& inputs, const Workload& destination, IstioLabelValues& labels) {
   const std::string otherwise = inputs.server ? or_else(destination.canonical_name, "unknown") : "unknown";
-  const std::string space = inputs.server ? destination.namespace_name
-                                          : or_else(destination.namespace_name, inputs.service.namespace_name);
+  const std::string space = inputs.server
+                                ? destination.namespace_name
+                                : or_else(destination.namespace_name, inputs.service.namespace_name);
   labels[index_of("destination_service")] = or_else(inputs.service.host, otherwise);
   labels[index_of("destination_service_name")] = or_else(inputs.service.name, otherwise);
   labels[index_of("destination_service_namespace")] = or_else(space, "unknown");
@@ -54,7 +55,7 @@ IstioLabelValues istio_labels(const LabelInputs& inputs) {
   const Workload& destination = inputs.server ? *inputs.local : peer;
 
   IstioLabelValues labels;
-  labels.fill("unknown");   // the principals stay so: this build has no TLS to learn them from
+  labels.fill("unknown");  // the principals stay so: this build has no TLS to learn them from
   labels[index_of("reporter")] = inputs.server ? "destination" : "source";
   set_source(source, labels);
   set_destination(destination, labels);

@@ -43,16 +43,16 @@ using IstioLabelValues = std::array<std::string, kIstioLabels.size()>;
 
 /// The service that a request was for; empty parts: not known.
 struct Service {
-  std::string host;            ///< "reviews.default.svc.cluster.local"
-  std::string name;            ///< "reviews"
+  std::string host;  ///< "reviews.default.svc.cluster.local"
+  std::string name;  ///< "reviews"
   std::string namespace_name;
 };
 
 /// What the label values of one request are made from.
 struct LabelInputs {
-  bool server = false;                 ///< reporter="destination": this proxy is the destination
-  const Workload* local = nullptr;     ///< never null
-  const Workload* peer = nullptr;      ///< null: not known
+  bool server = false;              ///< reporter="destination": this proxy is the destination
+  const Workload* local = nullptr;  ///< never null
+  const Workload* peer = nullptr;   ///< null: not known
   Service service;
   bool grpc = false;
   uint16_t response_code = 0;

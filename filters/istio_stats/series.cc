@@ -13,7 +13,7 @@ constexpr StatDef kSchema[kIstioStats] = {
     {.name = "istio_request_bytes", .kind = StatKind::kHistogram, .prometheus_name = "request_bytes"},
     {.name = "istio_response_bytes", .kind = StatKind::kHistogram, .prometheus_name = "response_bytes"},
 };
-constexpr StatDef kCounts[] = {{.name = "series_overflow_total"}};   // label sets that met the limit
+constexpr StatDef kCounts[] = {{.name = "series_overflow_total"}};  // label sets that met the limit
 constexpr StatDef kBuild[] = {{.name = "istio_build", .kind = StatKind::kGauge, .prometheus_name = "build"}};
 
 constexpr size_t kReporter = 0;
@@ -21,7 +21,8 @@ constexpr size_t kReporter = 0;
 // "istiocustom.reporter=source;source_workload=a;...;."
 std::string text_prefix(const IstioLabelValues& labels) {
   std::string prefix = "istiocustom.";
-  for (size_t i = 0; i < labels.size(); ++i) prefix.append(kIstioLabels[i]).append("=").append(labels[i]).append(";");
+  for (size_t i = 0; i < labels.size(); ++i)
+    prefix.append(kIstioLabels[i]).append("=").append(labels[i]).append(";");
   return prefix + ".";
 }
 
@@ -41,7 +42,8 @@ std::shared_ptr<SeriesTable> SeriesTable::of(StatsStore& stats) {
 SeriesTable::SeriesTable(StatsStore& stats, size_t limit)
     : stats_(stats),
       limit_(limit),
-      counts_(stats.make_scope(kCounts, {.prefix = "istio_stats.", .prometheus_prefix = "envoy_istio_stats_", .tags = {}})) {}
+      counts_(stats.make_scope(
+          kCounts, {.prefix = "istio_stats.", .prometheus_prefix = "envoy_istio_stats_", .tags = {}})) {}
 
 StatScope& SeriesTable::series(const IstioLabelValues& labels, size_t shard) {
   const std::string key = text_prefix(labels);
@@ -54,9 +56,10 @@ StatScope& SeriesTable::series(const IstioLabelValues& labels, size_t shard) {
 void SeriesTable::set_build(const std::string& version) {
   const std::lock_guard lock(mutex_);
   if (build_ != nullptr) return;
-  build_ = stats_.make_scope(kBuild, {.prefix = "istiocustom.",
-                                      .prometheus_prefix = "istio_",
-                                      .tags = {{"component", "proxy"}, {"tag", version.empty() ? "unknown" : version}}});
+  build_ = stats_.make_scope(
+      kBuild, {.prefix = "istiocustom.",
+               .prometheus_prefix = "istio_",
+               .tags = {{"component", "proxy"}, {"tag", version.empty() ? "unknown" : version}}});
   build_->block(0).set(0, 1);
 }
 

@@ -14,10 +14,10 @@ namespace remora::filters {
 /// The metrics of one label set. Source: Istio, standard metrics.
 enum IstioStat : size_t { kRequests, kDuration, kRequestBytes, kResponseBytes, kIstioStats };
 
-/// Every label set of the process, each with its metrics, whatever listener or worker counted it. A label set costs
-/// about 25 KiB a worker that sees it (three histograms), and clients influence some labels: so there is a limit, behind
-/// which everything is counted under one label set that says "overflow". Thread-safe; asked only for what a worker has
-/// not met yet.
+/// Every label set of the process, each with its metrics, whatever listener or worker counted it. A label set
+/// costs about 25 KiB a worker that sees it (three histograms), and clients influence some labels: so there
+/// is a limit, behind which everything is counted under one label set that says "overflow". Thread-safe;
+/// asked only for what a worker has not met yet.
 class SeriesTable {
  public:
   static constexpr size_t kMaxSeries = 2000;
@@ -39,8 +39,8 @@ class SeriesTable {
   StatsStore& stats_;
   const size_t limit_;
   std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<StatScope>> series_;       // by their text name
-  std::unordered_map<std::string, std::shared_ptr<StatScope>> overflowed_;   // by reporter
+  std::unordered_map<std::string, std::shared_ptr<StatScope>> series_;      // by their text name
+  std::unordered_map<std::string, std::shared_ptr<StatScope>> overflowed_;  // by reporter
   std::shared_ptr<StatScope> counts_;
   std::shared_ptr<StatScope> build_;
 };

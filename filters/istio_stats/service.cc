@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::string_view kBlackHole = "BlackHoleCluster";
 constexpr std::string_view kPassthrough = "PassthroughCluster";
-constexpr std::array<std::string_view, 5> kSpecialClusters = {kBlackHole, kPassthrough, "InboundPassthroughCluster",
-                                                              "InboundPassthroughClusterIpv4",
-                                                              "InboundPassthroughClusterIpv6"};
+constexpr std::array<std::string_view, 5> kSpecialClusters = {
+    kBlackHole, kPassthrough, "InboundPassthroughCluster", "InboundPassthroughClusterIpv4",
+    "InboundPassthroughClusterIpv6"};
 
 // The first of `istio.services`; null if there is none.
 const MetadataValue* first_service(const Metadata& cluster) {

@@ -11,7 +11,8 @@ using io::istio::http::peer_metadata::Config;
 class PeerMetadataFactory final : public FilterFactory {
  public:
   PeerMetadataFactory(std::string_view name, std::shared_ptr<const PeerMetadataConfig> config)
-      : name_(name), config_(std::move(config)) {}
+      : name_(name),
+        config_(std::move(config)) {}
 
   std::string_view name() const override { return name_; }
   std::unique_ptr<HttpFilter> create() const override { return make_peer_metadata_filter(config_); }
@@ -36,9 +37,12 @@ class Methods {
       switch (methods[i].method_specifier_case()) {
         case Config::DiscoveryMethod::kIstioHeaders: headers = true; break;
         case Config::DiscoveryMethod::kWorkloadDiscovery:
-          report_.warning(at + ".workload_discovery", "finds nobody: this build has no workload discovery service");
+          report_.warning(at + ".workload_discovery",
+                          "finds nobody: this build has no workload discovery service");
           break;
-        case Config::DiscoveryMethod::kBaggage: refuse(at + ".baggage", "is not implemented by this build"); break;
+        case Config::DiscoveryMethod::kBaggage:
+          refuse(at + ".baggage", "is not implemented by this build");
+          break;
         case Config::DiscoveryMethod::METHOD_SPECIFIER_NOT_SET: refuse(at, "names no method"); break;
       }
     }
@@ -73,7 +77,8 @@ class Methods {
 
 }  // namespace
 
-std::shared_ptr<const FilterFactory> make_peer_metadata(const FilterSource& source, const FilterFactoryContext& context,
+std::shared_ptr<const FilterFactory> make_peer_metadata(const FilterSource& source,
+                                                        const FilterFactoryContext& context,
                                                         ConfigReport& report) {
   Config proto;
   if (!parse_config(source, proto, report)) return nullptr;
@@ -85,7 +90,8 @@ std::shared_ptr<const FilterFactory> make_peer_metadata(const FilterSource& sour
   config->tell_upstream = methods.propagation("upstream_propagation", proto.upstream_propagation());
   if (!methods.ok()) return nullptr;
   if (proto.shared_with_upstream()) {
-    report.warning(source.path + ".shared_with_upstream", "has no effect: this build has no internal listeners");
+    report.warning(source.path + ".shared_with_upstream",
+                   "has no effect: this build has no internal listeners");
   }
   config->labels.insert(proto.additional_labels().begin(), proto.additional_labels().end());
   config->id = context.node.id;

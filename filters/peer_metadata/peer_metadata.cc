@@ -8,10 +8,11 @@
 namespace remora::filters {
 namespace {
 
-constexpr size_t kMaxPeers = 500;          // remembered by a worker, as Istio does
-constexpr size_t kMaxRemembered = 4096;    // bytes of a value that is worth remembering
+constexpr size_t kMaxPeers = 500;        // remembered by a worker, as Istio does
+constexpr size_t kMaxRemembered = 4096;  // bytes of a value that is worth remembering
 
-// Decoded header values. The whole value is the key, not the id beside it: a peer must not be able to speak for another.
+// Decoded header values. The whole value is the key, not the id beside it: a peer must not be able to speak
+// for another.
 class PeerCache {
  public:
   std::shared_ptr<const Workload> find(std::string_view value, const std::set<std::string>& labels) {
@@ -19,7 +20,8 @@ class PeerCache {
     const auto found = peers_.find(absl::string_view(value.data(), value.size()));
     if (found != peers_.end()) return found->second;
     std::shared_ptr<const Workload> peer;
-    if (auto decoded = decode_workload(value, labels)) peer = std::make_shared<const Workload>(*std::move(decoded));
+    if (auto decoded = decode_workload(value, labels))
+      peer = std::make_shared<const Workload>(*std::move(decoded));
     if (value.size() > kMaxRemembered) return peer;
     if (peers_.size() >= kMaxPeers) peers_.clear();
     peers_.emplace(value, peer);
@@ -32,7 +34,8 @@ class PeerCache {
 
 class PeerMetadataFilter final : public HttpFilter {
  public:
-  explicit PeerMetadataFilter(std::shared_ptr<const PeerMetadataConfig> config) : config_(std::move(config)) {}
+  explicit PeerMetadataFilter(std::shared_ptr<const PeerMetadataConfig> config)
+      : config_(std::move(config)) {}
 
   Verdict on_request_head(FilterContext& context, HeaderMap& head, bool /*end*/) override {
     if (config_->discover_downstream) context.info().downstream_peer = take_peer(head);

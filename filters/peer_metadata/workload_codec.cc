@@ -10,10 +10,8 @@ namespace remora::filters {
 namespace {
 
 constexpr std::pair<std::string_view, std::string Workload::*> kFields[] = {
-    {"CLUSTER_ID", &Workload::cluster},
-    {"NAME", &Workload::instance},
-    {"NAMESPACE", &Workload::namespace_name},
-    {"OWNER", &Workload::owner},
+    {"CLUSTER_ID", &Workload::cluster},       {"NAME", &Workload::instance},
+    {"NAMESPACE", &Workload::namespace_name}, {"OWNER", &Workload::owner},
     {"WORKLOAD_NAME", &Workload::name},
 };
 constexpr std::pair<std::string_view, std::string Workload::*> kLabels[] = {
@@ -103,7 +101,8 @@ class Reader {
   std::string_view bytes_;
 };
 
-// Calls visit(key, kind tag of the value, its bytes) for each member of a Struct whose value is a string or a Struct.
+// Calls visit(key, kind tag of the value, its bytes) for each member of a Struct whose value is a string or a
+// Struct.
 template <typename Visit>
 bool read_struct(std::string_view bytes, Visit visit) {
   Reader members(bytes);
@@ -118,7 +117,8 @@ bool read_struct(std::string_view bytes, Visit visit) {
     }
     Reader kind(value);
     while (kind.next()) {
-      if ((kind.tag == kStringTag || kind.tag == kStructTag) && !visit(key, kind.tag, kind.content)) return false;
+      if ((kind.tag == kStringTag || kind.tag == kStructTag) && !visit(key, kind.tag, kind.content))
+        return false;
     }
     if (entry.failed || kind.failed) return false;
   }
@@ -157,7 +157,8 @@ std::string encode_workload(const Workload& workload, const std::set<std::string
   std::string all_labels;
   for (const auto& [name, value] : sent) append_member(name, kStringTag, value, all_labels);
 
-  std::map<std::string_view, std::pair<uint8_t, std::string_view>> members = {{kLabelsField, {kStructTag, all_labels}}};
+  std::map<std::string_view, std::pair<uint8_t, std::string_view>> members = {
+      {kLabelsField, {kStructTag, all_labels}}};
   for (const auto& [name, member] : kFields) {
     if (!(workload.*member).empty()) members[name] = {kStringTag, workload.*member};
   }

@@ -37,7 +37,7 @@ constexpr StatDef kSchema[kStats] = {
     {.name = "downstream_cx_total"},
     {.name = "downstream_cx_active", .kind = StatKind::kGauge},
     {.name = "downstream_cx_destroy"},
-    {.name = "downstream_cx_overflow"},   // turned away: all connections were busy
+    {.name = "downstream_cx_overflow"},  // turned away: all connections were busy
 };
 
 }  // namespace
@@ -49,7 +49,8 @@ struct AdminServer::State {
         address(std::move(where)),
         acceptor(context),
         scope(sources.stats.make_scope(
-            kSchema, {.prefix = "listener.admin.", .prometheus_prefix = "envoy_listener_admin_", .tags = {}})),
+            kSchema,
+            {.prefix = "listener.admin.", .prometheus_prefix = "envoy_listener_admin_", .tags = {}})),
         stats(scope->block(0)) {}
 
   asio::io_context& io;
@@ -58,7 +59,7 @@ struct AdminServer::State {
   Acceptor acceptor;
   std::shared_ptr<StatScope> scope;
   StatBlock& stats;
-  std::list<std::shared_ptr<HttpSession>> sessions;   // oldest first
+  std::list<std::shared_ptr<HttpSession>> sessions;  // oldest first
   bool stopped = false;
 };
 
@@ -101,8 +102,8 @@ Awaitable<void> accept_connections(StatePtr state) {
     auto [error, socket] = co_await state->acceptor.async_accept(kAsTuple);
     if (state->stopped) co_return;
     if (error || !make_room(*state)) {
-      // No descriptor left, or sixteen busy clients: wait a little instead of spinning. A client turned away here
-      // sees its connection closed.
+      // No descriptor left, or sixteen busy clients: wait a little instead of spinning. A client turned away
+      // here sees its connection closed.
       if (!error) state->stats.add(kCxOverflow);
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(kAsTuple);

@@ -24,7 +24,7 @@ std::string_view server_state_name(ServerState state);
 
 /// One host of a cluster, summed over all workers.
 struct AdminHost {
-  const Endpoint* endpoint = nullptr;       ///< borrowed for the visit
+  const Endpoint* endpoint = nullptr;  ///< borrowed for the visit
   uint64_t cx_active = 0;
   uint64_t cx_connect_fail = 0;
   uint64_t cx_total = 0;
@@ -33,15 +33,16 @@ struct AdminHost {
   uint64_t rq_success = 0;
   uint64_t rq_timeout = 0;
   uint64_t rq_total = 0;
-  bool failed_outlier_check = false;        ///< ejected by outlier detection
-  double success_rate = -1;                 ///< percent, as outlier detection last saw it; -1: not enough requests
+  bool failed_outlier_check = false;  ///< ejected by outlier detection
+  double success_rate = -1;           ///< percent, as outlier detection last saw it; -1: not enough requests
   double local_origin_success_rate = -1;
 };
 
 /// One cluster with its hosts, for /clusters.
 struct AdminCluster {
-  const ClusterConfig* config = nullptr;    ///< borrowed for the visit
-  /// What outlier detection last computed, printed only where the cluster has outlier detection; -1: nothing yet.
+  const ClusterConfig* config = nullptr;  ///< borrowed for the visit
+  /// What outlier detection last computed, printed only where the cluster has outlier detection; -1: nothing
+  /// yet.
   double success_rate_average = -1;
   double success_rate_ejection_threshold = -1;
   double local_origin_success_rate_average = -1;
@@ -51,38 +52,39 @@ struct AdminCluster {
 
 struct AdminListener {
   std::string name;
-  Address local_address;                    ///< as bound: the real port
-  std::vector<Address> additional_addresses;   ///< as bound
+  Address local_address;                      ///< as bound: the real port
+  std::vector<Address> additional_addresses;  ///< as bound
 };
 
 struct AdminServerInfo {
-  std::string version;                      ///< "<revision>/<version>/Clean/RELEASE/<tls library>", as Envoy's
+  std::string version;  ///< "<revision>/<version>/Clean/RELEASE/<tls library>", as Envoy's
   ServerState state = ServerState::kPreInitializing;
   uint64_t uptime_s = 0;
-  const Options* options = nullptr;         ///< borrowed for the call
-  const NodeInfo* node = nullptr;           ///< borrowed for the call
+  const Options* options = nullptr;  ///< borrowed for the call
+  const NodeInfo* node = nullptr;    ///< borrowed for the call
 };
 
 /// Who start-up still waits for, for /init_dump.
 struct UnreadyTargets {
-  std::string manager;                      ///< "server", or "listener <name>"
+  std::string manager;  ///< "server", or "listener <name>"
   std::vector<std::string> targets;
 };
 
 struct DrainRequest {
   bool inbound_only = false;
-  bool graceful = false;                    ///< drain for --drain-time-s before listeners close
-  bool skip_exit = false;                   ///< drain connections, keep listening
+  bool graceful = false;   ///< drain for --drain-time-s before listeners close
+  bool skip_exit = false;  ///< drain connections, keep listening
 };
 
-/// All that the admin interface knows of the server it belongs to, and all that it may tell it to do. Implemented by
-/// the server, called on the main thread only; nothing blocks. Statistics come from StatsStore, dumps of the
-/// configuration from ConfigSource.
+/// All that the admin interface knows of the server it belongs to, and all that it may tell it to do.
+/// Implemented by the server, called on the main thread only; nothing blocks. Statistics come from
+/// StatsStore, dumps of the configuration from ConfigSource.
 class AdminView {
  public:
   virtual ~AdminView() = default;
 
-  /// Calls `visit` for every cluster, ordered by name. One cluster at a time, so that 10,000 cost no more memory than one.
+  /// Calls `visit` for every cluster, ordered by name. One cluster at a time, so that 10,000 cost no more
+  /// memory than one.
   virtual void each_cluster(const std::function<void(const AdminCluster&)>& visit) = 0;
   /// The listeners that accept connections, in order of creation.
   virtual std::vector<AdminListener> listeners() = 0;
@@ -91,7 +93,8 @@ class AdminView {
   virtual std::vector<UnreadyTargets> unready_targets() = 0;
   /// The static runtime layer, flattened.
   virtual const std::map<std::string, std::string>& runtime() = 0;
-  /// Brings the gauges of the process up to date (uptime, memory, connections), before statistics are printed.
+  /// Brings the gauges of the process up to date (uptime, memory, connections), before statistics are
+  /// printed.
   virtual void refresh_stats() = 0;
 
   /// Components with their level ("trace" .. "off"), ordered by name.

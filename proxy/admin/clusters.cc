@@ -187,7 +187,8 @@ void write_cluster(JsonWriter& json, const AdminCluster& cluster) {
   }
   write_circuit_breakers(json, config);
   json.member("observability_name", config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
-  if (config.discovery == ClusterConfig::Discovery::kEds) json.member("eds_service_name", config.eds_service_name);
+  if (config.discovery == ClusterConfig::Discovery::kEds)
+    json.member("eds_service_name", config.eds_service_name);
   json.end_object();
 }
 

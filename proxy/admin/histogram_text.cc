@@ -21,7 +21,8 @@ void each_bucket(const HistogramSnapshot& histogram, const StatsQuery& query, Vi
   }
 }
 
-// Calls visit(lower, width, count) for every bucket with samples. The last one has no upper end; its width is 0.
+// Calls visit(lower, width, count) for every bucket with samples. The last one has no upper end; its width is
+// 0.
 template <typename Visit>
 void each_sample(const HistogramSnapshot& histogram, Visit visit) {
   for (size_t i = 0; i < histogram.buckets.size(); ++i) {
@@ -100,7 +101,9 @@ void write_buckets(JsonWriter& json, const HistogramSnapshot& histogram, const S
   json.end_array();
 }
 
-bool shows_buckets(Buckets buckets) { return buckets == Buckets::kCumulative || buckets == Buckets::kDisjoint; }
+bool shows_buckets(Buckets buckets) {
+  return buckets == Buckets::kCumulative || buckets == Buckets::kDisjoint;
+}
 
 }  // namespace
 

@@ -10,7 +10,8 @@ constexpr std::string_view kHead =
     "form { margin: 0; }\n"
     "button { background: none; border: none; padding: 0; color: #069; font: inherit; cursor: pointer;"
     " text-decoration: underline; }\n"
-    "</style>\n</head>\n<body>\n<table>\n<thead><tr><th>Command</th><th>Description</th></tr></thead>\n<tbody>\n";
+    "</style>\n</head>\n<body>\n<table>\n<thead><tr><th>Command</th><th>Description</th></tr></"
+    "thead>\n<tbody>\n";
 constexpr std::string_view kTail = "</tbody>\n</table>\n</body>\n</html>\n";
 
 // A link, or for what changes state a form, so that no link prefetched by a browser changes anything.
@@ -21,7 +22,11 @@ void append_row(const Command& command, std::string& out) {
     out.append("<form method=\"post\" action=\"").append(shown).append("\"><button>").append(shown);
     out += "</button></form>";
   } else {
-    out.append("<a href=\"").append(command.path == "/" ? "." : shown).append("\">").append(shown).append("</a>");
+    out.append("<a href=\"")
+        .append(command.path == "/" ? "." : shown)
+        .append("\">")
+        .append(shown)
+        .append("</a>");
   }
   out.append("</td><td>").append(command.help).append("</td></tr>\n");
 }

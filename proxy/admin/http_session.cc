@@ -39,15 +39,17 @@ template <typename Body>
 void set_head(http::response<Body>& message, const Response& answer, unsigned version, bool keep_alive) {
   message.version(version);
   message.result(answer.status);
-  message.set(http::field::content_type, beast::string_view(answer.content_type.data(), answer.content_type.size()));
+  message.set(http::field::content_type,
+              beast::string_view(answer.content_type.data(), answer.content_type.size()));
   message.set(http::field::cache_control, "no-cache, max-age=0");
   message.set("x-content-type-options", "nosniff");
   message.set(http::field::date, http_date());
-  message.set(http::field::server, "envoy");   // as Envoy's admin interface answers
+  message.set(http::field::server, "envoy");  // as Envoy's admin interface answers
   message.keep_alive(keep_alive);
 }
 
-Awaitable<bool> write_whole(Stream& stream, Response& answer, unsigned version, bool keep_alive, bool head_only) {
+Awaitable<bool> write_whole(Stream& stream, Response& answer, unsigned version, bool keep_alive,
+                            bool head_only) {
   http::response<http::string_body> message;
   message.body() = std::move(answer.body);
   set_head(message, answer, version, keep_alive);
@@ -63,10 +65,11 @@ Awaitable<bool> write_whole(Stream& stream, Response& answer, unsigned version, 
 }
 
 // Asks for one piece after the other and writes each before it asks for the next.
-Awaitable<bool> write_pieces(Stream& stream, Response& answer, unsigned version, bool keep_alive, bool head_only) {
+Awaitable<bool> write_pieces(Stream& stream, Response& answer, unsigned version, bool keep_alive,
+                             bool head_only) {
   http::response<http::buffer_body> message;
   set_head(message, answer, version, keep_alive);
-  message.chunked(version >= 11);   // for HTTP/1.0 the end of the connection ends the body
+  message.chunked(version >= 11);  // for HTTP/1.0 the end of the connection ends the body
   message.body().data = nullptr;
   message.body().more = true;
   http::response_serializer<http::buffer_body> serializer(message);
@@ -88,7 +91,8 @@ Awaitable<bool> write_pieces(Stream& stream, Response& answer, unsigned version,
   co_return true;
 }
 
-Awaitable<bool> write_answer(Stream& stream, Response& answer, unsigned version, bool keep_alive, bool head_only) {
+Awaitable<bool> write_answer(Stream& stream, Response& answer, unsigned version, bool keep_alive,
+                             bool head_only) {
   if (answer.more) co_return co_await write_pieces(stream, answer, version, keep_alive, head_only);
   co_return co_await write_whole(stream, answer, version, keep_alive, head_only);
 }
@@ -133,13 +137,14 @@ Awaitable<bool> serve_one(AdminSources& sources, HttpSession& session, beast::fl
   Response answer = admin::answer(to_request(message), sources);
   const unsigned version = message.version();
   const bool keep_alive = message.keep_alive() && (!answer.more || version >= 11);
-  const bool written = co_await write_answer(stream, answer, version, keep_alive, message.method() == http::verb::head);
+  const bool written =
+      co_await write_answer(stream, answer, version, keep_alive, message.method() == http::verb::head);
   if (answer.afterwards && !session.stopped) answer.afterwards();
-  co_return written && keep_alive && !session.stopped;
+  co_return written&& keep_alive && !session.stopped;
 }
 
-// Says that nothing more will come, and reads on for a moment: closing while the peer still sends would destroy the
-// answer on its way.
+// Says that nothing more will come, and reads on for a moment: closing while the peer still sends would
+// destroy the answer on its way.
 Awaitable<void> linger(HttpSession& session) {
   ErrorCode failed;
   session.stream.socket().shutdown(asio::socket_base::shutdown_send, failed);
@@ -156,8 +161,7 @@ Awaitable<void> linger(HttpSession& session) {
 
 Awaitable<void> serve_requests(HttpSession& session, AdminSources& sources) {
   beast::flat_buffer buffer(kMaxHeadBytes + kMaxBodyBytes);
-  while (co_await serve_one(sources, session, buffer)) {
-  }
+  while (co_await serve_one(sources, session, buffer)) {}
   if (!session.stopped) co_await linger(session);
 }
 

@@ -21,11 +21,12 @@ struct HttpSession {
   explicit HttpSession(Socket socket) : stream(std::move(socket)) {}
 
   boost::beast::basic_stream<SocketProtocol, Executor> stream;
-  bool idle = true;        ///< between two requests: may be closed to make room for another client
-  bool stopped = false;    ///< the sources may not be touched any more
+  bool idle = true;      ///< between two requests: may be closed to make room for another client
+  bool stopped = false;  ///< the sources may not be touched any more
 };
 
-/// Reads requests and answers them, until the client or an error ends it; then says goodbye. The caller closes.
+/// Reads requests and answers them, until the client or an error ends it; then says goodbye. The caller
+/// closes.
 Awaitable<void> serve_requests(HttpSession& session, AdminSources& sources);
 
 }  // namespace remora::admin

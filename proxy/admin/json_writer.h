@@ -50,7 +50,7 @@ class JsonWriter {
   std::string& out_;
   Style style_;
   int depth_ = 0;
-  bool first_ = true;       // nothing yet in this object or array
+  bool first_ = true;  // nothing yet in this object or array
   bool after_key_ = false;
 };
 

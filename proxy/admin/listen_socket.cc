@@ -43,7 +43,8 @@ Result<ListenSocket> open_listen_socket(const Address& address) {
 
   sockaddr_storage name{};
   socklen_t length = sizeof name;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0) return failed(fd, "read its name", address);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+    return failed(fd, "read its name", address);
   return ListenSocket{fd, Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&name), length)};
 }
 

@@ -8,11 +8,12 @@
 namespace remora::admin {
 namespace {
 
-constexpr std::array<std::string_view, 7> kLevels = {"trace", "debug", "info", "warning", "error", "critical", "off"};
+constexpr std::array<std::string_view, 7> kLevels = {"trace", "debug",    "info", "warning",
+                                                     "error", "critical", "off"};
 
 using Levels = std::vector<std::pair<std::string, std::string>>;
 struct Change {
-  std::string_view component;   // "": all
+  std::string_view component;  // "": all
   std::string_view level;
 };
 
@@ -71,10 +72,11 @@ Response logging(const Request& request, AdminSources& sources) {
     auto parsed = parse_paths(value);
     if (!parsed) return usage("invalid logger name or level", levels);
     changes = *std::move(parsed);
-  } else if (!value.empty()) {   // an empty level asks for the list, as Envoy's home page does
+  } else if (!value.empty()) {  // an empty level asks for the list, as Envoy's home page does
     changes.push_back({name == "level" ? std::string_view() : std::string_view(name), value});
   }
-  if (const std::string_view problem = problem_of(changes, levels); !problem.empty()) return usage(problem, levels);
+  if (const std::string_view problem = problem_of(changes, levels); !problem.empty())
+    return usage(problem, levels);
   for (const Change& change : changes) {
     if (auto done = view.set_log_level(change.component, change.level); !done) {
       return usage(done.error().message, view.log_levels());

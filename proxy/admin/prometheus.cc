@@ -18,10 +18,10 @@ struct Group {
   StatSchema schema;
   std::string_view prefix;
   Scopes scopes;
-  std::vector<std::string> labels;   // of each scope: `a="b",c="d"`
+  std::vector<std::string> labels;  // of each scope: `a="b",c="d"`
 };
 
-constexpr size_t kStatuses = SIZE_MAX;   // stands for the exact-status counters of a group
+constexpr size_t kStatuses = SIZE_MAX;  // stands for the exact-status counters of a group
 
 // One metric: its samples are the values of `stats`, for every scope of the group each belongs to.
 struct Metric {
@@ -55,7 +55,8 @@ std::deque<Group> group_scopes(Scopes scopes) {
   for (auto& scope : scopes) {
     const StatSchema schema = scope->schema();
     auto [found, end] = by_prefix.equal_range(scope->name().prometheus_prefix);
-    found = std::find_if(found, end, [&](const auto& entry) { return entry.second->schema.data() == schema.data(); });
+    found = std::find_if(found, end,
+                         [&](const auto& entry) { return entry.second->schema.data() == schema.data(); });
     if (found == end) {
       groups.push_back({schema, scope->name().prometheus_prefix, {}, {}});
       found = by_prefix.emplace(groups.back().prefix, &groups.back());
@@ -66,7 +67,8 @@ std::deque<Group> group_scopes(Scopes scopes) {
   return groups;
 }
 
-// Counters, gauges and histograms by name. Groups that share a metric's name share its TYPE line, which may appear only once.
+// Counters, gauges and histograms by name. Groups that share a metric's name share its TYPE line, which may
+// appear only once.
 class MetricIndex {
  public:
   void add(const Group& group, std::string_view name, StatKind kind, size_t stat) {
@@ -104,7 +106,8 @@ std::vector<Metric> metrics_of(const std::deque<Group>& groups, const StatsQuery
   for (const Group& group : groups) {
     for (size_t i = 0; i < group.schema.size(); ++i) {
       const StatDef& def = group.schema[i];
-      if (query.wants(def.kind)) index.add(group, def.prometheus_name.empty() ? def.name : def.prometheus_name, def.kind, i);
+      if (query.wants(def.kind))
+        index.add(group, def.prometheus_name.empty() ? def.name : def.prometheus_name, def.kind, i);
     }
     std::string_view statuses = group.scopes.front()->name().status_prefix;
     if (statuses.empty() || !query.wants(StatKind::kCounter)) continue;
@@ -117,7 +120,9 @@ std::vector<Metric> metrics_of(const std::deque<Group>& groups, const StatsQuery
 class PrometheusWriter {
  public:
   PrometheusWriter(Scopes scopes, StatsQuery query)
-      : query_(std::move(query)), groups_(group_scopes(std::move(scopes))), metrics_(metrics_of(groups_, query_)) {}
+      : query_(std::move(query)),
+        groups_(group_scopes(std::move(scopes))),
+        metrics_(metrics_of(groups_, query_)) {}
 
   bool write(std::string& piece) {
     piece.reserve(piece.size() + kPieceSize + kPieceSize / 4);
@@ -158,7 +163,8 @@ class PrometheusWriter {
     return query_.matches(name_);
   }
 
-  void write_statuses(const Metric& metric, const StatScope& scope, const std::string& labels, std::string& out) {
+  void write_statuses(const Metric& metric, const StatScope& scope, const std::string& labels,
+                      std::string& out) {
     for (const auto& [status, count] : scope.statuses()) {
       const std::string code = std::to_string(status);
       if ((query_.used_only && count == 0) || !passes(scope, scope.name().status_prefix, code)) continue;
@@ -167,7 +173,8 @@ class PrometheusWriter {
     }
   }
 
-  void write_stat(const Metric& metric, const StatScope& scope, size_t stat, const std::string& labels, std::string& out) {
+  void write_stat(const Metric& metric, const StatScope& scope, size_t stat, const std::string& labels,
+                  std::string& out) {
     const StatDef& def = scope.schema()[stat];
     if (def.kind == StatKind::kHistogram) {
       const HistogramSnapshot histogram = scope.histogram(stat);
@@ -186,7 +193,8 @@ class PrometheusWriter {
   void write_type(const Metric& metric, std::string& out) {
     if (typed_) return;
     typed_ = true;
-    out.append("# TYPE ").append(metric.name).append(" ").append(kind_name(metric.kind, query_.buckets)) += '\n';
+    out.append("# TYPE ").append(metric.name).append(" ").append(kind_name(metric.kind, query_.buckets)) +=
+        '\n';
   }
 
   // A tag that is part of the statistic's text name comes before those of its scope, as Envoy has it.
@@ -204,21 +212,24 @@ class PrometheusWriter {
     const std::string_view comma = labels.empty() ? "" : ",";
     if (query_.buckets == StatsQuery::Buckets::kSummary) {
       for (const double q : kQuantiles) {
-        fmt::format_to(at, "{}{{{}{}quantile=\"{:g}\"}} {:g}\n", name, labels, comma, q, histogram.quantile(q));
+        fmt::format_to(at, "{}{{{}{}quantile=\"{:g}\"}} {:g}\n", name, labels, comma, q,
+                       histogram.quantile(q));
       }
     } else {
       for (const double bound : query_.bounds) {
-        fmt::format_to(at, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, comma, bound, histogram.at_most(bound));
+        fmt::format_to(at, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, comma, bound,
+                       histogram.at_most(bound));
       }
       fmt::format_to(at, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name, labels, comma, histogram.count);
     }
-    fmt::format_to(at, "{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name, labels, histogram.sum, name, labels, histogram.count);
+    fmt::format_to(at, "{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name, labels, histogram.sum, name, labels,
+                   histogram.count);
   }
 
   StatsQuery query_;
   std::deque<Group> groups_;
   std::vector<Metric> metrics_;
-  size_t metric_ = 0;   // where the next piece begins: metric, its statistic, the scope in its group
+  size_t metric_ = 0;  // where the next piece begins: metric, its statistic, the scope in its group
   size_t stat_ = 0;
   size_t scope_ = 0;
   bool typed_ = false;

@@ -47,7 +47,7 @@ void append_prometheus_name(std::string_view text, std::string& out) {
 }
 
 void append_prometheus_label(std::string_view name, std::string_view value, std::string& out) {
-  std::string clean;   // a name's first character must not be a digit either
+  std::string clean;  // a name's first character must not be a digit either
   append_prometheus_name(name, clean);
   out.append(clean).append("=\"");
   append_escaped(value, out);

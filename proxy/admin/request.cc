@@ -10,8 +10,8 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Percent escapes only: a "+" stays a plus, since regular expressions are what is mostly asked for here. What is no
-// valid escape stays as it is.
+// Percent escapes only: a "+" stays a plus, since regular expressions are what is mostly asked for here. What
+// is no valid escape stays as it is.
 std::string decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -9,7 +9,8 @@
 
 namespace remora::admin {
 
-/// A request to the admin interface: its path and its parameters (of the query, and of a form in the body), decoded.
+/// A request to the admin interface: its path and its parameters (of the query, and of a form in the body),
+/// decoded.
 class Request {
  public:
   Request(std::string_view method, std::string_view target);
@@ -21,7 +22,9 @@ class Request {
   /// The first value of a parameter; nullopt if it is not there. "?a" is there with the value "".
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return parameter(name).has_value(); }
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& parameters() const { return parameters_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& parameters() const {
+    return parameters_;
+  }
 
  private:
   void parse_parameters(std::string_view text);
@@ -40,13 +43,16 @@ struct Response {
   unsigned status = 200;
   std::string_view content_type = kTextType;
   std::string body;
-  /// For long answers instead of `body`: appends the next piece and says whether another follows. The event loop does
-  /// other work between two pieces, so that a scrape of 100,000 series holds up nothing else on the main thread.
+  /// For long answers instead of `body`: appends the next piece and says whether another follows. The event
+  /// loop does other work between two pieces, so that a scrape of 100,000 series holds up nothing else on the
+  /// main thread.
   std::function<bool(std::string& piece)> more{};
   /// Runs after the answer has been written (or the client is gone).
   std::function<void()> afterwards{};
 
-  static Response text(std::string body, unsigned status = 200) { return {.status = status, .body = std::move(body)}; }
+  static Response text(std::string body, unsigned status = 200) {
+    return {.status = status, .body = std::move(body)};
+  }
   static Response json(std::string body) { return {.content_type = kJsonType, .body = std::move(body)}; }
 };
 

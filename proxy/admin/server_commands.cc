@@ -52,7 +52,8 @@ Response listeners(const Request& request, AdminSources& sources) {
 
 Response ready(const Request&, AdminSources& sources) {
   const ServerState state = sources.view.server_info().state;
-  return Response::text(std::string(server_state_name(state)) + '\n', state == ServerState::kLive ? 200 : 503);
+  return Response::text(std::string(server_state_name(state)) + '\n',
+                        state == ServerState::kLive ? 200 : 503);
 }
 
 Response runtime(const Request&, AdminSources& sources) {
@@ -139,7 +140,8 @@ Response config_dump(const Request& request, AdminSources& sources) {
   query.include_eds = request.has("include_eds");
   Result<std::string> dump = sources.config.config_dump(query);
   if (dump) return Response::json(std::move(dump).value());
-  // What is left to go wrong is what was asked for: a field that a dump does not have, a bad mask or expression.
+  // What is left to go wrong is what was asked for: a field that a dump does not have, a bad mask or
+  // expression.
   const bool asked = !query.mask.empty() || !query.name_regex.empty();
   return Response::text(dump.error().message + "\n", query.resource.empty() ? (asked ? 400 : 500) : 404);
 }

@@ -7,7 +7,7 @@
 namespace remora::admin {
 namespace {
 
-constexpr std::string_view kHotRestartVersion = "disabled";   // this build has no hot restart
+constexpr std::string_view kHotRestartVersion = "disabled";  // this build has no hot restart
 
 std::string seconds(uint64_t n) { return std::to_string(n) + "s"; }
 
@@ -121,6 +121,8 @@ Response server_info(const Request&, AdminSources& sources) {
   return Response::json(std::move(body));
 }
 
-Response hot_restart_version(const Request&, AdminSources&) { return Response::text(std::string(kHotRestartVersion)); }
+Response hot_restart_version(const Request&, AdminSources&) {
+  return Response::text(std::string(kHotRestartVersion));
+}
 
 }  // namespace remora::admin

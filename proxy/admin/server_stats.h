@@ -11,21 +11,20 @@ namespace remora {
 namespace server_stats {
 
 enum Stat : size_t {
-  kUptime,                    ///< seconds
-  kLive,                      ///< 1 while LIVE, 0 otherwise (also after /healthcheck/fail)
-  kState,                     ///< ServerState
-  kConcurrency,               ///< workers
-  kMemoryAllocated,           ///< bytes in use by the program
-  kMemoryHeapSize,            ///< bytes the allocator holds
-  kMemoryPhysicalSize,        ///< bytes resident
-  kParentConnections,         ///< of the old process of a hot restart
-  kTotalConnections,          ///< downstream connections of all listeners
-  kVersion,                   ///< number made of the revision
+  kUptime,              ///< seconds
+  kLive,                ///< 1 while LIVE, 0 otherwise (also after /healthcheck/fail)
+  kState,               ///< ServerState
+  kConcurrency,         ///< workers
+  kMemoryAllocated,     ///< bytes in use by the program
+  kMemoryHeapSize,      ///< bytes the allocator holds
+  kMemoryPhysicalSize,  ///< bytes resident
+  kParentConnections,   ///< of the old process of a hot restart
+  kTotalConnections,    ///< downstream connections of all listeners
+  kVersion,             ///< number made of the revision
   kDaysUntilFirstCertExpiring,
   kHotRestartEpoch,
-  kStaticUnknownFields,       ///< counter
-  kDynamicUnknownFields,      ///< counter
-  kInitializationTimeMs,      ///< histogram: from start to LIVE
+  kStaticUnknownFields,   ///< counter
+  kInitializationTimeMs,  ///< histogram: from start to LIVE
   kCount,
 };
 
@@ -43,12 +42,13 @@ inline constexpr StatDef kSchema[kCount] = {
     {.name = "days_until_first_cert_expiring", .kind = StatKind::kGauge},
     {.name = "hot_restart_epoch", .kind = StatKind::kGauge},
     {.name = "static_unknown_fields", .kind = StatKind::kCounter},
-    {.name = "dynamic_unknown_fields", .kind = StatKind::kCounter},
     {.name = "initialization_time_ms", .kind = StatKind::kHistogram},
 };
 
 /// The one scope of this schema.
-inline ScopeName scope_name() { return {.prefix = "server.", .prometheus_prefix = "envoy_server_", .tags = {}}; }
+inline ScopeName scope_name() {
+  return {.prefix = "server.", .prometheus_prefix = "envoy_server_", .tags = {}};
+}
 
 }  // namespace server_stats
 

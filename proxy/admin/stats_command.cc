@@ -16,7 +16,9 @@ Response stats_as(const Request& request, AdminSources& sources, StatsQuery::For
   Scopes scopes = sources.stats.scopes();
   switch (query.format) {
     case StatsQuery::Format::kText: response.more = text_writer(std::move(scopes), std::move(query)); break;
-    case StatsQuery::Format::kPrometheus: response.more = prometheus_writer(std::move(scopes), std::move(query)); break;
+    case StatsQuery::Format::kPrometheus:
+      response.more = prometheus_writer(std::move(scopes), std::move(query));
+      break;
     case StatsQuery::Format::kJson:
       response.content_type = kJsonType;
       response.more = json_writer(std::move(scopes), std::move(query));

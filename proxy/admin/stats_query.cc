@@ -15,7 +15,7 @@ using Type = StatsQuery::Type;
 using Buckets = StatsQuery::Buckets;
 
 // Envoy's, in milliseconds where the histogram is one of times.
-constexpr double kDefaultBounds[] = {0.5,  1,    5,    10,    25,    50,    100,    250,     500,    1000,
+constexpr double kDefaultBounds[] = {0.5,  1,    5,     10,    25,    50,     100,    250,     500,    1000,
                                      2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
 
 constexpr std::pair<std::string_view, Format> kFormats[] = {
@@ -32,7 +32,8 @@ constexpr std::pair<std::string_view, Buckets> kBuckets[] = {{"summary", Buckets
 
 // Reads one of a fixed list of words into `value`; an absent parameter leaves it. False: none of the words.
 template <typename T, size_t N>
-bool read_word(const Request& request, std::string_view name, const std::pair<std::string_view, T> (&words)[N], T& value) {
+bool read_word(const Request& request, std::string_view name,
+               const std::pair<std::string_view, T> (&words)[N], T& value) {
   const auto text = request.parameter(name);
   if (!text) return true;
   const auto* found = std::ranges::find(words, *text, &std::pair<std::string_view, T>::first);
@@ -43,7 +44,8 @@ bool read_word(const Request& request, std::string_view name, const std::pair<st
 
 }  // namespace
 
-Result<StatsQuery> StatsQuery::parse(const Request& request, Format format, const std::vector<double>& bounds) {
+Result<StatsQuery> StatsQuery::parse(const Request& request, Format format,
+                                     const std::vector<double>& bounds) {
   StatsQuery query;
   query.format = format;
   query.used_only = request.has("usedonly");
@@ -60,7 +62,8 @@ Result<StatsQuery> StatsQuery::parse(const Request& request, Format format, cons
     return Error{"unsupported prometheus histogram bucket mode\n"};
   }
   if (const auto pattern = request.parameter("filter")) {
-    auto filter = std::make_shared<re2::RE2>(re2::StringPiece(pattern->data(), pattern->size()), re2::RE2::Quiet);
+    auto filter =
+        std::make_shared<re2::RE2>(re2::StringPiece(pattern->data(), pattern->size()), re2::RE2::Quiet);
     if (!filter->ok()) return Error{"Invalid re2 regex: " + filter->error() + "\n"};
     query.filter = std::move(filter);
   }
@@ -76,7 +79,7 @@ bool StatsQuery::wants(StatKind kind) const {
     case Type::kCounters: return kind == StatKind::kCounter;
     case Type::kGauges: return kind == StatKind::kGauge;
     case Type::kHistograms: return kind == StatKind::kHistogram;
-    case Type::kTextReadouts: break;   // this build has none
+    case Type::kTextReadouts: break;  // this build has none
   }
   return false;
 }

@@ -26,7 +26,7 @@ struct StatsQuery {
   bool used_only = false;
   bool invert_filter = false;
   std::shared_ptr<const re2::RE2> filter;
-  std::vector<double> bounds;   ///< upper bounds of histogram buckets, ascending
+  std::vector<double> bounds;  ///< upper bounds of histogram buckets, ascending
 
   /// Errors are those of the request: status 400. `format` is the default, `bounds` empty means Envoy's.
   static Result<StatsQuery> parse(const Request& request, Format format, const std::vector<double>& bounds);

@@ -5,8 +5,10 @@
 namespace remora::admin {
 
 StatsWalk::StatsWalk(std::vector<std::shared_ptr<StatScope>> scopes, const StatsQuery& query)
-    : scopes_(std::move(scopes)), query_(query) {
-  std::ranges::stable_sort(scopes_, {}, [](const auto& scope) -> const std::string& { return scope->name().prefix; });
+    : scopes_(std::move(scopes)),
+      query_(query) {
+  std::ranges::stable_sort(scopes_, {},
+                           [](const auto& scope) -> const std::string& { return scope->name().prefix; });
 }
 
 void StatsWalk::start(Pass pass) {
@@ -34,13 +36,16 @@ void StatsWalk::add_scope(const StatScope& scope) {
     if (!histogram && query_.used_only && value == 0) continue;
     add(scope, schema[i].name, {}, i, value);
   }
-  if (pass_ == Pass::kHistograms || scope.name().status_prefix.empty() || !query_.wants(StatKind::kCounter)) return;
+  if (pass_ == Pass::kHistograms || scope.name().status_prefix.empty() || !query_.wants(StatKind::kCounter))
+    return;
   for (const auto& [status, count] : scope.statuses()) {
-    if (count != 0 || !query_.used_only) add(scope, scope.name().status_prefix, std::to_string(status), 0, count);
+    if (count != 0 || !query_.used_only)
+      add(scope, scope.name().status_prefix, std::to_string(status), 0, count);
   }
 }
 
-void StatsWalk::add(const StatScope& scope, std::string_view name, std::string_view end, size_t stat, uint64_t value) {
+void StatsWalk::add(const StatScope& scope, std::string_view name, std::string_view end, size_t stat,
+                    uint64_t value) {
   name_.assign(scope.name().prefix).append(name).append(end);
   if (query_.matches(name_)) items_.push_back({name_, &scope, stat, value});
 }

@@ -11,9 +11,9 @@ namespace remora::admin {
 
 /// Walks all statistics in the order of their text names, a few scopes at a time.
 ///
-/// Sorting 10,000 clusters' statistics as one list would cost a million string comparisons on the main thread at once.
-/// Scopes sorted by prefix are already in order, except where one prefix begins another ("http.in." and
-/// "http.in.rbac."): only such scopes are sorted together.
+/// Sorting 10,000 clusters' statistics as one list would cost a million string comparisons on the main thread
+/// at once. Scopes sorted by prefix are already in order, except where one prefix begins another ("http.in."
+/// and "http.in.rbac."): only such scopes are sorted together.
 class StatsWalk {
  public:
   enum class Pass : uint8_t { kCountersAndGauges, kHistograms };
@@ -21,8 +21,8 @@ class StatsWalk {
   struct Item {
     std::string name;
     const StatScope* scope = nullptr;
-    size_t stat = 0;       ///< histograms
-    uint64_t value = 0;    ///< counters and gauges
+    size_t stat = 0;     ///< histograms
+    uint64_t value = 0;  ///< counters and gauges
   };
 
   /// `query` is borrowed.
@@ -30,7 +30,8 @@ class StatsWalk {
 
   /// Begins (again) at the first scope.
   void start(Pass pass);
-  /// The next wanted statistics, sorted; may be empty. False: there were no scopes left. The items live until the next call.
+  /// The next wanted statistics, sorted; may be empty. False: there were no scopes left. The items live until
+  /// the next call.
   bool next();
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
 

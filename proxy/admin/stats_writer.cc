@@ -47,7 +47,9 @@ class TextWriter {
 class StatsJsonWriter {
  public:
   StatsJsonWriter(Scopes scopes, StatsQuery query)
-      : query_(std::move(query)), walk_(std::move(scopes), query_), json_(buffer_, JsonWriter::Style::kCompact) {
+      : query_(std::move(query)),
+        walk_(std::move(scopes), query_),
+        json_(buffer_, JsonWriter::Style::kCompact) {
     json_.begin_object();
     json_.key("stats");
     json_.begin_array();

@@ -19,6 +19,6 @@ using Scopes = std::vector<std::shared_ptr<StatScope>>;
 
 PieceWriter text_writer(Scopes scopes, StatsQuery query);
 PieceWriter json_writer(Scopes scopes, StatsQuery query);
-PieceWriter prometheus_writer(Scopes scopes, StatsQuery query);   // prometheus.cc
+PieceWriter prometheus_writer(Scopes scopes, StatsQuery query);  // prometheus.cc
 
 }  // namespace remora::admin

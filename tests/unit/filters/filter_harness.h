@@ -51,19 +51,22 @@ struct FakeExchange final : FilterContext {
   size_t shard_ = 1;
 };
 
-/// A cluster of the service reviews, and an endpoint of its version v2, as remora-control (and istiod) describe them.
+/// A cluster of the service reviews, and an endpoint of its version v2, as remora-control (and istiod)
+/// describe them.
 struct ReviewsCluster {
   ReviewsCluster() {
     MetadataValue services;
-    services.value = MetadataValue::List{object_value({{"host", text_value("reviews.default.svc.cluster.local")},
-                                                       {"name", text_value("reviews")},
-                                                       {"namespace", text_value("default")}})};
+    services.value =
+        MetadataValue::List{object_value({{"host", text_value("reviews.default.svc.cluster.local")},
+                                          {"name", text_value("reviews")},
+                                          {"namespace", text_value("default")}})};
     auto cluster = std::make_shared<Metadata>();
     cluster->filters["istio"] = object_value({{"services", services}});
     config.name = "outbound|9080|v2|reviews.default.svc.cluster.local";
     config.metadata = cluster;
     auto metadata = std::make_shared<Metadata>();
-    metadata->filters["istio"] = object_value({{"workload", text_value("reviews-v2;default;reviews;v2;Kubernetes")}});
+    metadata->filters["istio"] =
+        object_value({{"workload", text_value("reviews-v2;default;reviews;v2;Kubernetes")}});
     endpoint.metadata = metadata;
   }
   ClusterConfig config;
@@ -79,7 +82,9 @@ inline NodeInfo productpage() {
                    {"WORKLOAD_NAME", text_value("productpage-v1")},
                    {"CLUSTER_ID", text_value("Kubernetes")},
                    {"ISTIO_VERSION", text_value("1.2.3")},
-                   {"LABELS", object_value({{"app", text_value("productpage")}, {"version", text_value("v1")}, {"team", text_value("web")}})}};
+                   {"LABELS", object_value({{"app", text_value("productpage")},
+                                            {"version", text_value("v1")},
+                                            {"team", text_value("web")}})}};
   return node;
 }
 

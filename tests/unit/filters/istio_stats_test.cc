@@ -15,10 +15,11 @@ namespace {
 using Labels = std::map<std::string, std::string>;
 
 struct IstioStats : ::testing::Test {
-  std::shared_ptr<const FilterFactory> make(TrafficDirection direction, const stats::PluginConfig& config = {}) {
+  std::shared_ptr<const FilterFactory> make(TrafficDirection direction,
+                                            const stats::PluginConfig& config = {}) {
     const FilterFactoryContext context{stats, node, "http.in.", direction};
-    return make_filter("istio.stats", "type.googleapis.com/stats.PluginConfig", config.SerializeAsString(), false, context,
-                       "http_filters[1].typed_config", report);
+    return make_filter("istio.stats", "type.googleapis.com/stats.PluginConfig", config.SerializeAsString(),
+                       false, context, "http_filters[1].typed_config", report);
   }
 
   /// Every istio series with its number of requests.
@@ -108,7 +109,7 @@ TEST_F(IstioStats, AServerNamesWhoAskedFromItsHeaders) {
   EXPECT_EQ(labels.at("destination_workload"), "productpage-v1");
   EXPECT_EQ(labels.at("destination_workload_namespace"), "default");
   EXPECT_EQ(labels.at("destination_version"), "v1");
-  EXPECT_EQ(labels.at("destination_service"), "productpage");   // not the Host header
+  EXPECT_EQ(labels.at("destination_service"), "productpage");  // not the Host header
   EXPECT_EQ(labels.at("destination_service_name"), "productpage");
   EXPECT_EQ(labels.at("destination_service_namespace"), "default");
   EXPECT_EQ(labels.at("connection_security_policy"), "none");
@@ -144,7 +145,7 @@ TEST_F(IstioStats, SubsetLabelsOfStaticEndpointsAreTheVersion) {
   exchange.info_.upstream_host = &reviews.endpoint;
   filter->on_complete(exchange);
   EXPECT_EQ(only_series().at("destination_version"), "v7");
-  EXPECT_EQ(only_series().at("destination_service_namespace"), "default");   // from the cluster
+  EXPECT_EQ(only_series().at("destination_service_namespace"), "default");  // from the cluster
 }
 
 TEST_F(IstioStats, WhatThePeerSaysBeatsTheEndpointsMetadata) {
@@ -182,7 +183,7 @@ TEST_F(IstioStats, CodeFlagsAndGrpcStatusMakeSeries) {
   EXPECT_EQ(all[1].first.at("response_flags"), "UF,URX");
   EXPECT_EQ(all[1].second, 2u);
   EXPECT_EQ(all[2].first.at("request_protocol"), "grpc");
-  EXPECT_EQ(all[2].first.at("grpc_response_status"), "14");   // what HTTP 503 means
+  EXPECT_EQ(all[2].first.at("grpc_response_status"), "14");  // what HTTP 503 means
   EXPECT_EQ(all[3].first.at("grpc_response_status"), "5");
 }
 
@@ -215,7 +216,7 @@ TEST_F(IstioStats, WorkersAndListenersShareSeries) {
 TEST_F(IstioStats, SeriesOutliveTheFilterThatMadeThemWhileAnotherIsThere) {
   auto old = make(TrafficDirection::kOutbound);
   old->create()->on_complete(exchange);
-  const auto next = make(TrafficDirection::kOutbound);   // a listener update: make before break
+  const auto next = make(TrafficDirection::kOutbound);  // a listener update: make before break
   old.reset();
   next->create()->on_complete(exchange);
   ASSERT_EQ(series().size(), 1u);
@@ -227,8 +228,9 @@ TEST_F(IstioStats, AChangedEndpointAtTheSameAddressIsNotMistakenForTheOldOne) {
   exchange.info_.cluster = &reviews.config;
   exchange.info_.upstream_host = &reviews.endpoint;
   for (const char* version : {"v2", "v3", "v4"}) {
-    auto metadata = std::make_shared<Metadata>();   // freed and allocated anew, were it not for the cache
-    metadata->filters["istio"] = object_value({{"workload", text_value(std::string("r;default;reviews;") + version + ";K")}});
+    auto metadata = std::make_shared<Metadata>();  // freed and allocated anew, were it not for the cache
+    metadata->filters["istio"] =
+        object_value({{"workload", text_value(std::string("r;default;reviews;") + version + ";K")}});
     reviews.endpoint.metadata = std::move(metadata);
     filter->on_complete(exchange);
     EXPECT_EQ(series().back().first.at("destination_version"), version);
@@ -261,7 +263,7 @@ TEST_F(IstioStats, TheNumberOfSeriesIsLimited) {
     table.series(labels, 1).block(1).add(filters::kRequests);
   }
   labels[14] = "host-1";
-  table.series(labels, 1).block(1).add(filters::kRequests);   // known before the limit was met
+  table.series(labels, 1).block(1).add(filters::kRequests);  // known before the limit was met
 
   const auto all = series();
   ASSERT_EQ(all.size(), 4u);
@@ -293,7 +295,8 @@ TEST_F(IstioStats, WhatIsNotImplementedIsRefusedByPath) {
   EXPECT_EQ(make(TrafficDirection::kOutbound, config), nullptr);
   const std::string text = report.error_text();
   for (const char* field : {"metrics[0]", "definitions[0]", "reporter", "rotation_interval"}) {
-    EXPECT_NE(text.find("http_filters[1].typed_config." + std::string(field) + ": "), std::string::npos) << text;
+    EXPECT_NE(text.find("http_filters[1].typed_config." + std::string(field) + ": "), std::string::npos)
+        << text;
   }
 }
 

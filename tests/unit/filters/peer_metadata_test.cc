@@ -16,13 +16,18 @@ using filters::encode_workload;
 using io::istio::http::peer_metadata::Config;
 
 TEST(Base64, KnownValuesBothWays) {
-  for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{
-           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe", "//4="}}) {
+  for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                                                     {"f", "Zg=="},
+                                                                                     {"fo", "Zm8="},
+                                                                                     {"foo", "Zm9v"},
+                                                                                     {"foobar", "Zm9vYmFy"},
+                                                                                     {"\xff\xfe", "//4="}}) {
     EXPECT_EQ(filters::base64_encode(plain), coded);
     EXPECT_EQ(filters::base64_decode(coded), plain);
     EXPECT_EQ(filters::base64_decode(coded.substr(0, coded.find('='))), plain);
   }
-  for (const char* bad : {"Z", "Zm9vY", "Zm 9", "Zm9-", "===="}) EXPECT_FALSE(filters::base64_decode(bad)) << bad;
+  for (const char* bad : {"Z", "Zm9vY", "Zm 9", "Zm9-", "===="})
+    EXPECT_FALSE(filters::base64_decode(bad)) << bad;
 }
 
 Workload reviews_v2() {
@@ -60,7 +65,7 @@ TEST(WorkloadCodec, ReadsWhatProtobufWrites) {
   google::protobuf::Struct message;
   auto& fields = *message.mutable_fields();
   fields["WORKLOAD_NAME"].set_string_value("reviews-v2");
-  fields["NAMESPACE"].set_string_value(std::string(300, 'n'));   // a length of two bytes
+  fields["NAMESPACE"].set_string_value(std::string(300, 'n'));  // a length of two bytes
   fields["SOMETHING"].set_number_value(5);
   fields["OTHER"].mutable_list_value()->add_values()->set_bool_value(true);
   auto& labels = *fields["LABELS"].mutable_struct_value()->mutable_fields();
@@ -82,7 +87,8 @@ TEST(WorkloadCodec, RoundTrip) {
 
 TEST(WorkloadCodec, AnyBytesAreSurvived) {
   const std::string bytes = filters::base64_decode(encode_workload(reviews_v2(), {})).value();
-  for (size_t cut = 0; cut < bytes.size(); ++cut) decode_workload(filters::base64_encode(bytes.substr(0, cut)), {});
+  for (size_t cut = 0; cut < bytes.size(); ++cut)
+    decode_workload(filters::base64_encode(bytes.substr(0, cut)), {});
   size_t refused = 0;
   for (size_t at = 0; at < bytes.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -92,8 +98,9 @@ TEST(WorkloadCodec, AnyBytesAreSurvived) {
     }
   }
   EXPECT_GT(refused, 0u);
-  EXPECT_FALSE(decode_workload(filters::base64_encode("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), {}));   // a huge length
-  EXPECT_FALSE(decode_workload(filters::base64_encode(std::string(11, '\xff')), {}));                     // an endless varint
+  EXPECT_FALSE(decode_workload(filters::base64_encode("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
+                               {}));                                                   // a huge length
+  EXPECT_FALSE(decode_workload(filters::base64_encode(std::string(11, '\xff')), {}));  // an endless varint
   EXPECT_FALSE(decode_workload("not base64!", {}));
 }
 
@@ -136,7 +143,7 @@ TEST_F(PeerMetadata, AServerLearnsWhoAsksAndAnswersInKind) {
   EXPECT_EQ(request(*filter, exchange), Verdict::Kind::kContinue);
   ASSERT_NE(exchange.info_.downstream_peer, nullptr);
   EXPECT_EQ(*exchange.info_.downstream_peer, reviews_v2());
-  EXPECT_FALSE(exchange.request.has(HeaderId::kXEnvoyPeerMetadata));     // the application does not see them
+  EXPECT_FALSE(exchange.request.has(HeaderId::kXEnvoyPeerMetadata));  // the application does not see them
   EXPECT_FALSE(exchange.request.has(HeaderId::kXEnvoyPeerMetadataId));
 
   EXPECT_EQ(response(*filter, exchange), Verdict::Kind::kContinue);
@@ -159,7 +166,8 @@ TEST_F(PeerMetadata, AClientTellsAndLearnsFromTheAnswer) {
   auto filter = make(outbound())->create();
   exchange.request.add("x-envoy-peer-metadata", "the application may not speak for the proxy");
   request(*filter, exchange);
-  EXPECT_EQ(decode_workload(exchange.request.value_of(HeaderId::kXEnvoyPeerMetadata), {})->name, "productpage-v1");
+  EXPECT_EQ(decode_workload(exchange.request.value_of(HeaderId::kXEnvoyPeerMetadata), {})->name,
+            "productpage-v1");
   EXPECT_EQ(exchange.request.value_of(HeaderId::kXEnvoyPeerMetadataId), node.id);
   exchange.response.add("x-envoy-peer-metadata", encode_workload(reviews_v2(), {}));
   response(*filter, exchange);
@@ -211,15 +219,17 @@ TEST_F(PeerMetadata, WhatIsNotImplementedIsRefusedOrSaidByPath) {
   config.add_upstream_discovery()->mutable_workload_discovery();
   EXPECT_NE(make(config), nullptr);
   ASSERT_EQ(report.findings().size(), 1u);
-  EXPECT_EQ(report.findings()[0].path, "http_filters[0].typed_config.upstream_discovery[1].workload_discovery");
+  EXPECT_EQ(report.findings()[0].path,
+            "http_filters[0].typed_config.upstream_discovery[1].workload_discovery");
   EXPECT_TRUE(report.ok());
 
   config.add_downstream_discovery()->mutable_baggage();
   config.mutable_upstream_propagation(0)->mutable_istio_headers()->set_skip_external_clusters(true);
   EXPECT_EQ(make(config), nullptr);
   EXPECT_NE(report.error_text().find("typed_config.downstream_discovery[0].baggage: "), std::string::npos);
-  EXPECT_NE(report.error_text().find("typed_config.upstream_propagation[0].istio_headers.skip_external_clusters: "),
-            std::string::npos);
+  EXPECT_NE(
+      report.error_text().find("typed_config.upstream_propagation[0].istio_headers.skip_external_clusters: "),
+      std::string::npos);
 }
 
 }  // namespace

@@ -10,9 +10,11 @@ namespace remora {
 namespace {
 
 struct FilterRegistry : ::testing::Test {
-  std::shared_ptr<const FilterFactory> make(const std::string& type, const std::string& bytes = "", bool is_struct = false) {
+  std::shared_ptr<const FilterFactory> make(const std::string& type, const std::string& bytes = "",
+                                            bool is_struct = false) {
     const FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound};
-    return make_filter("the.name", "type.googleapis.com/" + type, bytes, is_struct, context, "http_filters[3]", report);
+    return make_filter("the.name", "type.googleapis.com/" + type, bytes, is_struct, context,
+                       "http_filters[3]", report);
   }
   StatsStore stats{2};
   NodeInfo node;
@@ -47,8 +49,8 @@ TEST_F(FilterRegistry, RefusesWhatItDoesNotHave) {
   const std::string fault = "envoy.extensions.filters.http.fault.v3.HTTPFault";
   EXPECT_FALSE(knows_filter("type.googleapis.com/" + fault));
   EXPECT_EQ(make(fault), nullptr);
-  EXPECT_EQ(report.error_text(),
-            "http_filters[3]: the filter type type.googleapis.com/" + fault + " is not implemented by this build");
+  EXPECT_EQ(report.error_text(), "http_filters[3]: the filter type type.googleapis.com/" + fault +
+                                     " is not implemented by this build");
 }
 
 TEST_F(FilterRegistry, RefusesBytesThatAreNotTheMessage) {
@@ -59,7 +61,8 @@ TEST_F(FilterRegistry, RefusesBytesThatAreNotTheMessage) {
 TEST_F(FilterRegistry, RefusesFieldsItDoesNotKnow) {
   const std::string unknown_field_15 = "\x78\x01";
   EXPECT_EQ(make("stats.PluginConfig", unknown_field_15), nullptr);
-  EXPECT_NE(report.error_text().find("field number 15 is not a field of stats.PluginConfig"), std::string::npos);
+  EXPECT_NE(report.error_text().find("field number 15 is not a field of stats.PluginConfig"),
+            std::string::npos);
 }
 
 TEST_F(FilterRegistry, RefusesAStruct) {

@@ -7,8 +7,12 @@ namespace remora {
 namespace {
 
 struct AdminCommands : ::testing::Test, AdminFixture {
-  admin::Response get(const std::string& target) { return admin::answer(admin::Request("GET", target), sources); }
-  admin::Response post(const std::string& target) { return admin::answer(admin::Request("POST", target), sources); }
+  admin::Response get(const std::string& target) {
+    return admin::answer(admin::Request("GET", target), sources);
+  }
+  admin::Response post(const std::string& target) {
+    return admin::answer(admin::Request("POST", target), sources);
+  }
 };
 
 TEST_F(AdminCommands, ReadyFollowsTheState) {
@@ -24,8 +28,8 @@ TEST_F(AdminCommands, ReadyFollowsTheState) {
 }
 
 TEST_F(AdminCommands, ChangesNeedPost) {
-  for (const char* path : {"/healthcheck/fail", "/healthcheck/ok", "/drain_listeners", "/quitquitquit", "/reset_counters",
-                           "/reopen_logs", "/logging"}) {
+  for (const char* path : {"/healthcheck/fail", "/healthcheck/ok", "/drain_listeners", "/quitquitquit",
+                           "/reset_counters", "/reopen_logs", "/logging"}) {
     const admin::Response response = get(path);
     EXPECT_EQ(response.status, 405u) << path;
     EXPECT_EQ(response.body, "Method GET not allowed, POST required.") << path;
@@ -82,7 +86,8 @@ TEST_F(AdminCommands, LoggingShowsAndChangesLevels) {
   EXPECT_EQ(post("/logging").body, "active loggers:\n  http: info\n  upstream: info\n");
   EXPECT_EQ(post("/logging?level=debug").body, "active loggers:\n  http: debug\n  upstream: debug\n");
   EXPECT_EQ(post("/logging?http=trace").body, "active loggers:\n  http: trace\n  upstream: debug\n");
-  EXPECT_EQ(post("/logging?paths=http:off,upstream:warning").body, "active loggers:\n  http: off\n  upstream: warning\n");
+  EXPECT_EQ(post("/logging?paths=http:off,upstream:warning").body,
+            "active loggers:\n  http: off\n  upstream: warning\n");
 }
 
 TEST_F(AdminCommands, LoggingRefusesWhatItDoesNotKnowAndChangesNothing) {
@@ -188,12 +193,15 @@ TEST_F(AdminCommands, ClustersAsJson) {
   cluster.add_host("127.0.0.1", 80).rq_total = 3;
   const admin::Response response = get("/clusters?format=json");
   EXPECT_EQ(response.content_type, "application/json");
-  EXPECT_NE(response.body.find("     \"health_status\": {\n      \"eds_health_status\": \"HEALTHY\"\n     },\n     \"weight\": 1,"),
+  EXPECT_NE(response.body.find("     \"health_status\": {\n      \"eds_health_status\": \"HEALTHY\"\n     "
+                               "},\n     \"weight\": 1,"),
             std::string::npos)
       << response.body;
-  EXPECT_NE(response.body.find("      {\n       \"value\": \"3\",\n       \"name\": \"rq_total\"\n      }"), std::string::npos)
+  EXPECT_NE(response.body.find("      {\n       \"value\": \"3\",\n       \"name\": \"rq_total\"\n      }"),
+            std::string::npos)
       << response.body;
-  EXPECT_NE(response.body.find("{\n      \"priority\": \"HIGH\",\n      \"max_connections\": 1024,"), std::string::npos)
+  EXPECT_NE(response.body.find("{\n      \"priority\": \"HIGH\",\n      \"max_connections\": 1024,"),
+            std::string::npos)
       << response.body;
 }
 
@@ -206,9 +214,10 @@ TEST_F(AdminCommands, ServerInfoNamesStateOptionsAndNode) {
   view.info.options = &options;
   view.info.node = &node;
   const std::string body = get("/server_info").body;
-  for (const char* part : {"\n \"state\": \"LIVE\",\n", "\n \"uptime_current_epoch\": \"7s\",\n", "\n  \"concurrency\": 2,\n",
-                           "\n  \"drain_time\": \"600s\",\n", "\n  \"file_flush_interval\": \"10s\",\n", "\n  \"id\": \"n1\",\n",
-                           "\n   \"NAMESPACE\": \"default\"\n"}) {
+  for (const char* part :
+       {"\n \"state\": \"LIVE\",\n", "\n \"uptime_current_epoch\": \"7s\",\n", "\n  \"concurrency\": 2,\n",
+        "\n  \"drain_time\": \"600s\",\n", "\n  \"file_flush_interval\": \"10s\",\n", "\n  \"id\": \"n1\",\n",
+        "\n   \"NAMESPACE\": \"default\"\n"}) {
     EXPECT_NE(body.find(part), std::string::npos) << part << body;
   }
 }
@@ -227,9 +236,12 @@ TEST_F(AdminCommands, RuntimeAndInitDump) {
   EXPECT_EQ(get("/init_dump").body, "{}\n");
   view.runtime_values["a.b"] = "5";
   view.unready.push_back({"server", {"LDS"}});
-  EXPECT_NE(get("/runtime").body.find("\"a.b\": {\n   \"final_value\": \"5\",\n   \"layer_values\": [\n    \"5\"\n   ]\n  }"),
-            std::string::npos);
-  EXPECT_NE(get("/init_dump").body.find("\"name\": \"init manager server\",\n   \"target_names\": [\n    \"LDS\"\n"),
+  EXPECT_NE(
+      get("/runtime")
+          .body.find("\"a.b\": {\n   \"final_value\": \"5\",\n   \"layer_values\": [\n    \"5\"\n   ]\n  }"),
+      std::string::npos);
+  EXPECT_NE(get("/init_dump")
+                .body.find("\"name\": \"init manager server\",\n   \"target_names\": [\n    \"LDS\"\n"),
             std::string::npos);
 }
 
@@ -238,7 +250,8 @@ TEST_F(AdminCommands, MemoryIsThatOfThisProcess) {
   for (const char* key : {"allocated", "heap_size", "total_physical_bytes"}) {
     EXPECT_NE(body.find(std::string("\"") + key + "\": \""), std::string::npos) << body;
   }
-  EXPECT_EQ(body.find("\"total_physical_bytes\": \"0\""), std::string::npos) << body;   // sanitizers hide the rest
+  EXPECT_EQ(body.find("\"total_physical_bytes\": \"0\""), std::string::npos)
+      << body;  // sanitizers hide the rest
 }
 
 TEST(AdminRequest, DecodesParametersOfQueryAndForm) {

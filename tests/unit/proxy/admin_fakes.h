@@ -43,7 +43,9 @@ struct FakeView final : AdminView {
   std::vector<UnreadyTargets> unready_targets() override { return unready; }
   const std::map<std::string, std::string>& runtime() override { return runtime_values; }
   void refresh_stats() override { ++refreshed; }
-  std::vector<std::pair<std::string, std::string>> log_levels() override { return {levels.begin(), levels.end()}; }
+  std::vector<std::pair<std::string, std::string>> log_levels() override {
+    return {levels.begin(), levels.end()};
+  }
   Result<void> set_log_level(std::string_view component, std::string_view level) override {
     for (auto& [name, value] : levels) {
       if (component.empty() || component == name) value = level;
@@ -51,7 +53,9 @@ struct FakeView final : AdminView {
     return {};
   }
   void reopen_logs() override { ++reopened; }
-  void set_health_check_failed(bool failed) override { info.state = failed ? ServerState::kDraining : ServerState::kLive; }
+  void set_health_check_failed(bool failed) override {
+    info.state = failed ? ServerState::kDraining : ServerState::kLive;
+  }
   void drain_listeners(const DrainRequest& request) override { drains.push_back(request); }
   void quit() override { ++quits; }
 

@@ -6,10 +6,10 @@
 
 #include <thread>
 
+#include <gtest/gtest.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <gtest/gtest.h>
 
 #include "admin_fakes.h"
 #include "prometheus_parser.h"
@@ -21,7 +21,7 @@ namespace {
 class Client {
  public:
   explicit Client(const Address& address) : fd_(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval limit{.tv_sec = 20, .tv_usec = 0};   // a hang fails the test instead of stalling it
+    const timeval limit{.tv_sec = 20, .tv_usec = 0};  // a hang fails the test instead of stalling it
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     connected = connect(fd_, address.sockaddr_ptr(), address.length()) == 0;
   }
@@ -29,19 +29,19 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  void send_text(const std::string& text) { EXPECT_EQ(send(fd_, text.data(), text.size(), MSG_NOSIGNAL), std::ssize(text)); }
+  void send_text(const std::string& text) {
+    EXPECT_EQ(send(fd_, text.data(), text.size(), MSG_NOSIGNAL), std::ssize(text));
+  }
   /// Everything until the server closes.
   std::string read_all() {
     std::string all;
-    while (read_some(all)) {
-    }
+    while (read_some(all)) {}
     return all;
   }
   /// Until `end` has been read.
   std::string read_until(const std::string& end) {
     std::string all;
-    while (all.find(end) == std::string::npos && read_some(all)) {
-    }
+    while (all.find(end) == std::string::npos && read_some(all)) {}
     return all;
   }
   bool connected = false;
@@ -79,14 +79,16 @@ struct AdminServerTest : ::testing::Test, AdminFixture {
   }
   void TearDown() override {
     boost::asio::post(io, [this] { server.stop(); });
-    thread.join();   // ends only if stop() leaves nothing to wait for
+    thread.join();  // ends only if stop() leaves nothing to wait for
   }
   std::string exchange(const std::string& request) {
     Client client(address);
     client.send_text(request);
     return client.read_all();
   }
-  std::string get(const std::string& target) { return exchange("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); }
+  std::string get(const std::string& target) {
+    return exchange("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  }
 
   boost::asio::io_context io{1};
   AdminServer server{io, sources, Address::ip("127.0.0.1", 0).value()};
@@ -121,13 +123,16 @@ TEST_F(AdminServerTest, HeadHasNoBody) {
 TEST_F(AdminServerTest, PostWithAForm) {
   const std::string body = "paths=http:debug";
   const std::string answer = exchange(
-      "POST /logging HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-      "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+      "POST /logging HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: "
+      "application/x-www-form-urlencoded\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body);
   EXPECT_NE(answer.find("http: debug"), std::string::npos) << answer;
 }
 
 TEST_F(AdminServerTest, QuitsAfterTheAnswer) {
-  EXPECT_TRUE(exchange("POST /quitquitquit HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("OK\n"));
+  EXPECT_TRUE(
+      exchange("POST /quitquitquit HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("OK\n"));
   EXPECT_EQ(view.quits, 1);
 }
 
@@ -155,14 +160,17 @@ TEST_F(AdminServerTest, AnEmptyStreamIsAWholeAnswer) {
 
 TEST_F(AdminServerTest, RefusesWhatIsTooLargeOrNotHttp) {
   EXPECT_TRUE(exchange("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
-  EXPECT_TRUE(exchange("GET /ready HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
-  EXPECT_TRUE(exchange("POST /logging HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  EXPECT_TRUE(exchange("GET /" + std::string(1000000, 'a')).starts_with("HTTP/1.1 431 "));   // read to its end
+  EXPECT_TRUE(exchange("GET /ready HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n")
+                  .starts_with("HTTP/1.1 431 "));
+  EXPECT_TRUE(
+      exchange("POST /logging HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(exchange("GET /" + std::string(1000000, 'a')).starts_with("HTTP/1.1 431 "));  // read to its end
   EXPECT_TRUE(get("/ready").starts_with("HTTP/1.1 200 "));
 }
 
 TEST_F(AdminServerTest, ThePeerMayGoAtAnyTime) {
-  for (const char* text : {"", "GET", "GET /ready HTTP/1.1\r\nHost: a\r\n", "POST /logging HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"}) {
+  for (const char* text : {"", "GET", "GET /ready HTTP/1.1\r\nHost: a\r\n",
+                           "POST /logging HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"}) {
     Client client(address);
     client.send_text(text);
   }
@@ -173,7 +181,7 @@ TEST_F(AdminServerTest, IdleConnectionsMakeRoom) {
   std::vector<std::unique_ptr<Client>> idle;
   for (int i = 0; i < 40; ++i) idle.push_back(std::make_unique<Client>(address));
   EXPECT_TRUE(get("/ready").starts_with("HTTP/1.1 200 "));
-  EXPECT_EQ(idle.front()->read_all(), "");   // the oldest was closed
+  EXPECT_EQ(idle.front()->read_all(), "");  // the oldest was closed
 }
 
 TEST_F(AdminServerTest, CountsItsConnections) {
@@ -201,14 +209,15 @@ TEST(AdminServerAddress, ABusyPortIsAnError) {
   AdminServer second(io, fixture.sources, *bound);
   const auto failed = second.start();
   ASSERT_FALSE(failed.ok());
-  EXPECT_EQ(failed.error().message, "admin address " + bound->to_string() + ": cannot bind: Address already in use");
+  EXPECT_EQ(failed.error().message,
+            "admin address " + bound->to_string() + ": cannot bind: Address already in use");
 }
 
 TEST(AdminServerAddress, UnixSocketsWorkAndReplaceDeadOnes) {
   AdminFixture fixture;
   const std::string path = ::testing::TempDir() + "remora_admin_" + std::to_string(getpid());
   const Address address = Address::unix_path(path).value();
-  for (int round = 0; round < 2; ++round) {   // the first one leaves its socket file behind
+  for (int round = 0; round < 2; ++round) {  // the first one leaves its socket file behind
     boost::asio::io_context io{1};
     AdminServer server(io, fixture.sources, address);
     const auto bound = server.start();

@@ -11,8 +11,14 @@ enum ClusterStat : size_t { kTotal, kActive, k2xx, k5xx, kTime };
 constexpr StatDef kCluster[] = {
     {.name = "upstream_rq_total"},
     {.name = "upstream_rq_active", .kind = StatKind::kGauge},
-    {.name = "upstream_rq_2xx", .prometheus_name = "upstream_rq_xx", .tag_name = "envoy_response_code_class", .tag_value = "2"},
-    {.name = "upstream_rq_5xx", .prometheus_name = "upstream_rq_xx", .tag_name = "envoy_response_code_class", .tag_value = "5"},
+    {.name = "upstream_rq_2xx",
+     .prometheus_name = "upstream_rq_xx",
+     .tag_name = "envoy_response_code_class",
+     .tag_value = "2"},
+    {.name = "upstream_rq_5xx",
+     .prometheus_name = "upstream_rq_xx",
+     .tag_name = "envoy_response_code_class",
+     .tag_value = "5"},
     {.name = "upstream_rq_time", .kind = StatKind::kHistogram},
 };
 constexpr StatDef kOne[] = {{.name = "requests_total"}};
@@ -29,8 +35,7 @@ struct AdminStats : ::testing::Test, AdminFixture {
     admin::Response response = admin::answer(admin::Request("GET", target), sources);
     EXPECT_EQ(response.status, status) << target;
     std::string body = std::move(response.body);
-    while (response.more && response.more(body)) {
-    }
+    while (response.more && response.more(body)) {}
     return body;
   }
 };
@@ -41,20 +46,24 @@ TEST_F(AdminStats, TextIsSortedValuesFirstThenHistograms) {
   a->block(0).add(kTotal, 3);
   a->block(1).add(kTotal, 4);
   a->block(1).count_status(404);
-  EXPECT_EQ(get("/stats"),
-            "cluster.a.upstream_rq_2xx: 0\ncluster.a.upstream_rq_404: 1\ncluster.a.upstream_rq_5xx: 0\n"
-            "cluster.a.upstream_rq_active: 0\ncluster.a.upstream_rq_total: 7\n"
-            "cluster.b.upstream_rq_2xx: 0\ncluster.b.upstream_rq_5xx: 0\n"
-            "cluster.b.upstream_rq_active: 0\ncluster.b.upstream_rq_total: 0\n"
-            "cluster.a.upstream_rq_time: No recorded values\ncluster.b.upstream_rq_time: No recorded values\n");
+  EXPECT_EQ(
+      get("/stats"),
+      "cluster.a.upstream_rq_2xx: 0\ncluster.a.upstream_rq_404: 1\ncluster.a.upstream_rq_5xx: 0\n"
+      "cluster.a.upstream_rq_active: 0\ncluster.a.upstream_rq_total: 7\n"
+      "cluster.b.upstream_rq_2xx: 0\ncluster.b.upstream_rq_5xx: 0\n"
+      "cluster.b.upstream_rq_active: 0\ncluster.b.upstream_rq_total: 0\n"
+      "cluster.a.upstream_rq_time: No recorded values\ncluster.b.upstream_rq_time: No recorded values\n");
   EXPECT_EQ(view.refreshed, 1);
 }
 
 TEST_F(AdminStats, NestedPrefixesAreSortedTogether) {
-  auto inner = stats.make_scope(kOne, {.prefix = "http.in.rbac.", .prometheus_prefix = "envoy_http_rbac_", .tags = {}});
+  auto inner = stats.make_scope(
+      kOne, {.prefix = "http.in.rbac.", .prometheus_prefix = "envoy_http_rbac_", .tags = {}});
   auto outer = stats.make_scope(kOne, {.prefix = "http.in.", .prometheus_prefix = "envoy_http_", .tags = {}});
-  auto other = stats.make_scope(kOne, {.prefix = "http.in.s", .prometheus_prefix = "envoy_http_s_", .tags = {}});
-  EXPECT_EQ(get("/stats"), "http.in.rbac.requests_total: 0\nhttp.in.requests_total: 0\nhttp.in.srequests_total: 0\n");
+  auto other =
+      stats.make_scope(kOne, {.prefix = "http.in.s", .prometheus_prefix = "envoy_http_s_", .tags = {}});
+  EXPECT_EQ(get("/stats"),
+            "http.in.rbac.requests_total: 0\nhttp.in.requests_total: 0\nhttp.in.srequests_total: 0\n");
 }
 
 TEST_F(AdminStats, HistogramsInText) {
@@ -66,9 +75,11 @@ TEST_F(AdminStats, HistogramsInText) {
   EXPECT_NE(get(only + "&histogram_buckets=cumulative").find("time: B0.5(0,0) B1(0,0) B5(0,100) B10(0,100) "),
             std::string::npos)
       << get(only + "&histogram_buckets=cumulative");
-  EXPECT_NE(get(only + "&histogram_buckets=disjoint").find("time: B0.5(0,0) B1(0,0) B5(0,100) B10(0,0) "), std::string::npos);
-  EXPECT_TRUE(get(only + "&histogram_buckets=detailed")
-                  .starts_with("cluster.a.upstream_rq_time:\n  totals=5,1:100\n  intervals=\n  summary=P0(nan,5) "))
+  EXPECT_NE(get(only + "&histogram_buckets=disjoint").find("time: B0.5(0,0) B1(0,0) B5(0,100) B10(0,0) "),
+            std::string::npos);
+  EXPECT_TRUE(
+      get(only + "&histogram_buckets=detailed")
+          .starts_with("cluster.a.upstream_rq_time:\n  totals=5,1:100\n  intervals=\n  summary=P0(nan,5) "))
       << get(only + "&histogram_buckets=detailed");
 }
 
@@ -85,35 +96,42 @@ TEST_F(AdminStats, FilterTypeAndUsedOnly) {
   EXPECT_EQ(get("/stats?type=gauges", 400), "invalid &type= param\n");
   EXPECT_EQ(get("/stats?filter=(", 400), "Invalid re2 regex: missing ): (\n");
   EXPECT_EQ(get("/stats?format=html", 400), "usage: /stats?format=(json|prometheus|text)\n\n");
-  EXPECT_EQ(get("/stats/prometheus?histogram_buckets=detailed", 400), "unsupported prometheus histogram bucket mode\n");
+  EXPECT_EQ(get("/stats/prometheus?histogram_buckets=detailed", 400),
+            "unsupported prometheus histogram bucket mode\n");
 }
 
 TEST_F(AdminStats, Json) {
   auto a = cluster("a");
   a->block(0).add(kTotal, 2);
-  EXPECT_EQ(get("/stats?format=json&filter=total"), R"({"stats":[{"name":"cluster.a.upstream_rq_total","value":2}]})");
+  EXPECT_EQ(get("/stats?format=json&filter=total"),
+            R"({"stats":[{"name":"cluster.a.upstream_rq_total","value":2}]})");
   EXPECT_EQ(get("/stats?format=json&filter=none"), R"({"stats":[]})");
-  EXPECT_EQ(get("/stats?format=json&filter=time"),
-            R"({"stats":[{"histograms":{"supported_quantiles":[0,25,50,75,90,95,99,99.5,99.9,100],"computed_quantiles":[)"
-            R"({"name":"cluster.a.upstream_rq_time","values":[)"
-            R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
-            R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
-            R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
-            R"({"cumulative":null,"interval":null}]}]}}]})");
+  EXPECT_EQ(
+      get("/stats?format=json&filter=time"),
+      R"({"stats":[{"histograms":{"supported_quantiles":[0,25,50,75,90,95,99,99.5,99.9,100],"computed_quantiles":[)"
+      R"({"name":"cluster.a.upstream_rq_time","values":[)"
+      R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
+      R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
+      R"({"cumulative":null,"interval":null},{"cumulative":null,"interval":null},{"cumulative":null,"interval":null},)"
+      R"({"cumulative":null,"interval":null}]}]}}]})");
   a->block(0).record(kTime, 3);
   const std::string buckets = get("/stats?format=json&filter=time&histogram_buckets=cumulative");
-  EXPECT_TRUE(buckets.starts_with(R"({"stats":[{"histograms":[{"name":"cluster.a.upstream_rq_time","buckets":[{"upper_bound":0.5,)"))
+  EXPECT_TRUE(buckets.starts_with(
+      R"({"stats":[{"histograms":[{"name":"cluster.a.upstream_rq_time","buckets":[{"upper_bound":0.5,)"))
       << buckets;
-  EXPECT_NE(buckets.find(R"({"upper_bound":300000,"interval":0,"cumulative":1})"), std::string::npos) << buckets;
+  EXPECT_NE(buckets.find(R"({"upper_bound":300000,"interval":0,"cumulative":1})"), std::string::npos)
+      << buckets;
 }
 
 TEST_F(AdminStats, PrometheusIsWellFormed) {
   auto a = cluster("a");
   auto b = cluster("b\"\\\n\xff");
   // The same metric from another schema: one TYPE line, one run of samples.
-  auto other = stats.make_scope(kOne, {.prefix = "cluster.z.", .prometheus_prefix = "envoy_cluster_", .tags = {{"1 x", "y"}}});
+  auto other = stats.make_scope(
+      kOne, {.prefix = "cluster.z.", .prometheus_prefix = "envoy_cluster_", .tags = {{"1 x", "y"}}});
   constexpr StatDef kSame[] = {{.name = "upstream_rq_total"}};
-  auto same = stats.make_scope(kSame, {.prefix = "vcluster.", .prometheus_prefix = "envoy_cluster_", .tags = {}});
+  auto same =
+      stats.make_scope(kSame, {.prefix = "vcluster.", .prometheus_prefix = "envoy_cluster_", .tags = {}});
   a->block(0).add(kTotal, 5);
   a->block(0).add(k5xx, 2);
   a->block(0).count_status(503);
@@ -126,8 +144,11 @@ TEST_F(AdminStats, PrometheusIsWellFormed) {
   EXPECT_EQ(text.types.at("envoy_cluster_upstream_rq_time"), "histogram");
   EXPECT_EQ(text.count("envoy_cluster_upstream_rq_total"), 3u);
   EXPECT_EQ(text.value("envoy_cluster_upstream_rq_total", {{"envoy_cluster_name", "a"}}), 5);
-  EXPECT_EQ(text.value("envoy_cluster_upstream_rq_total", {{"envoy_cluster_name", "b\"\\\n\xef\xbf\xbd"}}), 0);
-  EXPECT_EQ(text.value("envoy_cluster_upstream_rq_xx", {{"envoy_cluster_name", "a"}, {"envoy_response_code_class", "5"}}), 2);
+  EXPECT_EQ(text.value("envoy_cluster_upstream_rq_total", {{"envoy_cluster_name", "b\"\\\n\xef\xbf\xbd"}}),
+            0);
+  EXPECT_EQ(text.value("envoy_cluster_upstream_rq_xx",
+                       {{"envoy_cluster_name", "a"}, {"envoy_response_code_class", "5"}}),
+            2);
   EXPECT_EQ(text.value("envoy_cluster_upstream_rq", {{"envoy_response_code", "503"}}), 1);
   EXPECT_EQ(text.value("envoy_cluster_requests_total", {{"_1_x", "y"}}), 0);
 
@@ -153,8 +174,10 @@ TEST_F(AdminStats, PrometheusHasEnvoysLabelOrderAndFilters) {
             "# TYPE envoy_cluster_upstream_rq_xx counter\n"
             "envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"5\",envoy_cluster_name=\"a\"} 2\n");
   EXPECT_EQ(get("/stats/prometheus?filter=rq_active"),
-            "# TYPE envoy_cluster_upstream_rq_active gauge\nenvoy_cluster_upstream_rq_active{envoy_cluster_name=\"a\"} 0\n");
-  auto plain = stats.make_scope(kOne, {.prefix = "server.", .prometheus_prefix = "envoy_server_", .tags = {}});
+            "# TYPE envoy_cluster_upstream_rq_active "
+            "gauge\nenvoy_cluster_upstream_rq_active{envoy_cluster_name=\"a\"} 0\n");
+  auto plain =
+      stats.make_scope(kOne, {.prefix = "server.", .prometheus_prefix = "envoy_server_", .tags = {}});
   EXPECT_EQ(get("/stats/prometheus?filter=^server"),
             "# TYPE envoy_server_requests_total counter\nenvoy_server_requests_total{} 0\n");
 }
@@ -172,7 +195,8 @@ TEST_F(AdminStats, PrometheusSummariesAndOwnBuckets) {
 }
 
 TEST_F(AdminStats, IstioRequestsAlsoAnswerUnderTheSeedsName) {
-  auto scope = stats.make_scope(kOne, {.prefix = "istio.x.", .prometheus_prefix = "istio_", .tags = {{"response_code", "200"}}});
+  auto scope = stats.make_scope(
+      kOne, {.prefix = "istio.x.", .prometheus_prefix = "istio_", .tags = {{"response_code", "200"}}});
   scope->block(1).add(0, 9);
   const PrometheusText text(get("/stats/prometheus"));
   EXPECT_EQ(text.value("istio_requests_total", {{"response_code", "200"}}), 9);
@@ -184,10 +208,9 @@ TEST_F(AdminStats, LongAnswersComeInPiecesAndSurviveScopesThatGo) {
   std::vector<std::shared_ptr<StatScope>> scopes;
   for (int i = 0; i < 5000; ++i) scopes.push_back(cluster("cluster-number-" + std::to_string(i)));
   admin::Response response = admin::answer(admin::Request("GET", "/stats/prometheus"), sources);
-  scopes.clear();   // the answer holds what it prints
+  scopes.clear();  // the answer holds what it prints
   std::string body;
-  while (response.more(body)) {
-  }
+  while (response.more(body)) {}
   EXPECT_EQ(PrometheusText(body).count("envoy_cluster_upstream_rq_total"), 5000u);
 }
 

@@ -6,7 +6,9 @@
 namespace remora {
 namespace {
 
-[[noreturn]] void fail(const std::string& why, const std::string& line) { throw std::runtime_error(why + ": " + line); }
+[[noreturn]] void fail(const std::string& why, const std::string& line) {
+  throw std::runtime_error(why + ": " + line);
+}
 
 // Reads name="value" at `position`, leaving it behind the closing quote.
 std::pair<std::string, std::string> read_label(const std::string& line, size_t& position) {
@@ -49,7 +51,8 @@ void PrometheusText::read_type(const std::string& line) {
   std::istringstream words(line.substr(7));
   std::string name, type, rest;
   words >> name >> type >> rest;
-  if (!rest.empty() || !std::set<std::string>{"counter", "gauge", "histogram", "summary"}.contains(type)) fail("bad TYPE", line);
+  if (!rest.empty() || !std::set<std::string>{"counter", "gauge", "histogram", "summary"}.contains(type))
+    fail("bad TYPE", line);
   if (!types.emplace(name, type).second) fail("second TYPE", line);
   current_ = name;
 }
@@ -85,7 +88,8 @@ std::string PrometheusText::metric_of(const std::string& sample_name) const {
   return sample_name;
 }
 
-std::vector<const PrometheusText::Sample*> PrometheusText::find(const std::string& name, const Labels& labels) const {
+std::vector<const PrometheusText::Sample*> PrometheusText::find(const std::string& name,
+                                                                const Labels& labels) const {
   std::vector<const Sample*> found;
   for (const Sample& sample : samples) {
     bool same = sample.name == name;

@@ -8,8 +8,9 @@
 
 namespace remora {
 
-/// A strict reader of Prometheus' text format, for tests: it throws std::runtime_error, with the line, where a scraper
-/// would refuse the answer or mix up series (a second TYPE line, a series twice, samples of a metric not together).
+/// A strict reader of Prometheus' text format, for tests: it throws std::runtime_error, with the line, where
+/// a scraper would refuse the answer or mix up series (a second TYPE line, a series twice, samples of a
+/// metric not together).
 class PrometheusText {
  public:
   using Labels = std::map<std::string, std::string>;
@@ -21,7 +22,7 @@ class PrometheusText {
 
   explicit PrometheusText(const std::string& text);
 
-  std::map<std::string, std::string> types;   // metric -> counter, gauge, histogram, summary
+  std::map<std::string, std::string> types;  // metric -> counter, gauge, histogram, summary
   std::vector<Sample> samples;
 
   /// The one sample that has this name and at least these labels.
