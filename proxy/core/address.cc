@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 namespace remora {
 namespace {
@@ -17,6 +19,17 @@ std::string_view ip_bytes(const sockaddr* address) {
     return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr), 4};
   }
   return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr), 16};
+}
+
+/// By hand, since requests carry these (x-forwarded-for) and inet_ntop prints through sprintf.
+std::string dotted_quad(uint32_t address) {
+  char text[INET_ADDRSTRLEN];
+  char* end = text;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    end = std::to_chars(end, std::end(text), (address >> shift) & 0xff).ptr;
+    if (shift > 0) *end++ = '.';
+  }
+  return {text, end};
 }
 
 }  // namespace
@@ -92,8 +105,11 @@ std::string Address::to_string() const {
 }
 
 std::string Address::host() const {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (is_ip()) return inet_ntop(family(), ip_bytes(&storage_.any).data(), text, sizeof(text));
+  if (family() == AF_INET) return dotted_quad(ntohl(storage_.v4.sin_addr.s_addr));
+  if (family() == AF_INET6) {
+    char text[INET6_ADDRSTRLEN];
+    return inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text, sizeof(text));
+  }
   if (!is_unix() || length_ <= kPathOffset) return "";
   const char* const path = storage_.path.sun_path;
   const size_t size = length_ - kPathOffset;

@@ -63,7 +63,7 @@ struct HeaderMap::Arena {
   char first[kFirstBlock];
 };
 
-HeaderMap::HeaderMap() { std::fill(std::begin(index_), std::end(index_), kAbsent); }
+HeaderMap::HeaderMap() { clear_index(); }
 HeaderMap::~HeaderMap() = default;
 
 HeaderMap::HeaderMap(const HeaderMap& other) : HeaderMap() { *this = other; }
@@ -76,7 +76,7 @@ HeaderMap& HeaderMap::operator=(const HeaderMap& other) {
     const std::string_view name = field.id == HeaderId::kOther ? store(field.name) : header_name(field.id);
     fields_.push_back({name, store(field.value), field.id});
   }
-  std::copy(std::begin(other.index_), std::end(other.index_), std::begin(index_));
+  std::memcpy(index_, other.index_, sizeof(index_));
   return *this;
 }
 
@@ -86,10 +86,16 @@ HeaderMap& HeaderMap::operator=(HeaderMap&& other) noexcept {
   if (this == &other) return *this;
   fields_ = std::move(other.fields_);
   arena_ = std::move(other.arena_);
-  std::copy(std::begin(other.index_), std::end(other.index_), std::begin(index_));
+  std::memcpy(index_, other.index_, sizeof(index_));
   other.fields_.clear();
-  other.rebuild_index();
+  other.clear_index();
   return *this;
+}
+
+void HeaderMap::swap(HeaderMap& other) noexcept {
+  fields_.swap(other.fields_);
+  arena_.swap(other.arena_);
+  std::swap(index_, other.index_);
 }
 
 void HeaderMap::add(std::string_view name, std::string_view value) {
@@ -137,6 +143,8 @@ void HeaderMap::set(HeaderId id, std::string_view value) {
   const uint16_t position = index_[static_cast<size_t>(id)];
   if (position == kAbsent) return add(id, value);
   fields_[position].value = store(value);
+  const auto is_same = [id](const Field& field) { return field.id == id; };
+  if (std::none_of(fields_.begin() + position + 1, fields_.end(), is_same)) return;
   bool kept = false;
   remove_if([&](const Field& field) { return field.id == id && std::exchange(kept, true); });
 }
@@ -228,13 +236,13 @@ char* HeaderMap::allocate(size_t size) {
 void HeaderMap::clear() {
   if (!fields_.empty()) {
     fields_.clear();
-    std::fill(std::begin(index_), std::end(index_), kAbsent);
+    clear_index();
   }
   if (arena_) arena_->reset();
 }
 
 void HeaderMap::rebuild_index() {
-  std::fill(std::begin(index_), std::end(index_), kAbsent);
+  clear_index();
   for (size_t i = 0; i < fields_.size(); ++i) note(fields_[i].id, i);
 }
 

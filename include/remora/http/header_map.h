@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,19 +13,73 @@ namespace remora {
 
 /// Names the proxy itself reads or writes, found in O(1). Pseudo headers carry the start line, as in HTTP/2.
 enum class HeaderId : uint8_t {
-  kMethod, kPath, kAuthority, kScheme, kStatus,   // pseudo headers, always before the others
-  kAccept, kConnection, kContentLength, kContentType, kCookie, kDate, kExpect, kGrpcStatus, kGrpcMessage, kGrpcTimeout, kHost,
-  kKeepAlive, kLocation, kOrigin, kProxyConnection, kReferer, kRetryAfter, kServer, kSetCookie, kTe, kTrailer,
-  kTransferEncoding, kUpgrade, kUserAgent, kVia,
-  kXEnvoyAttemptCount, kXEnvoyDecoratorOperation, kXEnvoyDownstreamServiceCluster, kXEnvoyDownstreamServiceNode,
-  kXEnvoyExpectedRqTimeoutMs, kXEnvoyExternalAddress, kXEnvoyForceTrace, kXEnvoyHedgeOnPerTryTimeout,
-  kXEnvoyImmediateHealthCheckFail, kXEnvoyInternal, kXEnvoyIpTags, kXEnvoyIsTimeoutRetry, kXEnvoyMaxRetries,
-  kXEnvoyOriginalHost, kXEnvoyOriginalPath, kXEnvoyOverloaded, kXEnvoyPeerMetadata, kXEnvoyPeerMetadataId,
-  kXEnvoyRateLimited, kXEnvoyRetriableHeaderNames, kXEnvoyRetriableStatusCodes, kXEnvoyRetryGrpcOn, kXEnvoyRetryOn,
-  kXEnvoyUpstreamAltStatName, kXEnvoyUpstreamCanary, kXEnvoyUpstreamRqPerTryTimeoutMs, kXEnvoyUpstreamRqTimeoutAltResponse,
-  kXEnvoyUpstreamRqTimeoutMs, kXEnvoyUpstreamServiceTime, kXEnvoyUpstreamStreamDurationMs,
-  kXForwardedClientCert, kXForwardedFor, kXForwardedHost, kXForwardedPort, kXForwardedProto, kXRequestId,
-  kOther,   // every other name
+  kMethod,
+  kPath,
+  kAuthority,
+  kScheme,
+  kStatus,  // pseudo headers, always before the others
+  kAccept,
+  kConnection,
+  kContentLength,
+  kContentType,
+  kCookie,
+  kDate,
+  kExpect,
+  kGrpcStatus,
+  kGrpcMessage,
+  kGrpcTimeout,
+  kHost,
+  kKeepAlive,
+  kLocation,
+  kOrigin,
+  kProxyConnection,
+  kReferer,
+  kRetryAfter,
+  kServer,
+  kSetCookie,
+  kTe,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kUserAgent,
+  kVia,
+  kXEnvoyAttemptCount,
+  kXEnvoyDecoratorOperation,
+  kXEnvoyDownstreamServiceCluster,
+  kXEnvoyDownstreamServiceNode,
+  kXEnvoyExpectedRqTimeoutMs,
+  kXEnvoyExternalAddress,
+  kXEnvoyForceTrace,
+  kXEnvoyHedgeOnPerTryTimeout,
+  kXEnvoyImmediateHealthCheckFail,
+  kXEnvoyInternal,
+  kXEnvoyIpTags,
+  kXEnvoyIsTimeoutRetry,
+  kXEnvoyMaxRetries,
+  kXEnvoyOriginalHost,
+  kXEnvoyOriginalPath,
+  kXEnvoyOverloaded,
+  kXEnvoyPeerMetadata,
+  kXEnvoyPeerMetadataId,
+  kXEnvoyRateLimited,
+  kXEnvoyRetriableHeaderNames,
+  kXEnvoyRetriableStatusCodes,
+  kXEnvoyRetryGrpcOn,
+  kXEnvoyRetryOn,
+  kXEnvoyUpstreamAltStatName,
+  kXEnvoyUpstreamCanary,
+  kXEnvoyUpstreamRqPerTryTimeoutMs,
+  kXEnvoyUpstreamRqTimeoutAltResponse,
+  kXEnvoyUpstreamRqTimeoutMs,
+  kXEnvoyUpstreamServiceTime,
+  kXEnvoyUpstreamStreamDurationMs,
+  kXForwardedClientCert,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedPort,
+  kXForwardedProto,
+  kXRequestId,
+  kOther,  // every other name
 };
 inline constexpr size_t kKnownHeaders = static_cast<size_t>(HeaderId::kOther);
 
@@ -33,12 +88,12 @@ HeaderId header_id(std::string_view lower_case_name);
 /// The lower-case name of an id; "" for kOther.
 std::string_view header_name(HeaderId id);
 
-/// An ordered list of header fields with a bump allocator of its own, so that building, editing and clearing one costs
-/// no allocation once it has been used (the arena keeps its first blocks).
+/// An ordered list of header fields with a bump allocator of its own, so that building, editing and clearing
+/// one costs no allocation once it has been used (the arena keeps its first blocks).
 ///
-/// Names are lower-case; codecs lower them on the way in. Views handed out stay valid until clear() or destruction,
-/// whatever is added or removed meanwhile (memory of replaced values is not reused before clear()).
-/// Not thread-safe. Source: RFC 9110 section 5.
+/// Names are lower-case; codecs lower them on the way in. Views handed out stay valid until clear() or
+/// destruction, whatever is added or removed meanwhile (memory of replaced values is not reused before
+/// clear()). Not thread-safe. Source: RFC 9110 section 5.
 class HeaderMap {
  public:
   struct Field {
@@ -53,6 +108,9 @@ class HeaderMap {
   HeaderMap& operator=(const HeaderMap& other);
   HeaderMap(HeaderMap&&) noexcept;
   HeaderMap& operator=(HeaderMap&&) noexcept;
+
+  /// Exchanges contents and memory; views into either stay valid.
+  void swap(HeaderMap& other) noexcept;
 
   /// Appends a field (copies both parts). `name` must be lower-case.
   void add(std::string_view name, std::string_view value);
@@ -77,8 +135,10 @@ class HeaderMap {
   /// The first value, or "" if absent.
   [[nodiscard]] std::string_view value_of(HeaderId id) const;
   [[nodiscard]] bool has(HeaderId id) const { return index_[static_cast<size_t>(id)] != kAbsent; }
-  /// All values of that name joined by "," in `storage` when there are several (RFC 9110 section 5.3): what matchers see.
-  [[nodiscard]] std::optional<std::string_view> joined(std::string_view name, HeaderId id, std::string& storage) const;
+  /// All values of that name joined by "," in `storage` when there are several (RFC 9110 section 5.3): what
+  /// matchers see.
+  [[nodiscard]] std::optional<std::string_view> joined(std::string_view name, HeaderId id,
+                                                       std::string& storage) const;
 
   [[nodiscard]] std::string_view method() const { return value_of(HeaderId::kMethod); }
   [[nodiscard]] std::string_view path() const { return value_of(HeaderId::kPath); }
@@ -100,11 +160,24 @@ class HeaderMap {
 
  private:
   static constexpr uint16_t kAbsent = 0xffff;
+  void clear_index() { std::memset(index_, 0xff, sizeof(index_)); }  // kAbsent everywhere
   void rebuild_index();
   void note(HeaderId id, size_t position);
+  /// The field at `position` goes away.
+  void forget(HeaderId id, size_t position) {
+    if (id == HeaderId::kOther) return;
+    auto& slot = index_[static_cast<size_t>(id)];
+    if (slot == position) slot = kAbsent;
+  }
+  /// The field at `from` moves to `to`; it is the first of its name now if those before it went away.
+  void move(HeaderId id, size_t from, size_t to) {
+    if (id == HeaderId::kOther) return;
+    auto& slot = index_[static_cast<size_t>(id)];
+    if (slot == from || slot == kAbsent) slot = static_cast<uint16_t>(to);
+  }
 
   std::vector<Field> fields_;
-  uint16_t index_[kKnownHeaders];   // position of the first field of each known id
+  uint16_t index_[kKnownHeaders];  // position of the first field of each known id
   struct Arena;
   std::unique_ptr<Arena> arena_;
 };
@@ -113,13 +186,17 @@ template <typename Predicate>
 void HeaderMap::remove_if(Predicate predicate) {
   size_t kept = 0;
   for (size_t i = 0; i < fields_.size(); ++i) {
-    if (predicate(static_cast<const Field&>(fields_[i]))) continue;
-    if (kept != i) fields_[kept] = fields_[i];
+    if (predicate(static_cast<const Field&>(fields_[i]))) {
+      forget(fields_[i].id, i);
+      continue;
+    }
+    if (kept != i) {
+      move(fields_[i].id, i, kept);
+      fields_[kept] = fields_[i];
+    }
     ++kept;
   }
-  if (kept == fields_.size()) return;
   fields_.resize(kept);
-  rebuild_index();
 }
 
 }  // namespace remora

@@ -111,6 +111,40 @@ TEST(HeaderMap, RemovalKeepsTheIndexRight) {
   EXPECT_FALSE(map.has(HeaderId::kHost));
 }
 
+/// Whatever is removed and set, look-ups by id agree with a scan of the fields.
+TEST(HeaderMap, TheIndexAgreesWithAScan) {
+  const HeaderId ids[] = {HeaderId::kVia, HeaderId::kHost, HeaderId::kTe, HeaderId::kCookie,
+                          HeaderId::kAccept};
+  uint32_t state = 1;
+  const auto random = [&](uint32_t bound) {
+    return (state = state * 1664525 + 1013904223) / (UINT32_MAX / bound + 1);
+  };
+  HeaderMap map;
+  for (int step = 0; step < 20000; ++step) {
+    const HeaderId id = ids[random(5)];
+    const std::string value = std::to_string(step);
+    switch (random(8)) {
+      case 0: map.remove(id); break;
+      case 1: map.set(id, value); break;
+      case 2: map.add("x-other", value); break;
+      case 3: map.remove_if([&](const HeaderMap::Field&) { return random(3) == 0; }); break;
+      case 4: map.set("x-other", value); break;
+      case 5:
+        if (map.size() > 40) map.clear();
+        break;
+      default: map.add(id, value);
+    }
+    for (const HeaderId each : ids) {
+      std::optional<std::string_view> first;
+      for (const auto& field : map.fields()) {
+        if (field.id == each && !first) first = field.value;
+      }
+      ASSERT_EQ(map.get(each), first) << step;
+      ASSERT_EQ(map.has(each), first.has_value()) << step;
+    }
+  }
+}
+
 TEST(HeaderMap, PseudoHeadersStayInFront) {
   HeaderMap map;
   map.add("x-a", "a");
