@@ -18,7 +18,7 @@ pytestmark = pytest.mark.remora_only("SIGTERM ends it at once unless it was told
 def holding(start, closing):
     """A proxy in front of an upstream that answers /hold only once it is released."""
 
-    def begin(drain_time=20, **options):
+    def begin(*arguments, drain_time=20, **options):
         release = threading.Event()
 
         def answer(request):
@@ -28,7 +28,7 @@ def holding(start, closing):
 
         upstream = closing(Upstream(answer=answer))
         proxy = start(bootstrap([http_listener(route(to="up", timeout="60s"))], [cluster("up", upstream.port)]),
-                      drain_time=drain_time, **options)
+                      *arguments, drain_time=drain_time, **options)
         return proxy, upstream, release
 
     return begin
@@ -110,7 +110,8 @@ def test_idle_connections_do_not_hold_the_end_back(holding, closing):
 
 
 def test_new_connections_are_refused_or_served_but_never_dropped(holding):
-    proxy, upstream, release = holding()
+    """With the immediate strategy every answer asks its client to go; the gradual one asks ever more of them."""
+    proxy, upstream, release = holding("--drain-strategy", "immediate")
     with proxy.connect() as client:
         client.send(format_request(target="/hold"))
         upstream.wait_for(1)

@@ -123,8 +123,8 @@ class Generator:
 
     def action(self, prefix):
         kind = self.pick(("to", "to", "to", "split", "header", "redirect", "respond", "nowhere"))
-        if kind == "respond":
-            return {"respond": (self.pick((200, 204, 301, 404, 503)), self.pick(("", "body", "a longer body")))}
+        if kind == "respond":  # Not 201 or 3xx: there Envoy adds a Location of its own making.
+            return {"respond": (self.pick((200, 204, 418, 404, 503)), self.pick(("", "body", "a longer body")))}
         if kind == "redirect":
             return {"redirect": self.redirect(prefix)}
         if kind == "nowhere":
@@ -161,7 +161,7 @@ class Generator:
         return self.some({
             "request_headers_to_add": (chance, additions),
             "response_headers_to_add": (chance, lambda: [
-                add_header(self.pick(("x-out", "x-up", "server", "x-kept")), self.pick(("fixed", "%RESPONSE_CODE%", "%RESP(x-up)%",
+                add_header(self.pick(("x-out", "x-up", "server", "x-kept")), self.pick(("fixed", "%RESP(x-up)%",
                            "%REQ(x-env)%", "%PROTOCOL%")), self.pick(ACTIONS)) for _ in range(self.pick((1, 2)))]),
             "request_headers_to_remove": (chance / 2, lambda: [self.pick(("x-env", "x-other", "user-agent"))]),
             "response_headers_to_remove": (chance / 2, lambda: [self.pick(("x-up", "content-type"))])})
