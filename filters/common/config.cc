@@ -1,5 +1,6 @@
 #include "common/proto_config.h"
 
+#include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
 
 namespace remora::filters {

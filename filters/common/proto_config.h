@@ -3,9 +3,11 @@
 #include <string>
 #include <string_view>
 
-#include <google/protobuf/message.h>
-
 #include "remora/config/report.h"
+
+namespace google::protobuf {
+class Message;
+}
 
 namespace remora::filters {
 

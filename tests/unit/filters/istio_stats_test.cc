@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "api/istio_stats.pb.h"
-#include "filter_harness.h"
-#include "support/allocation_counter.h"
+#include "unit/filters/filter_harness.h"
+#include "unit/support/allocation_counter.h"
 
 namespace remora {
 namespace {

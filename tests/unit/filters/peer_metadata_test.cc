@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "api/istio_peer_metadata.pb.h"
-#include "filter_harness.h"
 #include "peer_metadata/base64.h"
 #include "peer_metadata/workload_codec.h"
+#include "unit/filters/filter_harness.h"
 
 namespace remora {
 namespace {

@@ -3,8 +3,8 @@
 #include <google/protobuf/struct.pb.h>
 #include <gtest/gtest.h>
 
-#include "filter_harness.h"
 #include "remora/core/stats.h"
+#include "unit/filters/filter_harness.h"
 
 namespace remora {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/commands.h"
-#include "admin_fakes.h"
+#include "unit/proxy/admin_fakes.h"
 
 namespace remora {
 namespace {

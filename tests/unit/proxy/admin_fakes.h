@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -66,9 +67,9 @@ struct FakeView final : AdminView {
   std::map<std::string, std::string> runtime_values;
   std::map<std::string, std::string> levels = {{"http", "info"}, {"upstream", "info"}};
   std::vector<DrainRequest> drains;
-  int refreshed = 0;
-  int reopened = 0;
-  int quits = 0;
+  std::atomic<int> refreshed = 0;  // read by the test while the server runs
+  std::atomic<int> reopened = 0;
+  std::atomic<int> quits = 0;
 };
 
 struct FakeConfig final : ConfigSource {

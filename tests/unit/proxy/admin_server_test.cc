@@ -11,8 +11,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include "admin_fakes.h"
-#include "prometheus_parser.h"
+#include "unit/proxy/admin_fakes.h"
+#include "unit/proxy/prometheus_parser.h"
 
 namespace remora {
 namespace {

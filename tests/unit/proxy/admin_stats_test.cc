@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "admin/commands.h"
-#include "admin_fakes.h"
-#include "prometheus_parser.h"
+#include "unit/proxy/admin_fakes.h"
+#include "unit/proxy/prometheus_parser.h"
 
 namespace remora {
 namespace {

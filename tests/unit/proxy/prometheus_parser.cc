@@ -1,6 +1,7 @@
-#include "prometheus_parser.h"
+#include "unit/proxy/prometheus_parser.h"
 
-#include <regex>
+#include <algorithm>
+#include <cctype>
 #include <sstream>
 
 namespace remora {
@@ -10,13 +11,21 @@ namespace {
   throw std::runtime_error(why + ": " + line);
 }
 
+// [a-zA-Z_][a-zA-Z0-9_]*, for metrics also with colons.
+bool is_name(const std::string& text, bool metric) {
+  const auto allowed = [metric](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || (metric && c == ':');
+  };
+  return !text.empty() && std::isdigit(static_cast<unsigned char>(text[0])) == 0 &&
+         std::ranges::all_of(text, allowed);
+}
+
 // Reads name="value" at `position`, leaving it behind the closing quote.
 std::pair<std::string, std::string> read_label(const std::string& line, size_t& position) {
-  static const std::regex name_pattern("[a-zA-Z_][a-zA-Z0-9_]*");
   const size_t equals = line.find("=\"", position);
   if (equals == std::string::npos) fail("label without value", line);
   const std::string name = line.substr(position, equals - position);
-  if (!std::regex_match(name, name_pattern)) fail("bad label name", line);
+  if (!is_name(name, false)) fail("bad label name", line);
   std::string value;
   for (position = equals + 2;; ++position) {
     if (position >= line.size()) fail("open label value", line);
@@ -58,12 +67,11 @@ void PrometheusText::read_type(const std::string& line) {
 }
 
 void PrometheusText::read_sample(const std::string& line) {
-  static const std::regex name_pattern("[a-zA-Z_:][a-zA-Z0-9_:]*");
   Sample sample;
   size_t position = line.find('{');
   if (position == std::string::npos) fail("no labels", line);
   sample.name = line.substr(0, position++);
-  if (!std::regex_match(sample.name, name_pattern)) fail("bad metric name", line);
+  if (!is_name(sample.name, true)) fail("bad metric name", line);
   while (line.at(position) != '}') {
     if (!sample.labels.insert(read_label(line, position)).second) fail("label twice", line);
     if (line.at(position) == ',') ++position;
