@@ -90,15 +90,17 @@ void DirectorySource::rescan() {
 }
 
 void DirectorySource::scan_root(const std::string& root) {
+  const fs::path path = fs::absolute(root).lexically_normal();
+  const fs::path named = path.has_filename() ? path : path.parent_path();  // without a trailing slash
+  // The root itself may be swapped: the folder that it stands in sees that.
+  inotify_.add(named.parent_path().string(), named.filename().string());
   std::error_code error;
   if (fs::is_directory(root, error)) {
-    // The folder itself may be swapped: its parent sees that.
-    inotify_.add(fs::path(root).parent_path().empty() ? "." : fs::path(root).parent_path().string());
     scan_folder(root, 0);
     return;
   }
-  const fs::path parent = fs::path(root).parent_path();
-  inotify_.add(parent.empty() ? "." : parent.string());
+  inotify_.add(named.parent_path().string(),
+               "..data");  // a file of a mounted ConfigMap changes through that link
   scan_file(root);
   if (failures_.contains(root)) keep_files_below(root);
 }

@@ -21,15 +21,23 @@ InotifyWatch::InotifyWatch(boost::asio::io_context& context, std::function<void(
   descriptor_.assign(descriptor);
 }
 
-void InotifyWatch::add(const std::string& folder) {
+void InotifyWatch::add(const std::string& folder, const std::string& name) {
   if (!descriptor_.is_open()) return;
   constexpr uint32_t kEvents = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                                IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
-  // The kernel knows a folder by its inode and returns the watch it has, so there is nothing to remember
-  // here.
-  if (inotify_add_watch(descriptor_.native_handle(), folder.c_str(), kEvents) < 0 && errno != ENOENT) {
+  // The kernel knows a folder by its inode and returns the watch that it has already.
+  const int watch = inotify_add_watch(descriptor_.native_handle(), folder.c_str(), kEvents);
+  if (watch < 0) {
+    if (errno == ENOENT) return;
     spdlog::debug("{} cannot be watched ({}): changes in it are seen by polling only", folder,
                   std::strerror(errno));
+    return;
+  }
+  const auto [names, fresh] = names_.try_emplace(watch);
+  if (name.empty()) {
+    names->second.clear();
+  } else if (fresh || !names->second.empty()) {
+    names->second.insert(name);
   }
 }
 
@@ -39,11 +47,25 @@ void InotifyWatch::start() {
 
 void InotifyWatch::read() {
   descriptor_.async_read_some(boost::asio::buffer(buffer_),
-                              [this](const boost::system::error_code& error, size_t) {
+                              [this](const boost::system::error_code& error, size_t n) {
                                 if (error) return;
-                                on_event_();
+                                if (concerns_us(n)) on_event_();
                                 read();
                               });
+}
+
+bool InotifyWatch::concerns_us(size_t length) const {
+  for (size_t at = 0; at + sizeof(inotify_event) <= length;) {
+    inotify_event event{};
+    std::memcpy(&event, buffer_.data() + at, sizeof(event));
+    const char* name = buffer_.data() + at + sizeof(event);
+    at += sizeof(event) + event.len;
+    const auto wanted = names_.find(event.wd);
+    // An event without a name is about the folder itself, and one without a watch says that events were lost.
+    if (event.len == 0 || wanted == names_.end() || wanted->second.empty()) return true;
+    if (wanted->second.contains(std::string(name, strnlen(name, event.len)))) return true;
+  }
+  return false;
 }
 
 }  // namespace remora::xds
