@@ -17,7 +17,7 @@ namespace {
 
 enum ManagerStat : size_t {
   kListenerAdded, kListenerModified, kListenerRemoved, kListenerStopped, kListenerCreateSuccess, kListenerCreateFailure,
-  kListenerInPlaceUpdated, kTotalListenersWarming, kTotalListenersActive, kTotalListenersDraining, kWorkersStarted
+  kListenerInPlaceUpdated, kTotalListenersActive, kTotalListenersDraining, kWorkersStarted
 };
 constexpr StatDef kManagerStatDefs[] = {
     {"listener_added"},
@@ -27,7 +27,6 @@ constexpr StatDef kManagerStatDefs[] = {
     {"listener_create_success"},
     {"listener_create_failure"},
     {"listener_in_place_updated"},
-    {"total_listeners_warming", StatKind::kGauge},
     {"total_listeners_active", StatKind::kGauge},
     {"total_listeners_draining", StatKind::kGauge},
     {"workers_started", StatKind::kGauge},

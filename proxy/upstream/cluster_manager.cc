@@ -17,11 +17,11 @@
 namespace remora {
 namespace {
 
-enum ManagerStat : size_t { kClusterAdded, kClusterModified, kClusterRemoved, kClusterUpdated, kActiveClusters, kWarmingClusters };
+enum ManagerStat : size_t { kClusterAdded, kClusterModified, kClusterRemoved, kClusterUpdated, kActiveClusters };
 constexpr StatDef kManagerStatDefs[] = {
     {"cluster_added"},   {"cluster_modified"},
     {"cluster_removed"}, {"cluster_updated"},
-    {"active_clusters", StatKind::kGauge}, {"warming_clusters", StatKind::kGauge},
+    {"active_clusters", StatKind::kGauge},
 };
 
 ScopeName outlier_scope_name(const std::string& name) {

@@ -22,7 +22,8 @@ AdsProtocol::AdsProtocol(const AdsConfig& config, const envoy::config::core::v3:
       store_(store),
       stats_store_(stats),
       sink_(sink),
-      control_plane_(stats) {
+      control_plane_(stats),
+      source_stats_(stats) {
   at(ResourceType::kClusters).stats = UpdateStats(stats, UpdateStats::clusters());
   at(ResourceType::kListeners).stats = UpdateStats(stats, UpdateStats::listeners());
 }
@@ -160,6 +161,9 @@ void AdsProtocol::settle(MonotonicTime now) {
     child_stats_[index_of(ResourceType::kEndpoints)].erase(name);
   for (const std::string& name : batch.removed_listeners)
     child_stats_[index_of(ResourceType::kRoutes)].erase(name);
+  count_timeouts();
+  source_stats_.warming(store_.clusters().warming_count(), store_.listeners().warming_count());
+  source_stats_.unknown_fields(store_.unknown_fields());
   if (!batch.empty()) sink_.apply(std::move(batch));
   if (done_ || !clusters_ready_ || store_.listeners().is_warming()) return;
   if (config_.listeners && !at(ResourceType::kListeners).answered) return;
@@ -186,6 +190,20 @@ void AdsProtocol::advance_start(MonotonicTime now) {
   // If the server never answered, the time of waiting for it counts for the listeners too.
   const bool heard = !config_.clusters || !at(ResourceType::kClusters).nonce.empty();
   subscribe(ResourceType::kListeners, after(heard ? now : started_, config_.listeners_fetch_timeout));
+}
+
+void AdsProtocol::count_timeouts() {
+  const auto timed_out = store_.take_timed_out();
+  for (const std::string& name : timed_out.clusters) {
+    log(LogLevel::kWarning, "the endpoints of cluster '" + name + "' did not come in time: it is empty");
+    const std::string& child = store_.clusters().find(name)->active->child;
+    child_stats(ResourceType::kEndpoints, name, child).fetch_timeout();
+  }
+  for (const std::string& name : timed_out.listeners) {
+    log(LogLevel::kWarning, "the routes of listener '" + name + "' did not come in time: it answers 404");
+    const std::string& child = store_.listeners().find(name)->active->child;
+    child_stats(ResourceType::kRoutes, name, child).fetch_timeout();
+  }
 }
 
 void AdsProtocol::count(ResourceType type, const UpdateResult& result, const std::string& version) {

@@ -71,6 +71,7 @@ class AdsProtocol {
   void settle(MonotonicTime now);
   void ask_for_new_names();
   void advance_start(MonotonicTime now);
+  void count_timeouts();
   void count(ResourceType type, const UpdateResult& result, const std::string& version);
   UpdateStats& child_stats(ResourceType type, const std::string& parent, const std::string& child);
   template <typename Call>
@@ -82,6 +83,7 @@ class AdsProtocol {
   StatsStore& stats_store_;
   ConfigSink& sink_;
   ControlPlaneStats control_plane_;
+  SourceStats source_stats_;
   std::array<Subscription, kResourceTypeCount> subscriptions_;
   std::map<std::string, UpdateStats> child_stats_[kResourceTypeCount];  // by parent
   std::deque<Outgoing> outgoing_;

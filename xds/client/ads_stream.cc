@@ -75,7 +75,7 @@ void AdsStream::serve() {
     if (stopping_) context_->TryCancel();
     if (!event.timed_out) on_event(event);
   }
-  if (established_) {
+  {
     const std::lock_guard lock(mutex_);
     protocol_.disconnected();
   }
@@ -90,12 +90,15 @@ void AdsStream::serve() {
 void AdsStream::on_event(const Event& event) {
   if (event.tag != kWoken) --pending_;
   if (event.tag == kFinished) return;
-  if (event.tag == kWritten) writing_ = false;
+  // After a failed write nothing more is sent: the pending read ends too, and then the stream.
+  if (event.tag == kWritten) {
+    writing_ = !event.ok;
+    return;
+  }
   if (!event.ok && event.tag != kWoken) {
-    if (!std::exchange(ended_, true)) {
-      stream_->Finish(&status_, to_pointer(kFinished));
-      ++pending_;
-    }
+    ended_ = true;
+    stream_->Finish(&status_, to_pointer(kFinished));
+    ++pending_;
     return;
   }
   if (event.tag == kStarted) {
@@ -109,7 +112,6 @@ void AdsStream::on_event(const Event& event) {
     protocol_.received(response_, std::chrono::steady_clock::now(), std::chrono::system_clock::now());
     read_next();
   }
-  send_next();
 }
 
 void AdsStream::read_next() {
@@ -135,20 +137,18 @@ void AdsStream::send_next() {
 AdsStream::Event AdsStream::wait(MonotonicTime until) {
   {
     const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (protocol_.next_deadline() <= now) protocol_.on_time(now);
     until = std::min(until, protocol_.next_deadline());
   }
+  if (stream_) send_next();
   void* tag = nullptr;
   Event event;
   if (queue_.AsyncNext(&tag, &event.ok, to_wall(until)) == grpc::CompletionQueue::GOT_EVENT) {
     event.tag = static_cast<Tag>(reinterpret_cast<intptr_t>(tag));
-    return event;
+  } else {
+    event.timed_out = true;
   }
-  event.timed_out = true;
-  {
-    const std::lock_guard lock(mutex_);
-    protocol_.on_time(std::chrono::steady_clock::now());
-  }
-  if (stream_) send_next();
   return event;
 }
 

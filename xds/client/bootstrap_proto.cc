@@ -27,7 +27,8 @@ std::string describe(const std::vector<NameFinding>& findings, const std::string
       continue;
     }
     if (!text.empty()) text += '\n';
-    text += origin + ":" + std::to_string(finding.line) + ": " + finding.path + ": " + finding.message;
+    text += origin + ": line " + std::to_string(finding.line) + ": " + (finding.path.empty() ? "the document" : finding.path) +
+            ": " + finding.message;
   }
   return text;
 }
@@ -37,7 +38,7 @@ Result<Bootstrap> parse_document(const std::string& text, const std::string& ori
   auto document = parse_yaml(text, origin);
   if (!document.ok()) return std::move(document).error();
   Bootstrap out;
-  const auto findings = find_wrong_names(*document, *Bootstrap::descriptor());
+  const auto findings = check_names(*document, *Bootstrap::descriptor());
   if (const std::string wrong = describe(findings, origin, allow_unknown, report); !wrong.empty())
     return Error{wrong};
   const auto status = parse_json(to_json(*document), allow_unknown, out);

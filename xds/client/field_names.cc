@@ -10,6 +10,8 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
+constexpr const char* kTypedStruct = "type.googleapis.com/xds.type.v3.TypedStruct";
+
 const FieldDescriptor* find_field(const Descriptor& type, const std::string& key) {
   if (const FieldDescriptor* field = type.FindFieldByName(key)) return field;
   for (int i = 0; i < type.field_count(); ++i) {
@@ -40,9 +42,22 @@ class Finder {
     const std::string& text = url.Scalar();
     const auto* pool = google::protobuf::DescriptorPool::generated_pool();
     const Descriptor* type = pool->FindMessageTypeByName(text.substr(text.rfind('/') + 1));
-    if (type == nullptr) return add(url, path, "this build does not know the type " + text);
+    if (type == nullptr) return wrap(node, text);
     if (type->full_name().rfind("google.protobuf.", 0) == 0) return;
     fields(node, *type, path);
+  }
+
+  /// `node` is a handle: what is assigned to it changes the document.
+  static void wrap(YAML::Node node, const std::string& type_url) {  // NOLINT: a copy of the handle
+    YAML::Node value(YAML::NodeType::Map);
+    for (const auto& entry : node) {
+      if (entry.first.Scalar() != "@type") value[entry.first] = entry.second;
+    }
+    YAML::Node wrapper(YAML::NodeType::Map);
+    wrapper["@type"] = kTypedStruct;
+    wrapper["type_url"] = type_url;
+    wrapper["value"] = value;
+    node = wrapper;
   }
 
   void fields(const YAML::Node& node, const Descriptor& type, const std::string& path) {
@@ -96,7 +111,7 @@ class Finder {
 
 }  // namespace
 
-std::vector<NameFinding> find_wrong_names(const YAML::Node& document, const Descriptor& type) {
+std::vector<NameFinding> check_names(const YAML::Node& document, const Descriptor& type) {
   Finder finder;
   finder.message(document, type, {});
   return finder.take();

@@ -19,9 +19,9 @@ struct NameFinding {
   bool unknown_field = false;
 };
 
-/// Compares a document with the message it is meant for, into the types of packed messages ("@type"):
-/// protobuf's own reader would stop at the first slip and knows no lines.
-std::vector<NameFinding> find_wrong_names(const YAML::Node& document,
-                                          const google::protobuf::Descriptor& type);
+/// Compares a document with the message it is meant for, into the types of packed messages ("@type"): protobuf's own
+/// reader would stop at the first slip and knows no lines. Packed messages of types that are not in this program are
+/// rewritten as TypedStruct, so that the document can be read and whoever needs the message can refuse it by its place.
+std::vector<NameFinding> check_names(const YAML::Node& document, const google::protobuf::Descriptor& type);
 
 }  // namespace remora::xds

@@ -12,7 +12,8 @@ std::shared_ptr<const EndpointSet> no_endpoints(const std::string& name) {
 std::shared_ptr<const RouteTable> no_routes(const std::string& name) {
   RouteConfig config;
   config.name = name;
-  return std::move(*RouteTable::compile(std::move(config)));
+  auto table = RouteTable::compile(std::move(config));
+  return std::move(*table);
 }
 
 template <typename Set>
@@ -32,6 +33,7 @@ ConfigBatch ResourceStore::take_batch() {
 
 void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
   const auto changes = clusters_.take_changes();
+  timed_out_.clusters.insert(timed_out_.clusters.end(), changes.timed_out.begin(), changes.timed_out.end());
   for (const std::string& name : changes.activated) {
     const auto& active = *clusters_.find(name)->active;
     auto endpoints = active.child.empty() ? active.parent.endpoints : value_of(clusters_, active.child);
@@ -51,6 +53,7 @@ void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
 
 void ResourceStore::add_listener_changes(ConfigBatch& batch) {
   const auto changes = listeners_.take_changes();
+  timed_out_.listeners.insert(timed_out_.listeners.end(), changes.timed_out.begin(), changes.timed_out.end());
   std::set<std::string> tables = changes.changed_children;
   for (const std::string& name : changes.activated) {
     const auto& active = *listeners_.find(name)->active;

@@ -78,6 +78,7 @@ std::string UpdateResult::details() const {
 }
 
 ResourceStore::ResourceStore(const Environment& environment) : environment_(environment) {
+  environment_.unknown_fields = &unknown_fields_;
   environment_.has_cluster = [this](const std::string& name) {
     return latest_of(clusters_, name) != nullptr;
   };
@@ -164,7 +165,7 @@ bool ResourceStore::read_names(ResourceType type, const Resources& resources, st
   }
   for (const Incoming& incoming : out) {
     if (!seen.insert(incoming.name).second) {
-      result.errors.push_back(std::string(noun(type)) + " '" + incoming.name + "' is there twice");
+      result.errors.push_back("duplicate " + std::string(noun(type)) + " " + incoming.name);
     }
   }
   return result.errors.empty();

@@ -58,11 +58,19 @@ class ResourceStore {
 
   /// All changes since the last call, as one batch.
   ConfigBatch take_batch();
+  /// Names of clusters and listeners that became active without their endpoints or routes since the last call.
+  struct TimedOut {
+    std::vector<std::string> clusters;
+    std::vector<std::string> listeners;
+  };
+  TimedOut take_timed_out() { return std::exchange(timed_out_, {}); }
 
   /// The names to ask for; empty for types that come as a whole set.
   [[nodiscard]] std::vector<std::string> wanted(ResourceType type) const;
   /// Another number whenever wanted() is another list.
   [[nodiscard]] uint64_t wanted_version(ResourceType type) const;
+  /// Messages with bytes that no field claims, accepted so far.
+  [[nodiscard]] uint64_t unknown_fields() const { return unknown_fields_; }
   [[nodiscard]] const ClusterSet& clusters() const { return clusters_; }
   [[nodiscard]] const ListenerSet& listeners() const { return listeners_; }
 
@@ -87,9 +95,11 @@ class ResourceStore {
   void add_listener_changes(ConfigBatch& batch);
 
   Environment environment_;
+  uint64_t unknown_fields_ = 0;
   ClusterSet clusters_;
   ListenerSet listeners_;
   std::set<std::string> delivered_routes_;
+  TimedOut timed_out_;
   /// Names of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
   std::unordered_map<uint64_t, std::string> names_[kResourceTypeCount];
   static constexpr size_t kFirstNamesLimit = 1024;

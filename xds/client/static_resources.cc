@@ -21,6 +21,15 @@ bool is_for_grpc_only(const ProtoCluster& cluster, const std::string& management
          cluster.type() != ProtoCluster::STATIC;
 }
 
+/// What operators see of such a cluster (/clusters, /config_dump): its name and, if they are known, its addresses.
+ProtoCluster shown_part(const ProtoCluster& cluster) {
+  ProtoCluster out;
+  out.set_name(cluster.name());
+  out.set_alt_stat_name(cluster.alt_stat_name());
+  if (cluster.type() == ProtoCluster::STATIC) *out.mutable_load_assignment() = cluster.load_assignment();
+  return out;
+}
+
 void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
   const std::string management = management_cluster_name(bootstrap);
   std::set<std::string> seen;
@@ -28,9 +37,9 @@ void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticReso
     const ProtoCluster& cluster = bootstrap.static_resources().clusters(i);
     const auto scope = context.in("clusters", i);
     if (!seen.insert(cluster.name()).second)
-      context.error("name", "the cluster '" + cluster.name() + "' is there twice");
-    if (is_for_grpc_only(cluster, management)) continue;
-    out.clusters.push_back({i, translate_cluster(cluster, {}, context)});
+      context.error("name", "duplicate cluster " + cluster.name());
+    const bool grpc_only = is_for_grpc_only(cluster, management);
+    out.clusters.push_back({i, translate_cluster(grpc_only ? shown_part(cluster) : cluster, {}, context)});
   }
 }
 
@@ -40,7 +49,7 @@ void translate_listeners(const Bootstrap& bootstrap, Context& context, StaticRes
     const auto& listener = bootstrap.static_resources().listeners(i);
     const auto scope = context.in("listeners", i);
     if (!listener.name().empty() && !seen.insert(listener.name()).second) {
-      context.error("name", "the listener '" + listener.name() + "' is there twice");
+      context.error("name", "duplicate listener " + listener.name());
     }
     out.listeners.push_back(
         {i, translate_listener(listener, {}, content_hash(listener.SerializeAsString()), context)});

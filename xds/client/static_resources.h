@@ -22,7 +22,7 @@ struct StaticResources {
     int index = 0;
     TranslatedListener translated;
   };
-  std::vector<Cluster> clusters;  // without the management server's own, if only gRPC can speak to it
+  std::vector<Cluster> clusters;
   std::vector<Listener> listeners;
 
   /// What can be used without a management server: everything but EDS clusters and listeners with RDS.

@@ -19,6 +19,10 @@ constexpr StatDef kControlPlaneSchema[] = {
     {.name = "rate_limit_enforced"},
 };
 
+constexpr StatDef kWarmingClusters[] = {{.name = "warming_clusters", .kind = StatKind::kGauge}};
+constexpr StatDef kWarmingListeners[] = {{.name = "total_listeners_warming", .kind = StatKind::kGauge}};
+constexpr StatDef kUnknownFields[] = {{.name = "dynamic_unknown_fields"}};
+
 }  // namespace
 
 UpdateStats::UpdateStats(StatsStore& store, ScopeName name)
@@ -51,6 +55,16 @@ void UpdateStats::failure() {
   attempt();
 }
 void UpdateStats::fetch_timeout() { scope_->block(kMainShard).add(kInitFetchTimeout); }
+
+SourceStats::SourceStats(StatsStore& store)
+    : clusters_(store.make_scope(kWarmingClusters, {"cluster_manager.", "envoy_cluster_manager_", {}})),
+      listeners_(store.make_scope(kWarmingListeners, {"listener_manager.", "envoy_listener_manager_", {}})),
+      server_(store.make_scope(kUnknownFields, {"server.", "envoy_server_", {}})) {}
+void SourceStats::warming(size_t clusters, size_t listeners) {
+  clusters_->block(kMainShard).set(0, clusters);
+  listeners_->block(kMainShard).set(0, listeners);
+}
+void SourceStats::unknown_fields(uint64_t count) { server_->block(kMainShard).set(0, count); }
 
 ControlPlaneStats::ControlPlaneStats(StatsStore& store)
     : scope_(store.make_scope(kControlPlaneSchema, {"control_plane.", "envoy_control_plane_", {}})) {

@@ -34,6 +34,20 @@ class UpdateStats {
   std::shared_ptr<StatScope> scope_;
 };
 
+/// What only the configuration source knows of the managers: cluster_manager.warming_clusters,
+/// listener_manager.total_listeners_warming and server.dynamic_unknown_fields.
+class SourceStats {
+ public:
+  explicit SourceStats(StatsStore& store);
+  void warming(size_t clusters, size_t listeners);
+  void unknown_fields(uint64_t count);
+
+ private:
+  std::shared_ptr<StatScope> clusters_;
+  std::shared_ptr<StatScope> listeners_;
+  std::shared_ptr<StatScope> server_;
+};
+
 /// control_plane.connected_state and its kin.
 class ControlPlaneStats {
  public:

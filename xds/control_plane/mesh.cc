@@ -2,17 +2,21 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <set>
+#include <string>
 
 namespace remora::xds {
 namespace {
 
 /// Logs what was not there before, so that a standing fault is told once and not at every change elsewhere.
 void log_new(const istio::Diagnostics& before, const istio::Diagnostics& now) {
+  std::set<std::string> known;
+  for (const istio::Diagnostic& finding : before) known.insert(istio::to_string(finding));
   for (const istio::Diagnostic& finding : now) {
-    if (std::find(before.begin(), before.end(), finding) != before.end()) continue;
+    const std::string text = istio::to_string(finding);
+    if (known.contains(text)) continue;
     const auto level = finding.severity == istio::Severity::kError ? spdlog::level::err : spdlog::level::warn;
-    spdlog::log(level, "config: {}", istio::to_string(finding));
+    spdlog::log(level, "config: {}", text);
   }
 }
 
@@ -58,8 +62,7 @@ std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode
   if (outbound == nullptr) {
     outbound = std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node));
   }
-  auto snapshot =
-      std::make_shared<const istio::Snapshot>(istio::build_snapshot(*state_.registry, node, *outbound));
+  auto snapshot = istio::build_snapshot(*state_.registry, node, outbound);
   shared = snapshot;
   return snapshot;
 }

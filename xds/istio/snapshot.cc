@@ -93,6 +93,20 @@ void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node,
        snapshot);
 }
 
+void add_inbound(const InboundPort& inbound, const Registry& registry, const ProxyNode& node,
+                 Snapshot& snapshot) {
+  if (node.ip == node.app_address) {
+    note(node, "listener " + node.ip + '_' + std::to_string(inbound.port),
+         "is left out: the application listens on that address itself", snapshot);
+    return;
+  }
+  remove_clashing_outbound(inbound, node, snapshot);
+  const auto cluster = build_inbound_cluster(inbound, node, registry);
+  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  const auto listener = build_inbound_listener(inbound, node);
+  add(listener, listener.name(), XdsType::kListener, snapshot);
+}
+
 }  // namespace
 
 std::string_view type_url(XdsType type) {
@@ -141,26 +155,18 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {
   return snapshot;
 }
 
-Snapshot build_snapshot(const Registry& registry, const ProxyNode& node, const Snapshot& outbound) {
-  Snapshot snapshot = outbound;
-  for (const auto& [port, inbound] : inbound_ports(registry, node)) {
-    if (node.ip == node.app_address) {
-      note(node, "listener " + node.ip + '_' + std::to_string(port),
-           "is left out: the application listens on that address itself", snapshot);
-      continue;
-    }
-    remove_clashing_outbound(inbound, node, snapshot);
-    const auto cluster = build_inbound_cluster(inbound, node, registry);
-    add(cluster, cluster.name(), XdsType::kCluster, snapshot);
-    const auto listener = build_inbound_listener(inbound, node);
-    add(listener, listener.name(), XdsType::kListener, snapshot);
-  }
-  set_versions(snapshot);
+std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
+                                               const std::shared_ptr<const Snapshot>& outbound) {
+  const auto ports = inbound_ports(registry, node);
+  if (ports.empty()) return outbound;
+  auto snapshot = std::make_shared<Snapshot>(*outbound);
+  for (const auto& [port, inbound] : ports) add_inbound(inbound, registry, node, *snapshot);
+  set_versions(*snapshot);
   return snapshot;
 }
 
 Snapshot build_snapshot(const Registry& registry, const ProxyNode& node) {
-  return build_snapshot(registry, node, build_outbound(registry, node));
+  return *build_snapshot(registry, node, std::make_shared<const Snapshot>(build_outbound(registry, node)));
 }
 
 }  // namespace remora::istio

@@ -50,8 +50,10 @@ std::string version_of(const EncodedResources& resources);
 /// What proxies in one place of the mesh share: all outbound resources. Depends on node.outbound_key() only.
 Snapshot build_outbound(const Registry& registry, const ProxyNode& node);
 
-/// `outbound` (of the same registry and outbound_key) and what is this proxy's own: its inbound side.
-Snapshot build_snapshot(const Registry& registry, const ProxyNode& node, const Snapshot& outbound);
+/// `outbound` (of the same registry and outbound_key) and what is this proxy's own: its inbound side. A proxy
+/// without one, a mere client, shares `outbound` itself.
+std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
+                                               const std::shared_ptr<const Snapshot>& outbound);
 
 /// Both steps at once.
 Snapshot build_snapshot(const Registry& registry, const ProxyNode& node);

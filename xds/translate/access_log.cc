@@ -4,6 +4,7 @@
 
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "translate/field_check.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
 
@@ -22,7 +23,10 @@ Format to_format(std::string_view text, Context& context) {
   return {};
 }
 
-Format default_format() { return std::move(*Format::parse(default_access_log_format())); }
+Format default_format() {
+  auto format = Format::parse(default_access_log_format());
+  return std::move(*format);
+}
 
 std::vector<JsonTemplate::Member> to_members(const google::protobuf::Struct& shape, Context& context) {
   using google::protobuf::Value;
@@ -91,6 +95,20 @@ void set_file(const FileAccessLog& log, Context& context, AccessLogConfig& out) 
   }
 }
 
+void set_sink(const envoy::config::accesslog::v3::AccessLog& log, Context& context, AccessLogConfig& out) {
+  const TypedConfig config = unpack(log.typed_config());
+  const auto* file = dynamic_cast<const FileAccessLog*>(config.message.get());
+  const auto* to_stdout = dynamic_cast<const StdoutAccessLog*>(config.message.get());
+  const auto* to_stderr = dynamic_cast<const StderrAccessLog*>(config.message.get());
+  if (!file && !to_stdout && !to_stderr) return refuse_extension("access logger", log.name(), config, context);
+  const auto scope = context.in("typed_config");
+  check_fields(*config.message, context);
+  if (file) return set_file(*file, context, out);
+  out.sink = to_stdout ? AccessLogConfig::Sink::kStdout : AccessLogConfig::Sink::kStderr;
+  const bool has_format = to_stdout ? to_stdout->has_log_format() : to_stderr->has_log_format();
+  if (has_format) set_format(to_stdout ? to_stdout->log_format() : to_stderr->log_format(), context, out);
+}
+
 std::shared_ptr<const AccessLogConfig> to_access_log(const envoy::config::accesslog::v3::AccessLog& log,
                                                      Context& context) {
   auto out = std::make_shared<AccessLogConfig>();
@@ -99,19 +117,7 @@ std::shared_ptr<const AccessLogConfig> to_access_log(const envoy::config::access
     const auto scope = context.in("filter");
     out->filter = std::make_shared<const AccessLogFilter>(to_access_log_filter(log.filter(), context));
   }
-  const TypedConfig config = unpack(log.typed_config());
-  const auto scope = context.in("typed_config");
-  if (const auto* file = dynamic_cast<const FileAccessLog*>(config.message.get())) {
-    set_file(*file, context, *out);
-  } else if (const auto* to_stdout = dynamic_cast<const StdoutAccessLog*>(config.message.get())) {
-    out->sink = AccessLogConfig::Sink::kStdout;
-    if (to_stdout->has_log_format()) set_format(to_stdout->log_format(), context, *out);
-  } else if (const auto* to_stderr = dynamic_cast<const StderrAccessLog*>(config.message.get())) {
-    out->sink = AccessLogConfig::Sink::kStderr;
-    if (to_stderr->has_log_format()) set_format(to_stderr->log_format(), context, *out);
-  } else if (!log.has_typed_config()) {
-    context.error("is required: the access logger '" + log.name() + "' cannot be found by its name");
-  }  // any other type was refused by check_fields
+  set_sink(log, context, *out);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
+#include "translate/transport_socket.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -96,6 +97,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   set_load_balancer(cluster, context, *out);
   set_panic_threshold(cluster, context, *out);
   set_upstream_http(cluster, context, *out);
+  check_transport_socket(cluster.has_transport_socket(), cluster.transport_socket(), context);
   if (cluster.has_circuit_breakers()) {
     const auto scope = context.in("circuit_breakers");
     set_circuit_breakers(cluster.circuit_breakers(), context, *out);

@@ -1,4 +1,5 @@
 #include "translate/access_log.h"
+#include "translate/field_check.h"
 #include "translate/listener.h"
 #include "translate/route.h"
 #include "translate/values.h"
@@ -164,6 +165,7 @@ void set_upgrades(const Proto& manager, Context& context, Config& out) {
 
 TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficDirection direction,
                                                   Context& context) {
+  check_fields(manager, context);
   TranslatedConnectionManager result;
   result.config = std::make_shared<Config>();
   Config& out = *result.config;

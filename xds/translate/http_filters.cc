@@ -22,7 +22,7 @@ void set_router(const Router& router, Context& context, HttpConnectionManagerCon
 bool add_filter(const ProtoFilter& filter, const TypedConfig& config,
                 const FilterFactoryContext& factory_context, Context& context,
                 HttpConnectionManagerConfig& out) {
-  if (!knows_filter(config.type_url)) return false;
+  if (!config.error.empty() || !knows_filter(config.type_url)) return false;
   const auto scope = context.in("typed_config");
   auto factory = make_filter(filter.name(), config.type_url, config.bytes, config.is_struct, factory_context,
                              context.path(), context.report());
@@ -39,9 +39,7 @@ class Chain {
 
   /// Standing at the filter.
   void add(const ProtoFilter& filter, bool last) {
-    if (!filter.has_typed_config()) return context_.error("typed_config", "is required");
     const TypedConfig config = unpack(filter.typed_config());
-    if (!config.error.empty()) return context_.error("typed_config", config.error);
     if (const auto* router = dynamic_cast<const Router*>(config.message.get()))
       return add_router(*router, last);
     if (last) context_.error("the last filter must be the router");
@@ -50,12 +48,11 @@ class Chain {
       return;
     }
     if (add_filter(filter, config, factory_context_, context_, out_)) return;
-    if (filter.is_optional()) {
-      context_.warning("the filter type " + std::string(config.type_name()) +
-                       " is not implemented by this build; the filter is optional and left out");
+    if (filter.is_optional() && config.error.empty()) {
+      context_.warning("the HTTP filter '" + filter.name() + "' of type " + std::string(config.type_name()) +
+                       " is not implemented by this build; it is optional and left out");
     } else {
-      context_.error("the filter type " + std::string(config.type_name()) +
-                     " is not implemented by this build");
+      refuse_extension("HTTP filter", filter.name(), config, context_);
     }
   }
 

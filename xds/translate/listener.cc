@@ -1,6 +1,7 @@
 #include "translate/listener.h"
 
 #include "translate/field_check.h"
+#include "translate/transport_socket.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
 
@@ -49,8 +50,8 @@ void set_socket(const v3::Listener& listener, ListenerConfig& out) {
 void refuse_listener_filters(const v3::Listener& listener, Context& context) {
   for (int i = 0; i < listener.listener_filters_size(); ++i) {
     const auto scope = context.in("listener_filters", i);
-    context.error("the listener filter '" + listener.listener_filters(i).name() +
-                  "' is not implemented by this build");
+    const auto& filter = listener.listener_filters(i);
+    refuse_extension("listener filter", filter.name(), unpack(filter.typed_config()), context);
   }
 }
 
@@ -65,17 +66,17 @@ void set_chain(const v3::FilterChain& chain, Context& context, ListenerConfig& o
     context.error("filters", "must end with an HTTP connection manager");
     return;
   }
+  check_transport_socket(chain.has_transport_socket(), chain.transport_socket(), context);
   for (int i = 0; i + 1 < chain.filters_size(); ++i) {
     const auto scope = context.in("filters", i);
-    context.error("a network filter before the last one is not implemented by this build");
+    refuse_extension("network filter", chain.filters(i).name(), unpack(chain.filters(i).typed_config()), context);
   }
   const auto scope = context.in("filters", chain.filters_size() - 1);
   const auto& filter = chain.filters(chain.filters_size() - 1);
-  if (!filter.has_typed_config()) return context.error("typed_config", "is required");
   const TypedConfig config = unpack(filter.typed_config());
-  const auto typed = context.in("typed_config");
   const auto* manager = dynamic_cast<const ProtoConnectionManager*>(config.message.get());
-  if (manager == nullptr) return;  // refused by check_fields
+  if (manager == nullptr) return refuse_extension("network filter", filter.name(), config, context);
+  const auto typed = context.in("typed_config");
   auto translated = to_connection_manager(*manager, out.direction, context);
   result.rds_name = translated.config->rds_name;
   result.initial_fetch_timeout = translated.initial_fetch_timeout;

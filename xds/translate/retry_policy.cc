@@ -41,9 +41,9 @@ void set_host_predicates(const ProtoPolicy& policy, Context& context, RetryPolic
     const std::string_view type = type_name_of(predicate.typed_config().type_url());
     if (type == kPreviousHostsType || (type.empty() && predicate.name() == kPreviousHosts)) {
       out.avoid_previous_hosts = true;
-    } else if (type.empty()) {
-      context.unsupported("name", "the retry host predicate '" + predicate.name() + "'");
-    }  // any other type was refused by check_fields
+    } else {
+      context.error("the retry host predicate '" + predicate.name() + "' is not implemented by this build");
+    }
   }
 }
 

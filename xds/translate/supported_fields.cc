@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <vector>

@@ -6,6 +6,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "translate/context.h"
 #include "udpa/type/v1/typed_struct.pb.h"
 #include "xds/type/v3/typed_struct.pb.h"
 
@@ -59,6 +60,13 @@ void unwrap(const google::protobuf::Any& any, TypedConfig& out) {
 }  // namespace
 
 std::string_view TypedConfig::type_name() const { return type_name_of(type_url); }
+
+void refuse_extension(std::string_view what, const std::string& name, const TypedConfig& config, Context& context) {
+  if (!config.error.empty()) return context.error("typed_config", config.error);
+  const std::string subject = "the " + std::string(what) + " '" + name + "'";
+  if (config.type_url.empty()) return context.error("typed_config", "is required: " + subject + " cannot be found by name");
+  context.error(subject + " of type " + std::string(config.type_name()) + " is not implemented by this build");
+}
 
 std::string_view type_name_of(std::string_view type_url) {
   const size_t slash = type_url.rfind('/');

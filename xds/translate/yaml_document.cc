@@ -17,7 +17,7 @@ constexpr std::string_view kQuotedTag = "!";
 constexpr int64_t kMaxExactInteger = int64_t{1} << 53;
 
 std::string place(std::string_view origin, const YAML::Mark& mark) {
-  return std::string(origin) + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+  return std::string(origin) + ": line " + std::to_string(mark.line + 1) + ", column " + std::to_string(mark.column + 1);
 }
 
 /// A map key that is there twice: yaml-cpp keeps both, and which one counts would be chance.
