@@ -37,6 +37,7 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
       duration_timer_(timer_calls<&DownstreamConnection::on_max_duration>, this),
       close_timer_(timer_calls<&DownstreamConnection::on_delayed_close>, this) {
   peer_.direct_remote = remote;
+  peer_.direct_host = remote.is_ip() ? remote.host() : std::string();
   connection_.adopt(fd);
   peer_.local = connection_.local_address();
   auto& stats = http_stats();

@@ -72,6 +72,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   info_.stream_id = random().next();
   random_value_ = random().next();
   info_.protocol = protocol;
+  info_.filter_chain = connection.http_runtime().runtime().config->filter_chain.name;
   info_.start_wall = clock().wall();
   info_.start = clock().now();
   info_.downstream_direct = &connection.peer().direct_remote;
@@ -84,7 +85,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
 }
 
 void Exchange::on_head(HeaderMap& head, bool end) {
-  std::swap(request_, head);
+  request_.swap(head);
   info_.request = &request_;
   info_.request_header_bytes = request_.byte_size();
   request_complete_ = end;
@@ -171,7 +172,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
 void Exchange::on_trailers(HeaderMap& trailers) {
   touch();
   if (phase_ == Phase::kOver) return;
-  std::swap(request_trailers_, trailers);
+  request_trailers_.swap(trailers);
   has_request_trailers_ = true;
   request_complete_ = true;
   for (auto& mirror : mirrors_) mirror->add_body({}, true);
@@ -471,7 +472,7 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
 }
 
 void Exchange::begin_response(HeaderMap& head, bool end) {
-  std::swap(response_, head);
+  response_.swap(head);
   info_.response = &response_;
   info_.details = "via_upstream";
   count_response(response_.status(), true);
@@ -537,7 +538,7 @@ void Exchange::on_try_body(BodyChunk chunk, bool end) {
 
 void Exchange::on_try_trailers(HeaderMap& trailers) {
   if (phase_ == Phase::kOver) return;
-  std::swap(response_trailers_, trailers);
+  response_trailers_.swap(trailers);
   info_.response_trailers = &response_trailers_;
   info_.upstream_last_received = clock().now();
   auto* sink = std::exchange(response_sink_, nullptr);

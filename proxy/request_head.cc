@@ -96,7 +96,7 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
       const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
       if (!trusted.empty()) origin.remote = trusted;
     }
-    if (!config.skip_xff_append && peer.direct_remote.is_ip()) append_list(head, HeaderId::kXForwardedFor, peer.direct_remote.host());
+    if (!config.skip_xff_append && peer.direct_remote.is_ip()) append_list(head, HeaderId::kXForwardedFor, peer.direct_host);
     // The peer is the client: nobody in front of us can have known the scheme better.
     if (config.xff_num_trusted_hops == 0) head.set(HeaderId::kXForwardedProto, own_proto);
   } else {
@@ -110,7 +110,7 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
   }
 }
 
-void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const RequestOrigin& origin,
+void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer, const RequestOrigin& origin,
               const std::vector<std::string>* internal_only) {
   head.remove(HeaderId::kXEnvoyInternal);
   if (origin.internal) {
@@ -122,7 +122,11 @@ void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const 
   if (internal_only != nullptr) {
     for (const auto& name : *internal_only) head.remove(name);
   }
-  if (origin.remote.is_ip()) head.set(HeaderId::kXEnvoyExternalAddress, origin.remote.host());
+  if (origin.remote == peer.direct_remote) {
+    if (!peer.direct_host.empty()) head.set(HeaderId::kXEnvoyExternalAddress, peer.direct_host);
+  } else {
+    head.set(HeaderId::kXEnvoyExternalAddress, origin.remote.host());
+  }
 }
 
 void set_request_id(HeaderMap& head, const HttpConnectionManagerConfig& config, bool edge, Random& random) {
@@ -170,7 +174,7 @@ HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerCon
   if (auto verdict = normalize(head, config); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
   strip_port(head, config, peer);
   find_origin(head, config, peer, origin);
-  sanitize(head, config, origin, internal_only);
+  sanitize(head, config, peer, origin, internal_only);
   // Without TLS nobody can vouch for a client certificate.
   using Forward = HttpConnectionManagerConfig::ForwardClientCert;
   if (config.forward_client_cert != Forward::kAlwaysForwardOnly) head.remove(HeaderId::kXForwardedClientCert);

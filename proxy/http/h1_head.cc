@@ -63,8 +63,14 @@ std::string_view next_line(std::string_view& rest) {
   return line;
 }
 
+/// Host fields of a request: they become :authority and never enter the map.
+struct Hosts {
+  size_t count = 0;
+  std::string_view value;
+};
+
 /// One field line, in memory that the map owns: lowers the name in place.
-HeadError parse_field(char* line, size_t size, HeaderMap& headers) {
+HeadError parse_field(char* line, size_t size, HeaderMap& headers, Hosts* hosts) {
   size_t colon = 0;
   while (colon < size && line[colon] != ':') {
     const char lower = kLowerToken[static_cast<unsigned char>(line[colon])];
@@ -77,11 +83,17 @@ HeadError parse_field(char* line, size_t size, HeaderMap& headers) {
     if (!kValueByte[static_cast<unsigned char>(c)]) return {400, "http1.invalid_header_value"};
   }
   const std::string_view name(line, colon);
-  headers.add_reference(header_id(name), name, value);
+  const auto id = header_id(name);
+  if (id == HeaderId::kHost && hosts != nullptr) {
+    ++hosts->count;
+    hosts->value = value;
+  } else {
+    headers.add_reference(id, name, value);
+  }
   return {};
 }
 
-HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMap& headers) {
+HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMap& headers, Hosts* hosts = nullptr) {
   char* bytes = headers.allocate(rest.size());
   std::memcpy(bytes, rest.data(), rest.size());
   rest = {bytes, rest.size()};
@@ -90,7 +102,7 @@ HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMa
     const auto line = next_line(rest);
     if (line.empty()) return {};
     if (++count > limits.max_fields) return {431, "http1.too_many_headers"};
-    const auto error = parse_field(bytes + (line.data() - bytes), line.size(), headers);
+    const auto error = parse_field(bytes + (line.data() - bytes), line.size(), headers, hosts);
     if (error.failed()) return error;
   }
 }
@@ -273,19 +285,11 @@ HeadError split_target(const StartLine& start, bool allow_absolute, std::string_
   return {};
 }
 
-HeadError choose_authority(HeaderMap& headers, const RequestRules& rules, uint8_t minor_version, std::string_view from_target,
+HeadError choose_authority(const Hosts& hosts, const RequestRules& rules, uint8_t minor_version, std::string_view from_target,
                            std::string_view& authority) {
-  size_t hosts = 0;
-  std::string_view host;
-  for (const auto& field : headers.fields()) {
-    if (field.id != HeaderId::kHost) continue;
-    ++hosts;
-    host = field.value;
-  }
-  if (hosts > 1) return {400, "http1.duplicate_host"};
-  if (hosts == 1 && !host.empty() && !is_valid_authority(host)) return {400, "http1.invalid_host"};
-  headers.remove(HeaderId::kHost);
-  authority = from_target.empty() ? host : from_target;
+  if (hosts.count > 1) return {400, "http1.duplicate_host"};
+  if (!hosts.value.empty() && !is_valid_authority(hosts.value)) return {400, "http1.invalid_host"};
+  authority = from_target.empty() ? hosts.value : from_target;
   if (authority.empty() && minor_version == 0) authority = rules.default_host_for_http_10;
   if (authority.empty()) return {400, "missing_host_header"};
   return {};
@@ -353,11 +357,14 @@ HeadError parse_request_head(std::string_view head, const RequestRules& rules, H
 
   headers.add_reference(HeaderId::kMethod, ":method", start.method);
   headers.add_reference(HeaderId::kPath, ":path", path);
-  headers.add_reference(HeaderId::kAuthority, ":authority", {});   // replaced below, but keeps its place in front
-  if (const auto error = parse_fields(rest, rules.limits, headers); error.failed()) return error;
+  // Replaced later, but their place is in front; moving fields then would cost more.
+  headers.add_reference(HeaderId::kAuthority, ":authority", {});
+  headers.add_reference(HeaderId::kScheme, ":scheme", "http");
+  Hosts hosts;
+  if (const auto error = parse_fields(rest, rules.limits, headers, &hosts); error.failed()) return error;
 
   std::string_view authority;
-  if (const auto error = choose_authority(headers, rules, start.minor_version, target_authority, authority); error.failed()) {
+  if (const auto error = choose_authority(hosts, rules, start.minor_version, target_authority, authority); error.failed()) {
     return error;
   }
   headers.set(HeaderId::kAuthority, authority);

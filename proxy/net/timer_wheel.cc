@@ -1,6 +1,7 @@
 #include "net/timer_wheel.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace remora {
 
@@ -53,7 +54,9 @@ void TimerWheel::insert(Timer& timer) {
   // Beyond the last level's reach: park in its farthest slot; cascading re-inserts it from there.
   const uint64_t reach = uint64_t{1} << (kBits * kLevels);
   const uint64_t tick = distance < reach ? timer.tick_ : now_tick_ + reach - 1;
-  link(levels_[level][(tick >> (kBits * level)) & (kSlots - 1)], timer);
+  const uint64_t slot = (tick >> (kBits * level)) & (kSlots - 1);
+  if (level == 0) near_ |= uint64_t{1} << slot;
+  link(levels_[level][slot], timer);
 }
 
 void TimerWheel::cascade(unsigned level) {
@@ -103,12 +106,29 @@ void TimerWheel::advance(MonotonicTime now) {
   }
 }
 
+/// From now_tick_ to the next occupied slot of the lowest level, or to the next cascade that can bring something into it.
+uint64_t TimerWheel::ticks_to_near() const {
+  const uint64_t position = now_tick_ & (kSlots - 1);
+  while (true) {
+    const uint64_t ahead = position + 1 < kSlots ? near_ >> (position + 1) : 0;
+    if (ahead == 0) return next_cascade() - now_tick_;
+    const auto distance = static_cast<uint64_t>(std::countr_zero(ahead)) + 1;
+    if (!levels_[0][position + distance].empty()) return distance;
+    near_ &= ~(uint64_t{1} << (position + distance));
+  }
+}
+
+uint64_t TimerWheel::next_cascade() const {
+  uint64_t tick = (now_tick_ | (kSlots - 1)) + 1;
+  constexpr uint64_t kOuterMask = (uint64_t{1} << (2 * kBits)) - 1;
+  while ((tick & kOuterMask) != 0 && levels_[1][(tick >> kBits) & (kSlots - 1)].empty()) tick += kSlots;
+  return tick;
+}
+
 int TimerWheel::sleep_ms(MonotonicTime now) const {
   if (armed_ == 0) return -1;
   const uint64_t elapsed = tick_of(now);
-  // The next occupied slot of the lowest level, or the next cascade, whichever is first.
-  uint64_t tick = now_tick_ + 1;
-  while ((tick & (kSlots - 1)) != 0 && levels_[0][tick & (kSlots - 1)].empty()) ++tick;
+  const uint64_t tick = now_tick_ + ticks_to_near();
   return tick <= elapsed ? 0 : static_cast<int>(tick - elapsed);
 }
 

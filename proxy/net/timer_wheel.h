@@ -75,12 +75,15 @@ class TimerWheel {
   void insert(Timer& timer);
   void cascade(unsigned level);
   void fire(Slot& slot);
+  [[nodiscard]] uint64_t ticks_to_near() const;
+  [[nodiscard]] uint64_t next_cascade() const;
   static void link(Slot& slot, Timer& timer);
   static void unlink(Timer& timer);
 
   MonotonicTime start_;
   uint64_t now_tick_ = 0;
   size_t armed_ = 0;
+  mutable uint64_t near_ = 0;   // slots of level 0 that may hold timers; cleared when found empty
   std::array<std::array<Slot, kSlots>, kLevels> levels_;
 };
 
