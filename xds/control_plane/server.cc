@@ -1,5 +1,6 @@
 #include "control_plane/server.h"
 
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -48,7 +49,11 @@ class Server {
         ads_(context_, mesh_),
         pages_(mesh_, ads_),
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
-    mesh_.on_change([this] { ads_.push(); });
+    mesh_.on_change([this] {
+      ads_.push();
+      malloc_trim(0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
+    });
+    malloc_trim(0);
   }
 
   int run() {

@@ -88,13 +88,16 @@ TEST_F(AdminTest, DumpNeedsAProxy) {
 }
 
 TEST_F(AdminTest, MeshSharesSnapshotsAmongEqualProxies) {
-  istio::ProxyNode a;
-  a.ns = "default";
-  a.ip = "127.0.9.1";
-  const auto first = mesh_.snapshot_for(a);
-  EXPECT_EQ(mesh_.snapshot_for(a), first);
-  a.ip = "127.0.1.1";
-  EXPECT_NE(mesh_.snapshot_for(a), first);
+  istio::ProxyNode node;
+  node.ns = "default";
+  node.ip = "127.0.9.1";
+  const auto client = mesh_.snapshot_for(node);
+  node.ip = "127.0.9.2";
+  EXPECT_EQ(mesh_.snapshot_for(node), client);
+  node.ip = "127.0.1.1";
+  const auto server = mesh_.snapshot_for(node);
+  EXPECT_NE(server, client);
+  EXPECT_EQ(mesh_.snapshot_for(node), server);
 }
 
 TEST(QueryParameter, IsFoundAndDecoded) {
