@@ -235,7 +235,9 @@ class TestWarming:
     def test_old_cluster_serves_while_the_new_one_warms(self, serving, ads, hosts):
         ads.muted.add(ENDPOINTS)
         ads.set(CLUSTERS, [cluster("a", eds=over_ads(), connect_timeout="9s"), eds_cluster("b")])
-        wait_until(lambda: serving.stat("cluster_manager.warming_clusters") == 1, "the new cluster warming")
+        # A proxy that remembers the endpoints may use them at once; Envoy warms until they come again.
+        wait_until(lambda: serving.stat("cluster_manager.warming_clusters") == 1
+                   or ads.requests_of(CLUSTERS)[-1].version_info == "2", "the new cluster warming or in use")
         for _ in range(20):
             assert serving.fetch().text == "a"
         ads.muted.clear()
@@ -394,11 +396,9 @@ class TestManagementServerFails:
 
     def test_garbage_message(self, serving, ads):
         ads.wait_ack(ROUTES)
-        streams = len(ads.streams)
         with Load(serving.port()) as load:
             ads.send_raw(b"\xff\xff\xff\xff not a message")
-            wait_until(lambda: len(ads.streams) > streams or ads.current.number >= streams - 1, "the stream")
-            ads.set(ROUTES, [routes_to("b")])
+            ads.set(ROUTES, [routes_to("b")])  # On the stream as it is, or on the next one.
             load.wait_for("b")
         load.assert_nothing_lost()
 
