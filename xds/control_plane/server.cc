@@ -51,7 +51,8 @@ class Server {
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
     mesh_.on_change([this] {
       ads_.push();
-      malloc_trim(0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
+      malloc_trim(
+          0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
     });
     malloc_trim(0);
   }
