@@ -8,6 +8,9 @@
 namespace remora {
 namespace {
 
+// How long the rest of an already answered request is waited for.
+constexpr Milliseconds kDiscardTime{1000};
+
 H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
   H1ServerSettings settings;
   settings.rules.limits = {size_t{http.max_request_headers_kb} * 1024, http.max_headers_count};
@@ -134,8 +137,15 @@ void DownstreamConnection::on_stream_done(bool reusable) {
     begin_close();
     return;
   }
+  close_timer_.cancel();
   await_request();
   if (connection_.kept_bytes() > 0 || connection_.reading_paused()) connection_.resume_reading();
+}
+
+void DownstreamConnection::on_request_outlived() {
+  if (exchange_) worker_.recycle(std::move(exchange_));
+  worker_.arm(close_timer_, kDiscardTime);
+  if (connection_.reading_paused()) connection_.resume_reading();
 }
 
 void DownstreamConnection::on_window_open() {
@@ -184,6 +194,10 @@ void DownstreamConnection::begin_close() {
 }
 
 void DownstreamConnection::on_delayed_close() {
+  if (!closing_) {
+    begin_close();   // the rest of the request did not come in time
+    return;
+  }
   if (connection_.unsent() > 0) {
     // Still being read by a slow client: that is progress enough for one more round.
     worker_.arm(close_timer_, http().stream_idle_timeout.count() > 0 ? http().stream_idle_timeout : Milliseconds(60000));

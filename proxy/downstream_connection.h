@@ -34,6 +34,8 @@ class DownstreamConnection final : public Disposable, private ConnectionOwner, p
   /// The last moment to tell the client that this connection will close.
   void before_response_head();
   void count_listener_response(uint16_t status);
+  /// The present response is this connection's last. Before its head is sent.
+  void close_after_response() { codec_.start_drain(); }
 
   /// The listener or the process is going: close when idle, at the latest at the next response.
   void drain();
@@ -49,6 +51,7 @@ class DownstreamConnection final : public Disposable, private ConnectionOwner, p
   MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) override;
   void on_bad_request(HeadError error, MessageSink& response) override;
   void on_stream_done(bool reusable) override;
+  void on_request_outlived() override;
   void on_window_open() override;
 
   Exchange& begin_exchange(MessageSink& response, Protocol protocol);

@@ -117,6 +117,8 @@ bool Exchange::admit_head() {
   info_.downstream_remote = &origin_.remote;
   if (verdict.kind == HeadVerdict::Kind::kAccept) return true;
   if (verdict.reply.details == "path_normalization_failed") http_stats().add(kDownstreamRqFailedPathNormalization);
+  // Who sends such heads may have more of them in the pipe.
+  if (verdict.reply.status == 400) connection_->close_after_response();
   reply_locally(std::move(verdict.reply));
   return false;
 }
@@ -328,7 +330,7 @@ void Exchange::prepare_upstream_head(const WeightedCluster* weighted) {
   } else {
     rewrite_host(action.host_rewrite, request_);
   }
-  rewrite_path(*route_, request_);
+  rewrite_path(*route_, !http().suppress_envoy_headers, request_);
 }
 
 void Exchange::start_mirrors() {
@@ -475,6 +477,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   response_.swap(head);
   info_.response = &response_;
   info_.details = "via_upstream";
+  info_.response_code = response_.status();
   count_response(response_.status(), true);
   if (end) info_.upstream_last_received = clock().now();
   keep_body_ = false;
@@ -578,8 +581,9 @@ void Exchange::reply_locally(LocalReply reply) {
   const bool grpc = is_grpc_request(request_);
   const auto body = render_local_reply(reply, grpc, response_);
   info_.response = &response_;
-  if (route_ != nullptr && route_->action != Route::Action::kForward) {
-    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, nullptr, &RouteConfig::response_headers,
+  info_.response_code = response_.status();
+  if (route_ != nullptr && phase_ == Phase::kForwarding) {
+    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_, &RouteConfig::response_headers,
                         &VirtualHost::response_headers, &Route::response_headers, &WeightedCluster::response_headers,
                         [&](const HeaderMutations& level) { level.apply(response_, info_); });
   }

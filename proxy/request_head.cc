@@ -8,15 +8,19 @@
 namespace remora {
 namespace {
 
-// What only this mesh may say: an edge takes these from external requests.
+// What only this mesh may say: taken from every request that is not internal.
 constexpr std::array kInternalHeaders = {
-    HeaderId::kXEnvoyDecoratorOperation, HeaderId::kXEnvoyDownstreamServiceCluster, HeaderId::kXEnvoyDownstreamServiceNode,
     HeaderId::kXEnvoyExpectedRqTimeoutMs, HeaderId::kXEnvoyForceTrace, HeaderId::kXEnvoyHedgeOnPerTryTimeout,
-    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyOriginalHost, HeaderId::kXEnvoyOriginalPath,
-    HeaderId::kXEnvoyRetriableHeaderNames, HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetryGrpcOn,
-    HeaderId::kXEnvoyRetryOn, HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyRetriableHeaderNames,
+    HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetryGrpcOn, HeaderId::kXEnvoyRetryOn,
+    HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
     HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyUpstreamRqTimeoutMs,
     HeaderId::kXEnvoyUpstreamStreamDurationMs,
+};
+// Taken at the edge as well: the hop in front of us cannot have set them.
+constexpr std::array kEdgeHeaders = {
+    HeaderId::kXEnvoyDecoratorOperation, HeaderId::kXEnvoyDownstreamServiceCluster, HeaderId::kXEnvoyDownstreamServiceNode,
+    HeaderId::kXEnvoyOriginalHost, HeaderId::kXEnvoyOriginalPath,
 };
 
 HeadVerdict refuse(uint16_t status, std::string_view details) {
@@ -62,7 +66,10 @@ HeadVerdict check_underscores(HeaderMap& head, HttpConnectionManagerConfig::Unde
     head.remove_if(has);
     return {};
   }
-  return std::any_of(head.fields().begin(), head.fields().end(), has) ? refuse(400, "http1.unexpected_underscore") : HeadVerdict{};
+  if (std::none_of(head.fields().begin(), head.fields().end(), has)) return {};
+  auto verdict = refuse(400, "http1.unexpected_underscore");
+  verdict.reply.body = "Bad Request";
+  return verdict;
 }
 
 bool is_internal(const Address& address, const HttpConnectionManagerConfig& config) {
@@ -77,6 +84,10 @@ void append_list(HeaderMap& head, HeaderId id, std::string_view value) {
     return;
   }
   const auto old = head.value_of(id);
+  if (old.empty()) {
+    head.set(id, value);
+    return;
+  }
   char* joined = head.allocate(old.size() + 1 + value.size());
   std::copy(old.begin(), old.end(), joined);
   joined[old.size()] = ',';
@@ -91,7 +102,7 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
   const bool single_hop = !forwarded.empty() && forwarded.find(',') == std::string_view::npos;
   origin.remote = peer.direct_remote;
   if (config.use_remote_address) {
-    origin.internal = forwarded.empty() && is_internal(peer.direct_remote, config);
+    origin.internal = !head.has(HeaderId::kXForwardedFor) && is_internal(peer.direct_remote, config);
     if (config.xff_num_trusted_hops > 0) {
       const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
       if (!trusted.empty()) origin.remote = trusted;
@@ -117,11 +128,13 @@ void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const 
     head.add(HeaderId::kXEnvoyInternal, "true");
     return;
   }
-  if (!config.use_remote_address) return;   // not an edge: what the hop before let through is trusted
   for (const auto id : kInternalHeaders) head.remove(id);
+  head.remove("x-envoy-original-url");
   if (internal_only != nullptr) {
     for (const auto& name : *internal_only) head.remove(name);
   }
+  if (!config.use_remote_address) return;
+  for (const auto id : kEdgeHeaders) head.remove(id);
   if (origin.remote == peer.direct_remote) {
     if (!peer.direct_host.empty()) head.set(HeaderId::kXEnvoyExternalAddress, peer.direct_host);
   } else {

@@ -39,14 +39,14 @@ bool is_default_port(std::string_view port, std::string_view scheme) {
 
 }  // namespace
 
-void rewrite_path(const Route& route, HeaderMap& head) {
+void rewrite_path(const Route& route, bool keep_original, HeaderMap& head) {
   const auto& rewrite = route.forward.path_rewrite;
   if (rewrite.kind == PathRewrite::Kind::kNone) return;
   const auto old = head.path();
   const auto parts = split_path(old);
   auto path = rewritten(rewrite, route.match.path, parts.path);
   if (parts.has_query) path.append("?").append(parts.query);
-  head.set(HeaderId::kXEnvoyOriginalPath, old);
+  if (keep_original) head.set(HeaderId::kXEnvoyOriginalPath, old);
   head.set(HeaderId::kPath, path);
 }
 

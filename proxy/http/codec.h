@@ -22,6 +22,9 @@ class ServerCodecEvents {
   /// A stream is over in both directions; its MessageEvents and MessageSink are not used any more.
   /// `reusable`: the connection can take another request.
   virtual void on_stream_done(bool reusable) = 0;
+  /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that the
+  /// connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
+  virtual void on_request_outlived() = 0;
 
  protected:
   ~ServerCodecEvents() = default;
@@ -45,11 +48,20 @@ class ServerCodec {
   virtual void refuse_head(HeadError error) = 0;
 };
 
+/// How a client-side stream ended, for its connection.
+enum class StreamEnd : uint8_t {
+  kReusable,        ///< complete; the connection can carry another
+  kComplete,        ///< complete, but nothing can follow
+  kCutLocally,      ///< reset by us
+  kCutRemotely,     ///< the upstream closed in the middle
+  kProtocolError,   ///< the upstream's bytes made no sense
+};
+
 /// What a client-side codec tells its connection beside the streams' own events.
 class ClientCodecEvents {
  public:
-  /// A stream is over in both directions. `reusable`: the connection can carry another.
-  virtual void on_stream_done(bool reusable) = 0;
+  /// A stream is over in both directions.
+  virtual void on_stream_done(StreamEnd end) = 0;
 
  protected:
   ~ClientCodecEvents() = default;

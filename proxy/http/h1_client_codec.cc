@@ -154,13 +154,13 @@ void H1ClientCodec::response_complete() {
   stream_ = nullptr;
   // An answer before the request's end: the rest of the request would be read as the next one.
   if (!request_done_) reusable_ = false;
-  owner_.on_stream_done(reusable_);
+  owner_.on_stream_done(reusable_ ? StreamEnd::kReusable : StreamEnd::kComplete);
 }
 
 size_t H1ClientCodec::fail(Failure failure, size_t used) {
   auto* stream = std::exchange(stream_, nullptr);
   reusable_ = false;
-  owner_.on_stream_done(false);
+  owner_.on_stream_done(failure == Failure::kConnectionTermination ? StreamEnd::kCutRemotely : StreamEnd::kProtocolError);
   stream->on_reset(failure);
   return used;
 }
@@ -169,8 +169,14 @@ void H1ClientCodec::on_end() {
   if (stream_ == nullptr) return;
   if (reading_ == Reading::kUntilClose || reading_ == Reading::kTunnel) {
     deliver({}, true);
-  } else {
+  } else if (reading_ == Reading::kHead) {
     fail(Failure::kConnectionTermination, 0);
+  } else {
+    // A body that was announced and did not come: that is no way to end a message.
+    auto* stream = std::exchange(stream_, nullptr);
+    reusable_ = false;
+    owner_.on_stream_done(StreamEnd::kCutRemotely);
+    stream->on_reset(Failure::kUpstreamProtocolError);
   }
 }
 
@@ -226,7 +232,7 @@ void H1ClientCodec::finish_request(const HeaderMap* trailers) {
 void H1ClientCodec::reset(Failure /*failure*/) {
   stream_ = nullptr;
   reusable_ = false;
-  owner_.on_stream_done(false);
+  owner_.on_stream_done(StreamEnd::kCutLocally);
 }
 
 }  // namespace remora

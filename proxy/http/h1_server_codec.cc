@@ -4,6 +4,12 @@
 #include <charconv>
 
 namespace remora {
+namespace {
+
+// How much of a request is read after its answer to save the connection; a longer one costs less to cut.
+constexpr size_t kMaxDiscarded = 64 * 1024;
+
+}  // namespace
 
 size_t H1ServerCodec::receive(std::string_view bytes) {
   size_t used = 0;
@@ -90,7 +96,24 @@ void H1ServerCodec::refuse(HeadError error) {
   owner_.on_bad_request(error, *this);
 }
 
+bool H1ServerCodec::reading_body() const {
+  return reading_ == Reading::kLengthBody || reading_ == Reading::kChunkedBody || reading_ == Reading::kTrailers;
+}
+
+void H1ServerCodec::discard(size_t size) {
+  discarded_ += size;
+  if (discarded_ > kMaxDiscarded) {
+    finish_stream(false);
+  } else if (reading_ == Reading::kDone) {
+    finish_stream(true);
+  }
+}
+
 void H1ServerCodec::deliver(std::string_view bytes, bool end) {
+  if (discarding_) {
+    discard(bytes.size());
+    return;
+  }
   if (stream_ == nullptr) return;
   BodyChunk chunk{bytes, bytes.empty() ? Credit() : Credit(account_, bytes.size())};
   stream_->on_body(std::move(chunk), end);
@@ -130,11 +153,10 @@ size_t H1ServerCodec::read_trailers(std::string_view bytes) {
     return bytes.size();
   }
   request_complete();
-  if (stream_ == nullptr) return size;
-  if (settings_.enable_trailers && !head_.empty()) {
+  if (stream_ != nullptr && settings_.enable_trailers && !head_.empty()) {
     stream_->on_trailers(head_);
   } else {
-    stream_->on_body({}, true);
+    deliver({}, true);
   }
   return size;
 }
@@ -142,11 +164,12 @@ size_t H1ServerCodec::read_trailers(std::string_view bytes) {
 void H1ServerCodec::body_error() {
   reading_ = Reading::kIgnore;
   close_after_ = true;
+  if (discarding_) finish_stream(false);
   if (stream_ != nullptr) stream_->on_reset(Failure::kDownstreamProtocolError);
 }
 
 bool H1ServerCodec::on_end() {
-  if (stream_ == nullptr) return !head_begun_;
+  if (stream_ == nullptr) return !head_begun_ && !discarding_;
   if (reading_ == Reading::kTunnel) {
     reading_ = Reading::kDone;
     deliver({}, true);
@@ -195,6 +218,7 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
   const auto framing = response_framing(head, status, end);
   writer_.start(framing);
   if (draining_ || framing.kind == Framing::Kind::kUntilClose) close_after_ = true;
+  if (reading_ == Reading::kLengthBody && body_left_ > kMaxDiscarded) close_after_ = true;   // will not be waited for
   auto& out = connection_.output();
   write_status_line(out, status);
   write_fields(out, head, settings_.header_case, false);
@@ -229,11 +253,20 @@ void H1ServerCodec::reset(Failure /*failure*/) { finish_stream(false); }
 void H1ServerCodec::finish_response(const HeaderMap* trailers) {
   const bool whole = writer_.finish(connection_, trailers, settings_.header_case);
   const bool tunnel = writer_.kind() == Framing::Kind::kTunnel;
-  finish_stream(whole && !tunnel && !close_after_ && reading_ == Reading::kDone);
+  const bool keep = whole && !tunnel && !close_after_;
+  if (keep && reading_body()) {
+    stream_ = nullptr;
+    discarding_ = true;
+    discarded_ = 0;
+    owner_.on_request_outlived();
+    return;
+  }
+  finish_stream(keep && reading_ == Reading::kDone);
 }
 
 void H1ServerCodec::finish_stream(bool reusable) {
   stream_ = nullptr;
+  discarding_ = false;
   reading_ = reusable ? Reading::kHead : Reading::kIgnore;
   owner_.on_stream_done(reusable);
 }

@@ -24,7 +24,7 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   size_t receive(std::string_view bytes) override;
   bool on_end() override;
   void start_drain() override { draining_ = true; }
-  [[nodiscard]] bool busy() const override { return stream_ != nullptr; }
+  [[nodiscard]] bool busy() const override { return stream_ != nullptr || discarding_; }
   [[nodiscard]] bool inside_head() const override { return head_begun_; }
   void refuse_head(HeadError error) override { refuse(error); }
 
@@ -51,6 +51,8 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   void write_framing_fields(const HeaderMap& head, uint16_t status, bool end);
   void finish_response(const HeaderMap* trailers);
   void finish_stream(bool reusable);
+  [[nodiscard]] bool reading_body() const;
+  void discard(size_t size);
 
   Connection& connection_;
   CreditAccount& account_;
@@ -68,6 +70,8 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   bool head_request_ = false;   // the request is a HEAD
   bool draining_ = false;
   bool close_after_ = false;
+  bool discarding_ = false;      // the answer is complete, the rest of the request is thrown away
+  size_t discarded_ = 0;
   BodyWriter writer_;
 };
 

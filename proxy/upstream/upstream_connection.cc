@@ -82,13 +82,13 @@ size_t UpstreamConnection::on_bytes(std::string_view bytes) {
   if (!codec_.busy()) {
     // Nobody asked: whatever this is, it must not be taken for the answer to the next request.
     stats().add(kUpstreamCxProtocolError);
-    closed_by(false, Failure::kUpstreamProtocolError);
+    closed_by(false, Failure::kUpstreamProtocolError, false);
     return bytes.size();
   }
   const size_t used = codec_.receive(bytes);
   if (!closed_ && !codec_.busy() && used < bytes.size()) {
     stats().add(kUpstreamCxProtocolError);
-    closed_by(false, Failure::kUpstreamProtocolError);
+    closed_by(false, Failure::kUpstreamProtocolError, false);
     return bytes.size();
   }
   return used;
@@ -96,7 +96,7 @@ size_t UpstreamConnection::on_bytes(std::string_view bytes) {
 
 void UpstreamConnection::on_end() {
   if (codec_.busy()) codec_.on_end();
-  if (!closed_) closed_by(true, Failure::kConnectionTermination);
+  if (!closed_) closed_by(true, Failure::kConnectionTermination, codec_.busy());
 }
 
 void UpstreamConnection::on_error(int error) {
@@ -104,20 +104,22 @@ void UpstreamConnection::on_error(int error) {
     connect_failed(Failure::kConnectFailure, std::string("delayed connect error: ") + std::strerror(error));
     return;
   }
-  closed_by(true, Failure::kConnectionTermination);
+  closed_by(true, Failure::kConnectionTermination, codec_.busy());
 }
 
 void UpstreamConnection::on_written(size_t bytes, bool /*all*/) { stats().add(kUpstreamCxTxBytesTotal, bytes); }
 
-void UpstreamConnection::on_stream_done(bool reusable) {
+void UpstreamConnection::on_stream_done(StreamEnd end) {
   stream_over();
+  if (end == StreamEnd::kProtocolError) stats().add(kUpstreamCxProtocolError);
   const auto limit = pool_->cluster().config().max_requests_per_connection;
-  if (limit > 0 && requests_ >= limit && reusable) {
+  if (limit > 0 && requests_ >= limit && end == StreamEnd::kReusable) {
     stats().add(kUpstreamCxMaxRequests);
-    reusable = false;
+    end = StreamEnd::kComplete;
   }
-  if (!reusable || retired_) {
-    closed_by(false, Failure::kLocalReset);
+  if (end != StreamEnd::kReusable || retired_) {
+    const bool cut = end != StreamEnd::kReusable && end != StreamEnd::kComplete;
+    closed_by(end == StreamEnd::kCutRemotely, Failure::kLocalReset, cut);
     return;
   }
   pool_->on_available(*this);
@@ -137,7 +139,7 @@ void UpstreamConnection::retire() {
 }
 
 void UpstreamConnection::close() {
-  if (!closed_) closed_by(false, Failure::kLocalReset);
+  if (!closed_) closed_by(false, Failure::kLocalReset, codec_.busy());
 }
 
 void UpstreamConnection::on_connect_timeout() {
@@ -153,7 +155,7 @@ void UpstreamConnection::connect_failed(Failure failure, std::string_view transp
   stats().add(kUpstreamCxConnectFail);
   host_->stats().cx_connect_fail.add();
   const auto pool = pool_;
-  closed_by(failure == Failure::kConnectFailure, failure);
+  closed_by(failure == Failure::kConnectFailure, failure, false);
   pool->on_connect_failed(failure, transport_failure);
 }
 
@@ -167,7 +169,7 @@ void UpstreamConnection::on_max_duration() {
   retire();
 }
 
-void UpstreamConnection::closed_by(bool remote, Failure failure) {
+void UpstreamConnection::closed_by(bool remote, Failure failure, bool cut_request) {
   if (std::exchange(closed_, true)) return;
   connect_timer_.cancel();
   idle_timer_.cancel();
@@ -176,7 +178,7 @@ void UpstreamConnection::closed_by(bool remote, Failure failure) {
   counts.sub(kUpstreamCxActive);
   counts.add(kUpstreamCxDestroy);
   counts.add(remote ? kUpstreamCxDestroyRemote : kUpstreamCxDestroyLocal);
-  if (codec_.busy()) {
+  if (cut_request) {
     counts.add(kUpstreamCxDestroyWithActiveRq);
     counts.add(remote ? kUpstreamCxDestroyRemoteWithActiveRq : kUpstreamCxDestroyLocalWithActiveRq);
     counts.add(remote ? kUpstreamRqRxReset : kUpstreamRqTxReset);

@@ -44,14 +44,14 @@ class UpstreamConnection final : public Disposable, private ConnectionOwner, pri
   void on_end() override;
   void on_error(int error) override;
   void on_written(size_t bytes, bool all) override;
-  void on_stream_done(bool reusable) override;
+  void on_stream_done(StreamEnd end) override;
   void on_window_open() override;
   void on_connect_timeout();
   void on_idle_timeout();
   void on_max_duration();
 
   void connect_failed(Failure failure, std::string_view transport_failure);
-  void closed_by(bool remote, Failure failure);
+  void closed_by(bool remote, Failure failure, bool cut_request);
   void stream_over();
   [[nodiscard]] StatBlock& stats();
   [[nodiscard]] Reactor& reactor();

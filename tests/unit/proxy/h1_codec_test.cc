@@ -88,6 +88,7 @@ class ServerCodecTest : public testing::Test, public ServerCodecEvents {
     return recorder_;
   }
   void on_bad_request(HeadError error, MessageSink&) override { refused_ = error.status; }
+  void on_request_outlived() override { ++outlived_; }
   void on_stream_done(bool reusable) override {
     ++done_;
     reusable_ = reusable;
@@ -108,6 +109,7 @@ class ServerCodecTest : public testing::Test, public ServerCodecEvents {
   int streams_ = 0;
   int done_ = 0;
   int refused_ = 0;
+  int outlived_ = 0;
   bool reusable_ = false;
 };
 
@@ -164,9 +166,21 @@ TEST_F(ServerCodecTest, ClosesWhenAskedAndWhenAnsweredEarly) {
   EXPECT_FALSE(reusable_);
 }
 
-TEST_F(ServerCodecTest, EarlyAnswerEndsTheConnection) {
+TEST_F(ServerCodecTest, RestOfAnAnsweredRequestIsReadAndForgotten) {
   wire_.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+  answer("403", "");
+  EXPECT_EQ(outlived_, 1);
+  EXPECT_EQ(done_, 0);
+  wire_.send("lloGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(done_, 1);
+  EXPECT_TRUE(reusable_);
+  EXPECT_EQ(recorder_.log, "head(/a) body(he) head(/b) end ");
+}
+
+TEST_F(ServerCodecTest, EarlyAnswerToALongRequestAnnouncesTheClose) {
+  wire_.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\nhe");
   answer("413", "");
+  EXPECT_EQ(wire_.sent(), "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
   EXPECT_EQ(done_, 1);
   EXPECT_FALSE(reusable_);
 }
@@ -212,6 +226,7 @@ TEST(BackPressure, HeldCreditsStopTheReadingAndReleasedOnesResumeIt) {
     MessageEvents& on_request_stream(MessageSink&, Protocol) override { return recorder; }
     void on_bad_request(HeadError, MessageSink&) override {}
     void on_stream_done(bool) override {}
+    void on_request_outlived() override {}
     Recorder recorder;
   } server;
   Wire wire(1000);
@@ -236,9 +251,9 @@ class ClientCodecTest : public testing::Test, public ClientCodecEvents {
   ClientCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_) {
     wire_.receive = [this](std::string_view bytes) { return codec_.receive(bytes); };
   }
-  void on_stream_done(bool reusable) override {
+  void on_stream_done(StreamEnd end) override {
     ++done_;
-    reusable_ = reusable;
+    reusable_ = end == StreamEnd::kReusable;
   }
   MessageSink& request(std::string_view method, bool end) {
     HeaderMap head;
