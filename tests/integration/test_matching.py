@@ -211,6 +211,14 @@ def test_runtime_fraction_takes_its_share(start):
             assert_share(seen[name], trials, share / 100)
 
 
+def test_runtime_layer_overrides_the_fraction_of_its_key(start):
+    guarded = named("guarded")
+    guarded["match"]["runtime_fraction"] = {"default_value": {"numerator": 100}, "runtime_key": "routing.guarded"}
+    proxy = start(bootstrap([listener(http([guarded, named("rest")]))], layered_runtime={"layers": [
+        {"name": "static", "static_layer": {"routing.guarded": 0}}]}))
+    assert proxy.fetch().text == "rest"
+
+
 class TestManyRoutes:
     """The first route that matches wins, however the proxy looks for it."""
 

@@ -163,6 +163,16 @@ class TestRetries:
             [cluster("up", unused_port(), upstream.port)]))
         assert [proxy.fetch().status for _ in range(4)] == [200] * 4
 
+    def test_retry_avoids_the_host_that_failed(self, start, closing):
+        bad, good = closing(Upstream("bad", lambda _: reply(503))), closing(Upstream("good"))
+        policy = {"retry_on": "5xx", "num_retries": 1, "host_selection_retry_max_attempts": 5, "retry_host_predicate": [{
+            "name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}}], **POLICY}
+        proxy = start(bootstrap([http_listener(route(to="up", retry_policy=policy))],
+                                [cluster("up", bad.port, good.port, lb_policy="ROUND_ROBIN")]))
+        with proxy.connect() as client:
+            assert {client.request().text for _ in range(20)} == {"good"}
+
     def test_response_that_began_is_never_retried(self, through):
         def script(connection):
             connection.read_request()
