@@ -113,6 +113,8 @@ void AdsProtocol::answer(ResourceType type, const Response& response, const Upda
                          MonotonicTime now) {
   Subscription& subscription = at(type);
   subscription.held_nack.reset();
+  // What waits to be said of this type is about an older nonce, or is said by this answer as well.
+  std::erase_if(outgoing_, [&](const Outgoing& pending) { return pending.type == type; });
   if (result.ok()) {
     subscription.version = response.version_info();
     outgoing_.push_back({type, std::nullopt});

@@ -99,6 +99,9 @@ void AdsStream::on_event(const Event& event) {
     ended_ = true;
     stream_->Finish(&status_, to_pointer(kFinished));
     ++pending_;
+    // A message that is no DiscoveryResponse ends our reading, not the server's stream: without this the end
+    // would never come. A stream that has ended keeps its own status.
+    context_->TryCancel();
     return;
   }
   if (event.tag == kStarted) {

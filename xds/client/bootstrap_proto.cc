@@ -27,8 +27,8 @@ std::string describe(const std::vector<NameFinding>& findings, const std::string
       continue;
     }
     if (!text.empty()) text += '\n';
-    text += origin + ": line " + std::to_string(finding.line) + ": " + (finding.path.empty() ? "the document" : finding.path) +
-            ": " + finding.message;
+    text += origin + ": line " + std::to_string(finding.line) + ": " +
+            (finding.path.empty() ? "the document" : finding.path) + ": " + finding.message;
   }
   return text;
 }

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "translate/yaml_document.h"
+
 namespace remora::xds {
 namespace {
 
@@ -29,6 +31,8 @@ class Finder {
   void message(const YAML::Node& node, const Descriptor& type, const std::string& path) {
     if (node.IsNull()) return;
     if (type.full_name() == "google.protobuf.Any") return packed(node, path);
+    if (type.full_name() == "google.protobuf.BoolValue") return make_bool(node);
+    if (type.full_name() == "google.protobuf.StringValue" && node.IsScalar()) return make_string(node);
     if (type.full_name().rfind("google.protobuf.", 0) == 0) return;  // scalars and free-form values
     if (!node.IsMap()) return add(node, path, "must be an object of type " + type.full_name());
     fields(node, type, path);
@@ -45,6 +49,13 @@ class Finder {
     if (type == nullptr) return wrap(node, text);
     if (type->full_name().rfind("google.protobuf.", 0) == 0) return;
     fields(node, *type, path);
+  }
+
+  /// Where a boolean is wanted, YAML's other words for it (yes, on, ...) are taken too, as Envoy does.
+  static void make_bool(YAML::Node node) {  // NOLINT: a copy of the handle
+    bool value = false;
+    if (node.IsScalar() && YAML::convert<bool>::decode(node, value))
+      node = YAML::Node(value ? "true" : "false");
   }
 
   /// `node` is a handle: what is assigned to it changes the document.
@@ -94,6 +105,8 @@ class Finder {
     if (is_message(known)) return message(node, *known.message_type(), path);
     if (node.IsMap() || node.IsSequence())
       return add(node, path, std::string("must be a ") + known.type_name());
+    if (known.cpp_type() == FieldDescriptor::CPPTYPE_STRING && node.IsScalar()) return make_string(node);
+    if (known.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) return make_bool(node);
     if (known.enum_type() == nullptr || !node.IsScalar()) return;
     const std::string& text = node.Scalar();
     const bool number = !text.empty() && text.find_first_not_of("-0123456789") == std::string::npos;

@@ -19,9 +19,11 @@ struct NameFinding {
   bool unknown_field = false;
 };
 
-/// Compares a document with the message it is meant for, into the types of packed messages ("@type"): protobuf's own
-/// reader would stop at the first slip and knows no lines. Packed messages of types that are not in this program are
-/// rewritten as TypedStruct, so that the document can be read and whoever needs the message can refuse it by its place.
+/// Compares a document with the message it is meant for, into the types of packed messages ("@type"):
+/// protobuf's own reader would stop at the first slip and knows no lines. Packed messages of types that are
+/// not in this program are rewritten as TypedStruct, so that the document can be read and whoever needs the
+/// message can refuse it by its place. Scalars are made what their field wants: a string field takes `8080`
+/// and `no` as they are written.
 std::vector<NameFinding> check_names(const YAML::Node& document, const google::protobuf::Descriptor& type);
 
 }  // namespace remora::xds

@@ -29,8 +29,7 @@ std::optional<AdminConfig> to_admin(const BootstrapProto& proto, Context& contex
 }
 
 bool matches_every_name(const envoy::type::matcher::v3::StringMatcher& matcher) {
-  return (matcher.has_prefix() && matcher.prefix().empty()) ||
-         (matcher.has_safe_regex() && matcher.safe_regex().regex() == ".*");
+  return matcher.has_safe_regex() && matcher.safe_regex().regex() == ".*";
 }
 
 std::vector<double> to_buckets(const BootstrapProto& proto, Context& context) {
@@ -40,7 +39,7 @@ std::vector<double> to_buckets(const BootstrapProto& proto, Context& context) {
   for (int i = 0; i < settings.size(); ++i) {
     const auto at = context.in("histogram_bucket_settings", i);
     if (!matches_every_name(settings[i].match())) {
-      context.unsupported("match", "a choice of buckets by name (only a prefix \"\" for all)");
+      context.unsupported("match", "a choice of buckets by name (only the safe_regex .* for all)");
     } else if (out.empty()) {  // the first match wins
       out.assign(settings[i].buckets().begin(), settings[i].buckets().end());
     }

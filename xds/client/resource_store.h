@@ -58,7 +58,8 @@ class ResourceStore {
 
   /// All changes since the last call, as one batch.
   ConfigBatch take_batch();
-  /// Names of clusters and listeners that became active without their endpoints or routes since the last call.
+  /// Names of clusters and listeners that became active without their endpoints or routes since the last
+  /// call.
   struct TimedOut {
     std::vector<std::string> clusters;
     std::vector<std::string> listeners;

@@ -21,7 +21,8 @@ bool is_for_grpc_only(const ProtoCluster& cluster, const std::string& management
          cluster.type() != ProtoCluster::STATIC;
 }
 
-/// What operators see of such a cluster (/clusters, /config_dump): its name and, if they are known, its addresses.
+/// What operators see of such a cluster (/clusters, /config_dump): its name and, if they are known, its
+/// addresses.
 ProtoCluster shown_part(const ProtoCluster& cluster) {
   ProtoCluster out;
   out.set_name(cluster.name());
@@ -36,8 +37,7 @@ void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticReso
   for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
     const ProtoCluster& cluster = bootstrap.static_resources().clusters(i);
     const auto scope = context.in("clusters", i);
-    if (!seen.insert(cluster.name()).second)
-      context.error("name", "duplicate cluster " + cluster.name());
+    if (!seen.insert(cluster.name()).second) context.error("name", "duplicate cluster " + cluster.name());
     const bool grpc_only = is_for_grpc_only(cluster, management);
     out.clusters.push_back({i, translate_cluster(grpc_only ? shown_part(cluster) : cluster, {}, context)});
   }

@@ -100,7 +100,8 @@ void set_sink(const envoy::config::accesslog::v3::AccessLog& log, Context& conte
   const auto* file = dynamic_cast<const FileAccessLog*>(config.message.get());
   const auto* to_stdout = dynamic_cast<const StdoutAccessLog*>(config.message.get());
   const auto* to_stderr = dynamic_cast<const StderrAccessLog*>(config.message.get());
-  if (!file && !to_stdout && !to_stderr) return refuse_extension("access logger", log.name(), config, context);
+  if (!file && !to_stdout && !to_stderr)
+    return refuse_extension("access logger", log.name(), config, context);
   const auto scope = context.in("typed_config");
   check_fields(*config.message, context);
   if (file) return set_file(*file, context, out);

@@ -69,7 +69,8 @@ void set_chain(const v3::FilterChain& chain, Context& context, ListenerConfig& o
   check_transport_socket(chain.has_transport_socket(), chain.transport_socket(), context);
   for (int i = 0; i + 1 < chain.filters_size(); ++i) {
     const auto scope = context.in("filters", i);
-    refuse_extension("network filter", chain.filters(i).name(), unpack(chain.filters(i).typed_config()), context);
+    refuse_extension("network filter", chain.filters(i).name(), unpack(chain.filters(i).typed_config()),
+                     context);
   }
   const auto scope = context.in("filters", chain.filters_size() - 1);
   const auto& filter = chain.filters(chain.filters_size() - 1);
@@ -87,13 +88,15 @@ void set_chains(const v3::Listener& listener, Context& context, ListenerConfig& 
                 TranslatedListener& result) {
   const int count = listener.filter_chains_size() + (listener.has_default_filter_chain() ? 1 : 0);
   if (count == 0) return context.error("filter_chains", "must not be empty");
-  if (count > 1) return context.unsupported("filter_chains", "more than one filter chain");
-  if (listener.has_default_filter_chain()) {
-    const auto scope = context.in("default_filter_chain");
-    return set_chain(listener.default_filter_chain(), context, out, result);
+  // All of them are read even then, so that one run names everything that is missing.
+  if (count > 1) context.unsupported("filter_chains", "more than one filter chain");
+  for (int i = 0; i < listener.filter_chains_size(); ++i) {
+    const auto scope = context.in("filter_chains", i);
+    set_chain(listener.filter_chains(i), context, out, result);
   }
-  const auto scope = context.in("filter_chains", 0);
-  set_chain(listener.filter_chains(0), context, out, result);
+  if (!listener.has_default_filter_chain()) return;
+  const auto scope = context.in("default_filter_chain");
+  set_chain(listener.default_filter_chain(), context, out, result);
 }
 
 }  // namespace

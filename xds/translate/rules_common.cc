@@ -17,7 +17,9 @@ std::span<const MessageRules> common_rules() {
       {.message = "envoy.config.core.v3.DataSource",
        .implemented = "filename inline_bytes inline_string environment_variable"},
       {.message = "envoy.config.core.v3.TypedExtensionConfig", .implemented = "name typed_config"},
-      {.message = "envoy.config.core.v3.TransportSocket", .implemented = "name", .checked_by_reader = "typed_config"},
+      {.message = "envoy.config.core.v3.TransportSocket",
+       .implemented = "name",
+       .checked_by_reader = "typed_config"},
       {.message = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", .implemented = ""},
       {.message = "envoy.config.core.v3.HeaderValue", .implemented = "key value"},
       {.message = "envoy.config.core.v3.HeaderValueOption",
@@ -66,7 +68,9 @@ std::span<const MessageRules> common_rules() {
        .no_effect = {{"stat_prefix", "gRPC's own client keeps no statistics here"}}},
 
       // Access logs.
-      {.message = "envoy.config.accesslog.v3.AccessLog", .implemented = "name filter", .checked_by_reader = "typed_config"},
+      {.message = "envoy.config.accesslog.v3.AccessLog",
+       .implemented = "name filter",
+       .checked_by_reader = "typed_config"},
       {.message = "envoy.config.accesslog.v3.AccessLogFilter",
        .implemented =
            "status_code_filter duration_filter not_health_check_filter runtime_filter and_filter or_filter "

@@ -30,7 +30,9 @@ std::span<const MessageRules> listener_rules() {
        .no_effect = {{"metadata", "no extension of this build reads it"},
                      {"transport_socket_connect_timeout", "plain connections have no handshake"}},
        .only = {{"use_proxy_proto", "false"}}},
-      {.message = "envoy.config.listener.v3.Filter", .implemented = "name", .checked_by_reader = "typed_config"},
+      {.message = "envoy.config.listener.v3.Filter",
+       .implemented = "name",
+       .checked_by_reader = "typed_config"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
        .implemented =
            "codec_type stat_prefix rds http_filters common_http_protocol_options http_protocol_options "

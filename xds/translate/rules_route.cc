@@ -4,6 +4,7 @@ namespace remora::xds {
 namespace {
 
 constexpr std::string_view kNoTracing = "tracing is not implemented";
+constexpr std::string_view kNoRateLimit = "only the rate limit filter reads it, which is not implemented";
 constexpr std::string_view kNoGrpc = "only gRPC requests carry grpc-timeout, and HTTP/2 is not implemented";
 
 }  // namespace
@@ -21,7 +22,7 @@ std::span<const MessageRules> route_rules() {
        .implemented = "name domains routes require_tls request_headers_to_add request_headers_to_remove "
                       "response_headers_to_add response_headers_to_remove include_request_attempt_count "
                       "include_attempt_count_in_response retry_policy request_mirror_policies",
-       .no_effect = {{"metadata", "no extension of this build reads it"}}},
+       .no_effect = {{"metadata", "no extension of this build reads it"}, {"rate_limits", kNoRateLimit}}},
       {.message = "envoy.config.route.v3.Route",
        .implemented = "name match route redirect direct_response non_forwarding_action metadata decorator "
                       "request_headers_to_add request_headers_to_remove response_headers_to_add "
@@ -47,7 +48,9 @@ std::span<const MessageRules> route_rules() {
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
            "request_mirror_policies priority upgrade_configs max_stream_duration",
-       .no_effect = {{"max_grpc_timeout grpc_timeout_offset", kNoGrpc},
+       .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
+                     {"hash_policy", "no load balancer of this build hashes"},
+                     {"max_grpc_timeout grpc_timeout_offset", kNoGrpc},
                      {"early_data_policy", "TLS is not implemented, so there is no early data"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
        .implemented = "max_stream_duration",

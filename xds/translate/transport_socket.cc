@@ -5,7 +5,8 @@
 
 namespace remora::xds {
 
-void check_transport_socket(bool present, const envoy::config::core::v3::TransportSocket& socket, Context& context) {
+void check_transport_socket(bool present, const envoy::config::core::v3::TransportSocket& socket,
+                            Context& context) {
   using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
   if (!present) return;
   const auto scope = context.in("transport_socket");

@@ -61,11 +61,14 @@ void unwrap(const google::protobuf::Any& any, TypedConfig& out) {
 
 std::string_view TypedConfig::type_name() const { return type_name_of(type_url); }
 
-void refuse_extension(std::string_view what, const std::string& name, const TypedConfig& config, Context& context) {
+void refuse_extension(std::string_view what, const std::string& name, const TypedConfig& config,
+                      Context& context) {
   if (!config.error.empty()) return context.error("typed_config", config.error);
   const std::string subject = "the " + std::string(what) + " '" + name + "'";
-  if (config.type_url.empty()) return context.error("typed_config", "is required: " + subject + " cannot be found by name");
-  context.error(subject + " of type " + std::string(config.type_name()) + " is not implemented by this build");
+  if (config.type_url.empty())
+    return context.error("typed_config", "is required: " + subject + " cannot be found by name");
+  context.error(subject + " of type " + std::string(config.type_name()) +
+                " is not implemented by this build");
 }
 
 std::string_view type_name_of(std::string_view type_url) {

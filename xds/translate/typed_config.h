@@ -29,9 +29,10 @@ struct TypedConfig {
 /// Unwraps and parses. A TypedStruct whose inner type is known becomes a message of that type.
 TypedConfig unpack(const google::protobuf::Any& any);
 
-/// Records why an extension cannot be used: no configuration, an unreadable one, or a type that is not of this build.
-/// `what` is the kind of extension ("network filter"), `name` its instance name.
-void refuse_extension(std::string_view what, const std::string& name, const TypedConfig& config, Context& context);
+/// Records why an extension cannot be used: no configuration, an unreadable one, or a type that is not of
+/// this build. `what` is the kind of extension ("network filter"), `name` its instance name.
+void refuse_extension(std::string_view what, const std::string& name, const TypedConfig& config,
+                      Context& context);
 
 /// "type.googleapis.com/a.b.C" -> "a.b.C"
 std::string_view type_name_of(std::string_view type_url);

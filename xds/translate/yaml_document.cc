@@ -17,7 +17,8 @@ constexpr std::string_view kQuotedTag = "!";
 constexpr int64_t kMaxExactInteger = int64_t{1} << 53;
 
 std::string place(std::string_view origin, const YAML::Mark& mark) {
-  return std::string(origin) + ": line " + std::to_string(mark.line + 1) + ", column " + std::to_string(mark.column + 1);
+  return std::string(origin) + ": line " + std::to_string(mark.line + 1) + ", column " +
+         std::to_string(mark.column + 1);
 }
 
 /// A map key that is there twice: yaml-cpp keeps both, and which one counts would be chance.
@@ -65,11 +66,12 @@ bool append_number(const std::string& text, std::string& out) {
 
 void append_scalar(const YAML::Node& node, std::string& out) {
   const std::string& text = node.Scalar();
-  bool boolean = false;
   if (node.Tag() == kQuotedTag) {
     append_string(text, out);
-  } else if (YAML::convert<bool>::decode(node, boolean)) {
-    out += boolean ? "true" : "false";
+  } else if (text == "true" || text == "True" || text == "TRUE") {
+    out += "true";
+  } else if (text == "false" || text == "False" || text == "FALSE") {
+    out += "false";
   } else if (!append_number(text, out)) {
     append_string(text, out);
   }
@@ -132,6 +134,8 @@ Result<YAML::Node> parse_yaml(const std::string& text, std::string_view origin) 
     return Error{place(origin, error.mark) + ": " + error.msg};
   }
 }
+
+void make_string(YAML::Node node) { node.SetTag(std::string(kQuotedTag)); }  // NOLINT: a copy of the handle
 
 std::string to_json(const YAML::Node& node) {
   std::string out;

@@ -1,0 +1,259 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "remora/config/bootstrap.h"
+#include "remora/core/stats.h"
+
+namespace remora {
+namespace {
+
+class LoadBootstrapTest : public testing::Test {
+ protected:
+  LoadBootstrapTest()
+      : folder_(std::filesystem::temp_directory_path() / ("remora-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~LoadBootstrapTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string file(const std::string& name, const std::string& text) {
+    const auto path = folder_ / name;
+    std::ofstream(path) << text;
+    return path.string();
+  }
+  Result<LoadedBootstrap> load(const std::string& yaml, Options options = {}) {
+    options.config_path = file("c.yaml", yaml);
+    return load_bootstrap(options, stats_);
+  }
+  /// The message of a load that must fail, without the folder's name.
+  std::string error_of(const std::string& yaml, Options options = {}) {
+    const auto loaded = load(yaml, options);
+    if (loaded.ok()) return "(loaded)";
+    std::string text = loaded.error().message;
+    for (size_t at = text.find(folder_.string()); at != std::string::npos; at = text.find(folder_.string())) {
+      text.erase(at, folder_.string().size() + 1);
+    }
+    return text;
+  }
+  static std::string warnings(const LoadedBootstrap& loaded) {
+    std::string text;
+    for (const auto& finding : loaded.report.findings()) text += finding.path + ": " + finding.message + "\n";
+    return text;
+  }
+
+  StatsStore stats_{2};
+  std::filesystem::path folder_;
+};
+
+constexpr const char* kStatic = R"(
+node: {id: n, cluster: c, locality: {zone: z}, metadata: {ROLE: sidecar, PORT: 15000}}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+layered_runtime: {layers: [{name: base, static_layer: {a: {b: 1}, envoy.reloadable_features.x: true}}, {name: over, static_layer: {a.b: 2}}]}
+stats_config: {histogram_bucket_settings: [{match: {safe_regex: {regex: ".*"}}, buckets: [1, 5, 10]}]}
+static_resources:
+  listeners:
+  - name: in
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: in
+          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: up}}]}]}
+          http_filters:
+          - name: router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+  - name: up
+    load_assignment:
+      cluster_name: up
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 80}}}}]}]
+)";
+
+constexpr const char* kAds = R"(
+node: {id: n, cluster: c}
+dynamic_resources:
+  ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
+  cds_config: {ads: {}, resource_api_version: V3}
+  lds_config: {ads: {}, resource_api_version: V3}
+static_resources:
+  clusters:
+  - name: xds
+    type: STATIC
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment:
+      cluster_name: xds
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 15010}}}}]}]
+)";
+
+TEST_F(LoadBootstrapTest, Static) {
+  const auto loaded = load(kStatic);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  const Bootstrap& bootstrap = loaded->bootstrap;
+  EXPECT_EQ(bootstrap.node.id, "n");
+  EXPECT_EQ(bootstrap.node.locality.zone, "z");
+  EXPECT_EQ(bootstrap.node.metadata.at("ROLE").text(), "sidecar");
+  EXPECT_EQ(bootstrap.node.metadata.at("PORT").text(), "15000");
+  EXPECT_EQ(bootstrap.admin->address.to_string(), "127.0.0.1:0");
+  EXPECT_EQ(bootstrap.runtime.at("a.b"), "2");
+  EXPECT_EQ(bootstrap.prometheus_buckets, (std::vector<double>{1, 5, 10}));
+  EXPECT_FALSE(bootstrap.has_dynamic_resources);
+  ASSERT_EQ(bootstrap.static_resources.clusters.size(), 1u);
+  EXPECT_EQ(bootstrap.static_resources.clusters[0].endpoints->endpoints.size(), 1u);
+  ASSERT_EQ(bootstrap.static_resources.listeners.size(), 1u);
+  EXPECT_NE(loaded->source, nullptr);
+  EXPECT_NE(warnings(*loaded).find("layered_runtime: the key 'envoy.reloadable_features.x' has no effect"),
+            std::string::npos);
+}
+
+TEST_F(LoadBootstrapTest, DumpShowsStaticResources) {
+  const auto loaded = load(kStatic);
+  ASSERT_TRUE(loaded.ok());
+  const auto dump = loaded->source->config_dump({});
+  ASSERT_TRUE(dump.ok());
+  for (const char* part : {"envoy.admin.v3.BootstrapConfigDump", "static_clusters", "static_listeners",
+                           "static_route_configs"}) {
+    EXPECT_NE(dump->find(part), std::string::npos) << part;
+  }
+  const auto some =
+      loaded->source->config_dump({.resource = "static_clusters", .mask = "cluster", .name_regex = "up"});
+  ASSERT_TRUE(some.ok());
+  EXPECT_EQ(some->find("static_listeners"), std::string::npos);
+  EXPECT_NE(some->find("\"up\""), std::string::npos);
+  EXPECT_FALSE(loaded->source->config_dump({.resource = "no_such"}).ok());
+  EXPECT_FALSE(loaded->source->config_dump({.name_regex = "["}).ok());
+}
+
+TEST_F(LoadBootstrapTest, JsonIsReadToo) {
+  Options options;
+  options.config_path =
+      file("c.json", R"({"node": {"id": "j", "cluster": "c"}, "stats_flush_interval": "1s"})");
+  const auto loaded = load_bootstrap(options, stats_);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->bootstrap.node.id, "j");
+  options.config_path = file("d.json", R"({"node": {"idd": "j"}})");
+  const auto wrong = load_bootstrap(options, stats_);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(
+      wrong.error().message.find("line 1: node.idd: envoy.config.core.v3.Node has no field of this name"),
+      std::string::npos)
+      << wrong.error().message;
+}
+
+TEST_F(LoadBootstrapTest, ConfigYamlIsMergedOverAndFlagsWin) {
+  Options options;
+  options.config_yaml = "node: {id: over, metadata: {more: 1}}";
+  options.service_cluster = "flag";
+  options.service_zone = "zone";
+  const auto loaded = load(kStatic, options);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->bootstrap.node.id, "over");
+  EXPECT_EQ(loaded->bootstrap.node.cluster, "flag");
+  EXPECT_EQ(loaded->bootstrap.node.locality.zone, "zone");
+  EXPECT_EQ(loaded->bootstrap.node.metadata.size(), 3u) << "merged, not replaced";
+  EXPECT_EQ(loaded->bootstrap.static_resources.listeners.size(), 1u);
+}
+
+TEST_F(LoadBootstrapTest, ErrorsNameFileLineAndField) {
+  EXPECT_EQ(error_of("a: [1,\nb: }\n").rfind("c.yaml: line 2, column ", 0), 0u) << error_of("a: [1,\nb: }\n");
+  EXPECT_EQ(error_of("node:\n  idd: x\nadmin: 5\n"),
+            "c.yaml: line 2: node.idd: envoy.config.core.v3.Node has no field of this name\n"
+            "c.yaml: line 3: admin: must be an object of type envoy.config.bootstrap.v3.Admin");
+  EXPECT_EQ(error_of("node: {id: a}\nnode: {id: b}\n"),
+            "c.yaml: line 2, column 1: the key 'node' is there twice");
+  EXPECT_EQ(error_of("just text"),
+            "c.yaml: line 1: the document: must be an object of type envoy.config.bootstrap.v3.Bootstrap");
+  const std::string shape =
+      error_of("static_resources:\n  clusters:\n  - name: a\n    connect_timeout: [1]\n");
+  EXPECT_NE(shape.find("connect_timeout"), std::string::npos) << shape;
+  EXPECT_EQ(error_of("static_resources: {clusters: [{name: a, lb_policy: NONE}]}"),
+            "c.yaml: line 1: static_resources.clusters[0].lb_policy: 'NONE' is not a value of "
+            "envoy.config.cluster.v3.Cluster.LbPolicy");
+}
+
+TEST_F(LoadBootstrapTest, UnknownFieldsCanBeAllowed) {
+  Options options;
+  options.allow_unknown_static_fields = true;
+  const auto loaded = load("node: {id: n}\nmade_up: {a: 1}\n", options);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_NE(warnings(*loaded).find(
+                "made_up: envoy.config.bootstrap.v3.Bootstrap has no field of this name: not read"),
+            std::string::npos);
+}
+
+TEST_F(LoadBootstrapTest, EveryFindingHasItsPath) {
+  const std::string text = error_of(R"(
+tracing: {http: {name: x}}
+layered_runtime: {layers: [{name: r, rtds_layer: {name: x}}]}
+static_resources:
+  clusters: [{name: a, lb_policy: RING_HASH}, {name: a}]
+  secrets: [{name: s}]
+)");
+  EXPECT_EQ(text,
+            "static_resources.secrets: is not implemented by this build\n"
+            "tracing: is not implemented by this build\n"
+            "layered_runtime.layers[0].rtds_layer: is not implemented by this build\n"
+            "static_resources.clusters[0].lb_policy: RING_HASH is not implemented by this build\n"
+            "static_resources.clusters[1].name: duplicate cluster a");
+}
+
+TEST_F(LoadBootstrapTest, PackedTypesThatAreNotKnownAreNamedWhereTheyStand) {
+  std::string yaml = kStatic;
+  const std::string router = "          - name: router\n";
+  const std::string lua =
+      "          - name: lua\n            is_optional: OPTIONAL\n"
+      "            typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, "
+      "inline_code: x}\n";
+  yaml.insert(yaml.find(router), lua);
+  std::string strict = yaml;
+  strict.replace(strict.find("OPTIONAL"), 8, "false");
+  EXPECT_EQ(error_of(strict),
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]: the "
+            "HTTP filter 'lua' of "
+            "type envoy.extensions.filters.http.lua.v3.Lua is not implemented by this build");
+  yaml.replace(yaml.find("OPTIONAL"), 8, "true");
+  const auto loaded = load(yaml);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_NE(warnings(*loaded).find("http_filters[0]: the HTTP filter 'lua'"), std::string::npos);
+}
+
+TEST_F(LoadBootstrapTest, Ads) {
+  const auto loaded = load(kAds);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_TRUE(loaded->bootstrap.has_dynamic_resources);
+  EXPECT_EQ(loaded->bootstrap.static_resources.clusters.at(0).config->name, "xds");
+}
+
+TEST_F(LoadBootstrapTest, AdsNeedsANodeAndAKnownServer) {
+  std::string yaml = kAds;
+  yaml.replace(yaml.find("node: {id: n, cluster: c}"), 25, "node: {id: n}");
+  EXPECT_EQ(error_of(yaml).rfind("node.cluster: is required", 0), 0u) << error_of(yaml);
+  yaml = kAds;
+  yaml.replace(yaml.find("cluster_name: xds"), 17, "cluster_name: nix");
+  EXPECT_NE(error_of(yaml).find(
+                "dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name: there is no static "
+                "cluster 'nix'"),
+            std::string::npos)
+      << error_of(yaml);
+  yaml = kAds;
+  yaml.replace(yaml.find("api_type: GRPC"), 14, "api_type: DELTA_GRPC");
+  EXPECT_EQ(error_of(yaml),
+            "dynamic_resources.ads_config.api_type: DELTA_GRPC is not implemented by this build");
+}
+
+TEST_F(LoadBootstrapTest, SomethingMustBeGiven) {
+  EXPECT_EQ(load_bootstrap({}, stats_).error().message,
+            "no configuration: give --config-path or --config-yaml");
+  Options options;
+  options.config_path = "/no/such/file.yaml";
+  EXPECT_EQ(load_bootstrap(options, stats_).error().message, "/no/such/file.yaml: cannot be read");
+}
+
+}  // namespace
+}  // namespace remora
