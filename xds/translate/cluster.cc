@@ -15,6 +15,7 @@ constexpr const char* kPanicRuntimeKey = "upstream.healthy_panic_threshold";
 
 void set_eds(const ProtoCluster& cluster, Context& context, TranslatedCluster& result, ClusterConfig& out) {
   out.discovery = ClusterConfig::Discovery::kEds;
+  if (cluster.has_load_assignment()) context.error("load_assignment", "is only for clusters of type STATIC");
   const auto scope = context.in("eds_cluster_config");
   const auto& eds = cluster.eds_cluster_config();
   out.eds_service_name = eds.service_name().empty() ? cluster.name() : eds.service_name();

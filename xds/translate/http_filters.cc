@@ -15,7 +15,6 @@ void set_router(const Router& router, Context& context, HttpConnectionManagerCon
   const auto scope = context.in("typed_config");
   check_fields(router, context);
   out.suppress_envoy_headers = router.suppress_envoy_headers();
-  out.respect_expected_rq_timeout = router.respect_expected_rq_timeout();
 }
 
 /// Standing at the filter. False: a type that this build does not have.

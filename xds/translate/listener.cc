@@ -41,8 +41,6 @@ void set_socket(const v3::Listener& listener, ListenerConfig& out) {
     out.max_connections_per_accept = listener.max_connections_to_accept_per_socket_event().value();
   }
   out.bind_to_port = !listener.has_bind_to_port() || listener.bind_to_port().value();
-  out.drain_on_modify_only = listener.drain_type() == v3::Listener::MODIFY_ONLY;
-  out.ignore_global_conn_limit = listener.ignore_global_conn_limit();
   out.transparent = listener.transparent().value();
   out.freebind = listener.freebind().value();
 }

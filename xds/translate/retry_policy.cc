@@ -15,6 +15,7 @@ constexpr std::string_view kPreviousHostsType =
     "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 constexpr const char* kBaseRuntimeKey = "upstream.base_retry_backoff_ms";
 constexpr int kMaxBackOffFactor = 10;
+constexpr uint32_t kLastStatus = 599;
 
 void set_back_off(const ProtoPolicy& policy, Context& context, RetryPolicy& out) {
   if (const auto base = runtime_number(kBaseRuntimeKey, context); base && *base >= 1) {
@@ -70,11 +71,9 @@ RetryPolicy to_retry_policy(const ProtoPolicy& policy, Context& context) {
   if (policy.has_per_try_timeout()) {
     out.per_try_timeout = to_milliseconds(policy.per_try_timeout(), "per_try_timeout", context);
   }
-  if (policy.has_per_try_idle_timeout()) {
-    out.per_try_idle_timeout =
-        to_milliseconds(policy.per_try_idle_timeout(), "per_try_idle_timeout", context);
-  }
   for (const uint32_t status : policy.retriable_status_codes()) {
+    if (status > kLastStatus)
+      context.error("retriable_status_codes", std::to_string(status) + " is not a status");
     out.retriable_status_codes.push_back(static_cast<uint16_t>(status));
   }
   out.retriable_headers = to_matchers(policy.retriable_headers(), "retriable_headers", context);

@@ -13,16 +13,17 @@ std::span<const MessageRules> listener_rules() {
       {.message = "envoy.config.listener.v3.Listener",
        .implemented =
            "name address additional_addresses stat_prefix filter_chains default_filter_chain "
-           "per_connection_buffer_limit_bytes drain_type transparent freebind traffic_direction "
+           "per_connection_buffer_limit_bytes transparent freebind traffic_direction "
            "enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event bind_to_port "
-           "ignore_global_conn_limit",
+           "",
        .checked_by_reader = "listener_filters",
        .no_effect = {{"metadata", "no extension of this build reads it"},
                      {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"},
                      {"listener_filters_timeout continue_on_listener_filters_timeout",
                       "there are no listener filters"},
-                     {"bypass_overload_manager", kNoOverload}},
-       .only = {{"use_original_dst", "false"}}},
+                     {"bypass_overload_manager", kNoOverload},
+                     {"ignore_global_conn_limit", "there is no global limit of connections"}},
+       .only = {{"use_original_dst", "false"}, {"drain_type", "DEFAULT"}}},
       {.message = "envoy.config.listener.v3.AdditionalAddress", .implemented = "address"},
       {.message = "envoy.config.listener.v3.FilterChain",
        .implemented = "filters transport_socket name",
@@ -62,7 +63,7 @@ std::span<const MessageRules> listener_rules() {
                   "InternalAddressConfig",
        .implemented = "unix_sockets cidr_ranges"},
       {.message = "envoy.extensions.filters.http.router.v3.Router",
-       .implemented = "suppress_envoy_headers respect_expected_rq_timeout",
+       .implemented = "suppress_envoy_headers ",
        .no_effect = {{"start_child_span", "tracing is not implemented"},
                      {"dynamic_stats", "counters by status code cost nothing here and are always kept"}}},
   };

@@ -24,13 +24,10 @@ std::span<const MessageRules> route_rules() {
                       "include_attempt_count_in_response retry_policy request_mirror_policies",
        .no_effect = {{"metadata", "no extension of this build reads it"}, {"rate_limits", kNoRateLimit}}},
       {.message = "envoy.config.route.v3.Route",
-       .implemented = "name match route redirect direct_response non_forwarding_action metadata decorator "
+       .implemented = "name match route redirect direct_response non_forwarding_action metadata "
                       "request_headers_to_add request_headers_to_remove response_headers_to_add "
                       "response_headers_to_remove stat_prefix",
-       .no_effect = {{"tracing", kNoTracing}}},
-      {.message = "envoy.config.route.v3.Decorator",
-       .implemented = "operation",
-       .no_effect = {{"propagate", kNoTracing}}},
+       .no_effect = {{"tracing decorator", kNoTracing}}},
       {.message = "envoy.config.route.v3.RouteMatch",
        .implemented =
            "prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction "
@@ -69,7 +66,7 @@ std::span<const MessageRules> route_rules() {
            "response_headers_to_add response_headers_to_remove host_rewrite_literal"},
       {.message = "envoy.config.route.v3.RetryPolicy",
        .implemented =
-           "retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate "
+           "retry_on num_retries per_try_timeout retry_host_predicate "
            "host_selection_retry_max_attempts retriable_status_codes retry_back_off retriable_headers "
            "retriable_request_headers"},
       {.message = "envoy.config.route.v3.RetryPolicy.RetryBackOff",
