@@ -164,7 +164,7 @@ class Generator:
                 add_header(self.pick(("x-out", "x-up", "server", "x-kept")), self.pick(("fixed", "%RESP(x-up)%",
                            "%REQ(x-env)%", "%PROTOCOL%")), self.pick(ACTIONS)) for _ in range(self.pick((1, 2)))]),
             "request_headers_to_remove": (chance / 2, lambda: [self.pick(("x-env", "x-other", "user-agent"))]),
-            "response_headers_to_remove": (chance / 2, lambda: [self.pick(("x-up", "content-type"))])})
+            "response_headers_to_remove": (chance / 2, lambda: [self.pick(("x-up", "x-out"))])})
 
     # Requests
 
