@@ -1,9 +1,13 @@
 #include "client/ads_stream.h"
 
+#include <malloc.h>
+
 #include "client/log.h"
 
 namespace remora::xds {
 namespace {
+
+constexpr size_t kLargeResponse = size_t{1} << 20;
 
 void* to_pointer(intptr_t tag) { return reinterpret_cast<void*>(tag); }  // NOLINT: gRPC's tags are pointers
 
@@ -111,15 +115,17 @@ void AdsStream::on_event(const Event& event) {
     read_next();
   } else if (event.tag == kRead) {
     back_off_.reset();
+    const bool is_large = response_.ByteSizeLong() > kLargeResponse;
     const std::lock_guard lock(mutex_);
     protocol_.received(response_, std::chrono::steady_clock::now(), std::chrono::system_clock::now());
     read_next();
+    if (is_large) malloc_trim(0);  // a push of the whole mesh must not stay in the heap as free blocks
   }
 }
 
 void AdsStream::read_next() {
   if (ended_) return;
-  response_.Clear();
+  Response().Swap(&response_);  // Clear() would keep the memory of the last one
   stream_->Read(&response_, to_pointer(kRead));
   ++pending_;
 }
