@@ -13,6 +13,9 @@ from screen import Screen
 from traffic import Traffic, Window
 
 _STALLED_SECONDS = 30.0
+# A shadow that falls behind loses copies rather than hold up the original: no more may be under way than the canary's
+# circuit breaker (100 connections, 100 waiting) lets through, however slow this machine is.
+_MIRRORED_AT_ONCE = 100
 _SIGMAS = 5.0  # a correct proxy fails a split by chance in about one of 1.7 million steps
 
 
@@ -113,23 +116,32 @@ class Walk:
         step, wanted = "mirror 100 %", {"v1": 1.0, "v2": 0.0}
         self._route(step, self._manifests.mirror)
         self._traffic.pause()
-        settling = self._traffic.between.done
-        before = self._settled_copies()
-        window = self._traffic.measure(self._requests)
-        self._traffic.resume()
-        self._watch(step, window, wanted)
-        self._traffic.pause()
-        sent = window.done + self._traffic.between.done - settling  # with the few begun after the window was full
-        copies = self._copies_until(before + sent) - before
+        before, settling = self._settled_copies(), self._traffic.between.done
+        window, sent, copies = Window(self._requests), 0, 0
+        while window.done < window.wanted and copies == sent:
+            window.absorb(self._burst(min(_MIRRORED_AT_ONCE, window.wanted - window.done)))
+            sent = window.done + self._traffic.between.done - settling  # with the few begun after the burst was full
+            copies = self._copies_until(before + sent) - before
+            self._show(step, window, wanted, "versions")
+        self._screen.keep()
         self._traffic.resume()
         held = window.failed == 0 and window.versions["v1"] == window.done and copies == sent
         self._add(Outcome(step, "v1 100.0%; every request copied to v2",
                           f"v1 {window.versions['v1'] / window.done:.1%}; {copies} copies of {sent}",
                           window.done, window.failed, held, _failures(window)))
 
+    def _burst(self, requests: int) -> Window:
+        """Lets paused traffic flow for `requests`, and pauses it again."""
+        window = self._traffic.measure(requests)
+        self._traffic.resume()
+        if not window.complete.wait(_STALLED_SECONDS):
+            raise RuntimeError(f"{requests} requests were not answered within {_STALLED_SECONDS:.0f} s")
+        self._traffic.pause()
+        return window
+
     def _settled_copies(self) -> int:
         """How many copies v2 has seen, once the client's sidecar has none on its way any more."""
-        cluster = r"\|v2\|.*\.upstream_rq_active$"
+        cluster = r"\|v2\|.*\.upstream_rq_(pending_)?active$"
         client = self._mesh.client
         wait_until(lambda: sum(client.stats(cluster).values()) == 0, client.process, "done with mirroring", 10)
         return self._mesh.instances["myapp-v2"].counters()["mirrored"]
@@ -177,9 +189,11 @@ class Walk:
 
     def _eject(self, bad) -> None:
         """Lets `bad` fail until the client's sidecar leaves it out; heals it before it is taken back."""
+        self._traffic.pause()  # so that every failure falls into the window
         window = self._traffic.measure()
         failed_before = bad.counters()["failed"]
         bad.fail(500)
+        self._traffic.resume()
         wait_until(self._ejected, self._mesh.client.process, "the failing endpoint ejected", 30)
         self._traffic.settle()
         self._traffic.pause()

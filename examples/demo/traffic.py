@@ -55,6 +55,15 @@ class Window:
                 self.complete.set()
 
 
+    def absorb(self, other: Window) -> None:
+        """Adds what a complete window has counted."""
+        with self._lock:
+            self._done += other.done
+            for mine, theirs in ((self.versions, other.versions), (self.instances, other.instances),
+                                 (self.by_headers, other.by_headers), (self.failures, other.failures)):
+                mine.update(theirs)
+
+
 _ENDLESS = 1 << 60
 
 
@@ -96,6 +105,8 @@ class Traffic:
 
     def settle(self) -> None:
         """Returns when every request sent before this call, and a few after it, have been answered."""
+        self.pause()
+        self.resume()
         window = self._between if self._window.complete.is_set() else self._window
         mark, deadline = window.done, time.monotonic() + 30
         while window.done < mark + 4 * len(self._clients):
