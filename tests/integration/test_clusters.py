@@ -324,17 +324,20 @@ class TestOutlierDetection:
         with proxy.connect() as client:
             return collections.Counter(client.request().text for _ in range(requests))
 
+    def wait_ejected(self, proxy):
+        """Provokes until the bad host gets nothing any more; when the workers learn of it is up to the machine."""
+        wait_until(lambda: self.provoke(proxy, 10) == {"good": 10}, "only the good host asked")
+
     def test_consecutive_5xx_eject_and_time_brings_back(self, watched):
-        proxy, state = watched(consecutive_5xx=3, base_ejection_time="1s")
-        seen = self.provoke(proxy)
-        assert 3 <= seen["bad"] <= 6, seen  # The ejection takes effect a moment after the third failure.
-        assert proxy.wait_stat("cluster.up.outlier_detection.ejections_active") == 1
-        assert self.provoke(proxy, 20) == {"good": 20}
+        proxy, state = watched(consecutive_5xx=3, base_ejection_time="3s")
+        assert self.provoke(proxy, 4) == {"good": 2, "bad": 2}, "two failures are not yet enough"
+        self.wait_ejected(proxy)
+        assert proxy.stat("cluster.up.outlier_detection.ejections_active") == 1
         assert proxy.stat("cluster.up.membership_healthy") == 1
         state["status"] = 200
         wait_until(lambda: proxy.stat("cluster.up.outlier_detection.ejections_active") == 0, "the host returned")
         assert self.provoke(proxy, 20) == {"good": 10, "bad": 10}
-        assert proxy.stat("cluster.up.outlier_detection.ejections_enforced_consecutive_5xx") == 1
+        assert proxy.stat("cluster.up.outlier_detection.ejections_enforced_consecutive_5xx") >= 1
 
     def test_success_in_between_starts_the_count_again(self, watched):
         proxy, state = watched(consecutive_5xx=3)
@@ -353,7 +356,7 @@ class TestOutlierDetection:
 
     def test_one_host_can_always_be_ejected_when_asked(self, watched):
         proxy, _ = watched(consecutive_5xx=3, max_ejection_percent=10, always_eject_one_host=True, base_ejection_time="30s")
-        assert self.provoke(proxy)["bad"] <= 6
+        self.wait_ejected(proxy)
         assert self.ejections(proxy) == 1
 
     @pytest.mark.parametrize("status, ejected", [(503, 1), (500, 0)])
@@ -375,9 +378,7 @@ class TestOutlierDetection:
             connection.reset()
 
         proxy, _ = watched(script=script, consecutive_5xx=3, base_ejection_time="30s")
-        with proxy.connect() as client:
-            statuses = collections.Counter(client.request().status for _ in range(40))
-        assert 3 <= statuses[503] <= 6, statuses
+        self.wait_ejected(proxy)
         assert proxy.wait_stat("cluster.up.outlier_detection.ejections_enforced_consecutive_5xx") == 1
 
     @pytest.mark.parametrize("split", [False, True])
@@ -388,9 +389,7 @@ class TestOutlierDetection:
                 **self.QUICK, "consecutive_5xx": 3, "consecutive_local_origin_failure": 3, "base_ejection_time": "30s",
                 "split_external_local_origin_errors": split},
             common_lb_config={"healthy_panic_threshold": {"value": 0}})]))
-        with proxy.connect() as client:
-            statuses = collections.Counter(client.request().status for _ in range(40))
-        assert 3 <= statuses[503] <= 6, statuses
+        self.wait_ejected(proxy)
         kind = "consecutive_local_origin_failure" if split else "consecutive_5xx"
         assert proxy.wait_stat(f"cluster.up.outlier_detection.ejections_enforced_{kind}") == 1
 
