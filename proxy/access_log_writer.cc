@@ -10,13 +10,15 @@
 namespace remora {
 namespace {
 
-int open_for_append(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644); }
+int open_for_append(const std::string& path) {
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+}
 
 void write_fully(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;   // a full disk or a closed pipe: lines are lost, traffic is not
+    if (written <= 0) return;  // a full disk or a closed pipe: lines are lost, traffic is not
     text.remove_prefix(static_cast<size_t>(written));
   }
 }
@@ -40,10 +42,13 @@ AccessLogWriter::~AccessLogWriter() {
 
 Result<std::shared_ptr<LogFile>> AccessLogWriter::open(const AccessLogConfig& config) {
   const bool file = config.sink == AccessLogConfig::Sink::kFile;
-  const std::string key = file ? config.path : config.sink == AccessLogConfig::Sink::kStdout ? "/dev/stdout" : "/dev/stderr";
+  const std::string key = file                                            ? config.path
+                          : config.sink == AccessLogConfig::Sink::kStdout ? "/dev/stdout"
+                                                                          : "/dev/stderr";
   const std::lock_guard lock(mutex_);
   if (const auto found = files_.find(key); found != files_.end()) return found->second;
-  int fd = config.sink == AccessLogConfig::Sink::kStdout || key == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
+  int fd =
+      config.sink == AccessLogConfig::Sink::kStdout || key == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
   const bool standard = key == "/dev/stdout" || key == "/dev/stderr";
   if (!standard) fd = open_for_append(key);
   if (fd < 0) return Error{"unable to open access log file '" + key + "': " + std::strerror(errno)};

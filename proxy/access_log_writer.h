@@ -14,8 +14,8 @@
 
 namespace remora {
 
-/// One place that log lines go to: a file, stdout or stderr. Lines are handed over by workers, a batch a turn, and written by
-/// the AccessLogWriter's thread, so that a slow disk never stalls traffic.
+/// One place that log lines go to: a file, stdout or stderr. Lines are handed over by workers, a batch a
+/// turn, and written by the AccessLogWriter's thread, so that a slow disk never stalls traffic.
 class LogFile {
  public:
   LogFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -24,8 +24,8 @@ class LogFile {
  private:
   friend class AccessLogWriter;
   int fd_;
-  std::string path_;      // "" for stdout and stderr
-  std::string pending_;   // under the writer's mutex
+  std::string path_;     // "" for stdout and stderr
+  std::string pending_;  // under the writer's mutex
   uint64_t dropped_ = 0;
 };
 
@@ -38,7 +38,8 @@ class AccessLogWriter {
 
   /// The file of one log, shared by all logs with the same path. Error: it cannot be opened.
   Result<std::shared_ptr<LogFile>> open(const AccessLogConfig& config);
-  /// Takes the lines (empties `lines`). Beyond kMaxPending lines are dropped and counted: logging never blocks.
+  /// Takes the lines (empties `lines`). Beyond kMaxPending lines are dropped and counted: logging never
+  /// blocks.
   void hand_over(LogFile& file, std::string& lines);
   /// Closes and opens every file anew: for log rotation.
   void reopen();

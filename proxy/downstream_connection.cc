@@ -18,14 +18,16 @@ H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
   settings.rules.accept_http_10 = http.accept_http_10;
   settings.rules.default_host_for_http_10 = http.default_host_for_http_10;
   settings.enable_trailers = http.enable_trailers;
-  settings.header_case =
-      http.header_case == HttpConnectionManagerConfig::HeaderCase::kProper ? HeaderCase::kProper : HeaderCase::kLower;
+  settings.header_case = http.header_case == HttpConnectionManagerConfig::HeaderCase::kProper
+                             ? HeaderCase::kProper
+                             : HeaderCase::kLower;
   return settings;
 }
 
 }  // namespace
 
-DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd, const Address& remote)
+DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd,
+                                           const Address& remote)
     : worker_(worker),
       listener_(std::move(listener)),
       http_(listener_->http()),
@@ -50,7 +52,10 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
   stats.add(kDownstreamCxHttp1Active);
   listener_->stats().add(kListenerCxTotal);
   listener_->stats().add(kListenerCxActive);
-  if (http().max_connection_duration.count() > 0) worker_.arm(duration_timer_, http().max_connection_duration);
+  listener_->worker_stats().add(kWorkerCxTotal);
+  listener_->worker_stats().add(kWorkerCxActive);
+  if (http().max_connection_duration.count() > 0)
+    worker_.arm(duration_timer_, http().max_connection_duration);
   await_request();
 }
 
@@ -81,16 +86,19 @@ size_t DownstreamConnection::on_bytes(std::string_view bytes) {
   http_stats().add(kDownstreamCxRxBytesTotal, bytes.size());
   const size_t used = codec_.receive(bytes);
   if (closed_) return bytes.size();
+  received_.report(http_stats(), kDownstreamCxRxBytesBuffered, bytes.size() - used);
   if (codec_.inside_head()) {
-    if (!head_timer_.armed() && http().request_headers_timeout.count() > 0) worker_.arm(head_timer_, http().request_headers_timeout);
+    if (!head_timer_.armed() && http().request_headers_timeout.count() > 0)
+      worker_.arm(head_timer_, http().request_headers_timeout);
   } else {
     head_timer_.cancel();
   }
   if (account_->exhausted()) {
     connection_.pause_reading();
     http_stats().add(kDownstreamFlowControlPaused);
-  } else if (used < bytes.size() && codec_.busy() && connection_.kept_bytes() + bytes.size() - used > Reactor::kScratchBytes) {
-    connection_.pause_reading();   // pipelined requests wait in the kernel, not here
+  } else if (used < bytes.size() && codec_.busy() &&
+             connection_.kept_bytes() + bytes.size() - used > Reactor::kScratchBytes) {
+    connection_.pause_reading();  // pipelined requests wait in the kernel, not here
   }
   return used;
 }
@@ -175,11 +183,12 @@ void DownstreamConnection::client_gone() {
 
 void DownstreamConnection::on_written(size_t bytes, bool all) {
   http_stats().add(kDownstreamCxTxBytesTotal, bytes);
+  unsent_.report(http_stats(), kDownstreamCxTxBytesBuffered, connection_.unsent());
   if (closing_ && all && http().delayed_close_timeout.count() == 0) closed(false);
 }
 
-// The rest of the output goes out, then FIN; what the client still sends is read and thrown away for a while, since a
-// reset would destroy the answer on its way.
+// The rest of the output goes out, then FIN; what the client still sends is read and thrown away for a while,
+// since a reset would destroy the answer on its way.
 void DownstreamConnection::begin_close() {
   if (std::exchange(closing_, true) || closed_) return;
   idle_timer_.cancel();
@@ -190,17 +199,19 @@ void DownstreamConnection::begin_close() {
     return;
   }
   if (connection_.reading_paused()) connection_.resume_reading();
-  worker_.arm(close_timer_, http().delayed_close_timeout.count() > 0 ? http().delayed_close_timeout : http().stream_idle_timeout);
+  worker_.arm(close_timer_, http().delayed_close_timeout.count() > 0 ? http().delayed_close_timeout
+                                                                     : http().stream_idle_timeout);
 }
 
 void DownstreamConnection::on_delayed_close() {
   if (!closing_) {
-    begin_close();   // the rest of the request did not come in time
+    begin_close();  // the rest of the request did not come in time
     return;
   }
   if (connection_.unsent() > 0) {
     // Still being read by a slow client: that is progress enough for one more round.
-    worker_.arm(close_timer_, http().stream_idle_timeout.count() > 0 ? http().stream_idle_timeout : Milliseconds(60000));
+    worker_.arm(close_timer_,
+                http().stream_idle_timeout.count() > 0 ? http().stream_idle_timeout : Milliseconds(60000));
     return;
   }
   http_stats().add(kDownstreamCxDelayedCloseTimeout);
@@ -212,9 +223,7 @@ void DownstreamConnection::on_idle_timeout() {
   closed(false);
 }
 
-void DownstreamConnection::on_head_timeout() {
-  codec_.refuse_head({408, "request_header_timeout"});
-}
+void DownstreamConnection::on_head_timeout() { codec_.refuse_head({408, "request_header_timeout"}); }
 
 void DownstreamConnection::on_max_duration() {
   http_stats().add(kDownstreamCxMaxDurationReached);
@@ -248,6 +257,9 @@ void DownstreamConnection::closed(bool remote) {
   const auto age = elapsed_ms(accepted_, worker_.clock().now());
   stats.record(kDownstreamCxLengthMs, age);
   listener_->stats().sub(kListenerCxActive);
+  listener_->worker_stats().sub(kWorkerCxActive);
+  received_.report(stats, kDownstreamCxRxBytesBuffered, 0);
+  unsent_.report(stats, kDownstreamCxTxBytesBuffered, 0);
   listener_->stats().add(kListenerCxDestroy);
   listener_->stats().record(kListenerCxLengthMs, age);
   worker_.remove_connection(*this);

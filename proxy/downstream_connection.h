@@ -7,6 +7,7 @@
 #include "net/connection.h"
 #include "net/timer_wheel.h"
 #include "peer.h"
+#include "stats/buffered_gauge.h"
 #include "worker_http.h"
 
 namespace remora {
@@ -15,8 +16,12 @@ class Exchange;
 class Worker;
 class WorkerListener;
 
-/// One accepted connection: its codec, its present exchange, its timers, and how it is closed. Owned by the worker.
-class DownstreamConnection final : public Disposable, private ConnectionOwner, private ServerCodecEvents, private BodySource {
+/// One accepted connection: its codec, its present exchange, its timers, and how it is closed. Owned by the
+/// worker.
+class DownstreamConnection final : public Disposable,
+                                   private ConnectionOwner,
+                                   private ServerCodecEvents,
+                                   private BodySource {
  public:
   DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd, const Address& remote);
   ~DownstreamConnection() override;
@@ -27,7 +32,9 @@ class DownstreamConnection final : public Disposable, private ConnectionOwner, p
   [[nodiscard]] const HttpConnectionManagerConfig& http() const { return http_->config(); }
   [[nodiscard]] const WorkerHttp& http_runtime() const { return *http_; }
   [[nodiscard]] StatBlock& http_stats() { return http_->stats(); }
-  [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const { return http_->shared_filters(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const {
+    return http_->shared_filters();
+  }
   /// The routes for a request that begins now; empty while they have not come.
   [[nodiscard]] LocalRef<WorkerRoutes> routes() const;
   [[nodiscard]] size_t buffer_limit() const;
@@ -79,6 +86,8 @@ class DownstreamConnection final : public Disposable, private ConnectionOwner, p
   Timer head_timer_;
   Timer duration_timer_;
   Timer close_timer_;
+  BufferedGauge received_;
+  BufferedGauge unsent_;
   uint64_t requests_ = 0;
   bool draining_ = false;
   bool closing_ = false;

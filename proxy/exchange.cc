@@ -16,7 +16,8 @@ namespace {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == (y >= 'A' && y <= 'Z' ? static_cast<char>(y + 32) : y);
+           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) ==
+                  (y >= 'A' && y <= 'Z' ? static_cast<char>(y + 32) : y);
          });
 }
 
@@ -24,15 +25,17 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 std::optional<Milliseconds> read_milliseconds(const HeaderMap& head, HeaderId id) {
   const auto text = head.get(id);
   uint64_t value = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc()) return std::nullopt;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc())
+    return std::nullopt;
   return Milliseconds(static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{INT64_MAX} / 2)));
 }
 
 /// The levels of a route's header mutations, in the order in which Envoy applies them.
 template <typename Apply>
-void each_mutation_level(const RouteConfig& table, const VirtualHost& host, const Route& route, const WeightedCluster* weighted,
-                         HeaderMutations RouteConfig::*of_table, HeaderMutations VirtualHost::*of_host,
-                         HeaderMutations Route::*of_route, HeaderMutations WeightedCluster::*of_weighted, Apply apply) {
+void each_mutation_level(const RouteConfig& table, const VirtualHost& host, const Route& route,
+                         const WeightedCluster* weighted, HeaderMutations RouteConfig::*of_table,
+                         HeaderMutations VirtualHost::*of_host, HeaderMutations Route::*of_route,
+                         HeaderMutations WeightedCluster::*of_weighted, Apply apply) {
   if (table.most_specific_mutations_win) {
     apply(table.*of_table);
     apply(host.*of_host);
@@ -61,7 +64,8 @@ Exchange::Exchange(Worker& worker)
 
 Exchange::~Exchange() = default;
 
-// ---------------------------------------------------------------------------------------------- the request arrives
+// ---------------------------------------------------------------------------------------------- the request
+// arrives
 
 void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Protocol protocol) {
   connection_ = &connection;
@@ -102,9 +106,11 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   run_request_filters();
 }
 
-/// Brings the head into the one form that filters, routes and the upstream see; false if it was answered instead.
+/// Brings the head into the one form that filters, routes and the upstream see; false if it was answered
+/// instead.
 bool Exchange::admit_head() {
-  if (request_.has(HeaderId::kExpect) && equals_ignoring_case(request_.value_of(HeaderId::kExpect), "100-continue") &&
+  if (request_.has(HeaderId::kExpect) &&
+      equals_ignoring_case(request_.value_of(HeaderId::kExpect), "100-continue") &&
       !http().proxy_100_continue) {
     HeaderMap go_on;
     go_on.add(HeaderId::kStatus, "100");
@@ -113,10 +119,12 @@ bool Exchange::admit_head() {
   }
   routes_ = connection_->routes();
   const auto* internal_only = routes_ ? &routes_->table().config().internal_only_headers : nullptr;
-  auto verdict = prepare_request_head(request_, http(), connection_->peer(), internal_only, random(), origin_);
+  auto verdict =
+      prepare_request_head(request_, http(), connection_->peer(), internal_only, random(), origin_);
   info_.downstream_remote = &origin_.remote;
   if (verdict.kind == HeadVerdict::Kind::kAccept) return true;
-  if (verdict.reply.details == "path_normalization_failed") http_stats().add(kDownstreamRqFailedPathNormalization);
+  if (verdict.reply.details == "path_normalization_failed")
+    http_stats().add(kDownstreamRqFailedPathNormalization);
   // Who sends such heads may have more of them in the pipe.
   if (verdict.reply.status == 400) connection_->close_after_response();
   reply_locally(std::move(verdict.reply));
@@ -137,7 +145,7 @@ void Exchange::run_request_filters() {
   switch (verdict.kind()) {
     case Verdict::Kind::kContinue: on_filters_done(); break;
     case Verdict::Kind::kReply: reply_locally(verdict.take_reply()); break;
-    case Verdict::Kind::kPause: break;   // the filter holds a Resume
+    case Verdict::Kind::kPause: break;  // the filter holds a Resume
   }
 }
 
@@ -191,12 +199,17 @@ void Exchange::request_finished() {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- where it goes
+// ---------------------------------------------------------------------------------------------- where it
+// goes
 
 void Exchange::send_to_route() {
   if (route_ == nullptr) {
     http_stats().add(kNoRoute);
-    reply_locally({404, {}, routes_ ? "route_not_found" : "route_configuration_not_found", ResponseFlag::kNoRouteFound, {}});
+    reply_locally({404,
+                   {},
+                   routes_ ? "route_not_found" : "route_configuration_not_found",
+                   ResponseFlag::kNoRouteFound,
+                   {}});
     return;
   }
   using RequireTls = VirtualHost::RequireTls;
@@ -205,7 +218,8 @@ void Exchange::send_to_route() {
   if (!https && (virtual_host_->require_tls == RequireTls::kAll || (external_only && !origin_.internal))) {
     http_stats().add(kRqRedirect);
     LocalReply reply{301, {}, "direct_response", ResponseFlag::kNone, {}};
-    reply.edit_head = [location = "https://" + std::string(request_.authority()) + std::string(request_.path())](HeaderMap& head) {
+    reply.edit_head = [location = "https://" + std::string(request_.authority()) +
+                                  std::string(request_.path())](HeaderMap& head) {
       head.set(HeaderId::kLocation, location);
     };
     reply_locally(std::move(reply));
@@ -240,7 +254,9 @@ bool Exchange::allow_upgrade() {
 void Exchange::redirect() {
   http_stats().add(kRqRedirect);
   LocalReply reply{route_->redirect.status, {}, "direct_response", ResponseFlag::kNone, {}};
-  reply.edit_head = [location = redirect_location(*route_, request_)](HeaderMap& head) { head.set(HeaderId::kLocation, location); };
+  reply.edit_head = [location = redirect_location(*route_, request_)](HeaderMap& head) {
+    head.set(HeaderId::kLocation, location);
+  };
   reply_locally(std::move(reply));
 }
 
@@ -255,20 +271,22 @@ const WeightedCluster* Exchange::choose_weighted() {
   if (!action.weighted_random_header.empty()) {
     const auto text = request_.get(action.weighted_random_header);
     uint64_t value = 0;
-    if (text && std::from_chars(text->data(), text->data() + text->size(), value).ec == std::errc()) pick = value % action.total_weight;
+    if (text && std::from_chars(text->data(), text->data() + text->size(), value).ec == std::errc())
+      pick = value % action.total_weight;
   }
   for (const auto& choice : action.weighted) {
     if (pick < choice.weight) return &choice;
     pick -= choice.weight;
   }
-  return nullptr;   // not reached: the weights sum to total_weight
+  return nullptr;  // not reached: the weights sum to total_weight
 }
 
 std::string_view Exchange::choose_cluster(const WeightedCluster*& weighted) {
   const auto& action = route_->forward;
   switch (action.target) {
     case RouteAction::Target::kCluster: return action.cluster;
-    case RouteAction::Target::kClusterHeader: return request_.get(action.cluster).value_or(std::string_view());
+    case RouteAction::Target::kClusterHeader:
+      return request_.get(action.cluster).value_or(std::string_view());
     case RouteAction::Target::kWeighted: break;
   }
   weighted = choose_weighted();
@@ -282,7 +300,11 @@ void Exchange::forward() {
   cluster_ = worker_.find_cluster(name);
   if (!cluster_) {
     http_stats().add(kNoCluster);
-    reply_locally({route_->forward.cluster_not_found_status, {}, "cluster_not_found", ResponseFlag::kNoClusterFound, {}});
+    reply_locally({route_->forward.cluster_not_found_status,
+                   {},
+                   "cluster_not_found",
+                   ResponseFlag::kNoClusterFound,
+                   {}});
     return;
   }
   info_.cluster = &cluster_->config();
@@ -298,8 +320,9 @@ void Exchange::forward() {
 void Exchange::read_timeouts() {
   const auto& action = route_->forward;
   route_timeout_value_ = action.timeout;
-  if (const auto wish = read_milliseconds(request_, HeaderId::kXEnvoyUpstreamRqTimeoutMs)) route_timeout_value_ = *wish;
-  if (wants_upgrade_) route_timeout_value_ = Milliseconds(0);   // a tunnel has no response time
+  if (const auto wish = read_milliseconds(request_, HeaderId::kXEnvoyUpstreamRqTimeoutMs))
+    route_timeout_value_ = *wish;
+  if (wants_upgrade_) route_timeout_value_ = Milliseconds(0);  // a tunnel has no response time
   request_.remove(HeaderId::kXEnvoyUpstreamRqTimeoutMs);
   if (action.idle_timeout) arm_idle_timer(*action.idle_timeout);
   const auto longest = action.max_stream_duration.value_or(http().max_stream_duration);
@@ -313,16 +336,19 @@ void Exchange::read_timeouts() {
   const auto* retries = retry_.policy();
   const auto per_try = retry_.per_try_timeout();
   if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
-  if (!per_try && retries != nullptr && retries->per_try_timeout && (expected.count() == 0 || *retries->per_try_timeout < expected)) {
+  if (!per_try && retries != nullptr && retries->per_try_timeout &&
+      (expected.count() == 0 || *retries->per_try_timeout < expected)) {
     expected = *retries->per_try_timeout;
   }
-  if (expected.count() > 0) request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
+  if (expected.count() > 0)
+    request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
 }
 
 void Exchange::prepare_upstream_head(const WeightedCluster* weighted) {
   const auto& table = routes_->table().config();
-  each_mutation_level(table, *virtual_host_, *route_, weighted, &RouteConfig::request_headers, &VirtualHost::request_headers,
-                      &Route::request_headers, &WeightedCluster::request_headers,
+  each_mutation_level(table, *virtual_host_, *route_, weighted, &RouteConfig::request_headers,
+                      &VirtualHost::request_headers, &Route::request_headers,
+                      &WeightedCluster::request_headers,
                       [this](const HeaderMutations& level) { level.apply(request_, info_); });
   const auto& action = route_->forward;
   if (weighted != nullptr && !weighted->host_rewrite.empty()) {
@@ -335,14 +361,16 @@ void Exchange::prepare_upstream_head(const WeightedCluster* weighted) {
 
 void Exchange::start_mirrors() {
   const auto& table = routes_->table().config();
-  const auto& policies = !route_->forward.mirrors.empty()      ? route_->forward.mirrors
+  const auto& policies = !route_->forward.mirrors.empty()  ? route_->forward.mirrors
                          : !virtual_host_->mirrors.empty() ? virtual_host_->mirrors
                                                            : table.mirrors;
   for (const auto& policy : policies) {
     if (wants_upgrade_ || (policy.fraction && !worker_.enabled(*policy.fraction, random().next()))) continue;
-    const auto name = policy.cluster_header.empty() ? std::string_view(policy.cluster)
-                                                    : request_.get(policy.cluster_header).value_or(std::string_view());
-    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, request_complete_, route_timeout_value_);
+    const auto name = policy.cluster_header.empty()
+                          ? std::string_view(policy.cluster)
+                          : request_.get(policy.cluster_header).value_or(std::string_view());
+    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, request_complete_,
+                                route_timeout_value_);
     if (mirror && !request_complete_) {
       if (!body_.empty()) mirror->add_body(body_.view(), false);
       mirrors_.push_back(std::move(mirror));
@@ -356,9 +384,13 @@ void Exchange::start_mirrors() {
 
 void Exchange::start_try() {
   ++info_.attempts;
-  if (virtual_host_->include_attempt_count_in_request) request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-  const auto& match = weighted_ != nullptr && !weighted_->metadata_match.empty() ? weighted_->metadata_match : route_->forward.metadata_match;
-  if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr) tried_.push_back(&try_.host()->host().state());
+  if (virtual_host_->include_attempt_count_in_request)
+    request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+  const auto& match = weighted_ != nullptr && !weighted_->metadata_match.empty()
+                          ? weighted_->metadata_match
+                          : route_->forward.metadata_match;
+  if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr)
+    tried_.push_back(&try_.host()->host().state());
   auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts()});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
@@ -368,9 +400,12 @@ void Exchange::start_try() {
   const auto& endpoint = pool->host()->endpoint();
   info_.upstream_host = &endpoint;
   const auto& rewrite = route_->forward.host_rewrite;
-  if (rewrite.kind == HostRewrite::Kind::kAuto) rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
+  if (rewrite.kind == HostRewrite::Kind::kAuto)
+    rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
   const auto* retries = retry_.policy();
-  const auto per_try = retry_.per_try_timeout() ? retry_.per_try_timeout() : retries != nullptr ? retries->per_try_timeout : std::nullopt;
+  const auto per_try = retry_.per_try_timeout() ? retry_.per_try_timeout()
+                       : retries != nullptr     ? retries->per_try_timeout
+                                                : std::nullopt;
   if (per_try && per_try->count() > 0) worker_.arm(per_try_timer_, *per_try);
   try_.start(std::move(pool), route_->forward.high_priority);
 }
@@ -403,8 +438,8 @@ void Exchange::on_try_informational(HeaderMap& head) {
 void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
   per_try_timer_.cancel();
   if (phase_ == Phase::kOver) return;
-  cluster_->report_failure(*try_.host(), failure);
   if (response_begun_) {
+    cluster_->report_failure(*try_.host(), failure);
     // Nobody can take the half response back: end it in a way the client can tell from a whole one.
     info_.flags.set(failure_info(failure).flag);
     details_.clear();
@@ -420,20 +455,22 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
   const bool sent = info_.upstream_first_sent != MonotonicTime{} && failure != Failure::kConnectFailure &&
                     failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
   const auto method = request_.method();
-  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" || method == "DELETE";
-  // An idle connection that the upstream closed while our request was on its way: that is no failure of the host. One
-  // more attempt is safe if repeating the request is, and nothing of it is lost.
-  if (failure == Failure::kConnectionTermination && try_.on_used_connection() && idempotent && !stale_retry_used_ &&
-      request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_) {
+  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
+                          method == "PUT" || method == "DELETE";
+  // An idle connection that the upstream closed while our request was on its way: that is no failure of the
+  // host. One more attempt is safe if repeating the request is, and nothing of it is lost.
+  if (failure == Failure::kConnectionTermination && try_.on_used_connection() && idempotent &&
+      !stale_retry_used_ && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_) {
     stale_retry_used_ = true;
     start_try();
     return;
   }
+  cluster_->report_failure(*try_.host(), failure);
   const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
   if (retry_after(decision)) return;
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   if (failure == Failure::kConnectFailure) {
-    details_ = transport_failure;   // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
+    details_ = transport_failure;  // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
     info_.details_storage = transport_failure;
     info_.upstream_transport_failure = info_.details_storage;
   }
@@ -502,9 +539,11 @@ void Exchange::mutate_response_head(HeaderMap& head) {
     const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
     head.set(HeaderId::kXEnvoyUpstreamServiceTime, elapsed_ms(since, info_.upstream_first_received));
   }
-  if (virtual_host_->include_attempt_count_in_response) head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-  each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_, &RouteConfig::response_headers,
-                      &VirtualHost::response_headers, &Route::response_headers, &WeightedCluster::response_headers,
+  if (virtual_host_->include_attempt_count_in_response)
+    head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+  each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_,
+                      &RouteConfig::response_headers, &VirtualHost::response_headers,
+                      &Route::response_headers, &WeightedCluster::response_headers,
                       [&](const HeaderMutations& level) { level.apply(head, info_); });
 }
 
@@ -556,6 +595,10 @@ void Exchange::count_response(uint16_t status, bool from_upstream) {
   stats.add(kUpstreamRqCompleted);
   stats.add(class_stat(kUpstreamRq1xx, status));
   stats.count_status(status);
+  auto& origin = cluster_->origin_stats(origin_.internal);
+  origin.add(kOriginRqCompleted);
+  origin.add(class_stat(kOriginRq1xx, status));
+  origin.count_status(status);
   if (from_upstream && info_.attempts > 1 && status < 500) stats.add(kUpstreamRqRetrySuccess);
 }
 
@@ -582,9 +625,11 @@ void Exchange::reply_locally(LocalReply reply) {
   const auto body = render_local_reply(reply, grpc, response_);
   info_.response = &response_;
   info_.response_code = response_.status();
+  info_.local_reply_body = reply.body;
   if (route_ != nullptr && phase_ == Phase::kForwarding) {
-    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_, &RouteConfig::response_headers,
-                        &VirtualHost::response_headers, &Route::response_headers, &WeightedCluster::response_headers,
+    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_,
+                        &RouteConfig::response_headers, &VirtualHost::response_headers,
+                        &Route::response_headers, &WeightedCluster::response_headers,
                         [&](const HeaderMutations& level) { level.apply(response_, info_); });
   }
   [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());
@@ -604,8 +649,8 @@ void Exchange::reply_locally(LocalReply reply) {
   sink->send_body({body, {}}, true);
 }
 
-/// The exchange is decided: its numbers are final. The last piece is sent by the caller, after the log is written, since
-/// sending it may end the connection.
+/// The exchange is decided: its numbers are final. The last piece is sent by the caller, after the log is
+/// written, since sending it may end the connection.
 void Exchange::finish() {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
@@ -630,7 +675,9 @@ void Exchange::finish() {
   if (cluster_) {
     if (info_.upstream_first_received != MonotonicTime{}) {
       const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
-      cluster_->stats().record(kUpstreamRqTime, elapsed_ms(since, info_.end));
+      const auto took = elapsed_ms(since, info_.end);
+      cluster_->stats().record(kUpstreamRqTime, took);
+      cluster_->origin_stats(origin_.internal).record(kOriginRqTime, took);
     }
   }
   filters_.complete(*this);
@@ -642,7 +689,8 @@ void Exchange::finish() {
   try_.abandon();
 }
 
-// ---------------------------------------------------------------------------------------------- what can go wrong
+// ---------------------------------------------------------------------------------------------- what can go
+// wrong
 
 void Exchange::refuse(HeadError error) {
   http_stats().add(kDownstreamCxProtocolError);
@@ -696,7 +744,8 @@ void Exchange::on_idle() {
 
 void Exchange::on_route_timeout() {
   cluster_->stats().add(kUpstreamRqTimeout);
-  if (try_.host() != nullptr && try_.active()) cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
+  if (try_.host() != nullptr && try_.active())
+    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
   fail(Failure::kUpstreamTimeout, {});
 }
 

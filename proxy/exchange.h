@@ -25,11 +25,14 @@ namespace remora {
 class DownstreamConnection;
 class Worker;
 
-/// One request and its response, from the first byte of the one to the last of the other. The file exchange.cc is the
-/// life of a request: its methods stand in the order in which they happen.
+/// One request and its response, from the first byte of the one to the last of the other. The file
+/// exchange.cc is the life of a request: its methods stand in the order in which they happen.
 ///
 /// Owned by its downstream connection's worker, recycled when over. Worker thread only.
-class Exchange final : public MessageEvents, public Disposable, private FilterContext, private UpstreamTry::Owner {
+class Exchange final : public MessageEvents,
+                       public Disposable,
+                       private FilterContext,
+                       private UpstreamTry::Owner {
  public:
   explicit Exchange(Worker& worker);
   ~Exchange() override;
@@ -41,7 +44,8 @@ class Exchange final : public MessageEvents, public Disposable, private FilterCo
   void refuse(HeadError error);
   /// The downstream connection is gone; nothing can be sent any more.
   void on_downstream_gone(Failure failure);
-  /// Ends whatever is left and forgets everything, ready for begin(). Called at the end of the turn by the recycler.
+  /// Ends whatever is left and forgets everything, ready for begin(). Called at the end of the turn by the
+  /// recycler.
   void recycle();
 
   [[nodiscard]] bool over() const { return phase_ == Phase::kOver; }
@@ -117,9 +121,9 @@ class Exchange final : public MessageEvents, public Disposable, private FilterCo
 
   Worker& worker_;
   DownstreamConnection* connection_ = nullptr;
-  MessageSink* response_sink_ = nullptr;   // null once the response is complete or impossible
+  MessageSink* response_sink_ = nullptr;  // null once the response is complete or impossible
   Phase phase_ = Phase::kOver;
-  uint64_t life_ = 0;                      // tells a Resume of an earlier life from one of this
+  uint64_t life_ = 0;  // tells a Resume of an earlier life from one of this
 
   ExchangeInfo info_;
   std::string details_;
@@ -144,8 +148,8 @@ class Exchange final : public MessageEvents, public Disposable, private FilterCo
 
   UpstreamTry try_;
   RetryState retry_;
-  std::vector<const HostState*> tried_;   // hosts of earlier attempts, where the policy avoids them
-  ByteQueue body_;               // unsent request body; all of it while it may have to be sent again
+  std::vector<const HostState*> tried_;  // hosts of earlier attempts, where the policy avoids them
+  ByteQueue body_;                       // unsent request body; all of it while it may have to be sent again
   Credit body_credit_;
   bool keep_body_ = false;
   bool stale_retry_used_ = false;

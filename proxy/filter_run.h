@@ -11,8 +11,10 @@ namespace remora {
 /// The filters of one exchange, in order. Keeps its place while a filter pauses.
 class FilterRun {
  public:
-  /// `shared[i]` is the worker's instance of factory i if that is stateless; otherwise one is made for this exchange.
-  void begin(const std::vector<std::shared_ptr<const FilterFactory>>& factories, const std::vector<std::unique_ptr<HttpFilter>>& shared);
+  /// `shared[i]` is the worker's instance of factory i if that is stateless; otherwise one is made for this
+  /// exchange.
+  void begin(const std::vector<std::shared_ptr<const FilterFactory>>& factories,
+             const std::vector<std::unique_ptr<HttpFilter>>& shared);
   void clear();
 
   /// Runs the request head from where it stands; a verdict other than go_on ends the run there.
@@ -28,7 +30,7 @@ class FilterRun {
  private:
   std::vector<HttpFilter*> filters_;
   std::vector<std::unique_ptr<HttpFilter>> owned_;
-  size_t seen_ = 0;   // filters before this one have seen the request head
+  size_t seen_ = 0;  // filters before this one have seen the request head
 };
 
 }  // namespace remora

@@ -16,8 +16,16 @@ namespace remora {
 namespace {
 
 enum ManagerStat : size_t {
-  kListenerAdded, kListenerModified, kListenerRemoved, kListenerStopped, kListenerCreateSuccess, kListenerCreateFailure,
-  kListenerInPlaceUpdated, kTotalListenersActive, kTotalListenersDraining, kWorkersStarted
+  kListenerAdded,
+  kListenerModified,
+  kListenerRemoved,
+  kListenerStopped,
+  kListenerCreateSuccess,
+  kListenerCreateFailure,
+  kListenerInPlaceUpdated,
+  kTotalListenersActive,
+  kTotalListenersDraining,
+  kWorkersStarted
 };
 constexpr StatDef kManagerStatDefs[] = {
     {"listener_added"},
@@ -59,12 +67,17 @@ Result<int> listening_socket(const ListenerConfig& config, const Address& addres
   } else {
     set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
     if (config.reuse_port) set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
-    set_flag(fd, IPPROTO_TCP, TCP_NODELAY);   // accepted sockets inherit it
-    if (config.transparent) set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP, address.family() == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT);
-    if (config.freebind) set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP, address.family() == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND);
+    set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+    if (config.transparent)
+      set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+               address.family() == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT);
+    if (config.freebind)
+      set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+               address.family() == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND);
   }
   if (::bind(fd, address.sockaddr_ptr(), address.length()) != 0) return socket_error(address, "bind");
-  if (::listen(fd, config.tcp_backlog > 0 ? static_cast<int>(config.tcp_backlog) : SOMAXCONN) != 0) return socket_error(address, "listen on");
+  if (::listen(fd, config.tcp_backlog > 0 ? static_cast<int>(config.tcp_backlog) : SOMAXCONN) != 0)
+    return socket_error(address, "listen on");
   guard.sockets.clear();
   return fd;
 }
@@ -77,8 +90,8 @@ Address bound_address(int fd) {
 }
 
 bool same_addresses(const ListenerConfig& a, const ListenerConfig& b) {
-  return a.address == b.address && a.additional_addresses == b.additional_addresses && a.reuse_port == b.reuse_port &&
-         a.bind_to_port == b.bind_to_port;
+  return a.address == b.address && a.additional_addresses == b.additional_addresses &&
+         a.reuse_port == b.reuse_port && a.bind_to_port == b.bind_to_port;
 }
 
 std::string stat_prefix(const ListenerConfig& config) {
@@ -106,7 +119,8 @@ void ListenerManager::count_change(size_t kind) {
 void ListenerManager::count_failure() { scope_->block(0).add(kListenerCreateFailure); }
 void ListenerManager::count_success() { scope_->block(0).add(kListenerCreateSuccess, workers_); }
 
-Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig& config, std::vector<Address>& bound) {
+Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig& config,
+                                                            std::vector<Address>& bound) {
   SocketGuard guard;
   std::vector<std::vector<int>> per_worker(workers_);
   std::vector<Address> addresses = {config.address};
@@ -116,7 +130,7 @@ Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig
     for (size_t worker = 0; worker < workers_; ++worker) {
       int fd = -1;
       if (worker > 0 && (!config.reuse_port || address.is_unix())) {
-        fd = ::dup(shared);   // one queue for all: whoever wakes first accepts
+        fd = ::dup(shared);  // one queue for all: whoever wakes first accepts
         if (fd < 0) return socket_error(address, "share the socket of");
       } else {
         auto made = listening_socket(config, address);
@@ -126,7 +140,8 @@ Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig
       guard.sockets.push_back(fd);
       if (worker == 0) {
         shared = fd;
-        if (address.is_ip()) address = bound_address(fd);   // the others must join the port that the first one got
+        if (address.is_ip())
+          address = bound_address(fd);  // the others must join the port that the first one got
         bound.push_back(address);
       }
       per_worker[worker].push_back(fd);
@@ -136,7 +151,8 @@ Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig
   return per_worker;
 }
 
-Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(std::shared_ptr<const ListenerConfig> config, const Bound* old) {
+Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
+    std::shared_ptr<const ListenerConfig> config, const Bound* old) {
   auto runtime = std::make_shared<ListenerRuntime>();
   const auto& http = *config->filter_chain.http;
   for (const auto& log : http.access_logs) {
@@ -145,8 +161,11 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(std
     runtime->logs.push_back(*file);
   }
   const auto prefix = stat_prefix(*config);
-  const auto same = [](const std::shared_ptr<StatScope>& scope, const ScopeName& name) { return scope->name().prefix == name.prefix; };
-  const auto keep_or_make = [&](std::shared_ptr<StatScope> ListenerRuntime::*member, StatSchema schema, ScopeName name) {
+  const auto same = [](const std::shared_ptr<StatScope>& scope, const ScopeName& name) {
+    return scope->name().prefix == name.prefix;
+  };
+  const auto keep_or_make = [&](std::shared_ptr<StatScope> ListenerRuntime::*member, StatSchema schema,
+                                ScopeName name) {
     if (old != nullptr && same((*old->runtime).*member, name)) {
       (*runtime).*member = (*old->runtime).*member;
       return;
@@ -161,12 +180,18 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(std
   };
   keep_or_make(&ListenerRuntime::stats, listener_stat_schema(), listener_scope_name(prefix));
   keep_or_make(&ListenerRuntime::http_stats, http_stat_schema(), http_scope_name(http.stat_prefix));
-  keep_or_make(&ListenerRuntime::response_stats, listener_http_stat_schema(), listener_http_scope_name(prefix, http.stat_prefix));
+  keep_or_make(&ListenerRuntime::response_stats, listener_http_stat_schema(),
+               listener_http_scope_name(prefix, http.stat_prefix));
+  for (size_t worker = 0; worker < workers_; ++worker) {
+    runtime->worker_stats.push_back(
+        stats_.make_scope(listener_worker_stat_schema(), listener_worker_scope_name(prefix, worker)));
+  }
   runtime->config = std::move(config);
   return std::shared_ptr<const ListenerRuntime>(std::move(runtime));
 }
 
-Result<void> ListenerManager::add(std::shared_ptr<const ListenerConfig> config, std::vector<WorkerBatch>& out) {
+Result<void> ListenerManager::add(std::shared_ptr<const ListenerConfig> config,
+                                  std::vector<WorkerBatch>& out) {
   const auto found = listeners_.find(config->name);
   const Bound* old = found == listeners_.end() ? nullptr : &found->second;
   const bool in_place = old != nullptr && same_addresses(*old->runtime->config, *config);
@@ -181,9 +206,11 @@ Result<void> ListenerManager::add(std::shared_ptr<const ListenerConfig> config, 
     if (!made) return std::move(made).error().in("listener '" + config->name + "'");
     sockets = std::move(*made);
   }
-  for (size_t worker = 0; worker < workers_; ++worker) out[worker].listeners.push_back({bound.runtime, std::move(sockets[worker])});
+  for (size_t worker = 0; worker < workers_; ++worker)
+    out[worker].listeners.push_back({bound.runtime, std::move(sockets[worker])});
   if (old == nullptr) order_.push_back(config->name);
-  for (const auto& address : bound.addresses) log_info("listener", "listener '{}' at {}", config->name, address.to_string());
+  for (const auto& address : bound.addresses)
+    log_info("listener", "listener '{}' at {}", config->name, address.to_string());
   listeners_[config->name] = std::move(bound);
   count_change(old == nullptr ? kListenerAdded : kListenerModified);
   if (in_place) scope_->block(0).add(kListenerInPlaceUpdated);

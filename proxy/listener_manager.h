@@ -12,21 +12,22 @@
 
 namespace remora {
 
-/// The listeners of the process, on the main thread: binds their sockets, one per worker and address, and prepares what
-/// workers get. The cost of an update is that of the listeners it names.
+/// The listeners of the process, on the main thread: binds their sockets, one per worker and address, and
+/// prepares what workers get. The cost of an update is that of the listeners it names.
 class ListenerManager {
  public:
   ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers);
   ~ListenerManager();
 
-  /// Binds what `config` asks for and adds it to the batches (one per worker). An update with the same addresses keeps
-  /// the sockets. Error: an address cannot be bound, a log cannot be opened; the old listener then stays.
+  /// Binds what `config` asks for and adds it to the batches (one per worker). An update with the same
+  /// addresses keeps the sockets. Error: an address cannot be bound, a log cannot be opened; the old listener
+  /// then stays.
   Result<void> add(std::shared_ptr<const ListenerConfig> config, std::vector<WorkerBatch>& out);
   void remove(const std::string& name, std::vector<WorkerBatch>& out);
 
   struct Bound {
     std::shared_ptr<const ListenerRuntime> runtime;
-    std::vector<Address> addresses;   // as bound: real ports; the listener's own first
+    std::vector<Address> addresses;  // as bound: real ports; the listener's own first
   };
   /// In order of creation.
   [[nodiscard]] std::vector<const Bound*> listeners() const;
@@ -36,7 +37,8 @@ class ListenerManager {
   void count_success();
 
  private:
-  Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config, const Bound* old);
+  Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config,
+                                                              const Bound* old);
   Result<std::vector<std::vector<int>>> bind(const ListenerConfig& config, std::vector<Address>& bound);
   void count_change(size_t kind);
 

@@ -5,8 +5,8 @@
 
 namespace remora {
 
-/// Reference counting without atomics, for objects that live and die on one worker. Exchanges in flight hold on to the
-/// configuration they began with this way, so that an update never pulls it from under them.
+/// Reference counting without atomics, for objects that live and die on one worker. Exchanges in flight hold
+/// on to the configuration they began with this way, so that an update never pulls it from under them.
 class LocalCounted {
  public:
   virtual ~LocalCounted() = default;

@@ -8,13 +8,15 @@ namespace remora {
 
 /// The one place that turns failures into answers.
 
-/// What a caller is told about `failure`. `transport_failure`: what the connection attempt said; `retried`: there was an
-/// earlier attempt; `request_complete`: for timeouts that mean the client until then and the upstream afterwards.
+/// What a caller is told about `failure`. `transport_failure`: what the connection attempt said; `retried`:
+/// there was an earlier attempt; `request_complete`: for timeouts that mean the client until then and the
+/// upstream afterwards.
 LocalReply reply_for(Failure failure, std::string_view transport_failure, bool retried, bool request_complete,
                      std::string& details_storage);
 
-/// Fills `head` with the answer's head and returns the body to send. A gRPC caller (content-type application/grpc) gets
-/// HTTP 200 with grpc-status and grpc-message in the head and no body. Source: Envoy, local reply; gRPC over HTTP/2.
+/// Fills `head` with the answer's head and returns the body to send. A gRPC caller (content-type
+/// application/grpc) gets HTTP 200 with grpc-status and grpc-message in the head and no body. Source: Envoy,
+/// local reply; gRPC over HTTP/2.
 std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head);
 
 bool is_grpc_request(const HeaderMap& request);

@@ -12,8 +12,9 @@
 namespace remora {
 namespace {
 
-constexpr std::array<std::string_view, 11> kComponents = {"admin", "config", "connection", "filter", "http", "listener",
-                                                          "main",  "outlier", "router", "upstream", "xds"};
+constexpr std::array<std::string_view, 11> kComponents = {"admin",  "config",   "connection", "filter",
+                                                          "http",   "listener", "main",       "outlier",
+                                                          "router", "upstream", "xds"};
 
 struct Log {
   std::map<std::string, std::shared_ptr<spdlog::logger>, std::less<>> loggers;
@@ -26,10 +27,13 @@ Log& the_log() {
   return log;
 }
 
-spdlog::level::level_enum spdlog_level(LogLevel level) { return static_cast<spdlog::level::level_enum>(level); }
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  return static_cast<spdlog::level::level_enum>(level);
+}
 
 Result<spdlog::level::level_enum> parse_level(std::string_view level) {
-  constexpr std::array<std::string_view, 7> kNames = {"trace", "debug", "info", "warning", "error", "critical", "off"};
+  constexpr std::array<std::string_view, 7> kNames = {"trace", "debug",    "info", "warning",
+                                                      "error", "critical", "off"};
   if (level == "warn") level = "warning";
   const auto* found = std::find(kNames.begin(), kNames.end(), level);
   if (found == kNames.end()) return Error{"unknown log level '" + std::string(level) + "'"};
@@ -47,7 +51,8 @@ Result<void> set_component_levels(std::string_view list) {
     const size_t comma = std::min(list.find(','), list.size());
     const auto entry = list.substr(0, comma);
     const size_t colon = entry.find(':');
-    if (colon == std::string_view::npos) return Error{"component log level not correctly specified '" + std::string(entry) + "'"};
+    if (colon == std::string_view::npos)
+      return Error{"component log level not correctly specified '" + std::string(entry) + "'"};
     if (auto set = set_log_level(entry.substr(0, colon), entry.substr(colon + 1)); !set) return set;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
@@ -56,7 +61,8 @@ Result<void> set_component_levels(std::string_view list) {
 
 }  // namespace
 
-Result<void> start_log(std::string_view level, std::string_view component_levels, std::string_view path, std::string_view format) {
+Result<void> start_log(std::string_view level, std::string_view component_levels, std::string_view path,
+                       std::string_view format) {
   auto& log = the_log();
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (path.empty()) {
@@ -75,7 +81,7 @@ Result<void> start_log(std::string_view level, std::string_view component_levels
     auto logger = std::make_shared<spdlog::logger>(std::string(component), sink);
     logger->set_pattern(pattern);
     logger->flush_on(spdlog::level::trace);
-    spdlog::register_logger(logger);   // xds/ finds it by its name
+    spdlog::register_logger(logger);  // xds/ finds it by its name
     log.loggers[std::string(component)] = std::move(logger);
   }
   if (auto set = set_log_level("", level); !set) return set;
@@ -118,7 +124,8 @@ bool log_enabled(std::string_view component, LogLevel level) {
 }
 
 void log_line(std::string_view component, LogLevel level, std::string_view text) {
-  if (auto* logger = find_logger(component)) logger->log(spdlog_level(level), spdlog::string_view_t(text.data(), text.size()));
+  if (auto* logger = find_logger(component))
+    logger->log(spdlog_level(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
 }  // namespace remora

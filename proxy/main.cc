@@ -26,7 +26,8 @@ std::string configuration_name(const remora::Options& options) {
 void print_findings(const remora::ConfigReport& report) {
   for (const auto& finding : report.findings()) {
     const bool error = finding.severity == remora::ConfigFinding::Severity::kError;
-    std::fprintf(stderr, "%s: %s: %s\n", error ? "error" : "warning", finding.path.c_str(), finding.message.c_str());
+    std::fprintf(stderr, "%s: %s: %s\n", error ? "error" : "warning", finding.path.c_str(),
+                 finding.message.c_str());
   }
 }
 
@@ -37,20 +38,23 @@ int fail(const std::string& message) {
 
 }  // namespace
 
-/// The composition root: command line, bootstrap, server. Exit codes: 0 for a clean end, 1 for anything that kept the
-/// process from starting, with the reason on stderr.
+/// The composition root: command line, bootstrap, server. Exit codes: 0 for a clean end, 1 for anything that
+/// kept the process from starting, with the reason on stderr.
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   auto line = remora::parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   if (!line) return fail(line.error().message);
   if (line->help) return std::fputs(remora::command_line_help().c_str(), stdout) < 0 ? 1 : 0;
-  if (line->version) return std::printf("\nremora  version: %s\n\n", remora::version_text().c_str()) < 0 ? 1 : 0;
+  if (line->version)
+    return std::printf("\nremora  version: %s\n\n", remora::version_text().c_str()) < 0 ? 1 : 0;
   auto& options = line->options;
   if (options.config_path.empty() && options.config_yaml.empty()) {
     return fail("at least one of --config-path and --config-yaml must be given (see --help)");
   }
   if (options.concurrency == 0) options.concurrency = remora::default_concurrency();
-  if (auto log = remora::start_log(options.log_level, options.component_log_level, options.log_path, options.log_format); !log) {
+  if (auto log = remora::start_log(options.log_level, options.component_log_level, options.log_path,
+                                   options.log_format);
+      !log) {
     return fail(log.error().message);
   }
   remora::set_format_environment({host_name()});
@@ -58,7 +62,8 @@ int main(int argc, char** argv) {
   remora::StatsStore stats(options.concurrency + 1);
   auto loaded = remora::load_bootstrap(options, stats);
   if (!loaded) {
-    std::fprintf(stderr, "error initializing configuration '%s':\n%s\n", configuration_name(options).c_str(), loaded.error().message.c_str());
+    std::fprintf(stderr, "error initializing configuration '%s':\n%s\n", configuration_name(options).c_str(),
+                 loaded.error().message.c_str());
     return 1;
   }
   print_findings(loaded->report);

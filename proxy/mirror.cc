@@ -12,15 +12,16 @@ namespace {
 std::string shadow_host(std::string_view host) {
   const size_t bracket = host.rfind(']');
   const size_t colon = host.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  const bool has_port =
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
   const size_t end = has_port ? colon : host.size();
   return std::string(host.substr(0, end)) + "-shadow" + std::string(host.substr(end));
 }
 
 }  // namespace
 
-LocalRef<Mirror> Mirror::start(Worker& worker, LocalRef<WorkerCluster> cluster, const MirrorPolicy& policy, const HeaderMap& request,
-                               bool end, Milliseconds timeout) {
+LocalRef<Mirror> Mirror::start(Worker& worker, LocalRef<WorkerCluster> cluster, const MirrorPolicy& policy,
+                               const HeaderMap& request, bool end, Milliseconds timeout) {
   if (!cluster) return {};
   auto pool = cluster->pick({});
   if (!pool) {
@@ -129,7 +130,7 @@ void Mirror::over() {
   over_ = true;
   timeout_.cancel();
   cancel_wait();
-  const auto last = std::move(self_);   // may be the last reference: nothing is touched after this
+  const auto last = std::move(self_);  // may be the last reference: nothing is touched after this
 }
 
 }  // namespace remora

@@ -14,12 +14,13 @@ namespace remora {
 
 class Worker;
 
-/// A shadow of a request: sent beside the real one, its answer thrown away. Never slows the original down: it has a
-/// bounded queue of its own and is dropped (and counted) when it falls behind. Lives by itself once started.
-/// Source: Envoy, RouteAction.request_mirror_policies.
+/// A shadow of a request: sent beside the real one, its answer thrown away. Never slows the original down: it
+/// has a bounded queue of its own and is dropped (and counted) when it falls behind. Lives by itself once
+/// started. Source: Envoy, RouteAction.request_mirror_policies.
 class Mirror final : public LocalCounted, private StreamRequest, private MessageEvents {
  public:
-  /// Empty if the cluster does not exist or has no host. `request` is the head as it goes to the real upstream.
+  /// Empty if the cluster does not exist or has no host. `request` is the head as it goes to the real
+  /// upstream.
   static LocalRef<Mirror> start(Worker& worker, LocalRef<WorkerCluster> cluster, const MirrorPolicy& policy,
                                 const HeaderMap& request, bool end, Milliseconds timeout);
   ~Mirror() override;
@@ -50,11 +51,11 @@ class Mirror final : public LocalCounted, private StreamRequest, private Message
   Worker& worker_;
   LocalRef<WorkerCluster> cluster_;
   LocalRef<WorkerHost> host_;
-  LocalRef<Mirror> self_;      // alive until the shadow's own end
+  LocalRef<Mirror> self_;  // alive until the shadow's own end
   HeaderMap request_;
   ByteQueue queued_;
   MessageSink* sink_ = nullptr;
-  CreditAccount* account_;     // counts bytes handed to the connection and not yet written
+  CreditAccount* account_;  // counts bytes handed to the connection and not yet written
   Timer timeout_;
   MonotonicTime started_;
   bool request_complete_;

@@ -20,14 +20,15 @@ namespace remora {
 namespace {
 
 struct Flag {
-  std::string_view name;       // with its dashes
+  std::string_view name;  // with its dashes
   std::string_view short_name;
   bool takes_value;
   std::string_view help;
   std::function<Result<void>(Options&, const std::string&)> set;
 };
 
-Flag text(std::string_view name, std::string_view short_name, std::string Options::*member, std::string_view help) {
+Flag text(std::string_view name, std::string_view short_name, std::string Options::*member,
+          std::string_view help) {
   return {name, short_name, true, help, [member](Options& options, const std::string& value) -> Result<void> {
             options.*member = value;
             return {};
@@ -81,10 +82,14 @@ const std::vector<Flag>& flags() {
   static const std::vector<Flag> all = {
       text("--config-path", "-c", &Options::config_path, "Path to the bootstrap, YAML or JSON"),
       text("--config-yaml", "", &Options::config_yaml, "Bootstrap as YAML text, merged over --config-path"),
-      {"--mode", "", true, "serve (default), validate: check the configuration and exit, or init_only: initialise and exit", set_mode},
+      {"--mode", "", true,
+       "serve (default), validate: check the configuration and exit, or init_only: initialise and exit",
+       set_mode},
       number("--concurrency", &Options::concurrency, "Worker threads; default: the cgroup's CPU quota"),
-      text("--log-level", "-l", &Options::log_level, "trace, debug, info (default), warning, error, critical or off"),
-      text("--component-log-level", "", &Options::component_log_level, "Levels by component: upstream:debug,xds:trace"),
+      text("--log-level", "-l", &Options::log_level,
+           "trace, debug, info (default), warning, error, critical or off"),
+      text("--component-log-level", "", &Options::component_log_level,
+           "Levels by component: upstream:debug,xds:trace"),
       text("--log-format", "", &Options::log_format, "Pattern of log lines, as spdlog's"),
       text("--log-path", "", &Options::log_path, "Log to this file instead of stderr"),
       text("--service-node", "", &Options::service_node, "Node id; replaces node.id of the bootstrap"),
@@ -92,22 +97,30 @@ const std::vector<Flag>& flags() {
       text("--service-zone", "", &Options::service_zone, "Zone; replaces node.locality.zone"),
       number("--drain-time-s", &Options::drain_time_s, "Longest time for draining, seconds (600)"),
       {"--drain-strategy", "", true, "gradual (default) or immediate", set_drain_strategy},
-      number("--parent-shutdown-time-s", &Options::parent_shutdown_time_s, "Accepted for compatibility: there is no hot restart"),
+      number("--parent-shutdown-time-s", &Options::parent_shutdown_time_s,
+             "Accepted for compatibility: there is no hot restart"),
       number("--base-id", &Options::base_id, "Accepted for compatibility: there is no hot restart"),
       number("--restart-epoch", &Options::restart_epoch, "Must be 0: there is no hot restart"),
       toggle("--disable-hot-restart", &Options::disable_hot_restart, "Always the case"),
-      toggle("--allow-unknown-static-fields", &Options::allow_unknown_static_fields, "Unknown bootstrap fields warn instead of failing"),
-      toggle("--reject-unknown-dynamic-fields", &Options::reject_unknown_dynamic_fields, "Unknown xDS fields are NACKed"),
-      toggle("--ignore-unknown-dynamic-fields", &Options::ignore_unknown_dynamic_fields, "Unknown xDS fields are not even counted"),
-      text("--admin-address-path", "", &Options::admin_address_path, "Write the admin address to this file once bound"),
-      number("--file-flush-interval-msec", &Options::file_flush_interval_msec, "Accepted for compatibility: logs are written at once"),
+      toggle("--allow-unknown-static-fields", &Options::allow_unknown_static_fields,
+             "Unknown bootstrap fields warn instead of failing"),
+      toggle("--reject-unknown-dynamic-fields", &Options::reject_unknown_dynamic_fields,
+             "Unknown xDS fields are NACKed"),
+      toggle("--ignore-unknown-dynamic-fields", &Options::ignore_unknown_dynamic_fields,
+             "Unknown xDS fields are not even counted"),
+      text("--admin-address-path", "", &Options::admin_address_path,
+           "Write the admin address to this file once bound"),
+      number("--file-flush-interval-msec", &Options::file_flush_interval_msec,
+             "Accepted for compatibility: logs are written at once"),
   };
   return all;
 }
 
 const Flag* find_flag(std::string_view name) {
   const auto& all = flags();
-  const auto found = std::find_if(all.begin(), all.end(), [name](const Flag& flag) { return name == flag.name || (!flag.short_name.empty() && name == flag.short_name); });
+  const auto found = std::find_if(all.begin(), all.end(), [name](const Flag& flag) {
+    return name == flag.name || (!flag.short_name.empty() && name == flag.short_name);
+  });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -157,13 +170,15 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     }
     if (auto set = flag->set(line.options, value); !set) return Error{set.error().message};
   }
-  if (line.options.restart_epoch != 0) return Error{"--restart-epoch: hot restart is not implemented in this build, only 0 is accepted"};
+  if (line.options.restart_epoch != 0)
+    return Error{"--restart-epoch: hot restart is not implemented in this build, only 0 is accepted"};
   return line;
 }
 
 std::string command_line_help() {
   std::ostringstream out;
-  out << "remora: a service-mesh data plane with Envoy's bootstrap, xDS and admin interface\n\nUSAGE: remora -c FILE [options]\n\n";
+  out << "remora: a service-mesh data plane with Envoy's bootstrap, xDS and admin interface\n\nUSAGE: remora "
+         "-c FILE [options]\n\n";
   for (const auto& flag : flags()) {
     std::string left = "  ";
     if (!flag.short_name.empty()) left += std::string(flag.short_name) + ", ";
@@ -171,7 +186,8 @@ std::string command_line_help() {
     left.resize(std::max<size_t>(left.size() + 2, 40), ' ');
     out << left << flag.help << '\n';
   }
-  out << "  --version                             Print the version and exit\n  -h, --help                            Print this text and exit\n";
+  out << "  --version                             Print the version and exit\n  -h, --help                   "
+         "         Print this text and exit\n";
   return out.str();
 }
 

@@ -17,8 +17,8 @@ struct CommandLine {
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
 std::string command_line_help();
 
-/// How many workers to run when nothing was asked for: the CPU quota of this process' cgroup, rounded up, but no more
-/// than the CPUs it may run on; at least 1.
+/// How many workers to run when nothing was asked for: the CPU quota of this process' cgroup, rounded up, but
+/// no more than the CPUs it may run on; at least 1.
 uint32_t default_concurrency();
 
 /// "<revision>/<version>/<state>/<build type>/<tls library>", as Envoy shows its own.

@@ -10,17 +10,26 @@ namespace {
 
 // What only this mesh may say: taken from every request that is not internal.
 constexpr std::array kInternalHeaders = {
-    HeaderId::kXEnvoyExpectedRqTimeoutMs, HeaderId::kXEnvoyForceTrace, HeaderId::kXEnvoyHedgeOnPerTryTimeout,
-    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyRetriableHeaderNames,
-    HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetryGrpcOn, HeaderId::kXEnvoyRetryOn,
-    HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
-    HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+    HeaderId::kXEnvoyExpectedRqTimeoutMs,
+    HeaderId::kXEnvoyForceTrace,
+    HeaderId::kXEnvoyHedgeOnPerTryTimeout,
+    HeaderId::kXEnvoyIpTags,
+    HeaderId::kXEnvoyMaxRetries,
+    HeaderId::kXEnvoyRetriableHeaderNames,
+    HeaderId::kXEnvoyRetriableStatusCodes,
+    HeaderId::kXEnvoyRetryGrpcOn,
+    HeaderId::kXEnvoyRetryOn,
+    HeaderId::kXEnvoyUpstreamAltStatName,
+    HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+    HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse,
+    HeaderId::kXEnvoyUpstreamRqTimeoutMs,
     HeaderId::kXEnvoyUpstreamStreamDurationMs,
 };
 // Taken at the edge as well: the hop in front of us cannot have set them.
 constexpr std::array kEdgeHeaders = {
-    HeaderId::kXEnvoyDecoratorOperation, HeaderId::kXEnvoyDownstreamServiceCluster, HeaderId::kXEnvoyDownstreamServiceNode,
-    HeaderId::kXEnvoyOriginalHost, HeaderId::kXEnvoyOriginalPath,
+    HeaderId::kXEnvoyDecoratorOperation,    HeaderId::kXEnvoyDownstreamServiceCluster,
+    HeaderId::kXEnvoyDownstreamServiceNode, HeaderId::kXEnvoyOriginalHost,
+    HeaderId::kXEnvoyOriginalPath,
 };
 
 HeadVerdict refuse(uint16_t status, std::string_view details) {
@@ -38,7 +47,9 @@ HeadVerdict normalize(HeaderMap& head, const HttpConnectionManagerConfig& config
     case PathVerdict::kRedirect: break;
   }
   auto verdict = refuse(307, "path_normalization_redirect");
-  verdict.reply.edit_head = [path = std::string(head.path())](HeaderMap& response) { response.set(HeaderId::kLocation, path); };
+  verdict.reply.edit_head = [path = std::string(head.path())](HeaderMap& response) {
+    response.set(HeaderId::kLocation, path);
+  };
   return verdict;
 }
 
@@ -96,7 +107,8 @@ void append_list(HeaderMap& head, HeaderId id, std::string_view value) {
 }
 
 /// The client's address and x-forwarded-for/-proto, as the configuration trusts them.
-void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer, RequestOrigin& origin) {
+void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
+                 RequestOrigin& origin) {
   const auto forwarded = head.value_of(HeaderId::kXForwardedFor);
   const std::string_view own_proto = peer.tls ? "https" : "http";
   const bool single_hop = !forwarded.empty() && forwarded.find(',') == std::string_view::npos;
@@ -107,7 +119,8 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
       const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
       if (!trusted.empty()) origin.remote = trusted;
     }
-    if (!config.skip_xff_append && peer.direct_remote.is_ip()) append_list(head, HeaderId::kXForwardedFor, peer.direct_host);
+    if (!config.skip_xff_append && peer.direct_remote.is_ip())
+      append_list(head, HeaderId::kXForwardedFor, peer.direct_host);
     // The peer is the client: nobody in front of us can have known the scheme better.
     if (config.xff_num_trusted_hops == 0) head.set(HeaderId::kXForwardedProto, own_proto);
   } else {
@@ -121,8 +134,8 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
   }
 }
 
-void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer, const RequestOrigin& origin,
-              const std::vector<std::string>* internal_only) {
+void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
+              const RequestOrigin& origin, const std::vector<std::string>* internal_only) {
   head.remove(HeaderId::kXEnvoyInternal);
   if (origin.internal) {
     head.add(HeaderId::kXEnvoyInternal, "true");
@@ -173,7 +186,8 @@ Address forwarded_for_hop(std::string_view forwarded_for, uint32_t hop) {
 
 void write_uuid(Random& random, char* out) {
   static constexpr char kHex[] = "0123456789abcdef";
-  const uint64_t words[2] = {(random.next() & ~0xf000ull) | 0x4000ull, (random.next() & ~(0x3ull << 62)) | (0x2ull << 62)};
+  const uint64_t words[2] = {(random.next() & ~0xf000ull) | 0x4000ull,
+                             (random.next() & ~(0x3ull << 62)) | (0x2ull << 62)};
   size_t at = 0;
   for (size_t nibble = 0; nibble < 32; ++nibble) {
     if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) out[at++] = '-';
@@ -182,8 +196,10 @@ void write_uuid(Random& random, char* out) {
 }
 
 HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
-                                 const std::vector<std::string>* internal_only, Random& random, RequestOrigin& origin) {
-  if (auto verdict = check_underscores(head, config.underscores); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
+                                 const std::vector<std::string>* internal_only, Random& random,
+                                 RequestOrigin& origin) {
+  if (auto verdict = check_underscores(head, config.underscores); verdict.kind == HeadVerdict::Kind::kReply)
+    return verdict;
   if (auto verdict = normalize(head, config); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
   strip_port(head, config, peer);
   find_origin(head, config, peer, origin);

@@ -11,9 +11,9 @@
 
 namespace remora {
 
-/// What the connection manager makes of a request's head before routes and filters see it: who sent it, whether it is
-/// internal, one normal form of path and host, a request id, and nobody else's x-envoy-* headers.
-/// Source: Envoy, HTTP header manipulation and header sanitizing.
+/// What the connection manager makes of a request's head before routes and filters see it: who sent it,
+/// whether it is internal, one normal form of path and host, a request id, and nobody else's x-envoy-*
+/// headers. Source: Envoy, HTTP header manipulation and header sanitizing.
 struct HeadVerdict {
   enum class Kind : uint8_t { kAccept, kReply };
   Kind kind = Kind::kAccept;
@@ -21,16 +21,18 @@ struct HeadVerdict {
 };
 
 struct RequestOrigin {
-  Address remote;            ///< the client, after x-forwarded-for has been weighed
+  Address remote;  ///< the client, after x-forwarded-for has been weighed
   bool internal = false;
 };
 
-/// Edits `head` in place. `internal_only` are the route table's headers that external requests must not carry.
+/// Edits `head` in place. `internal_only` are the route table's headers that external requests must not
+/// carry.
 HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
-                                 const std::vector<std::string>* internal_only, Random& random, RequestOrigin& origin);
+                                 const std::vector<std::string>* internal_only, Random& random,
+                                 RequestOrigin& origin);
 
-/// The last hop in `forwarded_for`, counted from the right: 0 is the rightmost. Empty address if there is none or it is
-/// no IP address.
+/// The last hop in `forwarded_for`, counted from the right: 0 is the rightmost. Empty address if there is
+/// none or it is no IP address.
 Address forwarded_for_hop(std::string_view forwarded_for, uint32_t hop);
 
 /// 36 characters of a random UUID (version 4) into `out`.

@@ -5,7 +5,7 @@
 namespace remora {
 
 std::string_view DateCache::at(WallTime now) {
-  constexpr size_t kLength = 29;   // "Sun, 06 Nov 1994 08:49:37 GMT"
+  constexpr size_t kLength = 29;  // "Sun, 06 Nov 1994 08:49:37 GMT"
   const auto second = std::chrono::system_clock::to_time_t(now);
   if (second != second_) {
     std::tm parts{};
@@ -16,8 +16,8 @@ std::string_view DateCache::at(WallTime now) {
   return {text_, kLength};
 }
 
-void finish_response_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const HeaderMap& request,
-                          std::string_view date) {
+void finish_response_head(HeaderMap& head, const HttpConnectionManagerConfig& config,
+                          const HeaderMap& request, std::string_view date) {
   using ServerHeader = HttpConnectionManagerConfig::ServerHeader;
   if (config.server_header == ServerHeader::kOverwrite ||
       (config.server_header == ServerHeader::kAppendIfAbsent && !head.has(HeaderId::kServer))) {

@@ -10,8 +10,8 @@ namespace remora {
 
 /// The last edits of a response's head before the codec: server, via, date, request id.
 /// `date` is the worker's cached IMF-fixdate. Source: Envoy, HTTP header manipulation.
-void finish_response_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const HeaderMap& request,
-                          std::string_view date);
+void finish_response_head(HeaderMap& head, const HttpConnectionManagerConfig& config,
+                          const HeaderMap& request, std::string_view date);
 
 /// The current date as HTTP writes it, formatted once a second. One per worker.
 class DateCache {

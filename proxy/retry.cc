@@ -20,7 +20,8 @@ std::optional<Number> read_number(std::string_view text) {
 }
 
 bool any_matches(const std::vector<HeaderMatcher>& matchers, const HeaderMap& headers) {
-  return std::any_of(matchers.begin(), matchers.end(), [&](const HeaderMatcher& matcher) { return matcher.matches(headers); });
+  return std::any_of(matchers.begin(), matchers.end(),
+                     [&](const HeaderMatcher& matcher) { return matcher.matches(headers); });
 }
 
 }  // namespace
@@ -52,7 +53,8 @@ void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
     size_t start = 0;
     while (start <= codes->size()) {
       const size_t comma = std::min(codes->find(',', start), codes->size());
-      if (const auto value = read_number<uint16_t>(codes->substr(start, comma - start))) header_codes_.push_back(*value);
+      if (const auto value = read_number<uint16_t>(codes->substr(start, comma - start)))
+        header_codes_.push_back(*value);
       start = comma + 1;
     }
   }
@@ -90,12 +92,16 @@ bool RetryState::wants_response(const HeaderMap& head) const {
   if (wants(kRetryOnRetriable4xx) && status == 409) return true;
   if (wants(kRetryOnStatusCodes)) {
     const auto is_status = [status](uint16_t code) { return code == status; };
-    if (policy_ != nullptr && std::any_of(policy_->retriable_status_codes.begin(), policy_->retriable_status_codes.end(), is_status)) return true;
+    if (policy_ != nullptr && std::any_of(policy_->retriable_status_codes.begin(),
+                                          policy_->retriable_status_codes.end(), is_status))
+      return true;
     if (std::any_of(header_codes_.begin(), header_codes_.end(), is_status)) return true;
   }
-  if (wants(kRetryOnHeaders) && policy_ != nullptr && any_matches(policy_->retriable_headers, head)) return true;
+  if (wants(kRetryOnHeaders) && policy_ != nullptr && any_matches(policy_->retriable_headers, head))
+    return true;
   if ((retry_on_ & kGrpcBits) != 0) {
-    if (const auto grpc = head.get(HeaderId::kGrpcStatus)) return wants_grpc(read_number<int>(*grpc).value_or(-1));
+    if (const auto grpc = head.get(HeaderId::kGrpcStatus))
+      return wants_grpc(read_number<int>(*grpc).value_or(-1));
   }
   return false;
 }
@@ -105,11 +111,12 @@ bool RetryState::wants_failure(Failure failure, bool sent) const {
     case Failure::kOverflow: return false;
     case Failure::kConnectFailure:
     case Failure::kConnectTimeout:
-      return wants(kRetryOnConnectFailure) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) || wants(kRetryOnReset) ||
-             wants(kRetryOnResetBeforeRequest);
+      return wants(kRetryOnConnectFailure) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) ||
+             wants(kRetryOnReset) || wants(kRetryOnResetBeforeRequest);
     case Failure::kPerTryTimeout: return wants(kRetryOn5xx) || wants(kRetryOnGatewayError);
     default:
-      return wants(kRetryOnReset) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) || (wants(kRetryOnResetBeforeRequest) && !sent);
+      return wants(kRetryOnReset) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) ||
+             (wants(kRetryOnResetBeforeRequest) && !sent);
   }
 }
 
@@ -139,8 +146,9 @@ RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& ra
   const auto base = policy_ == nullptr ? Milliseconds(25) : policy_->back_off_base;
   const auto most = policy_ == nullptr ? Milliseconds(250) : policy_->back_off_max;
   // Full jitter over an interval that doubles: [0, (2^n - 1) * base), at most `most`.
-  const auto interval = std::min<uint64_t>(((uint64_t{1} << std::min(attempt_, 20u)) - 1) * static_cast<uint64_t>(base.count()),
-                                           static_cast<uint64_t>(most.count()));
+  const auto interval =
+      std::min<uint64_t>(((uint64_t{1} << std::min(attempt_, 20u)) - 1) * static_cast<uint64_t>(base.count()),
+                         static_cast<uint64_t>(most.count()));
   return {true, Milliseconds(static_cast<int64_t>(interval == 0 ? 0 : random.below(interval))), false};
 }
 

@@ -16,11 +16,11 @@ namespace remora {
 struct RetryDecision {
   bool retry = false;
   Milliseconds delay{0};
-  bool limit_reached = false;   // would have retried, but the attempts are used up (flag URX)
+  bool limit_reached = false;  // would have retried, but the attempts are used up (flag URX)
 };
 
-/// The retries of one exchange: the policy of the route, overruled by x-envoy-retry-* request headers, the count of
-/// what is left and the cluster's retry breaker. Source: Envoy, router filter, retry semantics.
+/// The retries of one exchange: the policy of the route, overruled by x-envoy-retry-* request headers, the
+/// count of what is left and the cluster's retry breaker. Source: Envoy, router filter, retry semantics.
 class RetryState {
  public:
   /// Reads (and removes) the request's retry headers. `policy` may be null.
@@ -29,8 +29,12 @@ class RetryState {
 
   /// Any retry possible at all: the request's body has to be kept.
   [[nodiscard]] bool enabled() const { return retry_on_ != 0 && left_ > 0; }
-  [[nodiscard]] bool avoid_previous_hosts() const { return policy_ != nullptr && policy_->avoid_previous_hosts; }
-  [[nodiscard]] uint32_t host_selection_attempts() const { return policy_ == nullptr ? 1 : policy_->host_selection_attempts; }
+  [[nodiscard]] bool avoid_previous_hosts() const {
+    return policy_ != nullptr && policy_->avoid_previous_hosts;
+  }
+  [[nodiscard]] uint32_t host_selection_attempts() const {
+    return policy_ == nullptr ? 1 : policy_->host_selection_attempts;
+  }
   [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
   /// The x-envoy-max-retries and -per-try headers' wish.
   [[nodiscard]] std::optional<Milliseconds> per_try_timeout() const { return per_try_timeout_; }
@@ -50,7 +54,7 @@ class RetryState {
   uint32_t retry_on_ = 0;
   uint32_t left_ = 0;
   uint32_t attempt_ = 0;
-  BreakerUnit breaker_;   // the place of the retry under way
+  BreakerUnit breaker_;  // the place of the retry under way
   std::optional<Milliseconds> per_try_timeout_;
   std::vector<uint16_t> header_codes_;
 };

@@ -16,7 +16,8 @@ size_t matched_length(const PathMatch& match, std::string_view path) {
 
 std::string rewritten(const PathRewrite& rewrite, const PathMatch& match, std::string_view path) {
   switch (rewrite.kind) {
-    case PathRewrite::Kind::kPrefix: return rewrite.value + std::string(path.substr(matched_length(match, path)));
+    case PathRewrite::Kind::kPrefix:
+      return rewrite.value + std::string(path.substr(matched_length(match, path)));
     case PathRewrite::Kind::kRegex: return rewrite.regex.replace_all(path, rewrite.value);
     case PathRewrite::Kind::kWhole: return rewrite.value;
     case PathRewrite::Kind::kNone: break;
@@ -54,7 +55,8 @@ void rewrite_host_to(std::string_view host, bool append_x_forwarded_host, Header
   if (host.empty() || host == head.authority()) return;
   if (append_x_forwarded_host) {
     const auto old = head.value_of(HeaderId::kXForwardedHost);
-    head.set(HeaderId::kXForwardedHost, old.empty() ? std::string(head.authority()) : std::string(old) + "," + std::string(head.authority()));
+    head.set(HeaderId::kXForwardedHost, old.empty() ? std::string(head.authority())
+                                                    : std::string(old) + "," + std::string(head.authority()));
   }
   head.set(HeaderId::kXEnvoyOriginalHost, head.authority());
   head.set(HeaderId::kAuthority, host);
@@ -64,9 +66,12 @@ void rewrite_host(const HostRewrite& rewrite, HeaderMap& head) {
   switch (rewrite.kind) {
     case HostRewrite::Kind::kNone:
     case HostRewrite::Kind::kAuto: return;
-    case HostRewrite::Kind::kLiteral: rewrite_host_to(rewrite.value, rewrite.append_x_forwarded_host, head); return;
+    case HostRewrite::Kind::kLiteral:
+      rewrite_host_to(rewrite.value, rewrite.append_x_forwarded_host, head);
+      return;
     case HostRewrite::Kind::kHeader:
-      if (const auto value = head.get(rewrite.value)) rewrite_host_to(*value, rewrite.append_x_forwarded_host, head);
+      if (const auto value = head.get(rewrite.value))
+        rewrite_host_to(*value, rewrite.append_x_forwarded_host, head);
       return;
     case HostRewrite::Kind::kPathRegex: {
       const auto host = rewrite.regex.replace_all(split_path(head.path()).path, rewrite.value);
@@ -79,20 +84,24 @@ void rewrite_host(const HostRewrite& rewrite, HeaderMap& head) {
 std::string redirect_location(const Route& route, const HeaderMap& head) {
   const auto& redirect = route.redirect;
   const auto old_scheme = head.value_of(HeaderId::kScheme);
-  const std::string_view scheme = redirect.https ? "https" : redirect.scheme.empty() ? old_scheme : std::string_view(redirect.scheme);
+  const std::string_view scheme = redirect.https            ? "https"
+                                  : redirect.scheme.empty() ? old_scheme
+                                                            : std::string_view(redirect.scheme);
   const auto old_host = head.authority();
   std::string location(scheme);
   location += "://";
   location += redirect.host.empty() ? without_port(old_host) : std::string_view(redirect.host);
   if (redirect.port != 0) {
     location += ':' + std::to_string(redirect.port);
-  } else if (redirect.host.empty() && !(scheme != old_scheme && is_default_port(port_part(old_host), old_scheme))) {
+  } else if (redirect.host.empty() &&
+             !(scheme != old_scheme && is_default_port(port_part(old_host), old_scheme))) {
     location += port_part(old_host);
   }
   const auto parts = split_path(head.path());
   const auto path = rewritten(redirect.path, route.match.path, parts.path);
   location += path;
-  const bool own_query = redirect.path.kind == PathRewrite::Kind::kWhole && path.find('?') != std::string::npos;
+  const bool own_query =
+      redirect.path.kind == PathRewrite::Kind::kWhole && path.find('?') != std::string::npos;
   if (parts.has_query && !own_query && !redirect.strip_query) location.append("?").append(parts.query);
   return location;
 }

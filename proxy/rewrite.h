@@ -7,8 +7,8 @@
 
 namespace remora {
 
-/// Applies a route's path and host rewrites to the request that goes upstream. With `keep_original` the old path is left
-/// in x-envoy-original-path. Source: Envoy, RouteAction rewrites.
+/// Applies a route's path and host rewrites to the request that goes upstream. With `keep_original` the old
+/// path is left in x-envoy-original-path. Source: Envoy, RouteAction rewrites.
 void rewrite_path(const Route& route, bool keep_original, HeaderMap& head);
 /// Not kAuto: that one waits for the host to be chosen; see rewrite_host_to.
 void rewrite_host(const HostRewrite& rewrite, HeaderMap& head);

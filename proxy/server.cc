@@ -46,14 +46,18 @@ class Server::State final : public ConfigSink, public AdminView {
   void send(std::vector<WorkerBatch> batches);
 
   // Admin (AdminView, main thread).
-  void each_cluster(const std::function<void(const AdminCluster&)>& visit) override { clusters_.each_cluster(visit); }
+  void each_cluster(const std::function<void(const AdminCluster&)>& visit) override {
+    clusters_.each_cluster(visit);
+  }
   std::vector<AdminListener> listeners() override;
   AdminServerInfo server_info() override;
   std::vector<UnreadyTargets> unready_targets() override;
   const std::map<std::string, std::string>& runtime() override { return loaded_.bootstrap.runtime; }
   void refresh_stats() override;
   std::vector<std::pair<std::string, std::string>> log_levels() override { return remora::log_levels(); }
-  Result<void> set_log_level(std::string_view component, std::string_view level) override { return remora::set_log_level(component, level); }
+  Result<void> set_log_level(std::string_view component, std::string_view level) override {
+    return remora::set_log_level(component, level);
+  }
   void reopen_logs() override;
   void set_health_check_failed(bool failed) override;
   void drain_listeners(const DrainRequest& request) override;
@@ -80,7 +84,8 @@ class Server::State final : public ConfigSink, public AdminView {
   std::shared_ptr<StatScope> server_scope_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminServer> admin_;
-  std::vector<std::shared_ptr<const ListenerConfig>> waiting_listeners_;   // until the first configuration is complete
+  std::vector<std::shared_ptr<const ListenerConfig>>
+      waiting_listeners_;  // until the first configuration is complete
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point exit_deadline_{};
   bool pre_initializing_ = true;
@@ -111,7 +116,8 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       listener_manager_(stats, logs_, stats.shards() - 1),
       server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
-  for (size_t shard = 1; shard < stats.shards(); ++shard) workers_.push_back(std::make_unique<Worker>(shard, logs_));
+  for (size_t shard = 1; shard < stats.shards(); ++shard)
+    workers_.push_back(std::make_unique<Worker>(shard, logs_));
 }
 
 Server::State::~State() {
@@ -144,8 +150,9 @@ int Server::State::run() {
 
 bool Server::State::start_admin() {
   if (!loaded_.bootstrap.admin) return true;
-  admin_ = std::make_unique<AdminServer>(io_, AdminSources{stats_, *this, *loaded_.source, loaded_.bootstrap.prometheus_buckets},
-                                         loaded_.bootstrap.admin->address);
+  admin_ = std::make_unique<AdminServer>(
+      io_, AdminSources{stats_, *this, *loaded_.source, loaded_.bootstrap.prometheus_buckets},
+      loaded_.bootstrap.admin->address);
   const auto bound = admin_->start();
   if (!bound) {
     log_error("admin", "{}", bound.error().message);
@@ -163,10 +170,12 @@ bool Server::State::start_admin() {
   return true;
 }
 
-// ---------------------------------------------------------------------------------------------- configuration
+// ----------------------------------------------------------------------------------------------
+// configuration
 
 void Server::State::apply(ConfigBatch batch) {
-  boost::asio::post(io_, [this, held = std::make_shared<ConfigBatch>(std::move(batch))] { apply_now(std::move(*held)); });
+  boost::asio::post(
+      io_, [this, held = std::make_shared<ConfigBatch>(std::move(batch))] { apply_now(std::move(*held)); });
 }
 
 void Server::State::initial_fetch_done() {
@@ -222,11 +231,13 @@ void Server::State::open_listeners() {
 
 void Server::State::send(std::vector<WorkerBatch> batches) {
   for (size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->post([worker = workers_[i].get(), batch = std::make_shared<WorkerBatch>(std::move(batches[i]))] { worker->apply(std::move(*batch)); });
+    workers_[i]->post([worker = workers_[i].get(), batch = std::make_shared<WorkerBatch>(std::move(
+                                                       batches[i]))] { worker->apply(std::move(*batch)); });
   }
 }
 
-// ---------------------------------------------------------------------------------------------- the admin's view
+// ---------------------------------------------------------------------------------------------- the admin's
+// view
 
 ServerState Server::State::state() const {
   if (pre_initializing_) return ServerState::kPreInitializing;
@@ -238,13 +249,16 @@ std::vector<AdminListener> Server::State::listeners() {
   std::vector<AdminListener> all;
   for (const auto* bound : listener_manager_.listeners()) {
     if (bound->addresses.empty()) continue;
-    all.push_back({bound->runtime->config->name, bound->addresses.front(), {bound->addresses.begin() + 1, bound->addresses.end()}});
+    all.push_back({bound->runtime->config->name,
+                   bound->addresses.front(),
+                   {bound->addresses.begin() + 1, bound->addresses.end()}});
   }
   return all;
 }
 
 AdminServerInfo Server::State::server_info() {
-  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
   return {version_text(), state(), static_cast<uint64_t>(uptime), &options_, &loaded_.bootstrap.node};
 }
 
@@ -254,7 +268,7 @@ std::vector<UnreadyTargets> Server::State::unready_targets() {
 }
 
 void Server::State::refresh_stats() {
-  using namespace server_stats;   // NOLINT: the names of one enumeration
+  using namespace server_stats;  // NOLINT: the names of one enumeration
   auto& block = server_scope_->block(0);
   block.set(kUptime, server_info().uptime_s);
   block.set(kLive, state() == ServerState::kLive ? 1 : 0);
@@ -290,7 +304,8 @@ void Server::State::drain_workers(bool inbound_only, bool gradual, bool stop_acc
   drain.gradual = gradual;
   drain.start = std::chrono::steady_clock::now();
   drain.duration = std::chrono::seconds(options_.drain_time_s);
-  for (auto& worker : workers_) worker->post([target = worker.get(), drain, stop_accepting] { target->drain(drain, stop_accepting); });
+  for (auto& worker : workers_)
+    worker->post([target = worker.get(), drain, stop_accepting] { target->drain(drain, stop_accepting); });
 }
 
 void Server::State::undrain_workers() {
@@ -317,17 +332,18 @@ void Server::State::await_signal() {
     switch (signal) {
       case SIGQUIT: io_.stop(); return;
       case SIGUSR1: reopen_logs(); break;
-      case SIGHUP: break;   // as Envoy: not a reason to do anything
+      case SIGHUP: break;  // as Envoy: not a reason to do anything
       default: begin_exit(); break;
     }
     await_signal();
   });
 }
 
-// SIGTERM: nothing new is accepted, answers ask clients to leave, what is under way is finished, within drain-time-s.
+// SIGTERM: nothing new is accepted, answers ask clients to leave, what is under way is finished, within
+// drain-time-s.
 void Server::State::begin_exit() {
   if (std::exchange(exiting_, true)) {
-    io_.stop();   // asked twice: now
+    io_.stop();  // asked twice: now
     return;
   }
   log_info("main", "draining for at most {} s", options_.drain_time_s);

@@ -18,8 +18,8 @@ class Server {
   Server(const Options& options, StatsStore& stats, LoadedBootstrap loaded);
   ~Server();
 
-  /// Brings everything up and serves until told to end. Returns the exit code; an error that kept it from starting has
-  /// been logged.
+  /// Brings everything up and serves until told to end. Returns the exit code; an error that kept it from
+  /// starting has been logged.
   int run();
 
  private:

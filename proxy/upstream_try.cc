@@ -9,7 +9,7 @@ void UpstreamTry::start(LocalRef<HostPool> pool, bool high_priority) {
   host_ = pool_->host();
   used_connection_ = false;
   response_begun_ = false;
-  const auto held = pool_;   // an answer from within may start the next attempt elsewhere
+  const auto held = pool_;  // an answer from within may start the next attempt elsewhere
   held->open(*this, high_priority);
 }
 
@@ -38,7 +38,7 @@ void UpstreamTry::on_informational(HeaderMap& head) { owner_.on_try_informationa
 
 void UpstreamTry::on_head(HeaderMap& head, bool end) {
   response_begun_ = true;
-  if (end) sink_ = nullptr;   // from here on the stream belongs to nobody
+  if (end) sink_ = nullptr;  // from here on the stream belongs to nobody
   owner_.on_try_head(head, end);
 }
 

@@ -4,17 +4,18 @@
 
 #include "local_ref.h"
 #include "remora/core/address.h"
-#include "upstream/stream_request.h"
 #include "upstream/pool.h"
+#include "upstream/stream_request.h"
 #include "upstream/worker_cluster.h"
 
 namespace remora {
 
-/// One attempt of an exchange at one upstream host: from the wish for a stream to the end of its response. The exchange
-/// owns one and uses it again for each retry.
+/// One attempt of an exchange at one upstream host: from the wish for a stream to the end of its response.
+/// The exchange owns one and uses it again for each retry.
 class UpstreamTry final : private StreamRequest, private MessageEvents {
  public:
-  /// What the exchange hears. After on_try_failed or the response's end the attempt is over and may be started anew.
+  /// What the exchange hears. After on_try_failed or the response's end the attempt is over and may be
+  /// started anew.
   class Owner {
    public:
     /// The stream is there: send the head now.
@@ -41,7 +42,8 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   [[nodiscard]] bool active() const { return sink_ != nullptr || waiting(); }
   /// Of the last attempt; null before the first.
   [[nodiscard]] WorkerHost* host() const { return host_.get(); }
-  /// The connection had carried a request before this one: a failure may be an idle close that crossed our request.
+  /// The connection had carried a request before this one: a failure may be an idle close that crossed our
+  /// request.
   [[nodiscard]] bool on_used_connection() const { return used_connection_; }
   [[nodiscard]] bool response_begun() const { return response_begun_; }
   [[nodiscard]] const Address* local_address() const { return &local_address_; }

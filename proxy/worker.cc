@@ -45,15 +45,18 @@ void Worker::end_everything() {
   routes_.clear();
 }
 
-// ---------------------------------------------------------------------------------------------- configuration
+// ----------------------------------------------------------------------------------------------
+// configuration
 
 void Worker::apply(WorkerBatch batch) {
   // Make before break: what is referred to comes before what refers to it, removals come last.
   for (auto& update : batch.clusters) apply_cluster(update);
   for (auto& [name, hosts] : batch.hosts) {
-    if (const auto found = clusters_.find(name); found != clusters_.end()) found->second->set_hosts(std::move(hosts));
+    if (const auto found = clusters_.find(name); found != clusters_.end())
+      found->second->set_hosts(std::move(hosts));
   }
-  for (auto& [name, table] : batch.routes) routes_[name] = LocalRef<WorkerRoutes>(new WorkerRoutes(std::move(table)));
+  for (auto& [name, table] : batch.routes)
+    routes_[name] = LocalRef<WorkerRoutes>(new WorkerRoutes(std::move(table)));
   for (auto& update : batch.listeners) apply_listener(update);
   for (const auto& name : batch.removed_listeners) remove_listener(name);
   for (const auto& name : batch.removed_routes) routes_.erase(name);
@@ -80,7 +83,8 @@ void Worker::apply_listener(WorkerBatch::Listener& update) {
     slot->update(std::move(update.runtime));
     return;
   }
-  const auto old = std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
+  const auto old =
+      std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
   slot->listen(std::move(update.sockets));
   if (!old) return;
   old->stop();
@@ -129,7 +133,8 @@ void Worker::remove_connection(DownstreamConnection& connection) {
 }
 
 bool Worker::drain_closes(const ListenerConfig& listener) {
-  if (!drain_.active || (drain_.inbound_only && listener.direction != TrafficDirection::kInbound)) return false;
+  if (!drain_.active || (drain_.inbound_only && listener.direction != TrafficDirection::kInbound))
+    return false;
   if (!drain_.gradual || drain_.duration.count() <= 0) return true;
   const auto elapsed = elapsed_ms(drain_.start, clock().now());
   return random_.below(static_cast<uint64_t>(drain_.duration.count())) < elapsed;
@@ -168,7 +173,8 @@ void Worker::log_access(const WorkerHttp& http, const ExchangeInfo& info, uint64
   const auto& files = http.runtime().logs;
   for (size_t i = 0; i < configs.size(); ++i) {
     if (files[i] == nullptr || (configs[i]->filter && !configs[i]->filter->matches(info, random))) continue;
-    auto lines = std::find_if(log_lines_.begin(), log_lines_.end(), [&](const auto& entry) { return entry.first == files[i]; });
+    auto lines = std::find_if(log_lines_.begin(), log_lines_.end(),
+                              [&](const auto& entry) { return entry.first == files[i]; });
     if (lines == log_lines_.end()) lines = log_lines_.emplace(log_lines_.end(), files[i], std::string());
     configs[i]->append_line(info, lines->second);
     want_turn_end();

@@ -34,7 +34,7 @@ struct WorkerBatch {
   };
   struct Listener {
     std::shared_ptr<const ListenerRuntime> runtime;
-    std::vector<int> sockets;   // this worker's own; empty: the addresses did not change
+    std::vector<int> sockets;  // this worker's own; empty: the addresses did not change
   };
   std::vector<Cluster> clusters;
   std::vector<std::pair<std::string, std::shared_ptr<const HostSet>>> hosts;
@@ -49,13 +49,13 @@ struct WorkerBatch {
 struct DrainState {
   bool active = false;
   bool inbound_only = false;
-  bool gradual = false;             // the share of closed connections rises linearly over `duration`
+  bool gradual = false;  // the share of closed connections rises linearly over `duration`
   MonotonicTime start{};
   Milliseconds duration{0};
 };
 
-/// A thread that does everything for its connections: its event loop, listeners, pools, timers, statistics shard and its
-/// view of the configuration. Nothing is shared with other workers on the path of a request.
+/// A thread that does everything for its connections: its event loop, listeners, pools, timers, statistics
+/// shard and its view of the configuration. Nothing is shared with other workers on the path of a request.
 class Worker final : private TurnEndHandler {
  public:
   /// `shard` counts from 1.
@@ -70,7 +70,8 @@ class Worker final : private TurnEndHandler {
 
   // On this worker's thread, by post().
   void apply(WorkerBatch batch);
-  /// Tells clients to leave; with `stop_accepting`, listeners close (those of inbound direction only, if so asked).
+  /// Tells clients to leave; with `stop_accepting`, listeners close (those of inbound direction only, if so
+  /// asked).
   void drain(DrainState state, bool stop_accepting);
   [[nodiscard]] size_t connections() const { return connections_.size(); }
   /// Requests or connections still here that a draining process waits for.
@@ -83,7 +84,9 @@ class Worker final : private TurnEndHandler {
   [[nodiscard]] size_t shard() const { return shard_; }
   void arm(Timer& timer, Milliseconds delay) { reactor_.arm(timer, delay); }
   [[nodiscard]] std::string_view date() { return date_.at(clock().wall()); }
-  [[nodiscard]] bool enabled(const RuntimeFraction& fraction, uint64_t random) const { return fraction.value.includes(random); }
+  [[nodiscard]] bool enabled(const RuntimeFraction& fraction, uint64_t random) const {
+    return fraction.value.includes(random);
+  }
   [[nodiscard]] uint64_t next_connection_id() { return (uint64_t{shard_} << 48) | ++last_connection_id_; }
 
   [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) const;

@@ -16,14 +16,16 @@ namespace remora {
 /// What all workers share of one version of one listener. Made on the main thread.
 struct ListenerRuntime {
   std::shared_ptr<const ListenerConfig> config;
-  std::shared_ptr<StatScope> stats;            // listener_stat_schema()
-  std::shared_ptr<StatScope> http_stats;       // http_stat_schema()
-  std::shared_ptr<StatScope> response_stats;   // listener_http_stat_schema()
+  std::shared_ptr<StatScope> stats;                      // listener_stat_schema()
+  std::shared_ptr<StatScope> http_stats;                 // http_stat_schema()
+  std::shared_ptr<StatScope> response_stats;             // listener_http_stat_schema()
+  std::vector<std::shared_ptr<StatScope>> worker_stats;  // listener_worker_stat_schema(), one per worker
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of the connection manager's access_logs
 };
 
-/// One version of a listener's connection manager on one worker. Connections take the newest at each request, so that a
-/// changed configuration reaches live connections without closing them; an exchange keeps the one it began with.
+/// One version of a listener's connection manager on one worker. Connections take the newest at each request,
+/// so that a changed configuration reaches live connections without closing them; an exchange keeps the one
+/// it began with.
 class WorkerHttp final : public LocalCounted {
  public:
   WorkerHttp(std::shared_ptr<const ListenerRuntime> runtime, size_t shard)
@@ -31,17 +33,22 @@ class WorkerHttp final : public LocalCounted {
         stats_(runtime_->http_stats->block(shard)),
         responses_(runtime_->response_stats->block(shard)) {
     if (config().routes) inline_routes_ = LocalRef<WorkerRoutes>(new WorkerRoutes(config().routes));
-    for (const auto& factory : config().filters) shared_filters_.push_back(factory->stateless() ? factory->create() : nullptr);
+    for (const auto& factory : config().filters)
+      shared_filters_.push_back(factory->stateless() ? factory->create() : nullptr);
   }
 
-  [[nodiscard]] const HttpConnectionManagerConfig& config() const { return *runtime_->config->filter_chain.http; }
+  [[nodiscard]] const HttpConnectionManagerConfig& config() const {
+    return *runtime_->config->filter_chain.http;
+  }
   [[nodiscard]] const ListenerRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] StatBlock& stats() { return stats_; }
   [[nodiscard]] StatBlock& responses() { return responses_; }
   /// Empty when the routes come by name (RDS).
   [[nodiscard]] const LocalRef<WorkerRoutes>& inline_routes() const { return inline_routes_; }
   /// One per factory; null where each exchange makes its own.
-  [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const { return shared_filters_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const {
+    return shared_filters_;
+  }
 
  private:
   std::shared_ptr<const ListenerRuntime> runtime_;

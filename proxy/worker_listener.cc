@@ -20,7 +20,8 @@ constexpr Milliseconds kPauseWithoutDescriptors{100};
 }  // namespace
 
 WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<const ListenerRuntime> runtime)
-    : worker_(worker), again_timer_(timer_calls<&WorkerListener::on_accept_again>, this) {
+    : worker_(worker),
+      again_timer_(timer_calls<&WorkerListener::on_accept_again>, this) {
   update(std::move(runtime));
 }
 
@@ -30,6 +31,7 @@ WorkerListener::~WorkerListener() {
 
 void WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
   stats_ = &runtime->stats->block(worker_.shard());
+  worker_stats_ = &runtime->worker_stats[worker_.shard() - 1]->block(worker_.shard());
   http_ = LocalRef<WorkerHttp>(new WorkerHttp(std::move(runtime), worker_.shard()));
 }
 
@@ -41,8 +43,7 @@ void WorkerListener::listen(std::vector<int> sockets) {
 void WorkerListener::stop() {
   for (const int socket : sockets_) {
     worker_.reactor().remove(socket);
-    while (accept_one(socket)) {
-    }
+    while (accept_one(socket)) {}
     ::close(socket);
   }
   sockets_.clear();
@@ -53,15 +54,15 @@ void WorkerListener::on_events(uint32_t /*events*/) {
   const auto configured = config().max_connections_per_accept;
   const uint32_t most = configured > 0 ? configured : kAcceptsPerTurn;
   for (const int socket : sockets_) {
-    for (uint32_t i = 0; i < most && accept_one(socket); ++i) {
-    }
+    for (uint32_t i = 0; i < most && accept_one(socket); ++i) {}
   }
 }
 
 bool WorkerListener::accept_one(int socket) {
   sockaddr_storage storage{};
   socklen_t length = sizeof(storage);
-  const int fd = ::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd =
+      ::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting();
     return errno == ECONNABORTED || errno == EINTR;
@@ -71,13 +72,15 @@ bool WorkerListener::accept_one(int socket) {
     ::close(fd);
     return true;
   }
-  worker_.add_connection(LocalRef<WorkerListener>(this), fd, Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length));
+  worker_.add_connection(LocalRef<WorkerListener>(this), fd,
+                         Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length));
   return true;
 }
 
 // Out of descriptors: the listening socket stays readable, so look away for a moment instead of spinning.
 void WorkerListener::pause_accepting() {
-  log_warn("listener", "listener '{}': out of file descriptors, not accepting for {} ms", config().name, kPauseWithoutDescriptors.count());
+  log_warn("listener", "listener '{}': out of file descriptors, not accepting for {} ms", config().name,
+           kPauseWithoutDescriptors.count());
   stats_->add(kListenerCxOverflow);
   for (const int socket : sockets_) worker_.reactor().remove(socket);
   worker_.arm(again_timer_, kPauseWithoutDescriptors);

@@ -14,8 +14,8 @@ namespace remora {
 
 class Worker;
 
-/// One listener on one worker: its own listening sockets (SO_REUSEPORT spreads connections over workers), accepted a
-/// bounded number a turn. Connections hold it; removing it closes the sockets and drains them.
+/// One listener on one worker: its own listening sockets (SO_REUSEPORT spreads connections over workers),
+/// accepted a bounded number a turn. Connections hold it; removing it closes the sockets and drains them.
 class WorkerListener final : public LocalCounted, private EventHandler {
  public:
   WorkerListener(Worker& worker, std::shared_ptr<const ListenerRuntime> runtime);
@@ -31,6 +31,7 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   [[nodiscard]] const ListenerConfig& config() const { return *http_->runtime().config; }
   [[nodiscard]] const LocalRef<WorkerHttp>& http() const { return http_; }
   [[nodiscard]] StatBlock& stats() const { return *stats_; }
+  [[nodiscard]] StatBlock& worker_stats() const { return *worker_stats_; }
 
  private:
   void on_events(uint32_t events) override;
@@ -42,6 +43,7 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   Worker& worker_;
   LocalRef<WorkerHttp> http_;
   StatBlock* stats_;
+  StatBlock* worker_stats_;
   std::vector<int> sockets_;
   Timer again_timer_;
 };

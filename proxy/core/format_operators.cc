@@ -61,6 +61,7 @@ Text protocol(const ExchangeInfo& info) {
   return info.protocol == Protocol::kNone ? Text() : Text(protocol_name(info.protocol));
 }
 Text termination_details(const ExchangeInfo& info) { return non_empty(info.termination_details); }
+Text local_reply_body(const ExchangeInfo& info) { return non_empty(info.local_reply_body); }
 Text transport_failure(const ExchangeInfo& info) { return non_empty(info.upstream_transport_failure); }
 Text route_name(const ExchangeInfo& info) {
   return info.route == nullptr ? Text() : non_empty(info.route->name);
@@ -149,6 +150,7 @@ constexpr Entry kEntries[] = {
     {"GRPC_STATUS", make_grpc_status, Argument::kOptional},
     {"GRPC_STATUS_NUMBER", make_grpc_status},
     {"HOSTNAME", make_read<hostname>},
+    {"LOCAL_REPLY_BODY", make_read<local_reply_body>},
     {"METADATA", make_metadata, Argument::kRequired, true},
     {"PATH", make_path, Argument::kOptional, true},
     {"PROTOCOL", make_read<protocol>},
@@ -221,7 +223,6 @@ constexpr std::string_view kUnsupported[] = {
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
     "DOWNSTREAM_WIRE_BYTES_RECEIVED",
     "DOWNSTREAM_WIRE_BYTES_SENT",
-    "LOCAL_REPLY_BODY",
     "PACKETS_RETRANSMITTED",
     "REQ_WITHOUT_QUERY",
     "ROUNDTRIP_DURATION",

@@ -9,21 +9,24 @@
 
 namespace remora {
 
-/// The codec seam: what a connection speaks, HTTP/1 now and HTTP/2 by the same two pairs of interfaces. A codec turns
-/// bytes into MessageEvents and MessageSink calls into bytes; it knows framing and nothing of routes or clusters.
+/// The codec seam: what a connection speaks, HTTP/1 now and HTTP/2 by the same two pairs of interfaces. A
+/// codec turns bytes into MessageEvents and MessageSink calls into bytes; it knows framing and nothing of
+/// routes or clusters.
 
 /// Whoever serves the requests that a server-side codec decodes.
 class ServerCodecEvents {
  public:
-  /// A request begins. Returns who receives it; `response` is where the answer goes, valid until the stream is over.
+  /// A request begins. Returns who receives it; `response` is where the answer goes, valid until the stream
+  /// is over.
   virtual MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) = 0;
-  /// Bytes that are no request: answer with `error.status`, if a stream can still be opened for it, and close.
+  /// Bytes that are no request: answer with `error.status`, if a stream can still be opened for it, and
+  /// close.
   virtual void on_bad_request(HeadError error, MessageSink& response) = 0;
   /// A stream is over in both directions; its MessageEvents and MessageSink are not used any more.
   /// `reusable`: the connection can take another request.
   virtual void on_stream_done(bool reusable) = 0;
-  /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that the
-  /// connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
+  /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that
+  /// the connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
   virtual void on_request_outlived() = 0;
 
  protected:
@@ -50,11 +53,11 @@ class ServerCodec {
 
 /// How a client-side stream ended, for its connection.
 enum class StreamEnd : uint8_t {
-  kReusable,        ///< complete; the connection can carry another
-  kComplete,        ///< complete, but nothing can follow
-  kCutLocally,      ///< reset by us
-  kCutRemotely,     ///< the upstream closed in the middle
-  kProtocolError,   ///< the upstream's bytes made no sense
+  kReusable,       ///< complete; the connection can carry another
+  kComplete,       ///< complete, but nothing can follow
+  kCutLocally,     ///< reset by us
+  kCutRemotely,    ///< the upstream closed in the middle
+  kProtocolError,  ///< the upstream's bytes made no sense
 };
 
 /// What a client-side codec tells its connection beside the streams' own events.

@@ -5,27 +5,27 @@
 
 namespace remora {
 
-/// Decodes the chunk framing of a body (RFC 9112 section 7.1), strictly: CRLF only, plain hex sizes, bounded extensions.
-/// Feed it bytes; it says what to do with the next run of them.
+/// Decodes the chunk framing of a body (RFC 9112 section 7.1), strictly: CRLF only, plain hex sizes, bounded
+/// extensions. Feed it bytes; it says what to do with the next run of them.
 class ChunkDecoder {
  public:
   enum class Event : uint8_t {
-    kNeedMore,   ///< everything was used up
-    kData,       ///< `data` is body
-    kTrailers,   ///< the last chunk is done; what follows is the trailer section up to its empty line
+    kNeedMore,  ///< everything was used up
+    kData,      ///< `data` is body
+    kTrailers,  ///< the last chunk is done; what follows is the trailer section up to its empty line
     kBad,
   };
   struct Step {
     Event event;
-    size_t used;              ///< bytes consumed, including `data`
+    size_t used;  ///< bytes consumed, including `data`
     std::string_view data{};
   };
 
   Step next(std::string_view bytes);
   void reset() { *this = ChunkDecoder(); }
 
-  static constexpr size_t kMaxExtension = 256;            // per chunk
-  static constexpr size_t kMaxExtensions = 16 * 1024;     // per body
+  static constexpr size_t kMaxExtension = 256;         // per chunk
+  static constexpr size_t kMaxExtensions = 16 * 1024;  // per body
 
  private:
   enum class State : uint8_t { kSize, kExtension, kSizeEnd, kData, kDataCr, kDataLf };

@@ -10,7 +10,8 @@ namespace {
 constexpr uint8_t kMaxInformationals = 32;
 
 bool usually_without_body(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "TRACE" || method == "CONNECT";
+  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "TRACE" ||
+         method == "CONNECT";
 }
 
 }  // namespace
@@ -54,8 +55,8 @@ size_t H1ClientCodec::read_head(std::string_view bytes) {
   if (size > settings_.limits.max_bytes) return fail(Failure::kUpstreamHeadersTooLarge, bytes.size());
   if (state == HeadScanner::State::kMore) return 0;
   scanner_.reset();
-  const auto error =
-      parse_response_head(bytes.substr(0, size), settings_.limits, head_request_, upgrade_asked_, connect_, head_, response_);
+  const auto error = parse_response_head(bytes.substr(0, size), settings_.limits, head_request_,
+                                         upgrade_asked_, connect_, head_, response_);
   if (error.failed()) {
     const bool too_many = error.detail == "http1.too_many_headers";
     return fail(too_many ? Failure::kUpstreamHeadersTooLarge : Failure::kUpstreamProtocolError, bytes.size());
@@ -97,7 +98,8 @@ void H1ClientCodec::final_head() {
   if (!response_.keep_alive) reusable_ = false;
   auto* stream = stream_;
   if (end) {
-    // The stream is over before its reader hears of it: the connection may serve the reader's next wish at once.
+    // The stream is over before its reader hears of it: the connection may serve the reader's next wish at
+    // once.
     response_complete();
   }
   stream->on_head(head_, end);
@@ -134,7 +136,8 @@ size_t H1ClientCodec::read_chunked_body(std::string_view bytes) {
 size_t H1ClientCodec::read_trailers(std::string_view bytes) {
   const auto state = scanner_.scan(bytes);
   if (state == HeadScanner::State::kMore && bytes.size() <= settings_.limits.max_bytes) return 0;
-  const bool complete = state == HeadScanner::State::kComplete && scanner_.size() <= settings_.limits.max_bytes;
+  const bool complete =
+      state == HeadScanner::State::kComplete && scanner_.size() <= settings_.limits.max_bytes;
   const size_t size = scanner_.size();
   scanner_.reset();
   if (!complete || parse_trailers(bytes.substr(0, size), settings_.limits, head_).failed()) {
@@ -160,7 +163,8 @@ void H1ClientCodec::response_complete() {
 size_t H1ClientCodec::fail(Failure failure, size_t used) {
   auto* stream = std::exchange(stream_, nullptr);
   reusable_ = false;
-  owner_.on_stream_done(failure == Failure::kConnectionTermination ? StreamEnd::kCutRemotely : StreamEnd::kProtocolError);
+  owner_.on_stream_done(failure == Failure::kConnectionTermination ? StreamEnd::kCutRemotely
+                                                                   : StreamEnd::kProtocolError);
   stream->on_reset(failure);
   return used;
 }
@@ -201,8 +205,10 @@ void H1ClientCodec::send_head(const HeaderMap& head, bool end) {
   auto& out = connection_.output();
   write_request_line(out, head);
   write_fields(out, head, HeaderCase::kLower, true);
-  if (framing.kind == Framing::Kind::kChunked) write_field(out, "transfer-encoding", "chunked", HeaderCase::kLower);
-  if (end && !length && !usually_without_body(head.method())) write_field(out, "content-length", "0", HeaderCase::kLower);
+  if (framing.kind == Framing::Kind::kChunked)
+    write_field(out, "transfer-encoding", "chunked", HeaderCase::kLower);
+  if (end && !length && !usually_without_body(head.method()))
+    write_field(out, "content-length", "0", HeaderCase::kLower);
   out.append("\r\n");
   connection_.flush_soon();
   if (end) finish_request(nullptr);

@@ -17,8 +17,12 @@ struct H1ClientSettings {
 class H1ClientCodec final : public ClientCodec, private MessageSink {
  public:
   /// All borrowed.
-  H1ClientCodec(Connection& connection, CreditAccount& account, ClientCodecEvents& owner, const H1ClientSettings& settings)
-      : connection_(connection), account_(account), owner_(owner), settings_(settings) {}
+  H1ClientCodec(Connection& connection, CreditAccount& account, ClientCodecEvents& owner,
+                const H1ClientSettings& settings)
+      : connection_(connection),
+        account_(account),
+        owner_(owner),
+        settings_(settings) {}
 
   MessageSink& open(MessageEvents& response) override;
   [[nodiscard]] bool can_open() const override { return stream_ == nullptr && reusable_; }
@@ -41,7 +45,7 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   size_t fail(Failure failure, size_t used);
   [[nodiscard]] bool stalled() const { return account_.exhausted(); }
 
-  void send_informational(const HeaderMap& /*head*/) override {}   // requests have none
+  void send_informational(const HeaderMap& /*head*/) override {}  // requests have none
   void send_head(const HeaderMap& head, bool end) override;
   void send_body(BodyChunk chunk, bool end) override;
   void send_trailers(const HeaderMap& trailers) override;

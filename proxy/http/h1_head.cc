@@ -12,7 +12,8 @@ constexpr std::string_view kSpaceTab = " \t";
 constexpr std::array<char, 256> make_token_table() {
   // 0: not a token character; else the character, lower-cased.
   std::array<char, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")) table[static_cast<unsigned char>(c)] = c;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"))
+    table[static_cast<unsigned char>(c)] = c;
   for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = static_cast<char>(c - 'A' + 'a');
   return table;
 }
@@ -28,7 +29,7 @@ constexpr auto kValueByte = make_value_table();
 
 constexpr std::array<bool, 256> make_target_table() {
   std::array<bool, 256> table{};
-  for (unsigned c = 0x21; c < 0x7f; ++c) table[c] = true;   // visible ASCII
+  for (unsigned c = 0x21; c < 0x7f; ++c) table[c] = true;  // visible ASCII
   return table;
 }
 constexpr auto kTargetByte = make_target_table();
@@ -74,7 +75,8 @@ HeadError parse_field(char* line, size_t size, HeaderMap& headers, Hosts* hosts)
   size_t colon = 0;
   while (colon < size && line[colon] != ':') {
     const char lower = kLowerToken[static_cast<unsigned char>(line[colon])];
-    if (lower == 0) return {400, line[0] == ' ' || line[0] == '\t' ? "http1.folded_header" : "http1.invalid_header_name"};
+    if (lower == 0)
+      return {400, line[0] == ' ' || line[0] == '\t' ? "http1.folded_header" : "http1.invalid_header_name"};
     line[colon++] = lower;
   }
   if (colon == size || colon == 0) return {400, "http1.invalid_header_name"};
@@ -93,7 +95,8 @@ HeadError parse_field(char* line, size_t size, HeaderMap& headers, Hosts* hosts)
   return {};
 }
 
-HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMap& headers, Hosts* hosts = nullptr) {
+HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMap& headers,
+                       Hosts* hosts = nullptr) {
   char* bytes = headers.allocate(rest.size());
   std::memcpy(bytes, rest.data(), rest.size());
   rest = {bytes, rest.size()};
@@ -157,8 +160,14 @@ struct ConnectionOptions {
 
 // Fields that a Connection header must not be able to remove: they carry identity or framing.
 constexpr std::array kNeverNominated = {
-    HeaderId::kHost,          HeaderId::kContentLength,   HeaderId::kTransferEncoding, HeaderId::kCookie,
-    HeaderId::kXForwardedFor, HeaderId::kXForwardedHost, HeaderId::kXForwardedProto,  HeaderId::kXForwardedClientCert,
+    HeaderId::kHost,
+    HeaderId::kContentLength,
+    HeaderId::kTransferEncoding,
+    HeaderId::kCookie,
+    HeaderId::kXForwardedFor,
+    HeaderId::kXForwardedHost,
+    HeaderId::kXForwardedProto,
+    HeaderId::kXForwardedClientCert,
 };
 
 bool may_be_nominated(std::string_view member) {
@@ -186,19 +195,19 @@ HeadError read_connection(HeaderMap& headers, ConnectionOptions& options) {
   for (const auto& field : headers.fields()) {
     if (field.id != HeaderId::kConnection) continue;
     sane = sane && each_list_member(field.value, [&](std::string_view member) {
-      if (equals_ignoring_case(member, "close")) {
-        options.close = true;
-      } else if (equals_ignoring_case(member, "keep-alive")) {
-        options.keep_alive = true;
-      } else if (equals_ignoring_case(member, "upgrade")) {
-        options.upgrade = true;
-      } else if (may_be_nominated(member) && count < nominated.size()) {
-        nominated[count++] = member;
-      } else {
-        return false;
-      }
-      return true;
-    });
+             if (equals_ignoring_case(member, "close")) {
+               options.close = true;
+             } else if (equals_ignoring_case(member, "keep-alive")) {
+               options.keep_alive = true;
+             } else if (equals_ignoring_case(member, "upgrade")) {
+               options.upgrade = true;
+             } else if (may_be_nominated(member) && count < nominated.size()) {
+               nominated[count++] = member;
+             } else {
+               return false;
+             }
+             return true;
+           });
   }
   if (!sane) return {400, "http1.connection_header_rejected"};
   for (size_t i = 0; i < count; ++i) {
@@ -215,16 +224,12 @@ void strip_hop_by_hop(HeaderMap& headers, bool keep_upgrade) {
   headers.remove_if([keep_upgrade](const HeaderMap::Field& field) {
     switch (field.id) {
       case HeaderId::kConnection:
-      case HeaderId::kUpgrade:
-        return !keep_upgrade;
+      case HeaderId::kUpgrade: return !keep_upgrade;
       case HeaderId::kKeepAlive:
       case HeaderId::kProxyConnection:
-      case HeaderId::kTransferEncoding:
-        return true;
-      case HeaderId::kTe:
-        return !equals_ignoring_case(field.value, "trailers");
-      default:
-        return false;
+      case HeaderId::kTransferEncoding: return true;
+      case HeaderId::kTe: return !equals_ignoring_case(field.value, "trailers");
+      default: return false;
     }
   });
 }
@@ -250,13 +255,17 @@ HeadError split_request_line(std::string_view line, StartLine& start) {
   } else {
     return {400, "http1.invalid_version"};
   }
-  // A '#' never belongs into a request target: what follows it would be matched by some and ignored by others.
-  if (!is_target(start.target) || start.target.find('#') != std::string_view::npos) return {400, "http1.invalid_url"};
+  // A '#' never belongs into a request target: what follows it would be matched by some and ignored by
+  // others.
+  if (!is_target(start.target) || start.target.find('#') != std::string_view::npos)
+    return {400, "http1.invalid_url"};
   return {};
 }
 
-/// The target's authority and path (RFC 9112 section 3.2), with the authority of an absolute URI winning over Host.
-HeadError split_target(const StartLine& start, bool allow_absolute, std::string_view& authority, std::string_view& path) {
+/// The target's authority and path (RFC 9112 section 3.2), with the authority of an absolute URI winning over
+/// Host.
+HeadError split_target(const StartLine& start, bool allow_absolute, std::string_view& authority,
+                       std::string_view& path) {
   authority = {};
   if (start.method == "CONNECT") {
     if (!is_valid_authority(start.target)) return {400, "http1.invalid_url"};
@@ -285,8 +294,8 @@ HeadError split_target(const StartLine& start, bool allow_absolute, std::string_
   return {};
 }
 
-HeadError choose_authority(const Hosts& hosts, const RequestRules& rules, uint8_t minor_version, std::string_view from_target,
-                           std::string_view& authority) {
+HeadError choose_authority(const Hosts& hosts, const RequestRules& rules, uint8_t minor_version,
+                           std::string_view from_target, std::string_view& authority) {
   if (hosts.count > 1) return {400, "http1.duplicate_host"};
   if (!hosts.value.empty() && !is_valid_authority(hosts.value)) return {400, "http1.invalid_host"};
   authority = from_target.empty() ? hosts.value : from_target;
@@ -311,7 +320,8 @@ bool is_valid_authority(std::string_view text) {
   if (bracketed) {
     end = text.find(']');
     if (end == std::string_view::npos || end == 1) return false;
-    if (text.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:.%") != std::string_view::npos) return false;
+    if (text.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:.%") != std::string_view::npos)
+      return false;
     ++end;
   } else {
     constexpr std::string_view kHostBytes =
@@ -328,7 +338,8 @@ HeadScanner::State HeadScanner::scan(std::string_view bytes) {
   while (position_ < bytes.size()) {
     const void* found = std::memchr(bytes.data() + position_, '\n', bytes.size() - position_);
     if (found == nullptr) {
-      // A CR may only be the last byte of an unfinished line; anywhere else it is bare, and told when the line ends.
+      // A CR may only be the last byte of an unfinished line; anywhere else it is bare, and told when the
+      // line ends.
       position_ = bytes.size();
       return State::kMore;
     }
@@ -343,7 +354,8 @@ HeadScanner::State HeadScanner::scan(std::string_view bytes) {
   return State::kMore;
 }
 
-HeadError parse_request_head(std::string_view head, const RequestRules& rules, HeaderMap& headers, RequestHead& parsed) {
+HeadError parse_request_head(std::string_view head, const RequestRules& rules, HeaderMap& headers,
+                             RequestHead& parsed) {
   headers.clear();
   auto rest = head;
   const auto line = headers.store(next_line(rest));
@@ -353,7 +365,9 @@ HeadError parse_request_head(std::string_view head, const RequestRules& rules, H
   if (start.minor_version == 0 && !rules.accept_http_10) return {426, "low_version"};
   std::string_view target_authority;
   std::string_view path;
-  if (const auto error = split_target(start, rules.allow_absolute_url, target_authority, path); error.failed()) return error;
+  if (const auto error = split_target(start, rules.allow_absolute_url, target_authority, path);
+      error.failed())
+    return error;
 
   headers.add_reference(HeaderId::kMethod, ":method", start.method);
   headers.add_reference(HeaderId::kPath, ":path", path);
@@ -364,19 +378,22 @@ HeadError parse_request_head(std::string_view head, const RequestRules& rules, H
   if (const auto error = parse_fields(rest, rules.limits, headers, &hosts); error.failed()) return error;
 
   std::string_view authority;
-  if (const auto error = choose_authority(hosts, rules, start.minor_version, target_authority, authority); error.failed()) {
+  if (const auto error = choose_authority(hosts, rules, start.minor_version, target_authority, authority);
+      error.failed()) {
     return error;
   }
   headers.set(HeaderId::kAuthority, authority);
-  if (path.empty()) headers.remove(HeaderId::kPath);   // CONNECT
+  if (path.empty()) headers.remove(HeaderId::kPath);  // CONNECT
 
   BodyFields body;
   if (const auto error = read_body_fields(headers, start.minor_version, body); error.failed()) return error;
   ConnectionOptions options;
   if (const auto error = read_connection(headers, options); error.failed()) return error;
   const auto upgrade = headers.value_of(HeaderId::kUpgrade);
-  // h2c by upgrade is not offered, and a proxy that passes the offer on lets the peers leave HTTP/1 behind its back.
-  parsed.upgrade = options.upgrade && !upgrade.empty() && start.minor_version == 1 && !equals_ignoring_case(upgrade, "h2c");
+  // h2c by upgrade is not offered, and a proxy that passes the offer on lets the peers leave HTTP/1 behind
+  // its back.
+  parsed.upgrade = options.upgrade && !upgrade.empty() && start.minor_version == 1 &&
+                   !equals_ignoring_case(upgrade, "h2c");
   if (parsed.upgrade && (body.chunked || body.length > 0)) return {400, "http1.upgrade_with_body"};
   if (parsed.upgrade) headers.set(HeaderId::kConnection, "upgrade");
   strip_hop_by_hop(headers, parsed.upgrade);
@@ -395,14 +412,15 @@ HeadError parse_request_head(std::string_view head, const RequestRules& rules, H
   return {};
 }
 
-HeadError parse_response_head(std::string_view head, const HeadLimits& limits, bool to_head, bool upgrade_asked, bool connect,
-                              HeaderMap& headers, ResponseHead& parsed) {
+HeadError parse_response_head(std::string_view head, const HeadLimits& limits, bool to_head,
+                              bool upgrade_asked, bool connect, HeaderMap& headers, ResponseHead& parsed) {
   headers.clear();
   auto rest = head;
   const auto line = next_line(rest);
   const auto digits = line.size() >= 12 ? line.substr(9, 3) : std::string_view{};
   const bool version_ok = line.starts_with("HTTP/1.1 ") || line.starts_with("HTTP/1.0 ");
-  const bool digits_ok = digits.size() == 3 && digits.find_first_not_of("0123456789") == std::string_view::npos &&
+  const bool digits_ok = digits.size() == 3 &&
+                         digits.find_first_not_of("0123456789") == std::string_view::npos &&
                          digits[0] != '0' && (line.size() == 12 || line[12] == ' ');
   if (!version_ok || !digits_ok) return {502, "http1.invalid_status_line"};
   for (const char c : line) {
@@ -414,7 +432,8 @@ HeadError parse_response_head(std::string_view head, const HeadLimits& limits, b
 
   if (auto error = parse_fields(rest, limits, headers); error.failed()) return {502, error.detail};
   BodyFields body;
-  if (auto error = read_body_fields(headers, parsed.minor_version, body); error.failed()) return {502, error.detail};
+  if (auto error = read_body_fields(headers, parsed.minor_version, body); error.failed())
+    return {502, error.detail};
   ConnectionOptions options;
   if (auto error = read_connection(headers, options); error.failed()) return {502, error.detail};
   parsed.keep_alive = parsed.minor_version == 1 ? !options.close : options.keep_alive && !options.close;
@@ -452,10 +471,8 @@ HeadError parse_trailers(std::string_view section, const HeadLimits& limits, Hea
       case HeaderId::kHost:
       case HeaderId::kConnection:
       case HeaderId::kTrailer:
-      case HeaderId::kTe:
-        return {400, "http1.framing_field_in_trailers"};
-      default:
-        break;
+      case HeaderId::kTe: return {400, "http1.framing_field_in_trailers"};
+      default: break;
     }
   }
   return {};

@@ -28,7 +28,7 @@ size_t H1ServerCodec::receive(std::string_view bytes) {
         break;
       case Reading::kIgnore: step = rest.size(); break;
       case Reading::kAwaitUpgrade:
-      case Reading::kDone: return used;   // the next request waits until this one is answered
+      case Reading::kDone: return used;  // the next request waits until this one is answered
     }
     if (step == 0) return used;
     used += step;
@@ -37,7 +37,7 @@ size_t H1ServerCodec::receive(std::string_view bytes) {
 }
 
 size_t H1ServerCodec::read_head(std::string_view bytes) {
-  if (!head_begun_ && bytes[0] == '\r') {   // an empty line before a request is skipped (RFC 9112 section 2.2)
+  if (!head_begun_ && bytes[0] == '\r') {  // an empty line before a request is skipped (RFC 9112 section 2.2)
     if (bytes.size() == 1) return 0;
     if (bytes[1] == '\n') return 2;
   }
@@ -49,7 +49,10 @@ size_t H1ServerCodec::read_head(std::string_view bytes) {
     return bytes.size();
   }
   if (size > settings_.rules.limits.max_bytes) {
-    refuse(scanner_.past_first_line() ? HeadError{431, "request_headers_too_large"} : HeadError{414, "request_target_too_large"});
+    // Judged by where the limit falls, not by how the bytes happened to arrive.
+    const auto within = bytes.substr(0, settings_.rules.limits.max_bytes);
+    refuse(within.find("\r\n") == std::string_view::npos ? HeadError{414, "request_target_too_large"}
+                                                          : HeadError{431, "request_headers_too_large"});
     return bytes.size();
   }
   if (state == HeadScanner::State::kMore) return 0;
@@ -82,7 +85,8 @@ void H1ServerCodec::open_stream() {
       reading_ = request_.upgrade ? Reading::kAwaitUpgrade : Reading::kDone;
       break;
   }
-  stream_ = &owner_.on_request_stream(*this, request_.minor_version == 1 ? Protocol::kHttp11 : Protocol::kHttp10);
+  stream_ =
+      &owner_.on_request_stream(*this, request_.minor_version == 1 ? Protocol::kHttp11 : Protocol::kHttp10);
   stream_->on_head(head_, end);
 }
 
@@ -97,7 +101,8 @@ void H1ServerCodec::refuse(HeadError error) {
 }
 
 bool H1ServerCodec::reading_body() const {
-  return reading_ == Reading::kLengthBody || reading_ == Reading::kChunkedBody || reading_ == Reading::kTrailers;
+  return reading_ == Reading::kLengthBody || reading_ == Reading::kChunkedBody ||
+         reading_ == Reading::kTrailers;
 }
 
 void H1ServerCodec::discard(size_t size) {
@@ -145,7 +150,8 @@ size_t H1ServerCodec::read_chunked_body(std::string_view bytes) {
 size_t H1ServerCodec::read_trailers(std::string_view bytes) {
   const auto state = scanner_.scan(bytes);
   if (state == HeadScanner::State::kMore && bytes.size() <= settings_.rules.limits.max_bytes) return 0;
-  const bool complete = state == HeadScanner::State::kComplete && scanner_.size() <= settings_.rules.limits.max_bytes;
+  const bool complete =
+      state == HeadScanner::State::kComplete && scanner_.size() <= settings_.rules.limits.max_bytes;
   const size_t size = scanner_.size();
   scanner_.reset();
   if (!complete || parse_trailers(bytes.substr(0, size), settings_.rules.limits, head_).failed()) {
@@ -203,9 +209,11 @@ void H1ServerCodec::write_framing_fields(const HeaderMap& head, uint16_t status,
   auto& out = connection_.output();
   const auto kind = writer_.kind();
   if (kind == Framing::Kind::kTunnel) return;
-  if (kind == Framing::Kind::kChunked) write_field(out, "transfer-encoding", "chunked", settings_.header_case);
+  if (kind == Framing::Kind::kChunked)
+    write_field(out, "transfer-encoding", "chunked", settings_.header_case);
   const bool bodyless = head_request_ || status == 204 || status == 304;
-  if (end && !bodyless && !head.has(HeaderId::kContentLength)) write_field(out, "content-length", "0", settings_.header_case);
+  if (end && !bodyless && !head.has(HeaderId::kContentLength))
+    write_field(out, "content-length", "0", settings_.header_case);
   if (close_after_) {
     write_field(out, "connection", "close", settings_.header_case);
   } else if (request_.minor_version == 0) {
@@ -218,7 +226,8 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
   const auto framing = response_framing(head, status, end);
   writer_.start(framing);
   if (draining_ || framing.kind == Framing::Kind::kUntilClose) close_after_ = true;
-  if (reading_ == Reading::kLengthBody && body_left_ > kMaxDiscarded) close_after_ = true;   // will not be waited for
+  if (reading_ == Reading::kLengthBody && body_left_ > kMaxDiscarded)
+    close_after_ = true;  // will not be waited for
   auto& out = connection_.output();
   write_status_line(out, status);
   write_fields(out, head, settings_.header_case, false);
@@ -229,7 +238,7 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
     reading_ = Reading::kTunnel;
     connection_.resume_reading();
   } else if (reading_ == Reading::kAwaitUpgrade) {
-    reading_ = Reading::kDone;   // the upgrade was refused: an ordinary answer to a request without a body
+    reading_ = Reading::kDone;  // the upgrade was refused: an ordinary answer to a request without a body
   }
   if (end) finish_response(nullptr);
 }

@@ -17,9 +17,14 @@ struct H1ServerSettings {
 /// HTTP/1.0 and 1.1, server side: one request at a time; what the client pipelines waits in the connection.
 class H1ServerCodec final : public ServerCodec, private MessageSink {
  public:
-  /// All borrowed: the connection written to, the account that body bytes are charged to, who serves requests.
-  H1ServerCodec(Connection& connection, CreditAccount& account, ServerCodecEvents& owner, const H1ServerSettings& settings)
-      : connection_(connection), account_(account), owner_(owner), settings_(settings) {}
+  /// All borrowed: the connection written to, the account that body bytes are charged to, who serves
+  /// requests.
+  H1ServerCodec(Connection& connection, CreditAccount& account, ServerCodecEvents& owner,
+                const H1ServerSettings& settings)
+      : connection_(connection),
+        account_(account),
+        owner_(owner),
+        settings_(settings) {}
 
   size_t receive(std::string_view bytes) override;
   bool on_end() override;
@@ -29,7 +34,16 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   void refuse_head(HeadError error) override { refuse(error); }
 
  private:
-  enum class Reading : uint8_t { kHead, kLengthBody, kChunkedBody, kTrailers, kAwaitUpgrade, kTunnel, kDone, kIgnore };
+  enum class Reading : uint8_t {
+    kHead,
+    kLengthBody,
+    kChunkedBody,
+    kTrailers,
+    kAwaitUpgrade,
+    kTunnel,
+    kDone,
+    kIgnore
+  };
 
   size_t read_head(std::string_view bytes);
   size_t read_length_body(std::string_view bytes);
@@ -67,10 +81,10 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   ChunkDecoder chunks_;
   uint64_t body_left_ = 0;
   bool head_begun_ = false;
-  bool head_request_ = false;   // the request is a HEAD
+  bool head_request_ = false;  // the request is a HEAD
   bool draining_ = false;
   bool close_after_ = false;
-  bool discarding_ = false;      // the answer is complete, the rest of the request is thrown away
+  bool discarding_ = false;  // the answer is complete, the rest of the request is thrown away
   size_t discarded_ = 0;
   BodyWriter writer_;
 };

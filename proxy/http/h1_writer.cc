@@ -132,8 +132,7 @@ bool BodyWriter::write(Connection& out, BodyChunk chunk) {
   if (chunk.bytes.empty()) return true;
   const size_t size = chunk.bytes.size();
   switch (framing_.kind) {
-    case Framing::Kind::kNone:
-      return false;
+    case Framing::Kind::kNone: return false;
     case Framing::Kind::kLength:
       if (written_ + size > framing_.length) return false;
       written_ += size;
@@ -149,9 +148,7 @@ bool BodyWriter::write(Connection& out, BodyChunk chunk) {
       return true;
     }
     case Framing::Kind::kUntilClose:
-    case Framing::Kind::kTunnel:
-      out.write(std::move(chunk));
-      return true;
+    case Framing::Kind::kTunnel: out.write(std::move(chunk)); return true;
   }
   return false;
 }

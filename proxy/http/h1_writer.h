@@ -24,7 +24,10 @@ void write_field(ByteQueue& out, std::string_view name, std::string_view value, 
 /// Writes one message's body in the chosen framing into a connection, with the credits of its chunks.
 class BodyWriter {
  public:
-  void start(Framing framing) { framing_ = framing; written_ = 0; }
+  void start(Framing framing) {
+    framing_ = framing;
+    written_ = 0;
+  }
   /// False if more than the announced length came: the message cannot be completed honestly.
   bool write(Connection& out, BodyChunk chunk);
   /// Ends the body; `trailers` may be null. False if less than the announced length came.

@@ -35,7 +35,7 @@ class BlockStock {
   }
 
  private:
-  static constexpr size_t kMaxBlocks = 256;   // 4 MiB a thread
+  static constexpr size_t kMaxBlocks = 256;  // 4 MiB a thread
   std::vector<char*> blocks_;
 };
 

@@ -5,8 +5,8 @@
 
 namespace remora {
 
-/// Bytes in, bytes out, contiguous. An empty queue holds no memory: blocks of the common size go back to a per-thread
-/// stock, so that idle connections cost nothing and busy ones allocate nothing in steady state.
+/// Bytes in, bytes out, contiguous. An empty queue holds no memory: blocks of the common size go back to a
+/// per-thread stock, so that idle connections cost nothing and busy ones allocate nothing in steady state.
 class ByteQueue {
  public:
   ByteQueue() = default;

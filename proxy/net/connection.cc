@@ -143,7 +143,8 @@ void Connection::read_available(bool to_the_end) {
       read_missed_ = true;
       return;
     }
-    // A short read has emptied the socket: the next byte brings a new edge. Saves the recv that would say EAGAIN.
+    // A short read has emptied the socket: the next byte brings a new edge. Saves the recv that would say
+    // EAGAIN.
     if (static_cast<size_t>(got) < Reactor::kScratchBytes && !to_the_end) return;
   }
   again_wanted_ = true;

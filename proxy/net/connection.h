@@ -29,9 +29,9 @@ class ConnectionOwner {
   ~ConnectionOwner() = default;
 };
 
-/// One socket of a worker: reads into the worker's scratch buffer, keeps only what the owner did not use, gathers output
-/// and sends it once at the end of the turn. Chunks of bodies keep their credits here until the kernel has taken them.
-/// Owned by its owner; after close() no callback comes any more.
+/// One socket of a worker: reads into the worker's scratch buffer, keeps only what the owner did not use,
+/// gathers output and sends it once at the end of the turn. Chunks of bodies keep their credits here until
+/// the kernel has taken them. Owned by its owner; after close() no callback comes any more.
 class Connection final : private EventHandler, private TurnEndHandler {
  public:
   Connection(Reactor& reactor, ConnectionOwner& owner) : reactor_(reactor), owner_(owner) {}
@@ -67,7 +67,7 @@ class Connection final : private EventHandler, private TurnEndHandler {
 
  private:
   struct HeldCredit {
-    uint64_t until;   // position in the output stream behind which it is due
+    uint64_t until;  // position in the output stream behind which it is due
     Credit credit;
   };
 
@@ -86,8 +86,8 @@ class Connection final : private EventHandler, private TurnEndHandler {
   int fd_ = -1;
   bool connecting_ = false;
   bool paused_ = false;
-  bool read_missed_ = false;     // an edge came while reading was paused
-  bool peer_done_ = false;       // RDHUP seen: read to the end without trusting short reads
+  bool read_missed_ = false;  // an edge came while reading was paused
+  bool peer_done_ = false;    // RDHUP seen: read to the end without trusting short reads
   bool end_told_ = false;
   bool write_blocked_ = false;
   bool flush_wanted_ = false;
@@ -96,7 +96,7 @@ class Connection final : private EventHandler, private TurnEndHandler {
   bool delivering_ = false;
   ByteQueue output_;
   ByteQueue kept_;
-  uint64_t written_ = 0;   // position in the output stream
+  uint64_t written_ = 0;  // position in the output stream
   std::vector<HeldCredit> credits_;
   size_t first_credit_ = 0;
 };

@@ -14,7 +14,8 @@
 
 namespace remora {
 
-/// Receives readiness of one file descriptor. Edge-triggered: act until the kernel says EAGAIN (or a short read).
+/// Receives readiness of one file descriptor. Edge-triggered: act until the kernel says EAGAIN (or a short
+/// read).
 class EventHandler {
  public:
   virtual void on_events(uint32_t events) = 0;
@@ -32,17 +33,20 @@ class TurnEndHandler {
   ~TurnEndHandler() = default;
 };
 
-/// An object that is freed by the reactor at the end of the turn, when no event of the turn can still name it.
+/// An object that is freed by the reactor at the end of the turn, when no event of the turn can still name
+/// it.
 class Disposable {
  public:
   virtual ~Disposable() = default;
 };
 
-/// One worker's event loop: epoll, timers, a mailbox, and the end of the turn. Single-threaded except for post().
+/// One worker's event loop: epoll, timers, a mailbox, and the end of the turn. Single-threaded except for
+/// post().
 ///
-/// A turn is: wait; refresh the clock; handlers of ready descriptors; timers; mailbox; then, until nobody asks any more,
-/// turn-end handlers (connections flush what the turn has produced: one send per connection and turn); then the
-/// disposed objects are freed. Nothing is freed in the middle of a turn, so no handler can meet a dead object.
+/// A turn is: wait; refresh the clock; handlers of ready descriptors; timers; mailbox; then, until nobody
+/// asks any more, turn-end handlers (connections flush what the turn has produced: one send per connection
+/// and turn); then the disposed objects are freed. Nothing is freed in the middle of a turn, so no handler
+/// can meet a dead object.
 class Reactor {
  public:
   Reactor();
@@ -61,7 +65,8 @@ class Reactor {
   void at_turn_end(TurnEndHandler& handler) { turn_end_.push_back(&handler); }
   /// A handler that goes away must not be called any more.
   void forget(TurnEndHandler& handler);
-  /// Calls `handler` with EPOLLIN early in the next turn, which then does not sleep: for work cut short to be fair.
+  /// Calls `handler` with EPOLLIN early in the next turn, which then does not sleep: for work cut short to be
+  /// fair.
   void again(EventHandler& handler) { again_.push_back(&handler); }
   void forget(EventHandler& handler);
   void dispose(std::unique_ptr<Disposable> object) { disposed_.push_back(std::move(object)); }

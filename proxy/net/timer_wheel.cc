@@ -106,7 +106,8 @@ void TimerWheel::advance(MonotonicTime now) {
   }
 }
 
-/// From now_tick_ to the next occupied slot of the lowest level, or to the next cascade that can bring something into it.
+/// From now_tick_ to the next occupied slot of the lowest level, or to the next cascade that can bring
+/// something into it.
 uint64_t TimerWheel::ticks_to_near() const {
   const uint64_t position = now_tick_ & (kSlots - 1);
   while (true) {

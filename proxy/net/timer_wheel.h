@@ -10,8 +10,8 @@ namespace remora {
 
 class TimerWheel;
 
-/// Something that can happen once at a later time. Embed it in the object it serves; destroying it disarms it.
-/// The callback is a plain function so that arming never allocates.
+/// Something that can happen once at a later time. Embed it in the object it serves; destroying it disarms
+/// it. The callback is a plain function so that arming never allocates.
 class Timer {
  public:
   using Callback = void (*)(void* owner);
@@ -44,8 +44,9 @@ struct TimerCall<Member> {
 template <auto Member>
 inline constexpr Timer::Callback timer_calls = &TimerCall<Member>::call;
 
-/// A hierarchical timer wheel: arming and cancelling cost a few list operations, whatever the number of timers.
-/// One per worker, driven by the event loop; resolution 1 ms, timers fire late by up to one tick, never early.
+/// A hierarchical timer wheel: arming and cancelling cost a few list operations, whatever the number of
+/// timers. One per worker, driven by the event loop; resolution 1 ms, timers fire late by up to one tick,
+/// never early.
 class TimerWheel {
  public:
   explicit TimerWheel(MonotonicTime start);
@@ -55,14 +56,15 @@ class TimerWheel {
   void arm(Timer& timer, MonotonicTime now, Milliseconds delay);
   /// Fires everything due. Callbacks may arm and cancel any timer.
   void advance(MonotonicTime now);
-  /// How long the loop may sleep, in ms; -1 when nothing is armed. May be earlier than the next timer, never later.
+  /// How long the loop may sleep, in ms; -1 when nothing is armed. May be earlier than the next timer, never
+  /// later.
   [[nodiscard]] int sleep_ms(MonotonicTime now) const;
 
  private:
   friend class Timer;
   static constexpr unsigned kBits = 6;
   static constexpr size_t kSlots = size_t{1} << kBits;
-  static constexpr unsigned kLevels = 5;   // 64 ms, 4 s, 4.4 min, 4.7 h, 12 days
+  static constexpr unsigned kLevels = 5;  // 64 ms, 4 s, 4.4 min, 4.7 h, 12 days
 
   struct Slot : Timer {
     Slot() : Timer(nullptr, nullptr) { previous_ = next_ = this; }
@@ -83,7 +85,7 @@ class TimerWheel {
   MonotonicTime start_;
   uint64_t now_tick_ = 0;
   size_t armed_ = 0;
-  mutable uint64_t near_ = 0;   // slots of level 0 that may hold timers; cleared when found empty
+  mutable uint64_t near_ = 0;  // slots of level 0 that may hold timers; cleared when found empty
   std::array<std::array<Slot, kSlots>, kLevels> levels_;
 };
 

@@ -68,6 +68,13 @@ constexpr StatDef kClusterStatDefs[] = {
     {"lb_subsets_selected"},
     {"lb_subsets_fallback"},
     {"lb_subsets_fallback_panic"},
+    // HTTP/2, pool limits and TCP proxying do not exist in this build: these stay 0, truly.
+    {"upstream_cx_http2_total"},
+    {"upstream_cx_pool_overflow"},
+    {"upstream_cx_close_notify"},
+    {"upstream_cx_connect_attempts_exceeded"},
+    {"upstream_cx_rx_bytes_buffered", kGauge},
+    {"upstream_cx_tx_bytes_buffered", kGauge},
     {"update_no_rebuild"},
     {"version", kGauge},
     {"bind_errors"},
@@ -75,20 +82,43 @@ constexpr StatDef kClusterStatDefs[] = {
 };
 static_assert(std::size(kClusterStatDefs) == kClusterStatCount);
 
+constexpr StatDef kOriginStatDefs[] = {
+    {"upstream_rq_completed"},
+    {"upstream_rq_1xx", StatKind::kCounter, "upstream_rq_xx", "envoy_response_code_class", "1"},
+    {"upstream_rq_2xx", StatKind::kCounter, "upstream_rq_xx", "envoy_response_code_class", "2"},
+    {"upstream_rq_3xx", StatKind::kCounter, "upstream_rq_xx", "envoy_response_code_class", "3"},
+    {"upstream_rq_4xx", StatKind::kCounter, "upstream_rq_xx", "envoy_response_code_class", "4"},
+    {"upstream_rq_5xx", StatKind::kCounter, "upstream_rq_xx", "envoy_response_code_class", "5"},
+    {"upstream_rq_time", kHistogram},
+};
+
 constexpr StatDef kBreakerStatDefs[] = {
-    {"cx_open", kGauge},      {"rq_pending_open", kGauge},   {"rq_open", kGauge},      {"rq_retry_open", kGauge},
-    {"remaining_cx", kGauge}, {"remaining_pending", kGauge}, {"remaining_rq", kGauge}, {"remaining_retries", kGauge},
+    {"cx_open", kGauge},       {"rq_pending_open", kGauge},   {"rq_open", kGauge},
+    {"rq_retry_open", kGauge}, {"remaining_cx", kGauge},      {"remaining_pending", kGauge},
+    {"remaining_rq", kGauge},  {"remaining_retries", kGauge},
 };
 static_assert(std::size(kBreakerStatDefs) == kBreakerStatCount);
 
 }  // namespace
 
 StatSchema cluster_stat_schema() { return kClusterStatDefs; }
-StatSchema breaker_stat_schema() { return kBreakerStatDefs; }
+StatSchema breaker_stat_schema(bool track_remaining) {
+  return StatSchema(kBreakerStatDefs).first(track_remaining ? kBreakerStatCount : kRemainingCx);
+}
+StatSchema origin_stat_schema() { return kOriginStatDefs; }
 
 ScopeName cluster_scope_name(std::string_view stat_name) {
   const std::string name(stat_name);
   return {"cluster." + name + ".", "envoy_cluster_", {{"envoy_cluster_name", name}}, "upstream_rq_"};
+}
+
+ScopeName origin_scope_name(std::string_view stat_name, bool internal) {
+  const std::string name(stat_name);
+  const std::string origin = internal ? "internal" : "external";
+  return {"cluster." + name + "." + origin + ".",
+          "envoy_cluster_" + origin + "_",
+          {{"envoy_cluster_name", name}},
+          "upstream_rq_"};
 }
 
 ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority) {

@@ -6,29 +6,108 @@ namespace remora {
 
 /// cluster.<name>.* in the order of kClusterStatDefs. Source: Envoy, cluster statistics.
 enum ClusterStat : size_t {
-  kUpstreamCxTotal, kUpstreamCxActive, kUpstreamCxHttp1Total, kUpstreamCxConnectFail, kUpstreamCxConnectTimeout,
-  kUpstreamCxIdleTimeout, kUpstreamCxMaxDurationReached, kUpstreamCxMaxRequests, kUpstreamCxOverflow, kUpstreamCxNoneHealthy,
-  kUpstreamCxConnectMs, kUpstreamCxLengthMs, kUpstreamCxDestroy, kUpstreamCxDestroyLocal, kUpstreamCxDestroyRemote,
-  kUpstreamCxDestroyWithActiveRq, kUpstreamCxDestroyLocalWithActiveRq, kUpstreamCxDestroyRemoteWithActiveRq,
-  kUpstreamCxProtocolError, kUpstreamCxRxBytesTotal, kUpstreamCxTxBytesTotal,
-  kUpstreamRqTotal, kUpstreamRqActive, kUpstreamRqPendingTotal, kUpstreamRqPendingActive, kUpstreamRqPendingOverflow,
-  kUpstreamRqPendingFailureEject, kUpstreamRqCancelled, kUpstreamRqMaintenanceMode, kUpstreamRqTimeout,
-  kUpstreamRqPerTryTimeout, kUpstreamRqMaxDurationReached, kUpstreamRqRxReset, kUpstreamRqTxReset, kUpstreamRqRetry,
-  kUpstreamRqRetryBackoffExponential, kUpstreamRqRetryLimitExceeded, kUpstreamRqRetrySuccess, kUpstreamRqRetryOverflow,
-  kUpstreamRqCompleted, kUpstreamRq1xx, kUpstreamRq2xx, kUpstreamRq3xx, kUpstreamRq4xx, kUpstreamRq5xx, kUpstreamRqTime,
-  kRetryOrShadowAbandoned, kMembershipChange, kMembershipTotal, kMembershipHealthy, kMembershipDegraded, kMembershipExcluded,
-  kLbHealthyPanic, kLbSubsetsActive, kLbSubsetsCreated, kLbSubsetsRemoved, kLbSubsetsSelected, kLbSubsetsFallback,
-  kLbSubsetsFallbackPanic, kUpdateNoRebuild, kVersion, kBindErrors, kMaxHostWeight, kClusterStatCount
+  kUpstreamCxTotal,
+  kUpstreamCxActive,
+  kUpstreamCxHttp1Total,
+  kUpstreamCxConnectFail,
+  kUpstreamCxConnectTimeout,
+  kUpstreamCxIdleTimeout,
+  kUpstreamCxMaxDurationReached,
+  kUpstreamCxMaxRequests,
+  kUpstreamCxOverflow,
+  kUpstreamCxNoneHealthy,
+  kUpstreamCxConnectMs,
+  kUpstreamCxLengthMs,
+  kUpstreamCxDestroy,
+  kUpstreamCxDestroyLocal,
+  kUpstreamCxDestroyRemote,
+  kUpstreamCxDestroyWithActiveRq,
+  kUpstreamCxDestroyLocalWithActiveRq,
+  kUpstreamCxDestroyRemoteWithActiveRq,
+  kUpstreamCxProtocolError,
+  kUpstreamCxRxBytesTotal,
+  kUpstreamCxTxBytesTotal,
+  kUpstreamRqTotal,
+  kUpstreamRqActive,
+  kUpstreamRqPendingTotal,
+  kUpstreamRqPendingActive,
+  kUpstreamRqPendingOverflow,
+  kUpstreamRqPendingFailureEject,
+  kUpstreamRqCancelled,
+  kUpstreamRqMaintenanceMode,
+  kUpstreamRqTimeout,
+  kUpstreamRqPerTryTimeout,
+  kUpstreamRqMaxDurationReached,
+  kUpstreamRqRxReset,
+  kUpstreamRqTxReset,
+  kUpstreamRqRetry,
+  kUpstreamRqRetryBackoffExponential,
+  kUpstreamRqRetryLimitExceeded,
+  kUpstreamRqRetrySuccess,
+  kUpstreamRqRetryOverflow,
+  kUpstreamRqCompleted,
+  kUpstreamRq1xx,
+  kUpstreamRq2xx,
+  kUpstreamRq3xx,
+  kUpstreamRq4xx,
+  kUpstreamRq5xx,
+  kUpstreamRqTime,
+  kRetryOrShadowAbandoned,
+  kMembershipChange,
+  kMembershipTotal,
+  kMembershipHealthy,
+  kMembershipDegraded,
+  kMembershipExcluded,
+  kLbHealthyPanic,
+  kLbSubsetsActive,
+  kLbSubsetsCreated,
+  kLbSubsetsRemoved,
+  kLbSubsetsSelected,
+  kLbSubsetsFallback,
+  kLbSubsetsFallbackPanic,
+  kUpstreamCxHttp2Total,
+  kUpstreamCxPoolOverflow,
+  kUpstreamCxCloseNotify,
+  kUpstreamCxConnectAttemptsExceeded,
+  kUpstreamCxRxBytesBuffered,
+  kUpstreamCxTxBytesBuffered,
+  kUpdateNoRebuild,
+  kVersion,
+  kBindErrors,
+  kMaxHostWeight,
+  kClusterStatCount
 };
 
 StatSchema cluster_stat_schema();
 ScopeName cluster_scope_name(std::string_view stat_name);
 
+/// cluster.<name>.internal.* and .external.*: responses by where their requests came from.
+enum OriginStat : size_t {
+  kOriginRqCompleted,
+  kOriginRq1xx,
+  kOriginRq2xx,
+  kOriginRq3xx,
+  kOriginRq4xx,
+  kOriginRq5xx,
+  kOriginRqTime,
+};
+StatSchema origin_stat_schema();
+ScopeName origin_scope_name(std::string_view stat_name, bool internal);
+
 /// cluster.<name>.circuit_breakers.<priority>.*: gauges, written by the main thread when they are read.
 enum BreakerStat : size_t {
-  kCxOpen, kRqPendingOpen, kRqOpen, kRqRetryOpen, kRemainingCx, kRemainingPending, kRemainingRq, kRemainingRetries, kBreakerStatCount
+  kCxOpen,
+  kRqPendingOpen,
+  kRqOpen,
+  kRqRetryOpen,
+  kRemainingCx,
+  kRemainingPending,
+  kRemainingRq,
+  kRemainingRetries,
+  kBreakerStatCount
 };
-StatSchema breaker_stat_schema();
+/// Without `track_remaining` the four remaining_* are left out.
+StatSchema breaker_stat_schema(bool track_remaining);
 ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority);
 
 }  // namespace remora

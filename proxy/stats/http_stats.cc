@@ -55,6 +55,16 @@ constexpr StatDef kHttpStatDefs[] = {
     {"downstream_rq_failed_path_normalization"},
     {"downstream_flow_control_paused_reading_total"},
     {"downstream_flow_control_resumed_reading_total"},
+    // HTTP/2, TLS and overload actions do not exist in this build: these stay 0, truly.
+    {"downstream_cx_http2_total"},
+    {"downstream_cx_http2_active", kGauge},
+    {"downstream_cx_ssl_total"},
+    {"downstream_cx_ssl_active", kGauge},
+    {"downstream_rq_http2_total"},
+    {"downstream_cx_overload_disable_keepalive"},
+    {"downstream_rq_overload_close"},
+    {"downstream_cx_rx_bytes_buffered", kGauge},
+    {"downstream_cx_tx_bytes_buffered", kGauge},
     {"no_route"},
     {"no_cluster"},
     {"rq_redirect"},
@@ -66,10 +76,13 @@ constexpr StatDef kHttpStatDefs[] = {
 static_assert(std::size(kHttpStatDefs) == kHttpStatCount);
 
 constexpr StatDef kListenerStatDefs[] = {
-    {"downstream_cx_total"},   {"downstream_cx_active", kGauge}, {"downstream_cx_destroy"}, {"downstream_cx_length_ms", kHistogram},
+    {"downstream_cx_total"},    {"downstream_cx_active", kGauge},
+    {"downstream_cx_destroy"},  {"downstream_cx_length_ms", kHistogram},
     {"downstream_cx_overflow"}, {"no_filter_chain_match"},
 };
 static_assert(std::size(kListenerStatDefs) == kListenerStatCount);
+
+constexpr StatDef kListenerWorkerStatDefs[] = {{"downstream_cx_total"}, {"downstream_cx_active", kGauge}};
 
 constexpr StatDef kListenerHttpStatDefs[] = {
     {"downstream_rq_1xx", kCounter, "downstream_rq_xx", kClassTag, "1"},
@@ -84,6 +97,7 @@ constexpr StatDef kListenerHttpStatDefs[] = {
 
 StatSchema http_stat_schema() { return kHttpStatDefs; }
 StatSchema listener_stat_schema() { return kListenerStatDefs; }
+StatSchema listener_worker_stat_schema() { return kListenerWorkerStatDefs; }
 StatSchema listener_http_stat_schema() { return kListenerHttpStatDefs; }
 
 ScopeName http_scope_name(std::string_view stat_prefix) {
@@ -94,6 +108,15 @@ ScopeName http_scope_name(std::string_view stat_prefix) {
 ScopeName listener_scope_name(std::string_view stat_prefix) {
   const std::string prefix(stat_prefix);
   return {"listener." + prefix + ".", "envoy_listener_", {{"envoy_listener_address", prefix}}, {}};
+}
+
+ScopeName listener_worker_scope_name(std::string_view listener_prefix, size_t worker) {
+  const std::string listener(listener_prefix);
+  const auto id = std::to_string(worker);
+  return {"listener." + listener + ".worker_" + id + ".",
+          "envoy_listener_worker_",
+          {{"envoy_worker_id", id}, {"envoy_listener_address", listener}},
+          {}};
 }
 
 ScopeName listener_http_scope_name(std::string_view listener_prefix, std::string_view stat_prefix) {

@@ -17,15 +17,26 @@
 namespace remora {
 namespace {
 
-enum ManagerStat : size_t { kClusterAdded, kClusterModified, kClusterRemoved, kClusterUpdated, kActiveClusters };
+enum ManagerStat : size_t {
+  kClusterAdded,
+  kClusterModified,
+  kClusterRemoved,
+  kClusterUpdated,
+  kActiveClusters
+};
 constexpr StatDef kManagerStatDefs[] = {
-    {"cluster_added"},   {"cluster_modified"},
-    {"cluster_removed"}, {"cluster_updated"},
+    {"cluster_added"},
+    {"cluster_modified"},
+    {"cluster_removed"},
+    {"cluster_updated"},
     {"active_clusters", StatKind::kGauge},
 };
 
 ScopeName outlier_scope_name(const std::string& name) {
-  return {"cluster." + name + ".outlier_detection.", "envoy_cluster_outlier_detection_", {{"envoy_cluster_name", name}}, {}};
+  return {"cluster." + name + ".outlier_detection.",
+          "envoy_cluster_outlier_detection_",
+          {{"envoy_cluster_name", name}},
+          {}};
 }
 
 }  // namespace
@@ -37,7 +48,7 @@ struct ClusterManager::Entry {
   std::shared_ptr<const EndpointSet> endpoints;
   HostList hosts;
   std::shared_ptr<const HostSet> set;
-  std::shared_ptr<StatScope> breaker_scopes[2];   // default, high
+  std::shared_ptr<StatScope> breaker_scopes[2];  // default, high
   std::shared_ptr<StatScope> outlier_scope;
   std::unique_ptr<OutlierDetector> outlier;
   boost::asio::steady_timer sweep_timer;
@@ -48,7 +59,8 @@ ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, P
     : io_(io),
       stats_(stats),
       publish_(std::move(publish)),
-      manager_scope_(stats.make_scope(kManagerStatDefs, {"cluster_manager.", "envoy_cluster_manager_", {}, {}})) {}
+      manager_scope_(
+          stats.make_scope(kManagerStatDefs, {"cluster_manager.", "envoy_cluster_manager_", {}, {}})) {}
 
 ClusterManager::~ClusterManager() = default;
 
@@ -90,20 +102,25 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
 
   auto runtime = std::make_shared<ClusterRuntime>();
   runtime->config = update.config;
+  runtime->store = &stats_;
   if (added || cluster_stat_name(*entry.runtime->config) != stat_name) {
     runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name(stat_name));
-    entry.breaker_scopes[0] = stats_.make_scope(breaker_stat_schema(), breaker_scope_name(stat_name, "default"));
-    entry.breaker_scopes[1] = stats_.make_scope(breaker_stat_schema(), breaker_scope_name(stat_name, "high"));
   } else {
     runtime->stats = entry.runtime->stats;
   }
+  entry.breaker_scopes[0] = stats_.make_scope(breaker_stat_schema(config.default_priority.track_remaining),
+                                              breaker_scope_name(stat_name, "default"));
+  entry.breaker_scopes[1] = stats_.make_scope(breaker_stat_schema(config.high_priority.track_remaining),
+                                              breaker_scope_name(stat_name, "high"));
   if (added) {
-    runtime->breakers = std::make_shared<CircuitBreakers>(config.default_priority, config.high_priority, stats_.shards());
+    runtime->breakers =
+        std::make_shared<CircuitBreakers>(config.default_priority, config.high_priority, stats_.shards());
   } else {
     runtime->breakers = entry.runtime->breakers;
     runtime->breakers->update(config.default_priority, config.high_priority);
   }
-  runtime->report_outlier = [this, name = config.name](const std::shared_ptr<HostState>& host, Ejection kind) {
+  runtime->report_outlier = [this, name = config.name](const std::shared_ptr<HostState>& host,
+                                                       Ejection kind) {
     boost::asio::post(io_, [this, name, host, kind] {
       const auto found = clusters_.find(name);
       if (found == clusters_.end() || !found->second->outlier) return;
@@ -112,7 +129,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   };
   entry.runtime = std::move(runtime);
   entry.endpoints = update.endpoints;
-  entry.set = nullptr;   // loads, subsets and thresholds may differ: always built anew
+  entry.set = nullptr;  // loads, subsets and thresholds may differ: always built anew
   start_outlier(entry);
   set_hosts(entry, *update.endpoints);
   out.clusters.push_back({entry.runtime, entry.set});
@@ -121,7 +138,8 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
 
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
   auto update = update_hosts(entry.hosts, endpoints.endpoints, stats_.shards());
-  const bool same_rules = entry.set != nullptr && entry.endpoints->overprovisioning_percent == endpoints.overprovisioning_percent;
+  const bool same_rules =
+      entry.set != nullptr && entry.endpoints->overprovisioning_percent == endpoints.overprovisioning_percent;
   if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
   if (!update.changed && same_rules) return;
   entry.hosts = std::move(update.hosts);
@@ -141,16 +159,19 @@ void ClusterManager::rebuild(Entry& entry) {
   if (entry.set->subsets() == nullptr) return;
   auto names = entry.set->subsets()->names();
   std::vector<std::string> difference;
-  std::set_difference(names.begin(), names.end(), entry.subsets.begin(), entry.subsets.end(), std::back_inserter(difference));
+  std::set_difference(names.begin(), names.end(), entry.subsets.begin(), entry.subsets.end(),
+                      std::back_inserter(difference));
   block.add(kLbSubsetsCreated, difference.size());
   difference.clear();
-  std::set_difference(entry.subsets.begin(), entry.subsets.end(), names.begin(), names.end(), std::back_inserter(difference));
+  std::set_difference(entry.subsets.begin(), entry.subsets.end(), names.begin(), names.end(),
+                      std::back_inserter(difference));
   block.add(kLbSubsetsRemoved, difference.size());
   block.set(kLbSubsetsActive, entry.set->subsets()->size());
   entry.subsets = std::move(names);
 }
 
-// ---------------------------------------------------------------------------------------------- outlier detection
+// ---------------------------------------------------------------------------------------------- outlier
+// detection
 
 void ClusterManager::start_outlier(Entry& entry) {
   entry.sweep_timer.cancel();
@@ -161,30 +182,36 @@ void ClusterManager::start_outlier(Entry& entry) {
     entry.outlier_scope.reset();
     return;
   }
-  if (!entry.outlier_scope) entry.outlier_scope = stats_.make_scope(outlier_stat_schema(), outlier_scope_name(cluster_stat_name(config)));
+  if (!entry.outlier_scope)
+    entry.outlier_scope =
+        stats_.make_scope(outlier_stat_schema(), outlier_scope_name(cluster_stat_name(config)));
   // Hosts keep what is known of them (HostState); a new detector takes it over.
-  entry.outlier = std::make_unique<OutlierDetector>(*config.outlier, entry.outlier_scope->block(0), random_, [this, &entry] {
-    rebuild(entry);
-    const auto& name = entry.runtime->config->name;
-    log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name, entry.set->healthy(), entry.hosts.size());
-    publish_(name, entry.set);
-  });
+  entry.outlier = std::make_unique<OutlierDetector>(
+      *config.outlier, entry.outlier_scope->block(0), random_, [this, &entry] {
+        rebuild(entry);
+        const auto& name = entry.runtime->config->name;
+        log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
+                 entry.set->healthy(), entry.hosts.size());
+        publish_(name, entry.set);
+      });
   entry.outlier->set_hosts(entry.hosts);
   schedule_sweep(entry);
 }
 
 void ClusterManager::schedule_sweep(Entry& entry) {
   entry.sweep_timer.expires_after(entry.outlier->interval());
-  entry.sweep_timer.async_wait([this, name = entry.runtime->config->name](const boost::system::error_code& error) {
-    if (error) return;
-    const auto found = clusters_.find(name);
-    if (found == clusters_.end() || !found->second->outlier) return;
-    found->second->outlier->sweep(std::chrono::steady_clock::now());
-    schedule_sweep(*found->second);
-  });
+  entry.sweep_timer.async_wait(
+      [this, name = entry.runtime->config->name](const boost::system::error_code& error) {
+        if (error) return;
+        const auto found = clusters_.find(name);
+        if (found == clusters_.end() || !found->second->outlier) return;
+        found->second->outlier->sweep(std::chrono::steady_clock::now());
+        schedule_sweep(*found->second);
+      });
 }
 
-// ---------------------------------------------------------------------------------------------- for the admin interface
+// ---------------------------------------------------------------------------------------------- for the
+// admin interface
 
 void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>& visit) const {
   AdminCluster view;
@@ -223,8 +250,10 @@ void ClusterManager::refresh_stats() {
     const auto& breakers = *entry->runtime->breakers;
     for (const bool high : {false, true}) {
       auto& block = entry->breaker_scopes[high ? 1 : 0]->block(0);
-      const auto& thresholds = high ? entry->runtime->config->high_priority : entry->runtime->config->default_priority;
-      constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests, Resource::kRetries};
+      const auto& thresholds =
+          high ? entry->runtime->config->high_priority : entry->runtime->config->default_priority;
+      constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests,
+                                     Resource::kRetries};
       for (size_t i = 0; i < std::size(kOrder); ++i) {
         block.set(kCxOpen + i, breakers.open(kOrder[i], high) ? 1 : 0);
         const auto limit = breakers.limit(kOrder[i], high);

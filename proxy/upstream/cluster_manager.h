@@ -20,8 +20,8 @@ namespace remora {
 struct AdminCluster;
 struct WorkerBatch;
 
-/// The clusters of the process, on the main thread: their hosts across updates, outlier detection, breakers and
-/// statistics. Prepares what workers get. The cost of an update is that of the clusters it names.
+/// The clusters of the process, on the main thread: their hosts across updates, outlier detection, breakers
+/// and statistics. Prepares what workers get. The cost of an update is that of the clusters it names.
 class ClusterManager {
  public:
   /// `publish` sends the new hosts of one cluster to all workers.

@@ -11,12 +11,13 @@
 
 namespace remora {
 
-/// What all workers share of one version of one cluster. Made on the main thread, immutable except for what its parts
-/// say of themselves.
+/// What all workers share of one version of one cluster. Made on the main thread, immutable except for what
+/// its parts say of themselves.
 struct ClusterRuntime {
   std::shared_ptr<const ClusterConfig> config;
-  std::shared_ptr<StatScope> stats;              // cluster_stat_schema()
-  std::shared_ptr<CircuitBreakers> breakers;     // survives updates of the cluster
+  StatsStore* store = nullptr;                // for scopes that are only made once needed
+  std::shared_ptr<StatScope> stats;           // cluster_stat_schema()
+  std::shared_ptr<CircuitBreakers> breakers;  // survives updates of the cluster
   /// Hands a reached threshold to the main thread. Any thread.
   std::function<void(const std::shared_ptr<HostState>&, Ejection)> report_outlier;
 };

@@ -12,19 +12,21 @@ void StreamRequest::cancel_wait() {
 }
 
 HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host)
-    : cluster_(std::move(cluster)), host_(new WorkerHost(std::move(host), cluster_->context().shard)) {}
+    : cluster_(std::move(cluster)),
+      host_(new WorkerHost(std::move(host), cluster_->context().shard)) {}
 
 HostPool::~HostPool() = default;
 
 void HostPool::open(StreamRequest& request, bool high_priority) {
-  high_priority_ = high_priority;
+  request.high_priority_ = high_priority;
   if (!idle_.empty()) {
     auto* connection = idle_.back();
     idle_.pop_back();
     assign(*connection, request);
     return;
   }
-  auto pending = BreakerUnit::take(cluster_->breakers(), Resource::kPendingRequests, high_priority, cluster_->context().shard);
+  auto pending = BreakerUnit::take(cluster_->breakers(), Resource::kPendingRequests, high_priority,
+                                   cluster_->context().shard);
   if (!pending) {
     cluster_->stats().add(kUpstreamRqPendingOverflow);
     request.on_no_stream(Failure::kOverflow, {});
@@ -57,7 +59,8 @@ void HostPool::unlink(StreamRequest& request) {
 }
 
 void HostPool::assign(UpstreamConnection& connection, StreamRequest& request) {
-  auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kRequests, high_priority_, cluster_->context().shard);
+  auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kRequests, request.high_priority_,
+                                cluster_->context().shard);
   if (!unit) {
     cluster_->stats().add(kUpstreamRqPendingOverflow);
     idle_.push_back(&connection);
@@ -70,17 +73,19 @@ void HostPool::assign(UpstreamConnection& connection, StreamRequest& request) {
 }
 
 void HostPool::connect_if_needed() {
-  while (connecting_ < waiting_ && connect()) {
-  }
+  while (connecting_ < waiting_ && connect(first_waiting_->high_priority_)) {}
 }
 
-bool HostPool::connect() {
-  auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kConnections, high_priority_, cluster_->context().shard);
+bool HostPool::connect(bool high_priority) {
+  auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kConnections, high_priority,
+                                cluster_->context().shard);
   if (!unit) {
     cluster_->stats().add(kUpstreamCxOverflow);
-    // A pool without any connection gets one all the same, or its requests would wait for somebody else's to end.
+    // A pool without any connection gets one all the same, or its requests would wait for somebody else's to
+    // end.
     if (!connections_.empty()) return false;
-    unit = BreakerUnit::force(cluster_->breakers(), Resource::kConnections, high_priority_, cluster_->context().shard);
+    unit = BreakerUnit::force(cluster_->breakers(), Resource::kConnections, high_priority,
+                              cluster_->context().shard);
   }
   connections_.push_back(std::make_unique<UpstreamConnection>(LocalRef<HostPool>(this), std::move(unit)));
   ++connecting_;
@@ -126,7 +131,8 @@ void HostPool::on_available(UpstreamConnection& connection) {
 
 void HostPool::on_closed(UpstreamConnection& connection) {
   std::erase(idle_, &connection);
-  const auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& owned) { return owned.get() == &connection; });
+  const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                  [&](const auto& owned) { return owned.get() == &connection; });
   if (found != connections_.end()) {
     std::swap(*found, connections_.back());
     auto gone = std::move(connections_.back());

@@ -13,8 +13,8 @@ namespace remora {
 
 class UpstreamConnection;
 
-/// One worker's connections to one host. Hands streams out at once where a connection is free, else queues the request
-/// and connects; the cluster's circuit breakers bound both. Source: Envoy, connection pooling.
+/// One worker's connections to one host. Hands streams out at once where a connection is free, else queues
+/// the request and connects; the cluster's circuit breakers bound both. Source: Envoy, connection pooling.
 class HostPool final : public LocalCounted {
  public:
   HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host);
@@ -45,19 +45,18 @@ class HostPool final : public LocalCounted {
   void unlink(StreamRequest& request);
   void assign(UpstreamConnection& connection, StreamRequest& request);
   void connect_if_needed();
-  bool connect();
+  bool connect(bool high_priority);
   void fail_waiting(Failure failure, std::string_view transport_failure);
 
   LocalRef<WorkerCluster> cluster_;
   LocalRef<WorkerHost> host_;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;
-  std::vector<UpstreamConnection*> idle_;   // the most recently used last, and taken first
+  std::vector<UpstreamConnection*> idle_;  // the most recently used last, and taken first
   StreamRequest* first_waiting_ = nullptr;
   StreamRequest* last_waiting_ = nullptr;
   size_t waiting_ = 0;
   size_t connecting_ = 0;
   bool retired_ = false;
-  bool high_priority_ = false;
 };
 
 }  // namespace remora

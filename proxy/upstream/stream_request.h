@@ -11,11 +11,12 @@ namespace remora {
 class HostPool;
 class UpstreamConnection;
 
-/// Someone who wants a stream to an upstream host: an attempt of an exchange, or a shadow of one. Waits in its pool
-/// (linked into it, no allocation) until a connection can take it. Worker thread only.
+/// Someone who wants a stream to an upstream host: an attempt of an exchange, or a shadow of one. Waits in
+/// its pool (linked into it, no allocation) until a connection can take it. Worker thread only.
 class StreamRequest {
  public:
-  /// A connection took it: send the request into `request`. Comes at most once, possibly from within HostPool::open.
+  /// A connection took it: send the request into `request`. Comes at most once, possibly from within
+  /// HostPool::open.
   virtual void on_stream(MessageSink& request, UpstreamConnection& connection) = 0;
   /// There will be no stream. `transport_failure` says what the connection attempt met; may be empty.
   virtual void on_no_stream(Failure failure, std::string_view transport_failure) = 0;
@@ -36,7 +37,8 @@ class StreamRequest {
   HostPool* pool_ = nullptr;
   StreamRequest* previous_ = nullptr;
   StreamRequest* next_ = nullptr;
-  BreakerUnit unit_;   // of pending requests
+  bool high_priority_ = false;
+  BreakerUnit unit_;  // of pending requests
 };
 
 }  // namespace remora

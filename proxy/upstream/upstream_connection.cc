@@ -44,8 +44,10 @@ Reactor& UpstreamConnection::reactor() { return pool_->cluster().context().react
 
 void UpstreamConnection::connect() {
   deferred_error_ = connection_.connect(host_->endpoint().address);
-  // A failure that shows at once is told in the next turn like any other: callers are never answered from within.
-  reactor().arm(connect_timer_, deferred_error_ != 0 ? Milliseconds(0) : pool_->cluster().config().connect_timeout);
+  // A failure that shows at once is told in the next turn like any other: callers are never answered from
+  // within.
+  reactor().arm(connect_timer_,
+                deferred_error_ != 0 ? Milliseconds(0) : pool_->cluster().config().connect_timeout);
 }
 
 void UpstreamConnection::on_connected() {
@@ -86,6 +88,7 @@ size_t UpstreamConnection::on_bytes(std::string_view bytes) {
     return bytes.size();
   }
   const size_t used = codec_.receive(bytes);
+  if (!closed_) received_.report(stats(), kUpstreamCxRxBytesBuffered, bytes.size() - used);
   if (!closed_ && !codec_.busy() && used < bytes.size()) {
     stats().add(kUpstreamCxProtocolError);
     closed_by(false, Failure::kUpstreamProtocolError, false);
@@ -107,7 +110,10 @@ void UpstreamConnection::on_error(int error) {
   closed_by(true, Failure::kConnectionTermination, codec_.busy());
 }
 
-void UpstreamConnection::on_written(size_t bytes, bool /*all*/) { stats().add(kUpstreamCxTxBytesTotal, bytes); }
+void UpstreamConnection::on_written(size_t bytes, bool /*all*/) {
+  stats().add(kUpstreamCxTxBytesTotal, bytes);
+  unsent_.report(stats(), kUpstreamCxTxBytesBuffered, connection_.unsent());
+}
 
 void UpstreamConnection::on_stream_done(StreamEnd end) {
   stream_over();
@@ -144,7 +150,8 @@ void UpstreamConnection::close() {
 
 void UpstreamConnection::on_connect_timeout() {
   if (deferred_error_ != 0) {
-    connect_failed(Failure::kConnectFailure, std::string("immediate connect error: ") + std::strerror(deferred_error_));
+    connect_failed(Failure::kConnectFailure,
+                   std::string("immediate connect error: ") + std::strerror(deferred_error_));
     return;
   }
   stats().add(kUpstreamCxConnectTimeout);
@@ -176,6 +183,8 @@ void UpstreamConnection::closed_by(bool remote, Failure failure, bool cut_reques
   duration_timer_.cancel();
   auto& counts = stats();
   counts.sub(kUpstreamCxActive);
+  received_.report(counts, kUpstreamCxRxBytesBuffered, 0);
+  unsent_.report(counts, kUpstreamCxTxBytesBuffered, 0);
   counts.add(kUpstreamCxDestroy);
   counts.add(remote ? kUpstreamCxDestroyRemote : kUpstreamCxDestroyLocal);
   if (cut_request) {

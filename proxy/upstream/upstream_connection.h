@@ -7,6 +7,7 @@
 #include "local_ref.h"
 #include "net/connection.h"
 #include "net/timer_wheel.h"
+#include "stats/buffered_gauge.h"
 #include "upstream/limit.h"
 #include "upstream/worker_cluster.h"
 
@@ -14,15 +15,20 @@ namespace remora {
 
 class HostPool;
 
-/// One connection to an upstream host with its codec. Owned by its pool; frees itself through it when it closes.
-class UpstreamConnection final : public Disposable, private ConnectionOwner, private ClientCodecEvents, private BodySource {
+/// One connection to an upstream host with its codec. Owned by its pool; frees itself through it when it
+/// closes.
+class UpstreamConnection final : public Disposable,
+                                 private ConnectionOwner,
+                                 private ClientCodecEvents,
+                                 private BodySource {
  public:
   UpstreamConnection(LocalRef<HostPool> pool, BreakerUnit unit);
   ~UpstreamConnection() override;
 
   /// Starts connecting; the pool hears how it ends, never from within.
   void connect();
-  /// Opens a stream for `response`; `unit` is the request's place in the breaker, given back when the stream is over.
+  /// Opens a stream for `response`; `unit` is the request's place in the breaker, given back when the stream
+  /// is over.
   MessageSink& open(MessageEvents& response, BreakerUnit unit);
 
   /// Only when idle: waits for work, for at most the cluster's idle timeout.
@@ -69,6 +75,8 @@ class UpstreamConnection final : public Disposable, private ConnectionOwner, pri
   Timer duration_timer_;
   MonotonicTime started_;
   Address local_address_;
+  BufferedGauge received_;
+  BufferedGauge unsent_;
   uint64_t requests_ = 0;
   int deferred_error_ = 0;
   bool connected_ = false;

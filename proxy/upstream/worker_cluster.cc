@@ -11,10 +11,21 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
     : context_(context),
       runtime_(std::move(runtime)),
       stats_(runtime_->stats->block(context.shard)),
-      balancer_(*runtime_->config, context.shard,
-                LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback, kLbSubsetsFallbackPanic}, context.random) {}
+      balancer_(
+          *runtime_->config, context.shard,
+          LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback, kLbSubsetsFallbackPanic},
+          context.random) {}
 
 WorkerCluster::~WorkerCluster() = default;
+
+StatBlock& WorkerCluster::origin_stats(bool internal) {
+  auto& scope = origin_scopes_[internal ? 1 : 0];
+  if (!scope) {
+    scope = runtime_->store->make_scope(origin_stat_schema(),
+                                        origin_scope_name(cluster_stat_name(config()), internal));
+  }
+  return scope->block(context_.shard);
+}
 
 void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
   hosts_ = std::move(hosts);
@@ -47,7 +58,8 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
   auto& pool = pools_[&host->state()];
   if (!pool) {
     for (const auto& candidate : hosts_->hosts()) {
-      if (candidate.get() == host) pool = LocalRef<HostPool>(new HostPool(LocalRef<WorkerCluster>(this), candidate));
+      if (candidate.get() == host)
+        pool = LocalRef<HostPool>(new HostPool(LocalRef<WorkerCluster>(this), candidate));
     }
   }
   auto chosen = pool;
@@ -60,7 +72,8 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
 }
 
 void WorkerCluster::report_connected(const WorkerHost& host) {
-  if (config().outlier && config().outlier->split_external_local_origin_errors) charge_outlier(host, OutlierResult::kConnected, 0);
+  if (config().outlier && config().outlier->split_external_local_origin_errors)
+    charge_outlier(host, OutlierResult::kConnected, 0);
 }
 
 void WorkerCluster::report_status(const WorkerHost& host, uint16_t status) {
@@ -76,7 +89,7 @@ void WorkerCluster::report_failure(const WorkerHost& host, Failure failure) {
       result = OutlierResult::kTimeout;
       host.stats().rq_timeout.add();
       break;
-    case Failure::kOverflow: return;   // our own doing
+    case Failure::kOverflow: return;  // our own doing
     default: break;
   }
   host.stats().rq_error.add();

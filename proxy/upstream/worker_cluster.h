@@ -27,7 +27,9 @@ struct UpstreamContext {
 /// One version of one host on one worker: holds the shared Host for exchanges that log its endpoint.
 class WorkerHost final : public LocalCounted {
  public:
-  explicit WorkerHost(std::shared_ptr<const Host> host, size_t shard) : host_(std::move(host)), stats_(host_->state().stats(shard)) {}
+  explicit WorkerHost(std::shared_ptr<const Host> host, size_t shard)
+      : host_(std::move(host)),
+        stats_(host_->state().stats(shard)) {}
   [[nodiscard]] const Host& host() const { return *host_; }
   [[nodiscard]] const Endpoint& endpoint() const { return host_->endpoint(); }
   [[nodiscard]] HostStats& stats() const { return stats_; }
@@ -37,8 +39,8 @@ class WorkerHost final : public LocalCounted {
   HostStats& stats_;
 };
 
-/// One version of one cluster on one worker: chooses hosts and keeps their connection pools. Exchanges in flight hold
-/// it; a newer version or a removal retires it, and it goes when the last exchange does.
+/// One version of one cluster on one worker: chooses hosts and keeps their connection pools. Exchanges in
+/// flight hold it; a newer version or a removal retires it, and it goes when the last exchange does.
 class WorkerCluster final : public LocalCounted {
  public:
   WorkerCluster(UpstreamContext context, std::shared_ptr<const ClusterRuntime> runtime);
@@ -59,6 +61,8 @@ class WorkerCluster final : public LocalCounted {
 
   [[nodiscard]] const ClusterConfig& config() const { return *runtime_->config; }
   [[nodiscard]] StatBlock& stats() { return stats_; }
+  /// The counts of internal or of external requests (origin_stat_schema()), made at the first one.
+  [[nodiscard]] StatBlock& origin_stats(bool internal);
   [[nodiscard]] CircuitBreakers& breakers() { return *runtime_->breakers; }
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
 
@@ -71,6 +75,7 @@ class WorkerCluster final : public LocalCounted {
   LoadBalancer balancer_;
   std::shared_ptr<const HostSet> hosts_;
   std::unordered_map<const HostState*, LocalRef<HostPool>> pools_;
+  std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   bool retired_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "client/ads_stream.h"
 #include "client/config_dump.h"
 #include "client/resource_store.h"
+#include "client/update_stats.h"
 
 namespace remora::xds {
 namespace {
@@ -15,6 +16,7 @@ class XdsSource final : public ConfigSource {
   explicit XdsSource(XdsSourceOptions options)
       : options_(std::move(options)),
         loaded_(std::chrono::system_clock::now()),
+        stats_(options_.stats),
         store_({.stats = options_.stats,
                 .node = options_.node,
                 .runtime = options_.runtime,
@@ -47,7 +49,8 @@ class XdsSource final : public ConfigSource {
  private:
   const XdsSourceOptions options_;
   const WallTime loaded_;
-  std::mutex mutex_;  // guards what follows once the stream's thread runs
+  std::mutex mutex_;   // guards what follows once the stream's thread runs
+  SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
   ResourceStore store_;
   std::unique_ptr<AdsProtocol> protocol_;
   std::unique_ptr<AdsStream> stream_;

@@ -98,6 +98,8 @@ void append_json(const Value& value, std::string& out) {
 
 }  // namespace
 
+Value::Value() = default;
+
 const Value* Value::find(std::string_view name) const {
   for (const auto& [field, value] : fields) {
     if (field == name) return &value;

@@ -13,6 +13,8 @@ namespace remora::istio {
 struct Value {
   enum class Type { kNull, kBool, kNumber, kString, kList, kMap };
 
+  Value();  // out of line: a type that contains itself is complete only there
+
   Type type = Type::kNull;
   int line = 0;
   std::string text;                                   ///< a scalar as written, without quotes

@@ -24,7 +24,7 @@ struct Options {
   std::string config_path;
   std::string config_yaml;
   Mode mode = Mode::kServe;
-  uint32_t concurrency = 0;                 // 0: from the cgroup CPU quota, then the affinity mask
+  uint32_t concurrency = 0;  // 0: from the cgroup CPU quota, then the affinity mask
   std::string log_level = "info";
   std::string component_log_level;
   std::string log_format;
@@ -64,8 +64,8 @@ struct Bootstrap {
   std::optional<AdminConfig> admin;
   ConfigBatch static_resources;
   bool has_dynamic_resources = false;
-  std::map<std::string, std::string> runtime;   // static_layer, flattened: "a.b.c" -> text
-  std::vector<double> prometheus_buckets;       // empty: Envoy's defaults
+  std::map<std::string, std::string> runtime;  // static_layer, flattened: "a.b.c" -> text
+  std::vector<double> prometheus_buckets;      // empty: Envoy's defaults
   std::string header_prefix = "x-envoy";
 };
 
@@ -74,29 +74,31 @@ class ConfigSource {
  public:
   virtual ~ConfigSource() = default;
 
-  /// Starts fetching from management servers; `sink` outlives this object. Call once, if has_dynamic_resources.
+  /// Starts fetching from management servers; `sink` outlives this object. Call once, if
+  /// has_dynamic_resources.
   virtual void start(ConfigSink& sink) = 0;
   /// Ends all streams; returns once no further call into the sink can happen.
   virtual void stop() = 0;
 
-  /// /config_dump as JSON (envoy.admin.v3.ConfigDump). `resource`, `mask` and `name_regex` as Envoy's query parameters.
+  /// /config_dump as JSON (envoy.admin.v3.ConfigDump). `resource`, `mask` and `name_regex` as Envoy's query
+  /// parameters.
   struct DumpQuery {
     std::string resource;
     std::string mask;
     std::string name_regex;
     bool include_eds = false;
   };
-  virtual Result<std::string> config_dump(const DumpQuery& query) = 0;   // any thread
+  virtual Result<std::string> config_dump(const DumpQuery& query) = 0;  // any thread
 };
 
 struct LoadedBootstrap {
   Bootstrap bootstrap;
-  ConfigReport report;                      // warnings; loading fails on errors
-  std::unique_ptr<ConfigSource> source;     // never null
+  ConfigReport report;                   // warnings; loading fails on errors
+  std::unique_ptr<ConfigSource> source;  // never null
 };
 
-/// Reads, merges (--config-yaml over --config-path) and validates a bootstrap, YAML or JSON, strictly through Envoy's
-/// protos. The error lists every finding by full path, one a line. Implemented in xds/client.
+/// Reads, merges (--config-yaml over --config-path) and validates a bootstrap, YAML or JSON, strictly through
+/// Envoy's protos. The error lists every finding by full path, one a line. Implemented in xds/client.
 Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats);
 
 }  // namespace remora

@@ -14,8 +14,8 @@
 
 namespace remora {
 
-/// Plain structs for envoy.config.cluster.v3 and envoy.config.endpoint.v3. Defaults are Envoy's. Built and validated by
-/// xds/translate, immutable afterwards, shared by all threads.
+/// Plain structs for envoy.config.cluster.v3 and envoy.config.endpoint.v3. Defaults are Envoy's. Built and
+/// validated by xds/translate, immutable afterwards, shared by all threads.
 
 struct Locality {
   std::string region;
@@ -29,21 +29,21 @@ enum class EndpointHealth : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining,
 
 struct Endpoint {
   Address address;
-  std::string address_text;                 // address.to_string(), for logs without formatting
+  std::string address_text;  // address.to_string(), for logs without formatting
   std::string hostname;
   uint32_t weight = 1;
   uint32_t priority = 0;
   EndpointHealth health = EndpointHealth::kUnknown;
-  bool canary = false;                      // metadata envoy.lb canary
+  bool canary = false;  // metadata envoy.lb canary
   Locality locality;
-  std::shared_ptr<const Metadata> metadata;   // never null
+  std::shared_ptr<const Metadata> metadata;  // never null
 };
 
 /// Everything of one ClusterLoadAssignment (or of a static cluster's load_assignment).
 struct EndpointSet {
-  std::string cluster_name;                 // the assignment's name: the EDS service name, or the cluster's
+  std::string cluster_name;  // the assignment's name: the EDS service name, or the cluster's
   std::string version;
-  std::vector<Endpoint> endpoints;          // unique addresses
+  std::vector<Endpoint> endpoints;  // unique addresses
   uint32_t overprovisioning_percent = 140;
 };
 
@@ -53,7 +53,7 @@ struct Thresholds {
   uint32_t max_pending_requests = 1024;
   uint32_t max_requests = 1024;
   uint32_t max_retries = 3;
-  std::optional<double> retry_budget_percent;   // overrides max_retries
+  std::optional<double> retry_budget_percent;  // overrides max_retries
   uint32_t retry_budget_min = 3;
   bool track_remaining = false;
 };
@@ -91,9 +91,9 @@ enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
 struct LbSubset {
   enum class Fallback : uint8_t { kNotDefined, kNoFallback, kAnyEndpoint, kDefaultSubset, kKeysSubset };
   struct Selector {
-    std::vector<std::string> keys;          // sorted
-    Fallback fallback = Fallback::kNotDefined;   // kNotDefined: the cluster's
-    std::vector<std::string> fallback_keys;   // kKeysSubset: sorted, a proper subset of keys
+    std::vector<std::string> keys;              // sorted
+    Fallback fallback = Fallback::kNotDefined;  // kNotDefined: the cluster's
+    std::vector<std::string> fallback_keys;     // kKeysSubset: sorted, a proper subset of keys
     bool single_host_per_subset = false;
   };
   Fallback fallback = Fallback::kNoFallback;
@@ -107,28 +107,28 @@ struct LbSubset {
 struct ClusterConfig {
   enum class Discovery : uint8_t { kStatic, kEds };
   std::string name;
-  std::string version;                      // of the CDS resource; "" for static ones
-  std::string alt_stat_name;                // "" : name
+  std::string version;        // of the CDS resource; "" for static ones
+  std::string alt_stat_name;  // "" : name
   bool added_via_api = false;
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;             // never empty for kEds
+  std::string eds_service_name;  // never empty for kEds
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
-  uint32_t choice_count = 2;                // least request
-  double active_request_bias = 1.0;         // least request, unequal weights
+  uint32_t choice_count = 2;         // least request
+  double active_request_bias = 1.0;  // least request, unequal weights
   std::optional<LbSubset> subset;
-  uint32_t panic_threshold_percent = 50;    // 0: no panic
+  uint32_t panic_threshold_percent = 50;  // 0: no panic
   Milliseconds connect_timeout{5000};
   Thresholds default_priority;
   Thresholds high_priority;
   std::optional<OutlierDetection> outlier;
-  Milliseconds idle_timeout{3600000};       // of pooled connections; 0: none
-  Milliseconds max_connection_duration{0};  // 0: none
-  uint32_t max_requests_per_connection = 0;   // 0: no limit
-  uint32_t buffer_limit = 1024 * 1024;      // per_connection_buffer_limit_bytes
-  uint32_t max_response_headers_kb = 80;    // HTTP/1
+  Milliseconds idle_timeout{3600000};        // of pooled connections; 0: none
+  Milliseconds max_connection_duration{0};   // 0: none
+  uint32_t max_requests_per_connection = 0;  // 0: no limit
+  uint32_t buffer_limit = 1024 * 1024;       // per_connection_buffer_limit_bytes
+  uint32_t max_response_headers_kb = 80;     // HTTP/1
   uint32_t max_headers_count = 100;
-  bool enable_trailers = false;             // HTTP/1 trailers towards the upstream
-  std::shared_ptr<const Metadata> metadata;   // never null
+  bool enable_trailers = false;              // HTTP/1 trailers towards the upstream
+  std::shared_ptr<const Metadata> metadata;  // never null
 };
 
 /// The name that statistics use: alt_stat_name or name, ':' replaced by '_' as in Envoy.

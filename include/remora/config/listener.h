@@ -16,12 +16,19 @@ namespace remora {
 
 class FilterFactory;
 
-/// Source: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Defaults are Envoy's.
+/// Source: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Defaults are
+/// Envoy's.
 struct HttpConnectionManagerConfig {
   enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
   using EscapedSlashes = remora::EscapedSlashes;
   enum class Underscores : uint8_t { kAllow, kReject, kDrop };
-  enum class ForwardClientCert : uint8_t { kSanitize, kForwardOnly, kAppendForward, kSanitizeSet, kAlwaysForwardOnly };
+  enum class ForwardClientCert : uint8_t {
+    kSanitize,
+    kForwardOnly,
+    kAppendForward,
+    kSanitizeSet,
+    kAlwaysForwardOnly
+  };
   enum class HeaderCase : uint8_t { kLower, kProper };
 
   std::string stat_prefix;
@@ -30,16 +37,16 @@ struct HttpConnectionManagerConfig {
   std::string rds_name;
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<std::shared_ptr<const FilterFactory>> filters;
-  bool suppress_envoy_headers = false;      // router
-  bool respect_expected_rq_timeout = false;   // router
+  bool suppress_envoy_headers = false;       // router
+  bool respect_expected_rq_timeout = false;  // router
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 
   // Limits.
   uint32_t max_request_headers_kb = 60;
   uint32_t max_headers_count = 100;
-  uint32_t max_requests_per_connection = 0;   // 0: no limit
+  uint32_t max_requests_per_connection = 0;  // 0: no limit
   // Timeouts; 0: none.
-  Milliseconds idle_timeout{3600000};         // connection without a request
+  Milliseconds idle_timeout{3600000};  // connection without a request
   Milliseconds max_connection_duration{0};
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{300000};
@@ -55,7 +62,7 @@ struct HttpConnectionManagerConfig {
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;
-  std::vector<CidrRange> internal_ranges;     // internal_address_config.cidr_ranges
+  std::vector<CidrRange> internal_ranges;  // internal_address_config.cidr_ranges
   bool unix_sockets_internal = false;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
@@ -80,12 +87,12 @@ struct HttpConnectionManagerConfig {
   HeaderCase header_case = HeaderCase::kLower;
   bool proxy_100_continue = false;
 
-  std::vector<std::string> upgrades;          // enabled upgrade types, lower-case ("websocket")
+  std::vector<std::string> upgrades;  // enabled upgrade types, lower-case ("websocket")
 };
 
 struct FilterChain {
   std::string name;
-  std::shared_ptr<const HttpConnectionManagerConfig> http;   // never null in this build
+  std::shared_ptr<const HttpConnectionManagerConfig> http;  // never null in this build
 };
 
 enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
@@ -93,20 +100,20 @@ enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
 /// Source: envoy.config.listener.v3.Listener.
 struct ListenerConfig {
   std::string name;
-  std::string version;                        // of the LDS resource; "" for static ones
+  std::string version;  // of the LDS resource; "" for static ones
   bool added_via_api = false;
-  uint64_t hash = 0;                          // of the resource's content: equal means nothing to do
+  uint64_t hash = 0;  // of the resource's content: equal means nothing to do
   Address address;
   std::vector<Address> additional_addresses;
-  std::string stat_prefix;                    // "": the address, ':' as '_'
+  std::string stat_prefix;  // "": the address, ':' as '_'
   TrafficDirection direction = TrafficDirection::kUnspecified;
   FilterChain filter_chain;
-  uint32_t buffer_limit = 1024 * 1024;        // per_connection_buffer_limit_bytes
+  uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
   bool reuse_port = true;
-  uint32_t tcp_backlog = 0;                   // 0: the system's maximum
-  uint32_t max_connections_per_accept = 0;    // 0: this build's own bound
+  uint32_t tcp_backlog = 0;                 // 0: the system's maximum
+  uint32_t max_connections_per_accept = 0;  // 0: this build's own bound
   bool bind_to_port = true;
-  bool drain_on_modify_only = false;          // drain_type MODIFY_ONLY
+  bool drain_on_modify_only = false;  // drain_type MODIFY_ONLY
   bool ignore_global_conn_limit = false;
   bool transparent = false;
   bool freebind = false;

@@ -18,7 +18,8 @@ namespace remora {
 class Regex {
  public:
   Regex() = default;
-  /// Error: RE2's message, or that the program exceeds `max_program_size` (Envoy's guard against hostile patterns).
+  /// Error: RE2's message, or that the program exceeds `max_program_size` (Envoy's guard against hostile
+  /// patterns).
   static Result<Regex> compile(std::string_view pattern, int max_program_size = kMaxProgramSize);
 
   [[nodiscard]] bool matches(std::string_view text) const;
@@ -36,24 +37,24 @@ class Regex {
 struct StringMatcher {
   enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
   Kind kind = Kind::kExact;
-  std::string value;          // lower-cased when ignore_case
-  bool ignore_case = false;   // not for kRegex
+  std::string value;         // lower-cased when ignore_case
+  bool ignore_case = false;  // not for kRegex
   Regex regex;
 
   [[nodiscard]] bool matches(std::string_view text) const;
 };
 
-/// Source: envoy.config.route.v3.HeaderMatcher. A repeated header is matched value by value: the rule holds if one value
-/// matches, an inverted rule if none does. Joined into one text, as Envoy did before 1.39, a second value would hide the
-/// first from a rule that is to refuse it (CVE-2026-26308).
+/// Source: envoy.config.route.v3.HeaderMatcher. A repeated header is matched value by value: the rule holds
+/// if one value matches, an inverted rule if none does. Joined into one text, as Envoy did before 1.39, a
+/// second value would hide the first from a rule that is to refuse it (CVE-2026-26308).
 struct HeaderMatcher {
   enum class Kind : uint8_t { kPresent, kString, kRange };
-  std::string name;           // lower-case; pseudo headers as ":method"
+  std::string name;  // lower-case; pseudo headers as ":method"
   HeaderId id = HeaderId::kOther;
   Kind kind = Kind::kPresent;
-  bool present = true;        // kPresent: false asks for absence
+  bool present = true;  // kPresent: false asks for absence
   StringMatcher string;
-  int64_t range_start = 0;    // kRange: start <= value < end
+  int64_t range_start = 0;  // kRange: start <= value < end
   int64_t range_end = 0;
   bool invert = false;
   bool treat_missing_as_empty = false;
@@ -61,17 +62,18 @@ struct HeaderMatcher {
   [[nodiscard]] bool matches(const HeaderMap& headers) const;
 
  private:
-  [[nodiscard]] bool value_matches(std::string_view value) const;   // without `invert`
+  [[nodiscard]] bool value_matches(std::string_view value) const;  // without `invert`
 };
 
 /// Source: envoy.config.route.v3.QueryParameterMatcher. The first value of a repeated parameter counts.
 struct QueryMatcher {
   std::string name;
-  bool any_value = true;      // present_match; otherwise `string`
-  bool present = true;        // any_value: false asks for absence
+  bool any_value = true;  // present_match; otherwise `string`
+  bool present = true;    // any_value: false asks for absence
   StringMatcher string;
 
-  /// `query` is what follows '?' in the path. Values are compared as they stand, not percent-decoded, as in Envoy.
+  /// `query` is what follows '?' in the path. Values are compared as they stand, not percent-decoded, as in
+  /// Envoy.
   [[nodiscard]] bool matches(std::string_view query) const;
 };
 
@@ -79,7 +81,8 @@ struct QueryMatcher {
 struct Fraction {
   uint32_t numerator = 0;
   uint32_t denominator = 100;
-  /// `random`: any 64-bit number, the same for every question about one request (Envoy's stable random value).
+  /// `random`: any 64-bit number, the same for every question about one request (Envoy's stable random
+  /// value).
   [[nodiscard]] bool includes(uint64_t random) const { return random % denominator < numerator; }
 };
 

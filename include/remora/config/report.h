@@ -10,12 +10,13 @@ namespace remora {
 /// What a configuration asks for and this build does not do. Nothing that is set is ever ignored in silence.
 struct ConfigFinding {
   enum class Severity : uint8_t {
-    kError,     ///< would change behaviour: the resource is refused
-    kWarning,   ///< cannot change behaviour here: accepted, and said
+    kError,    ///< would change behaviour: the resource is refused
+    kWarning,  ///< cannot change behaviour here: accepted, and said
   };
   Severity severity = Severity::kError;
-  std::string path;      ///< "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[1]"
-  std::string message;   ///< what about it
+  std::string
+      path;  ///< "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[1]"
+  std::string message;  ///< what about it
 };
 
 /// Collects findings while a resource is translated. Single-threaded.

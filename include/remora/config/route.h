@@ -14,14 +14,14 @@
 
 namespace remora {
 
-/// Plain structs for envoy.config.route.v3: what a request can be matched on and what then happens to it. Defaults are
-/// Envoy's. Built and validated by xds/translate, immutable afterwards, shared by all workers.
+/// Plain structs for envoy.config.route.v3: what a request can be matched on and what then happens to it.
+/// Defaults are Envoy's. Built and validated by xds/translate, immutable afterwards, shared by all workers.
 
 /// Source: envoy.config.core.v3.HeaderValueOption.
 struct HeaderMutation {
   enum class Action : uint8_t { kAppendOrAdd, kAddIfAbsent, kOverwriteOrAdd, kOverwriteIfExists };
   Action action = Action::kAppendOrAdd;
-  std::string name;   // lower-case
+  std::string name;  // lower-case
   Format value;
   bool keep_empty_value = false;
 };
@@ -29,7 +29,7 @@ struct HeaderMutation {
 /// One level's edits of one head: removals first, then additions, as Envoy applies them.
 struct HeaderMutations {
   std::vector<HeaderMutation> add;
-  std::vector<std::string> remove;   // lower-case
+  std::vector<std::string> remove;  // lower-case
   [[nodiscard]] bool empty() const { return add.empty() && remove.empty(); }
   void apply(HeaderMap& headers, const ExchangeInfo& info) const;
 };
@@ -40,7 +40,7 @@ using SubsetMatch = std::vector<std::pair<std::string, MetadataValue>>;
 struct PathMatch {
   enum class Kind : uint8_t { kPrefix, kExact, kSeparatedPrefix, kRegex, kConnect };
   Kind kind = Kind::kPrefix;
-  std::string value;          // lower-cased when not case_sensitive
+  std::string value;  // lower-cased when not case_sensitive
   bool case_sensitive = true;
   Regex regex;
 };
@@ -56,7 +56,7 @@ struct RouteMatch {
 
 struct WeightedCluster {
   std::string name;
-  std::string cluster_header;   // instead of name: the request header that holds it
+  std::string cluster_header;  // instead of name: the request header that holds it
   uint32_t weight = 0;
   SubsetMatch metadata_match;
   HeaderMutations request_headers;
@@ -68,49 +68,60 @@ struct WeightedCluster {
 struct MirrorPolicy {
   std::string cluster;
   std::string cluster_header;
-  std::optional<RuntimeFraction> fraction;   // absent: every request
-  bool append_shadow_suffix = true;          // "-shadow" behind the host
+  std::optional<RuntimeFraction> fraction;  // absent: every request
+  bool append_shadow_suffix = true;         // "-shadow" behind the host
   std::string host_rewrite;
 };
 
 /// Bits of RetryPolicy::retry_on. Source: Envoy, x-envoy-retry-on and x-envoy-retry-grpc-on.
 enum RetryOn : uint32_t {
-  kRetryOn5xx = 1u << 0, kRetryOnGatewayError = 1u << 1, kRetryOnReset = 1u << 2, kRetryOnConnectFailure = 1u << 3,
-  kRetryOnEnvoyRateLimited = 1u << 4, kRetryOnRetriable4xx = 1u << 5, kRetryOnRefusedStream = 1u << 6,
-  kRetryOnStatusCodes = 1u << 7, kRetryOnHeaders = 1u << 8, kRetryOnResetBeforeRequest = 1u << 9,
-  kRetryOnGrpcCancelled = 1u << 10, kRetryOnGrpcDeadlineExceeded = 1u << 11, kRetryOnGrpcInternal = 1u << 12,
-  kRetryOnGrpcResourceExhausted = 1u << 13, kRetryOnGrpcUnavailable = 1u << 14,
+  kRetryOn5xx = 1u << 0,
+  kRetryOnGatewayError = 1u << 1,
+  kRetryOnReset = 1u << 2,
+  kRetryOnConnectFailure = 1u << 3,
+  kRetryOnEnvoyRateLimited = 1u << 4,
+  kRetryOnRetriable4xx = 1u << 5,
+  kRetryOnRefusedStream = 1u << 6,
+  kRetryOnStatusCodes = 1u << 7,
+  kRetryOnHeaders = 1u << 8,
+  kRetryOnResetBeforeRequest = 1u << 9,
+  kRetryOnGrpcCancelled = 1u << 10,
+  kRetryOnGrpcDeadlineExceeded = 1u << 11,
+  kRetryOnGrpcInternal = 1u << 12,
+  kRetryOnGrpcResourceExhausted = 1u << 13,
+  kRetryOnGrpcUnavailable = 1u << 14,
 };
 
 struct RetryPolicy {
-  uint32_t retry_on = 0;                      // RetryOn bits
+  uint32_t retry_on = 0;  // RetryOn bits
   uint32_t num_retries = 1;
-  std::optional<Milliseconds> per_try_timeout;       // absent: the route's timeout
+  std::optional<Milliseconds> per_try_timeout;  // absent: the route's timeout
   std::optional<Milliseconds> per_try_idle_timeout;
   std::vector<uint16_t> retriable_status_codes;
-  std::vector<HeaderMatcher> retriable_headers;           // of the response
-  std::vector<HeaderMatcher> retriable_request_headers;   // empty: every request
-  bool avoid_previous_hosts = false;          // retry_host_predicate previous_hosts
-  uint32_t host_selection_attempts = 1;       // host_selection_retry_max_attempts
+  std::vector<HeaderMatcher> retriable_headers;          // of the response
+  std::vector<HeaderMatcher> retriable_request_headers;  // empty: every request
+  bool avoid_previous_hosts = false;                     // retry_host_predicate previous_hosts
+  uint32_t host_selection_attempts = 1;                  // host_selection_retry_max_attempts
   Milliseconds back_off_base{25};
-  Milliseconds back_off_max{250};             // 10 x base
+  Milliseconds back_off_max{250};  // 10 x base
 };
 
-/// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is not null.
+/// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is
+/// not null.
 uint32_t parse_retry_on(std::string_view words, std::vector<std::string>* unknown);
 
 /// How the path of the forwarded request, or of a redirect, is made.
 struct PathRewrite {
   enum class Kind : uint8_t { kNone, kPrefix, kRegex, kWhole };
   Kind kind = Kind::kNone;
-  std::string value;   // the new prefix, the substitution, or the whole path
+  std::string value;  // the new prefix, the substitution, or the whole path
   Regex regex;
 };
 
 struct HostRewrite {
   enum class Kind : uint8_t { kNone, kLiteral, kHeader, kAuto, kPathRegex };
   Kind kind = Kind::kNone;
-  std::string value;   // the host, the header's name, or the substitution
+  std::string value;  // the host, the header's name, or the substitution
   Regex regex;
   bool append_x_forwarded_host = false;
 };
@@ -119,20 +130,20 @@ struct HostRewrite {
 struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
   Target target = Target::kCluster;
-  std::string cluster;                        // or the header's name
+  std::string cluster;  // or the header's name
   std::vector<WeightedCluster> weighted;
-  uint64_t total_weight = 0;                  // sum of `weighted`, never 0
-  std::string weighted_random_header;         // weighted_clusters.header_name: its value picks
+  uint64_t total_weight = 0;           // sum of `weighted`, never 0
+  std::string weighted_random_header;  // weighted_clusters.header_name: its value picks
   uint16_t cluster_not_found_status = 503;
   SubsetMatch metadata_match;
   PathRewrite path_rewrite;
   HostRewrite host_rewrite;
-  Milliseconds timeout{15000};                // 0: none
-  std::optional<Milliseconds> idle_timeout;   // absent: the connection manager's; 0: none
+  Milliseconds timeout{15000};               // 0: none
+  std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
-  std::optional<RetryPolicy> retry;           // absent: the virtual host's
-  std::vector<MirrorPolicy> mirrors;          // empty: the virtual host's, then the table's
-  std::vector<std::pair<std::string, bool>> upgrades;   // upgrade type (lower-case), enabled
+  std::optional<RetryPolicy> retry;                    // absent: the virtual host's
+  std::vector<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
+  std::vector<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
   bool high_priority = false;
 };
 
@@ -140,7 +151,7 @@ struct RedirectAction {
   bool https = false;
   std::string scheme;
   std::string host;
-  uint32_t port = 0;                          // 0: as it is
+  uint32_t port = 0;  // 0: as it is
   PathRewrite path;
   uint16_t status = 301;
   bool strip_query = false;
@@ -170,7 +181,7 @@ struct Route {
 struct VirtualHost {
   enum class RequireTls : uint8_t { kNone, kExternalOnly, kAll };
   std::string name;
-  std::vector<std::string> domains;           // lower-case
+  std::vector<std::string> domains;  // lower-case
   std::vector<Route> routes;
   HeaderMutations request_headers;
   HeaderMutations response_headers;
@@ -184,11 +195,11 @@ struct VirtualHost {
 /// Source: envoy.config.route.v3.RouteConfiguration.
 struct RouteConfig {
   std::string name;
-  std::string version;                        // the resource's version, for /config_dump and statistics
+  std::string version;  // the resource's version, for /config_dump and statistics
   std::vector<VirtualHost> virtual_hosts;
   HeaderMutations request_headers;
   HeaderMutations response_headers;
-  std::vector<std::string> internal_only_headers;   // removed from external requests
+  std::vector<std::string> internal_only_headers;  // removed from external requests
   bool ignore_port_in_host = false;
   bool most_specific_mutations_win = false;
   std::vector<MirrorPolicy> mirrors;

@@ -9,10 +9,11 @@
 
 namespace remora {
 
-/// A RouteConfig compiled for lookup: hosts by hash (exact) and by longest suffix or prefix (wildcards); per virtual
-/// host an exact-path hash, a prefix trie and one RE2::Set. First-match semantics at a cost that does not grow with the
-/// number of routes: every index yields candidates with their position, the lowest position whose other predicates hold
-/// wins. Immutable, any thread. Source: Envoy, route matching and virtual host domain search order.
+/// A RouteConfig compiled for lookup: hosts by hash (exact) and by longest suffix or prefix (wildcards); per
+/// virtual host an exact-path hash, a prefix trie and one RE2::Set. First-match semantics at a cost that does
+/// not grow with the number of routes: every index yields candidates with their position, the lowest position
+/// whose other predicates hold wins. Immutable, any thread. Source: Envoy, route matching and virtual host
+/// domain search order.
 class RouteTable {
  public:
   /// Errors: a domain that occurs twice, a wildcard in the wrong place.
@@ -20,11 +21,12 @@ class RouteTable {
   ~RouteTable();
 
   struct Match {
-    const VirtualHost* virtual_host = nullptr;   // null: no virtual host for this authority
-    const Route* route = nullptr;                // null: no route in that host
+    const VirtualHost* virtual_host = nullptr;  // null: no virtual host for this authority
+    const Route* route = nullptr;               // null: no route in that host
   };
 
-  /// `random` is the request's stable random value (runtime_fraction). `head` needs :authority, :path and :method.
+  /// `random` is the request's stable random value (runtime_fraction). `head` needs :authority, :path and
+  /// :method.
   [[nodiscard]] Match match(const HeaderMap& head, uint64_t random) const;
 
   [[nodiscard]] const RouteConfig& config() const { return config_; }

@@ -12,7 +12,8 @@
 
 namespace remora {
 
-/// A socket address: IPv4, IPv6 or a Unix path (a leading '@' names the abstract namespace, as in Envoy). Value type.
+/// A socket address: IPv4, IPv6 or a Unix path (a leading '@' names the abstract namespace, as in Envoy).
+/// Value type.
 class Address {
  public:
   Address() = default;

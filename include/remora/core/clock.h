@@ -11,8 +11,8 @@ using MonotonicTime = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 using Milliseconds = std::chrono::milliseconds;
 
-/// A source of both times. A worker owns one and refreshes it once per turn of its event loop, so that reading the
-/// time costs nothing and all events of a turn agree. Tests use a clock they move by hand.
+/// A source of both times. A worker owns one and refreshes it once per turn of its event loop, so that
+/// reading the time costs nothing and all events of a turn agree. Tests use a clock they move by hand.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -37,7 +37,8 @@ class SystemClock final : public Clock {
   }
 };
 
-/// Whole milliseconds from `from` to `to`, never negative: the unit of Envoy's durations in logs and statistics.
+/// Whole milliseconds from `from` to `to`, never negative: the unit of Envoy's durations in logs and
+/// statistics.
 inline uint64_t elapsed_ms(MonotonicTime from, MonotonicTime to) {
   return to <= from ? 0 : static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(to - from).count());
 }

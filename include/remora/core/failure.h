@@ -63,59 +63,64 @@ class ResponseFlags {
   template <typename Visit>
   void each(Visit visit) const;
 
-  static constexpr int kOrdered = 12;   // further members are in the set, but not shown
+  static constexpr int kOrdered = 12;  // further members are in the set, but not shown
   uint32_t bits_ = 0;
-  uint64_t order_ = 0;                  // five bits a member: its bit's number plus one
+  uint64_t order_ = 0;  // five bits a member: its bit's number plus one
 };
 
 /// Why a message, a stream or a connection attempt ended before its natural end.
-/// A Failure knows its side and what a caller is told; proxy/local_reply.cc is the only place that answers with it.
+/// A Failure knows its side and what a caller is told; proxy/local_reply.cc is the only place that answers
+/// with it.
 enum class Failure : uint8_t {
   kNone,
   // Upstream side.
-  kConnectFailure,             ///< TCP (or TLS) could not be established: refused, unreachable
-  kConnectTimeout,             ///< not established within the cluster's connect_timeout
-  kConnectionTermination,      ///< the upstream connection ended before the response was complete
-  kUpstreamReset,              ///< the upstream reset the stream (HTTP/2 RST_STREAM)
-  kUpstreamProtocolError,      ///< the upstream's bytes are not valid HTTP
-  kUpstreamHeadersTooLarge,    ///< response head over max_response_headers_kb or max_headers_count
-  kOverflow,                   ///< a circuit breaker is open
-  kNoHealthyUpstream,          ///< the cluster has no host to choose
-  kNoCluster,                  ///< the route names a cluster that does not exist
-  kNoRoute,                    ///< no virtual host or route matches
-  kUpstreamTimeout,            ///< the route's timeout
-  kPerTryTimeout,              ///< retry_policy.per_try_timeout, no retry left
-  kMaintenance,                ///< the cluster is in maintenance mode
+  kConnectFailure,           ///< TCP (or TLS) could not be established: refused, unreachable
+  kConnectTimeout,           ///< not established within the cluster's connect_timeout
+  kConnectionTermination,    ///< the upstream connection ended before the response was complete
+  kUpstreamReset,            ///< the upstream reset the stream (HTTP/2 RST_STREAM)
+  kUpstreamProtocolError,    ///< the upstream's bytes are not valid HTTP
+  kUpstreamHeadersTooLarge,  ///< response head over max_response_headers_kb or max_headers_count
+  kOverflow,                 ///< a circuit breaker is open
+  kNoHealthyUpstream,        ///< the cluster has no host to choose
+  kNoCluster,                ///< the route names a cluster that does not exist
+  kNoRoute,                  ///< no virtual host or route matches
+  kUpstreamTimeout,          ///< the route's timeout
+  kPerTryTimeout,            ///< retry_policy.per_try_timeout, no retry left
+  kMaintenance,              ///< the cluster is in maintenance mode
   // Downstream side.
-  kDownstreamDisconnect,       ///< the client went away
-  kDownstreamProtocolError,    ///< the client's bytes are not valid HTTP
-  kStreamIdleTimeout,          ///< nothing moved for stream_idle_timeout
-  kRequestTimeout,             ///< the request was not received within request_timeout
-  kRequestHeaderTimeout,       ///< the request's head was not received within request_headers_timeout
-  kMaxStreamDuration,          ///< max_stream_duration
-  kPayloadTooLarge,            ///< a buffered body exceeds its limit
+  kDownstreamDisconnect,     ///< the client went away
+  kDownstreamProtocolError,  ///< the client's bytes are not valid HTTP
+  kStreamIdleTimeout,        ///< nothing moved for stream_idle_timeout
+  kRequestTimeout,           ///< the request was not received within request_timeout
+  kRequestHeaderTimeout,     ///< the request's head was not received within request_headers_timeout
+  kMaxStreamDuration,        ///< max_stream_duration
+  kPayloadTooLarge,          ///< a buffered body exceeds its limit
   // This process.
-  kLocalReset,                 ///< we gave up: shutdown deadline, host removed
+  kLocalReset,  ///< we gave up: shutdown deadline, host removed
 };
 
 /// What is known about a Failure, for the answer, the access log and the retry decision.
 struct FailureInfo {
-  uint16_t status;            ///< the status a caller is answered with when no response has begun; 0: just close
+  uint16_t status;  ///< the status a caller is answered with when no response has begun; 0: just close
   ResponseFlag flag;
-  std::string_view details;   ///< Envoy's response code detail, when no response had begun
-  std::string_view reason;    ///< Envoy's reset reason ("connection termination"); "" if it is not an upstream reset
-  std::string_view body;      ///< Envoy's body of the local reply
-  bool upstream;              ///< true: charged to the upstream host
+  std::string_view details;  ///< Envoy's response code detail, when no response had begun
+  std::string_view
+      reason;  ///< Envoy's reset reason ("connection termination"); "" if it is not an upstream reset
+  std::string_view body;  ///< Envoy's body of the local reply
+  bool upstream;          ///< true: charged to the upstream host
 };
 
 /// Never fails; the table is complete.
 const FailureInfo& failure_info(Failure failure);
 
-/// The status of the answer: timeouts of the downstream side are 408 while the request is still arriving, else 504.
+/// The status of the answer: timeouts of the downstream side are 408 while the request is still arriving,
+/// else 504.
 uint16_t failure_status(Failure failure, bool request_complete);
-/// Appends the response code detail with all that is known: for upstream resets whether a response had begun, and what
-/// the transport said ("delayed connect error: Connection refused"; may be empty). Spaces become underscores.
-void append_failure_details(Failure failure, bool response_begun, std::string_view transport_failure, std::string& out);
+/// Appends the response code detail with all that is known: for upstream resets whether a response had begun,
+/// and what the transport said ("delayed connect error: Connection refused"; may be empty). Spaces become
+/// underscores.
+void append_failure_details(Failure failure, bool response_begun, std::string_view transport_failure,
+                            std::string& out);
 /// Appends the body of the answer; `retried`: this was not the first attempt.
 void append_failure_body(Failure failure, bool retried, std::string& out);
 

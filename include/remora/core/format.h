@@ -17,8 +17,8 @@ struct FormatEnvironment {
 };
 void set_format_environment(FormatEnvironment environment);
 
-/// A text with %OPERATORS%, compiled once at configuration time: access log lines, header values, response bodies.
-/// Immutable, shared by all workers. Source: Envoy, access log format strings.
+/// A text with %OPERATORS%, compiled once at configuration time: access log lines, header values, response
+/// bodies. Immutable, shared by all workers. Source: Envoy, access log format strings.
 ///
 /// Grammar: %NAME%, %NAME(ARGUMENT)%, %NAME(ARGUMENT):LENGTH%; "%%" is a percent sign.
 class Format {
@@ -30,7 +30,8 @@ class Format {
   Format(Format&&) noexcept;
   Format& operator=(Format&&) noexcept;
 
-  /// Errors name the operator and its position. Operators that Envoy knows and this build does not are errors too.
+  /// Errors name the operator and its position. Operators that Envoy knows and this build does not are errors
+  /// too.
   static Result<Format> parse(std::string_view text);
   /// A fixed text in which '%' has no meaning.
   static Format literal(std::string_view text);
@@ -45,7 +46,7 @@ class Format {
   [[nodiscard]] bool is_literal() const;
   [[nodiscard]] std::string_view literal_text() const;
 
-  struct Operator;   // private to format.cc
+  struct Operator;  // private to format.cc
 
  private:
   std::vector<std::shared_ptr<const Operator>> parts_;
@@ -54,8 +55,8 @@ class Format {
 /// Envoy's default access log line, with the line's end.
 std::string_view default_access_log_format();
 
-/// Appends `text` as the inside of a JSON string: quotes, backslashes and control characters escaped; a byte that is not
-/// valid UTF-8 becomes \u00XX.
+/// Appends `text` as the inside of a JSON string: quotes, backslashes and control characters escaped; a byte
+/// that is not valid UTF-8 becomes \u00XX.
 void append_json_escaped(std::string_view text, std::string& out);
 
 }  // namespace remora

@@ -14,7 +14,8 @@ class Random {
   explicit Random(uint64_t seed);
 
   uint64_t next();
-  /// Uniform in [0, bound); `bound` must not be 0. Lemire's multiply-shift: its bias is below 2^-32 for our bounds.
+  /// Uniform in [0, bound); `bound` must not be 0. Lemire's multiply-shift: its bias is below 2^-32 for our
+  /// bounds.
   uint64_t below(uint64_t bound) {
     __extension__ using Wide = unsigned __int128;
     return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64);

@@ -7,7 +7,8 @@
 
 namespace remora {
 
-/// What went wrong, as a sentence for an operator: it names what (field, file, address) and where (path, line).
+/// What went wrong, as a sentence for an operator: it names what (field, file, address) and where (path,
+/// line).
 struct Error {
   std::string message;
 
@@ -23,8 +24,8 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

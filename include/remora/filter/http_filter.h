@@ -18,13 +18,13 @@ namespace remora {
 struct LocalReply {
   uint16_t status = 200;
   std::string body;
-  std::string_view details;                  ///< response code details, static
+  std::string_view details;  ///< response code details, static
   ResponseFlag flag = ResponseFlag::kNone;
-  std::function<void(HeaderMap&)> edit_head;   ///< may add headers; may be empty
+  std::function<void(HeaderMap&)> edit_head;  ///< may add headers; may be empty
 };
 
-/// What a filter decided about the head it was shown. Replying is the return value, so that "replied and went on"
-/// cannot be written.
+/// What a filter decided about the head it was shown. Replying is the return value, so that "replied and went
+/// on" cannot be written.
 class [[nodiscard]] Verdict {
  public:
   enum class Kind : uint8_t { kContinue, kReply, kPause };
@@ -48,9 +48,9 @@ class [[nodiscard]] Verdict {
   std::unique_ptr<LocalReply> reply_;
 };
 
-/// The right to let a paused exchange go on: move-only and used up by its one use, so that continuing twice cannot be
-/// written. Dropping it unused resets the exchange. Using it after the exchange has ended does nothing.
-/// Worker thread only.
+/// The right to let a paused exchange go on: move-only and used up by its one use, so that continuing twice
+/// cannot be written. Dropping it unused resets the exchange. Using it after the exchange has ended does
+/// nothing. Worker thread only.
 class Resume {
  public:
   using Target = std::function<void(Verdict)>;
@@ -95,10 +95,14 @@ class FilterContext {
 class HttpFilter {
  public:
   virtual ~HttpFilter() = default;
-  virtual Verdict on_request_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) { return Verdict::go_on(); }
+  virtual Verdict on_request_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) {
+    return Verdict::go_on();
+  }
   virtual void on_request_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
   /// May not pause: by now the upstream's body is on its way.
-  virtual Verdict on_response_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) { return Verdict::go_on(); }
+  virtual Verdict on_response_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) {
+    return Verdict::go_on();
+  }
   virtual void on_response_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
   /// The exchange is over and its info final: count, log, let go.
   virtual void on_complete(FilterContext& /*context*/) {}
@@ -112,7 +116,8 @@ class FilterFactory {
   [[nodiscard]] virtual std::string_view name() const = 0;
   /// A filter for one exchange (or, if stateless(), for one worker).
   [[nodiscard]] virtual std::unique_ptr<HttpFilter> create() const = 0;
-  /// A filter without per-exchange state is made once per worker and shared by its exchanges: no allocation per request.
+  /// A filter without per-exchange state is made once per worker and shared by its exchanges: no allocation
+  /// per request.
   [[nodiscard]] virtual bool stateless() const { return false; }
 };
 

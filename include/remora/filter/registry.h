@@ -16,17 +16,18 @@ class StatsStore;
 struct FilterFactoryContext {
   StatsStore& stats;
   const NodeInfo& node;
-  std::string stat_prefix;                  // "http.<stat_prefix>."
+  std::string stat_prefix;  // "http.<stat_prefix>."
   TrafficDirection direction = TrafficDirection::kUnspecified;
 };
 
-/// Makes the factory for one entry of http_filters. `type_url` and `serialized` are those of its typed_config (TypedStruct
-/// already unwrapped: then `type_url` is the inner one and `serialized` the bytes of the google.protobuf.Struct, with
-/// `is_struct`). Findings go to `report` under `path`; null if there was an error.
-/// Implemented in filters/registry.cc: an explicit list, no static registration.
-std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::string_view type_url, std::string_view serialized,
-                                                 bool is_struct, const FilterFactoryContext& context,
-                                                 const std::string& path, ConfigReport& report);
+/// Makes the factory for one entry of http_filters. `type_url` and `serialized` are those of its typed_config
+/// (TypedStruct already unwrapped: then `type_url` is the inner one and `serialized` the bytes of the
+/// google.protobuf.Struct, with `is_struct`). Findings go to `report` under `path`; null if there was an
+/// error. Implemented in filters/registry.cc: an explicit list, no static registration.
+std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::string_view type_url,
+                                                 std::string_view serialized, bool is_struct,
+                                                 const FilterFactoryContext& context, const std::string& path,
+                                                 ConfigReport& report);
 
 /// True if this build knows the type at all.
 bool knows_filter(std::string_view type_url);

@@ -24,8 +24,8 @@ enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kNone };
 std::string_view protocol_name(Protocol protocol);
 
 /// What is known of one request/response exchange while it runs and when it is logged: the source of every
-/// %OPERATOR% of access logs and header values, of filters and of statistics. Owned by the exchange; the pointers are
-/// borrowed from configuration that the exchange keeps alive. Worker thread only.
+/// %OPERATOR% of access logs and header values, of filters and of statistics. Owned by the exchange; the
+/// pointers are borrowed from configuration that the exchange keeps alive. Worker thread only.
 struct ExchangeInfo {
   uint64_t connection_id = 0;
   uint64_t stream_id = 0;
@@ -33,42 +33,44 @@ struct ExchangeInfo {
 
   // Times; a zero time_point: has not happened (yet).
   WallTime start_wall{};
-  MonotonicTime start{};                    ///< first byte of the request
-  MonotonicTime request_received{};         ///< last byte of the request
+  MonotonicTime start{};             ///< first byte of the request
+  MonotonicTime request_received{};  ///< last byte of the request
   MonotonicTime upstream_first_sent{};
   MonotonicTime upstream_last_sent{};
   MonotonicTime upstream_first_received{};  ///< first byte of the response
   MonotonicTime upstream_last_received{};
   MonotonicTime downstream_first_sent{};
-  MonotonicTime end{};                      ///< last byte of the response sent, or the exchange given up
+  MonotonicTime end{};  ///< last byte of the response sent, or the exchange given up
 
-  uint64_t request_body_bytes = 0;          ///< %BYTES_RECEIVED%
-  uint64_t response_body_bytes = 0;         ///< %BYTES_SENT%
+  uint64_t request_body_bytes = 0;   ///< %BYTES_RECEIVED%
+  uint64_t response_body_bytes = 0;  ///< %BYTES_SENT%
   uint64_t request_header_bytes = 0;
   uint64_t response_header_bytes = 0;
 
-  uint16_t response_code = 0;               ///< 0: no response was sent
+  uint16_t response_code = 0;  ///< 0: no response was sent
   ResponseFlags flags;
-  std::string_view details{};               ///< %RESPONSE_CODE_DETAILS%; static or held by `details_storage`
+  std::string_view details{};  ///< %RESPONSE_CODE_DETAILS%; static or held by `details_storage`
   std::string details_storage;
+  std::string_view local_reply_body{};      ///< %LOCAL_REPLY_BODY%; held by the exchange while it is logged
   std::string_view upstream_transport_failure{};
-  std::string_view termination_details{};   ///< %CONNECTION_TERMINATION_DETAILS%
+  std::string_view termination_details{};  ///< %CONNECTION_TERMINATION_DETAILS%
 
-  std::string_view filter_chain{};          ///< %FILTER_CHAIN_NAME%
+  std::string_view filter_chain{};  ///< %FILTER_CHAIN_NAME%
 
-  const Address* downstream_remote = nullptr;   ///< after XFF processing
-  const Address* downstream_direct = nullptr;   ///< the peer of the socket
+  const Address* downstream_remote = nullptr;  ///< after XFF processing
+  const Address* downstream_direct = nullptr;  ///< the peer of the socket
   const Address* downstream_local = nullptr;
   const Address* upstream_local = nullptr;
-  const Endpoint* upstream_host = nullptr;      ///< the last one chosen
-  uint32_t attempts = 0;                        ///< %UPSTREAM_REQUEST_ATTEMPT_COUNT%
+  const Endpoint* upstream_host = nullptr;  ///< the last one chosen
+  uint32_t attempts = 0;                    ///< %UPSTREAM_REQUEST_ATTEMPT_COUNT%
 
   const VirtualHost* virtual_host = nullptr;
   const Route* route = nullptr;
   const ClusterConfig* cluster = nullptr;
   /// Per-request metadata that filters set (%DYNAMIC_METADATA%); null until the first one does.
   Metadata* dynamic_metadata = nullptr;
-  /// Who the two peers said they are (Istio's metadata exchange, filters/peer_metadata); null if they did not.
+  /// Who the two peers said they are (Istio's metadata exchange, filters/peer_metadata); null if they did
+  /// not.
   std::shared_ptr<const Workload> downstream_peer;
   std::shared_ptr<const Workload> upstream_peer;
 

@@ -18,8 +18,8 @@ class BodySource {
   virtual void on_window_open() = 0;
 };
 
-/// Counts the body bytes that a source has handed out and nobody has written yet. Worker-local, reference-counted
-/// without atomics: credits may outlive the source (detach() then cuts the way back).
+/// Counts the body bytes that a source has handed out and nobody has written yet. Worker-local,
+/// reference-counted without atomics: credits may outlive the source (detach() then cuts the way back).
 class CreditAccount {
  public:
   static CreditAccount* make(BodySource* source, size_t limit) { return new CreditAccount(source, limit); }
@@ -55,8 +55,8 @@ class CreditAccount {
   bool paused_ = false;
 };
 
-/// Ownership of some of an account's bytes in flight. Destroying it gives them back: back-pressure is ownership,
-/// whoever holds a chunk's credit holds the source's window. Move-only.
+/// Ownership of some of an account's bytes in flight. Destroying it gives them back: back-pressure is
+/// ownership, whoever holds a chunk's credit holds the source's window. Move-only.
 class Credit {
  public:
   Credit() = default;
@@ -64,7 +64,9 @@ class Credit {
     account.retain();
     account.charge(bytes);
   }
-  Credit(Credit&& other) noexcept : account_(std::exchange(other.account_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Credit(Credit&& other) noexcept
+      : account_(std::exchange(other.account_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
   Credit& operator=(Credit&& other) noexcept {
     std::swap(account_, other.account_);
     std::swap(bytes_, other.bytes_);
@@ -92,19 +94,19 @@ class Credit {
   size_t bytes_ = 0;
 };
 
-/// A piece of a message body. `bytes` are valid during the call that hands it over; who keeps them copies them,
-/// and keeps `credit` until they have been written.
+/// A piece of a message body. `bytes` are valid during the call that hands it over; who keeps them copies
+/// them, and keeps `credit` until they have been written.
 struct BodyChunk {
   std::string_view bytes;
   Credit credit;
 };
 
-/// The one seam of the data plane: a message arriving. Codecs call it for what they decode, the exchange passes it on.
-/// The same for HTTP/1, HTTP/2 and tunnels, for requests and responses.
+/// The one seam of the data plane: a message arriving. Codecs call it for what they decode, the exchange
+/// passes it on. The same for HTTP/1, HTTP/2 and tunnels, for requests and responses.
 ///
-/// Order: on_informational*, on_head, on_body*, on_trailers?; the message is over with `end` or on_trailers, or at any
-/// time with on_reset, after which nothing follows. Calls come on the worker's thread, never re-entrantly from within
-/// a MessageSink call of the same stream.
+/// Order: on_informational*, on_head, on_body*, on_trailers?; the message is over with `end` or on_trailers,
+/// or at any time with on_reset, after which nothing follows. Calls come on the worker's thread, never
+/// re-entrantly from within a MessageSink call of the same stream.
 class MessageEvents {
  public:
   /// An interim response (1xx except 101). Only on responses.
@@ -119,7 +121,8 @@ class MessageEvents {
 };
 
 /// The other end of the seam: a message being sent. Same order, same rules; implemented by codecs.
-/// After reset() the stream is gone and nothing may be sent. Sinks never call back into MessageEvents from within.
+/// After reset() the stream is gone and nothing may be sent. Sinks never call back into MessageEvents from
+/// within.
 class MessageSink {
  public:
   virtual void send_informational(const HeaderMap& head) = 0;

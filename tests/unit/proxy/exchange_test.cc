@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "proxy_harness.h"
+#include "unit/proxy/proxy_harness.h"
 #include "unit/support/allocation_counter.h"
 
 namespace remora {
@@ -18,7 +18,8 @@ TEST(Exchange, CarriesARequestAndItsAnswer) {
   ProxyHarness proxy;
   proxy.connect_client();
   const auto answer = proxy.exchange(kRequest, kResponse);
-  EXPECT_TRUE(proxy.seen_by_backend.starts_with("GET /path?q=1 HTTP/1.1\r\nhost: service\r\n")) << proxy.seen_by_backend;
+  EXPECT_TRUE(proxy.seen_by_backend.starts_with("GET /path?q=1 HTTP/1.1\r\nhost: service\r\n"))
+      << proxy.seen_by_backend;
   EXPECT_NE(proxy.seen_by_backend.find("x-added: yes\r\n"), std::string::npos);
   EXPECT_NE(proxy.seen_by_backend.find("x-forwarded-for: 127.0.0.1\r\n"), std::string::npos);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;

@@ -46,8 +46,9 @@ TEST(ChunkDecoder, DecodesWhateverTheCuts) {
 }
 
 TEST(ChunkDecoder, RefusesEverythingElse) {
-  for (const std::string bad : {"\r\n", "g\r\n", "0x5\r\n", "+5\r\n", " 5\r\n", "5 \r\n", "5\n", "5\r\nhelloX", "5\r\nhello\n",
-                                "5;a\nb\r\n", "5;\x01\r\n", "1234567890abcdef\r\n", "-1\r\n", "5\rX"}) {
+  for (const std::string bad :
+       {"\r\n", "g\r\n", "0x5\r\n", "+5\r\n", " 5\r\n", "5 \r\n", "5\n", "5\r\nhelloX", "5\r\nhello\n",
+        "5;a\nb\r\n", "5;\x01\r\n", "1234567890abcdef\r\n", "-1\r\n", "5\rX"}) {
     EXPECT_TRUE(decode(bad, bad.size()).bad) << bad;
     EXPECT_TRUE(decode(bad, 1).bad) << bad;
   }

@@ -18,7 +18,8 @@ class Recorder final : public MessageEvents {
  public:
   void on_informational(HeaderMap& head) override { log += "1xx(" + std::to_string(head.status()) + ") "; }
   void on_head(HeaderMap& head, bool end) override {
-    log += "head(" + std::string(head.has(HeaderId::kStatus) ? head.value_of(HeaderId::kStatus) : head.path()) + ") ";
+    log += "head(" +
+           std::string(head.has(HeaderId::kStatus) ? head.value_of(HeaderId::kStatus) : head.path()) + ") ";
     if (end) log += "end ";
   }
   void on_body(BodyChunk chunk, bool end) override {
@@ -26,8 +27,13 @@ class Recorder final : public MessageEvents {
     if (hold) held.push_back(std::move(chunk.credit));
     if (end) log += "end ";
   }
-  void on_trailers(HeaderMap& trailers) override { log += "trailers(" + std::to_string(trailers.size()) + ") end "; }
-  void on_reset(Failure failure) override { log += failure == Failure::kNone ? "none " : "reset "; last_failure = failure; }
+  void on_trailers(HeaderMap& trailers) override {
+    log += "trailers(" + std::to_string(trailers.size()) + ") end ";
+  }
+  void on_reset(Failure failure) override {
+    log += failure == Failure::kNone ? "none " : "reset ";
+    last_failure = failure;
+  }
 
   std::string log;
   bool hold = false;
@@ -38,7 +44,9 @@ class Recorder final : public MessageEvents {
 /// A connection over a socket pair whose other end the test reads and writes.
 class Wire : public ConnectionOwner, public BodySource {
  public:
-  explicit Wire(size_t window = 1024 * 1024) : connection(reactor, *this), account(CreditAccount::make(this, window)) {
+  explicit Wire(size_t window = 1024 * 1024)
+      : connection(reactor, *this),
+        account(CreditAccount::make(this, window)) {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -46,7 +54,7 @@ class Wire : public ConnectionOwner, public BodySource {
     connection.adopt(ends[0]);
     peer = ends[1];
   }
-  ~Wire() {
+  ~Wire() override {
     close(peer);
     account->detach();
     account->release_reference();
@@ -139,8 +147,9 @@ TEST_F(ServerCodecTest, BodiesByLengthAndByChunk) {
   EXPECT_EQ(recorder_.log, "head(/a) body(he) body(llo) end ");
   answer("200", "");
   recorder_.log.clear();
-  wire_.send("POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n");
-  EXPECT_EQ(recorder_.log, "head(/b) body(abc) body() end ");   // trailers are not enabled
+  wire_.send(
+      "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n");
+  EXPECT_EQ(recorder_.log, "head(/b) body(abc) body() end ");  // trailers are not enabled
 }
 
 TEST_F(ServerCodecTest, BadChunkResetsTheRequest) {
@@ -199,7 +208,7 @@ TEST_F(ServerCodecTest, RefusesHugeFields) {
 
 TEST_F(ServerCodecTest, UpgradeTunnelsOnlyAfter101) {
   wire_.send("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly");
-  EXPECT_EQ(recorder_.log, "head(/ws) ");   // early bytes wait for the decision
+  EXPECT_EQ(recorder_.log, "head(/ws) ");  // early bytes wait for the decision
   HeaderMap head;
   head.add(HeaderId::kStatus, "101");
   head.add(HeaderId::kConnection, "upgrade");
@@ -209,11 +218,14 @@ TEST_F(ServerCodecTest, UpgradeTunnelsOnlyAfter101) {
   wire_.reactor.turn(0);
   EXPECT_EQ(recorder_.log, "head(/ws) body(early) ");
   response_->send_body({"down", {}}, false);
-  EXPECT_EQ(wire_.sent(), "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\ndown");
+  EXPECT_EQ(wire_.sent(),
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\ndown");
 }
 
 TEST_F(ServerCodecTest, RefusedUpgradeLeavesBytesToHttp) {
-  wire_.send("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  wire_.send(
+      "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /next "
+      "HTTP/1.1\r\nHost: x\r\n\r\n");
   answer("403", "");
   wire_.reactor.turn(0);
   wire_.reactor.turn(0);
@@ -239,7 +251,7 @@ TEST(BackPressure, HeldCreditsStopTheReadingAndReleasedOnesResumeIt) {
   EXPECT_TRUE(wire.connection.reading_paused());
   const auto seen = server.recorder.log.size();
   wire.send(std::string(1500, 'b'));
-  EXPECT_EQ(server.recorder.log.size(), seen);   // nothing more is taken
+  EXPECT_EQ(server.recorder.log.size(), seen);  // nothing more is taken
   server.recorder.held.clear();
   wire.reactor.turn(0);
   wire.reactor.turn(0);
@@ -291,7 +303,8 @@ TEST_F(ClientCodecTest, UnknownLengthIsChunked) {
   auto& sink = request("POST", false);
   sink.send_body({"abc", {}}, false);
   sink.send_body({"", {}}, true);
-  EXPECT_EQ(wire_.sent(), "POST /p HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(wire_.sent(),
+            "POST /p HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
 }
 
 TEST_F(ClientCodecTest, AnswerBeforeTheRequestsEndIsNotReused) {
@@ -309,7 +322,8 @@ TEST_F(ClientCodecTest, InterimAnswersPassInOrder) {
 
 TEST_F(ClientCodecTest, EndlessInterimAnswersAreCut) {
   request("GET", true);
-  for (int i = 0; i < 40 && recorder_.last_failure == Failure::kNone; ++i) wire_.send("HTTP/1.1 100 Continue\r\n\r\n");
+  for (int i = 0; i < 40 && recorder_.last_failure == Failure::kNone; ++i)
+    wire_.send("HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_EQ(recorder_.last_failure, Failure::kUpstreamProtocolError);
 }
 

@@ -23,11 +23,15 @@
 
 namespace remora {
 
-/// One worker with a listener and a cluster, turned by the test's own thread: a whole request through the real data
-/// plane without threads, with a client and a backend that are plain sockets of the test.
+/// One worker with a listener and a cluster, turned by the test's own thread: a whole request through the
+/// real data plane without threads, with a client and a backend that are plain sockets of the test.
 class ProxyHarness {
  public:
-  ProxyHarness() : stats_(2), clusters_(io_, stats_, [](const std::string&, std::shared_ptr<const HostSet>) {}), listeners_(stats_, logs_, 1), worker_(1, logs_) {
+  ProxyHarness()
+      : stats_(2),
+        clusters_(io_, stats_, [](const std::string&, std::shared_ptr<const HostSet>) {}),
+        listeners_(stats_, logs_, 1),
+        worker_(1, logs_) {
     backend_listener_ = socket(AF_INET, SOCK_STREAM, 0);
     const auto backend = bind_loopback(backend_listener_);
     listen(backend_listener_, 16);
@@ -48,8 +52,9 @@ class ProxyHarness {
     pump();
   }
 
-  /// Sends `request`, lets the backend answer `response` once it has received something, returns what the client got.
-  /// Views into the harness' own buffers, valid until the next call: the harness allocates nothing either.
+  /// Sends `request`, lets the backend answer `response` once it has received something, returns what the
+  /// client got. Views into the harness' own buffers, valid until the next call: the harness allocates
+  /// nothing either.
   std::string_view exchange(std::string_view request, std::string_view response) {
     send(client_, request.data(), request.size(), MSG_NOSIGNAL);
     pump();

@@ -21,7 +21,8 @@ const MonotonicTime kStart{std::chrono::seconds(1000)};
 
 TEST(TimerWheel, FiresNotBeforeAndSoonAfter) {
   std::mt19937 random(7);
-  for (const int64_t delay : {0, 1, 5, 63, 64, 65, 1000, 4095, 4096, 5000, 262143, 262144, 300000, 20000000}) {
+  for (const int64_t delay :
+       {0, 1, 5, 63, 64, 65, 1000, 4095, 4096, 5000, 262143, 262144, 300000, 20000000}) {
     TimerWheel wheel(kStart);
     const MonotonicTime now = kStart + Milliseconds(random() % 10000);
     wheel.advance(now);

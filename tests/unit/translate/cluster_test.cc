@@ -77,9 +77,8 @@ respect_dns_ttl: true
   const std::string text = errors();
   for (const char* expected :
        {"type: the cluster type LOGICAL_DNS is not implemented", "lb_policy: RING_HASH is not implemented",
-        "transport_socket: the transport socket 'tls' of type "
-        "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not "
-        "implemented",
+        ("transport_socket: the transport socket 'tls' of type "
+         "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not implemented"),
         "health_checks: is not implemented",
         "common_lb_config.locality_weighted_lb_config: is not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
