@@ -87,6 +87,9 @@ def check_counts(running: dict, measured: dict) -> None:
 
 def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
     generator.check()
+    load_before = os.getloadavg()[0]
+    if load_before > 1:
+        say(f"bench: the machine is busy (load average {load_before:.1f}): expect a wide spread")
     with fairness.EchoBackend(setup.backend_port):
         running, missing = start_all(arguments.peers, setup, processes)
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
@@ -96,7 +99,7 @@ def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
     check_counts(running, measured)
     keys = ("connections", "rounds", "seconds", "body_bytes", "backend", "rate")
     settings = {key: getattr(arguments, key) for key in keys}
-    settings["paced_connections"] = PACED_CONNECTIONS
+    settings.update(paced_connections=PACED_CONNECTIONS, load_before=load_before)
     data = report.summary(measured, missing, settings)
     print(report.markdown(data))
     for path in report.write(data, arguments.results, "http1"):

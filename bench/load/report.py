@@ -38,7 +38,8 @@ def summary(measured: dict[str, Measured], missing: dict[str, str], settings: di
                            for reference in _REFERENCES if reference in measured}
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": {"cpu": _cpu_model(), "kernel": platform.release(), "cpus": _cpus()},
+        "machine": {"cpu": _cpu_model(), "kernel": platform.release(), "cpus": _cpus(),
+                    "load_before": settings.pop("load_before")},
         "commit": _commit(),
         "settings": settings,
         "proxies": proxies,
@@ -86,7 +87,7 @@ def markdown(data: dict) -> str:
     lines = [
         "# HTTP/1.1 through one worker of each proxy", "",
         f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, "
-        f"Linux {data['machine']['kernel']}.",
+        f"Linux {data['machine']['kernel']}; load average before the run {data['machine']['load_before']:.1f}.",
         f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback, "
         f"{settings['body_bytes']}-byte answers from the {settings['backend']} backend. "
         "Medians of the rounds, with [min - max].",
