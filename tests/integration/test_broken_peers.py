@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from support.bootstrap import bootstrap, cluster, http_listener, route
-from support.http_client import ConnectionClosed, chunked, format_request
+from support.http_client import ConnectionClosed, format_request
 from support.upstream import reply, unused_port
 from support.waiting import wait_until
 

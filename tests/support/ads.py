@@ -9,7 +9,7 @@ from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
-from envoy.extensions.filters.http.router.v3 import router_pb2  # noqa: F401 (known to the JSON parser by import)
+from envoy.extensions.filters.http.router.v3 import router_pb2  # noqa: F401 (by import the JSON parser knows it)
 from envoy.extensions.filters.network.http_connection_manager.v3 import (  # noqa: F401
     http_connection_manager_pb2)
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401
