@@ -35,7 +35,9 @@ void StatsWalk::add_scope(const StatScope& scope) {
     const uint64_t value = histogram ? 0 : scope.value(i);
     if (!histogram && query_.used_only && value == 0) continue;
     // Where exact statuses are counted, their classes show once they have occurred, as in Envoy.
-    if (value == 0 && !scope.name().status_prefix.empty() && schema[i].tag_name == "envoy_response_code_class") continue;
+    if (value == 0 && !scope.name().status_prefix.empty() &&
+        schema[i].tag_name == "envoy_response_code_class")
+      continue;
     add(scope, schema[i].name, {}, i, value);
   }
   if (pass_ == Pass::kHistograms || scope.name().status_prefix.empty() || !query_.wants(StatKind::kCounter))

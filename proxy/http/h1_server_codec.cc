@@ -52,7 +52,7 @@ size_t H1ServerCodec::read_head(std::string_view bytes) {
     // Judged by where the limit falls, not by how the bytes happened to arrive.
     const auto within = bytes.substr(0, settings_.rules.limits.max_bytes);
     refuse(within.find("\r\n") == std::string_view::npos ? HeadError{414, "request_target_too_large"}
-                                                          : HeadError{431, "request_headers_too_large"});
+                                                         : HeadError{431, "request_headers_too_large"});
     return bytes.size();
   }
   if (state == HeadScanner::State::kMore) return 0;

@@ -51,7 +51,7 @@ struct ExchangeInfo {
   ResponseFlags flags;
   std::string_view details{};  ///< %RESPONSE_CODE_DETAILS%; static or held by `details_storage`
   std::string details_storage;
-  std::string_view local_reply_body{};      ///< %LOCAL_REPLY_BODY%; held by the exchange while it is logged
+  std::string_view local_reply_body{};  ///< %LOCAL_REPLY_BODY%; held by the exchange while it is logged
   std::string_view upstream_transport_failure{};
   std::string_view termination_details{};  ///< %CONNECTION_TERMINATION_DETAILS%
 
