@@ -26,7 +26,12 @@ void Worker::start() {
 }
 
 void Worker::stop() {
-  if (!thread_.joinable()) return;
+  if (!thread_.joinable()) {
+    // Never started, or turned by somebody else's thread (tests): end in place.
+    end_everything();
+    reactor_.turn(0);
+    return;
+  }
   post([this] {
     end_everything();
     reactor_.stop();
