@@ -107,7 +107,6 @@ Route to_route(const v3::Route& route, const RouteLimits& limits, Context& conte
   out.request_headers = to_request_mutations(route, context);
   out.response_headers = to_response_mutations(route, context);
   out.metadata = to_metadata(route.metadata());
-  out.stat_prefix = route.stat_prefix();
   return out;
 }
 

@@ -26,8 +26,9 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.Route",
        .implemented = "name match route redirect direct_response non_forwarding_action metadata "
                       "request_headers_to_add request_headers_to_remove response_headers_to_add "
-                      "response_headers_to_remove stat_prefix",
-       .no_effect = {{"tracing decorator", kNoTracing}}},
+                      "response_headers_to_remove",
+       .no_effect = {{"tracing decorator", kNoTracing},
+                     {"stat_prefix", "this build keeps no statistics by route"}}},
       {.message = "envoy.config.route.v3.RouteMatch",
        .implemented =
            "prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction "
