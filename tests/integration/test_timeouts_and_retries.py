@@ -201,10 +201,10 @@ class TestRetries:
         assert proxy.wait_stat("cluster.up.upstream_rq_per_try_timeout", 2) == 2
 
     def test_route_timeout_covers_all_tries(self, through):
-        proxy, upstream = through(script=stall, timeout="0.7s", retry_policy={
+        proxy, upstream = through(script=stall, timeout="3s", retry_policy={
             "retry_on": "5xx", "num_retries": 50, "per_try_timeout": "0.25s", **POLICY})
         assert proxy.fetch().status == 504
-        assert 2 <= len(upstream.requests) <= 4
+        assert 2 <= len(upstream.requests) <= 13
 
     def test_request_headers_of_internal_clients_ask_for_retries(self, through):
         proxy, upstream = through(answer=failing(2), settings=INTERNAL)
