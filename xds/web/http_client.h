@@ -15,6 +15,7 @@ struct ClientOptions {
   std::string ca_file;           ///< PEM; empty: the system's. For https://
   std::string certificate_file;  ///< PEM, with its key: what we show the server
   std::string private_key_file;
+  bool verify = true;  ///< false: any certificate will do (Flagger's disableTLS, insecureSkipVerify)
 };
 
 /// Sends one request (http:// or https://; target is a whole URL) and calls back once, on the context, with
