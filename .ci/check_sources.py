@@ -26,7 +26,7 @@ MAY_INCLUDE = [
     ("xds/client/", ["xds/client", "xds/translate", "xds/api"]),
     ("xds/istio/", ["xds/istio", "xds/api"]),
     ("xds/json/", []),
-    ("xds/store/", ["xds/store"]),
+    ("xds/store/", ["xds/store", "xds/istio"]),
     ("xds/web/", ["xds/web"]),
     ("xds/kube/", ["xds/kube", "xds/store", "xds/web", "xds/istio"]),
     ("xds/rollout/", ["xds/rollout", "xds/store", "xds/web", "xds/istio"]),

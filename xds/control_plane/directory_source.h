@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "control_plane/file_set.h"
-#include "control_plane/inotify_watch.h"
+#include "store/inotify_watch.h"
 #include "control_plane/resource_source.h"
 
 namespace remora::xds {
@@ -49,7 +49,7 @@ class DirectorySource : public ResourceSource {
   void remove_unseen();
 
   std::vector<std::string> roots_;
-  InotifyWatch inotify_;
+  store::InotifyWatch inotify_;
   boost::asio::steady_timer debounce_;
   boost::asio::steady_timer poll_;
   std::chrono::steady_clock::time_point burst_began_;

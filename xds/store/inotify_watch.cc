@@ -1,4 +1,4 @@
-#include "control_plane/inotify_watch.h"
+#include "store/inotify_watch.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace remora::xds {
+namespace remora::store {
 
 InotifyWatch::InotifyWatch(boost::asio::io_context& context, std::function<void()> on_event)
     : descriptor_(context),
@@ -68,4 +68,4 @@ bool InotifyWatch::concerns_us(size_t length) const {
   return false;
 }
 
-}  // namespace remora::xds
+}  // namespace remora::store

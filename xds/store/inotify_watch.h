@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-namespace remora::xds {
+namespace remora::store {
 
 /// Tells that something in some folders changed, not what: a look at the folder is cheap and cannot be out of
 /// date.
@@ -35,4 +35,4 @@ class InotifyWatch {
   alignas(8) std::array<char, 4096> buffer_{};
 };
 
-}  // namespace remora::xds
+}  // namespace remora::store

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "remora/core/result.h"
+#include "store/object_store.h"
+
+namespace remora::store {
+
+/// Makes an object last. Nothing is answered as written before its keeper has said yes.
+class Keeper {
+ public:
+  virtual ~Keeper() = default;
+  virtual Result<void> save(const Object& object) = 0;
+  virtual Result<void> erase(const Object& object) = 0;
+};
+
+/// An object that a manifest file defines.
+struct Manifest {
+  ObjectKey key;
+  boost::json::object body;
+  std::string file;
+};
+
+/// The rules of a store: versions, generations, preconditions, history and watches. By itself it forgets
+/// everything at the end; with a Keeper it does not. Control thread only.
+class MemoryStore : public ObjectStore {
+ public:
+  /// `keeper` may be null, and must outlive the store.
+  explicit MemoryStore(Keeper* keeper = nullptr) : keeper_(keeper) {}
+
+  uint64_t version() const override { return version_; }
+  ObjectList list(const std::string& type, const std::string& ns = {}) const override;
+  ObjectPtr get(const ObjectKey& key) const override;
+  void create(ObjectKey key, boost::json::object body, Written done) override;
+  void update(const ObjectKey& key, boost::json::object body, Precondition precondition,
+              Written done) override;
+  void update_status(const ObjectKey& key, boost::json::object body, Precondition precondition,
+                     Written done) override;
+  void remove(const ObjectKey& key, Precondition precondition, Written done) override;
+  Watch watch(const std::string& type, uint64_t from, OnEvent on_event) override;
+
+  /// What was kept before this store was made, at the version it has. No events, no keeping. An object of a
+  /// manifest file is only remembered until set_manifests() names it again.
+  void restore(Object object);
+
+  /// Somebody else has changed what is kept: `body` is there now. Taken as an update, and kept in our form.
+  void absorb(const ObjectKey& key, boost::json::object body);
+  /// Somebody else has taken it away.
+  void absorb_removal(const ObjectKey& key);
+
+  /// What all manifest files define now, together. Returns those that the store itself has already: they are
+  /// left out.
+  std::vector<Manifest> set_manifests(std::vector<Manifest> manifests);
+
+ private:
+  struct Watcher {
+    std::string type;
+    uint64_t after = 0;
+    OnEvent on_event;
+  };
+
+  // What a file of somebody else's says holds even where we cannot keep our notes about it.
+  WriteResult write(const ObjectPtr& before, Object next, bool must_keep = true);
+  WriteResult take_away(const ObjectPtr& object, bool must_erase = true);
+  void commit(EventType type, ObjectPtr object);
+  void record(EventType type, ObjectPtr object);
+  void deliver();
+  uint64_t next_version() const;
+  ObjectPtr& place(const ObjectKey& key) { return objects_[key.type][{key.ns, key.name}]; }
+  bool take_manifest(Manifest& manifest);
+
+  using ByName = std::map<std::pair<std::string, std::string>, ObjectPtr>;
+  Keeper* keeper_;
+  std::map<std::string, ByName, std::less<>> objects_;
+  std::map<ObjectKey, Object> remembered_;  // of manifest files that have not been read yet
+  uint64_t version_ = 1;
+
+  std::deque<Event> history_;
+  uint64_t forgotten_ = 0;  // the last version whose event is not in the history any more
+  std::deque<Event> undelivered_;
+  bool delivering_ = false;
+  std::list<std::weak_ptr<Watcher>> watchers_;
+};
+
+}  // namespace remora::store

@@ -1,0 +1,106 @@
+#include "store/yaml.h"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "istio/scalar.h"
+#include "istio/value.h"
+
+namespace remora::store {
+namespace {
+
+namespace json = boost::json;
+
+/// Whether YAML reads the bare word back as this very string. Narrower than YAML allows: everything else is
+/// quoted.
+bool is_plain(std::string_view text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto good = [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/';
+  };
+  return !text.empty() && letter(text.front()) && std::all_of(text.begin(), text.end(), good) &&
+         istio::plain_scalar_type(std::string(text)) == istio::Value::Type::kString;
+}
+
+/// JSON's escapes are YAML's as well; only the solidus and what lies beyond the first plane would differ, and
+/// those are written as they are.
+std::string scalar(const json::value& value) {
+  if (!value.is_string()) return json::serialize(value);
+  const std::string_view text = value.get_string();
+  return is_plain(text) ? std::string(text) : json::serialize(value);
+}
+
+bool is_inline(const json::value& value) {
+  if (value.is_object()) return value.get_object().empty();
+  if (value.is_array()) return value.get_array().empty();
+  return true;
+}
+
+class Writer {
+ public:
+  std::string out;
+
+  void write(const json::value& value, size_t indent) {
+    if (value.is_object()) {
+      write_map(value.get_object(), indent, false);
+    } else if (value.is_array()) {
+      write_list(value.get_array(), indent);
+    } else {
+      out += scalar(value) + '\n';
+    }
+  }
+
+ private:
+  void write_map(const json::object& map, size_t indent, bool first_is_placed) {
+    for (const auto& [name, value] : map) {
+      if (!first_is_placed) out.append(indent, ' ');
+      first_is_placed = false;
+      out += scalar(json::string(name)) + ':';
+      if (is_inline(value)) {
+        out += ' ' + scalar(value) + '\n';
+      } else {
+        out += '\n';
+        // Lists hang at their name's own column, as kubectl writes them.
+        write(value, value.is_array() ? indent : indent + 2);
+      }
+    }
+  }
+
+  void write_list(const json::array& list, size_t indent) {
+    for (const json::value& item : list) {
+      out.append(indent, ' ').append("- ");
+      if (is_inline(item)) {
+        out += scalar(item) + '\n';
+      } else if (item.is_object()) {
+        write_map(item.get_object(), indent + 2, true);
+      } else {
+        out += json::serialize(item) + '\n';  // a list in a list: rare, and JSON is YAML
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::string to_yaml(const json::value& value) {
+  if (is_inline(value)) return scalar(value) + '\n';
+  Writer writer;
+  writer.write(value, 0);
+  return std::move(writer.out);
+}
+
+Result<json::value> from_yaml(const std::string& text) {
+  const auto documents = istio::read_documents(text);
+  if (const auto* fault = std::get_if<istio::SyntaxError>(&documents)) {
+    return Error{"line " + std::to_string(fault->line) + ": " + fault->message};
+  }
+  const auto& list = std::get<0>(documents);
+  if (list.size() != 1) return Error{"holds " + std::to_string(list.size()) + " documents, not one"};
+  boost::system::error_code error;
+  json::value value = json::parse(istio::to_json(list.front()), error);
+  if (error) return Error{"holds a value that JSON cannot: " + error.message()};
+  return value;
+}
+
+}  // namespace remora::store
