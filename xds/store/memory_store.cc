@@ -109,7 +109,7 @@ void MemoryStore::create(ObjectKey key, json::object body, Written done) {
   if (fault) return done(*fault);
   Object object{std::move(key), 0, std::move(body), {}};
   stamp(object, make_uid(), timestamp_now(), 1);
-  done(write(nullptr, std::move(object)));
+  done(write(nullptr, std::move(object), Keep::kMust));
 }
 
 void MemoryStore::update(const ObjectKey& key, json::object body, Precondition precondition, Written done) {
@@ -119,7 +119,7 @@ void MemoryStore::update(const ObjectKey& key, json::object body, Precondition p
   if (!fault) fault = check_precondition(before, precondition);
   if (!fault && !before->file.empty()) fault = read_only(*before);
   if (fault) return done(*fault);
-  done(write(before, successor(*before, std::move(body), {})));
+  done(write(before, successor(*before, std::move(body), {}), Keep::kMust));
 }
 
 void MemoryStore::update_status(const ObjectKey& key, json::object body, Precondition precondition,
@@ -129,7 +129,7 @@ void MemoryStore::update_status(const ObjectKey& key, json::object body, Precond
   if (const auto fault = check_precondition(before, precondition)) return done(*fault);
   json::object next = before->body;
   take_status(next, body);
-  done(write(before, successor(*before, std::move(next), before->file)));
+  done(write(before, successor(*before, std::move(next), before->file), Keep::kMust));
 }
 
 void MemoryStore::remove(const ObjectKey& key, Precondition precondition, Written done) {
@@ -138,26 +138,27 @@ void MemoryStore::remove(const ObjectKey& key, Precondition precondition, Writte
   auto fault = check_precondition(object, precondition);
   if (!fault && !object->file.empty()) fault = read_only(*object);
   if (fault) return done(*fault);
-  done(take_away(object));
+  done(take_away(object, Keep::kMust));
 }
 
-WriteResult MemoryStore::write(const ObjectPtr& before, Object next, bool must_keep) {
+WriteResult MemoryStore::write(const ObjectPtr& before, Object next, Keep keep) {
   if (before != nullptr && same_but_version(before->body, next.body) && before->file == next.file)
     return before;
   set_version(next, next_version());
   auto object = std::make_shared<const Object>(std::move(next));
-  if (keeper_ != nullptr) {
+  if (keeper_ != nullptr && keep != Keep::kNot) {
     const auto kept = keeper_->save(*object);
-    if (!kept.ok() && must_keep) return error(Reason::kStorage, object->key, kept.error().message);
+    if (!kept.ok() && keep == Keep::kMust) return error(Reason::kStorage, object->key, kept.error().message);
   }
   commit(before == nullptr ? EventType::kAdded : EventType::kModified, object);
   return object;
 }
 
-WriteResult MemoryStore::take_away(const ObjectPtr& object, bool must_erase) {
-  if (keeper_ != nullptr) {
+WriteResult MemoryStore::take_away(const ObjectPtr& object, Keep keep) {
+  if (keeper_ != nullptr && keep != Keep::kNot) {
     const auto erased = keeper_->erase(*object);
-    if (!erased.ok() && must_erase) return error(Reason::kStorage, object->key, erased.error().message);
+    if (!erased.ok() && keep == Keep::kMust)
+      return error(Reason::kStorage, object->key, erased.error().message);
   }
   Object last = *object;
   set_version(last, next_version());
@@ -249,7 +250,7 @@ void MemoryStore::absorb(const ObjectKey& key, json::object body) {
     stamp(next, make_uid(), timestamp_now(), 1);
   }
   // Where our form cannot be written, theirs is there: it is not lost.
-  static_cast<void>(write(before, std::move(next), false));
+  static_cast<void>(write(before, std::move(next), Keep::kTry));
 }
 
 void MemoryStore::absorb_removal(const ObjectKey& key) {
@@ -273,7 +274,7 @@ std::vector<Manifest> MemoryStore::set_manifests(std::vector<Manifest> manifests
       if (!object->file.empty() && !named.contains(object->key)) gone.push_back(object);
     }
   }
-  for (const ObjectPtr& object : gone) take_away(object, false);
+  for (const ObjectPtr& object : gone) take_away(object, Keep::kTry);
   return refused;
 }
 
@@ -283,14 +284,14 @@ bool MemoryStore::take_manifest(Manifest& manifest) {
   const auto remembered = remembered_.find(manifest.key);
   if (present == nullptr && remembered == remembered_.end()) {
     Object next{manifest.key, 0, std::move(manifest.body), std::move(manifest.file)};
-    stamp(next, make_uid(), timestamp_now(), 1);
-    static_cast<void>(write(nullptr, std::move(next), false));
+    stamp(next, uid_of(next.key, next.file), timestamp_now(), 1);
+    static_cast<void>(write(nullptr, std::move(next), Keep::kNot));
     return true;
   }
   const Object& before = present != nullptr ? *present : remembered->second;
   take_status(manifest.body, before.body);
   Object next = successor(before, std::move(manifest.body), std::move(manifest.file));
-  static_cast<void>(write(present, std::move(next), false));
+  static_cast<void>(write(present, std::move(next), Keep::kNot));
   if (remembered != remembered_.end()) remembered_.erase(remembered);
   return true;
 }

@@ -66,9 +66,11 @@ class MemoryStore : public ObjectStore {
     OnEvent on_event;
   };
 
-  // What a file of somebody else's says holds even where we cannot keep our notes about it.
-  WriteResult write(const ObjectPtr& before, Object next, bool must_keep = true);
-  WriteResult take_away(const ObjectPtr& object, bool must_erase = true);
+  /// What somebody else's file says holds even where we cannot keep it in our form; of a manifest there is
+  /// nothing to keep before it has a status.
+  enum class Keep { kMust, kTry, kNot };
+  WriteResult write(const ObjectPtr& before, Object next, Keep keep);
+  WriteResult take_away(const ObjectPtr& object, Keep keep);
   void commit(EventType type, ObjectPtr object);
   void record(EventType type, ObjectPtr object);
   void deliver();

@@ -1,7 +1,9 @@
 #include "store/metadata.h"
 
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/value.hpp>
 #include <cstdio>
@@ -32,12 +34,10 @@ bool same_without(const json::object& a, const json::object& b, std::string_view
   return fields == others;
 }
 
-}  // namespace
+using Uuid = std::array<unsigned char, 16>;
 
-std::string make_uid() {
-  std::array<unsigned char, 16> bytes{};
-  RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x40);
+std::string uuid_text(Uuid bytes, unsigned version) {
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | (version << 4));
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
   std::string text;
   for (size_t i = 0; i < bytes.size(); ++i) {
@@ -47,6 +47,23 @@ std::string make_uid() {
     text += kDigits[bytes[i] & 15];
   }
   return text;
+}
+
+}  // namespace
+
+std::string make_uid() {
+  Uuid bytes{};
+  RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+  return uuid_text(bytes, 4);
+}
+
+std::string uid_of(const ObjectKey& key, const std::string& file) {
+  const std::string name = key.text() + '\n' + file;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data());
+  Uuid bytes{};
+  std::copy_n(digest.begin(), bytes.size(), bytes.begin());
+  return uuid_text(bytes, 8);
 }
 
 std::string timestamp_now() {

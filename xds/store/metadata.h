@@ -13,6 +13,9 @@ namespace remora::store {
 /// A fresh random UUID (RFC 4122, version 4).
 std::string make_uid();
 
+/// The UUID of what a manifest file defines: the same after every start.
+std::string uid_of(const ObjectKey& key, const std::string& file);
+
 /// Now, in UTC, in whole seconds: "2026-11-21T06:20:00Z", as Kubernetes' metav1.Time.
 std::string timestamp_now();
 
