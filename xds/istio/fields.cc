@@ -113,6 +113,25 @@ bool Fields::strings(std::string_view name, std::vector<std::string>& out) {
   return true;
 }
 
+bool Fields::integers(std::string_view name, long long lowest, long long highest,
+                      const std::function<void(long long)>& take_item) {
+  const Value* field = take(name, Value::Type::kList, "a list");
+  if (field == nullptr) return false;
+  for (size_t i = 0; i < field->items.size(); ++i) {
+    const Value& item = field->items[i];
+    const auto number =
+        item.type == Value::Type::kNumber ? parse_integer(item.text) : std::optional<long long>();
+    if (number && *number >= lowest && *number <= highest) {
+      take_item(*number);
+    } else {
+      context_.report(Severity::kError, item.line, indexed(path_of(name), i),
+                      "must be a whole number from " + std::to_string(lowest) + " to " +
+                          std::to_string(highest) + ", is " + found(item));
+    }
+  }
+  return true;
+}
+
 bool Fields::string_map(std::string_view name, std::map<std::string, std::string>& out) {
   const Value* field = take(name, Value::Type::kMap, "a map");
   if (field == nullptr) return false;

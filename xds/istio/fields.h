@@ -46,6 +46,9 @@ class Fields {
   /// A duration of at least a millisecond, or zero where `zero_allowed`.
   bool duration(std::string_view name, Duration& out, bool zero_allowed = false);
   bool strings(std::string_view name, std::vector<std::string>& out);
+  /// Hands each item of the list called `name` to `take`; items must be whole numbers in the range.
+  bool integers(std::string_view name, long long lowest, long long highest,
+                const std::function<void(long long)>& take_item);
   bool string_map(std::string_view name, std::map<std::string, std::string>& out);
 
   /// An unsigned field of any width, within its type's range unless told.

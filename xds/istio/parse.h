@@ -13,12 +13,15 @@ Workload read_workload(Fields& spec);
 Service read_service(Fields& spec);
 Deployment read_deployment(Fields& spec);
 Canary read_canary(Fields& spec);
+MetricTemplate read_metric_template(Fields& spec);
+AlertProvider read_alert_provider(Fields& spec);
 
 /// VirtualService's parts that are sizeable by themselves.
 HttpMatch read_http_match(Fields& match);
 void read_http_action(Fields& fields, HttpRoute& route);
 Destination read_destination(Fields& fields);
 Headers read_headers(Fields& route);
+void read_retries(Fields& fields, HttpRoute& route);
 
 /// DestinationRule's trafficPolicy, of the whole host or of a subset.
 TrafficPolicy read_traffic_policy(Fields& fields);

@@ -17,8 +17,8 @@ struct Kind {
   Spec (*read)(Fields&);
 };
 
-const std::array<Kind, 7>& kinds() {
-  static const std::array<Kind, 7> kKinds{{
+const std::array<Kind, 9>& kinds() {
+  static const std::array<Kind, 9> kKinds{{
       {kIstioGroup, "VirtualService", [](Fields& f) -> Spec { return read_virtual_service(f); }},
       {kIstioGroup, "DestinationRule", [](Fields& f) -> Spec { return read_destination_rule(f); }},
       {kIstioGroup, "ServiceEntry", [](Fields& f) -> Spec { return read_service_entry(f); }},
@@ -26,6 +26,8 @@ const std::array<Kind, 7>& kinds() {
       {"", "Service", [](Fields& f) -> Spec { return read_service(f); }},
       {"apps/", "Deployment", [](Fields& f) -> Spec { return read_deployment(f); }},
       {"flagger.app/", "Canary", [](Fields& f) -> Spec { return read_canary(f); }},
+      {"flagger.app/", "MetricTemplate", [](Fields& f) -> Spec { return read_metric_template(f); }},
+      {"flagger.app/", "AlertProvider", [](Fields& f) -> Spec { return read_alert_provider(f); }},
   }};
   return kKinds;
 }

@@ -64,25 +64,6 @@ void read_rewrite(Fields& fields, HttpRoute& route) {
   }
 }
 
-void read_retries(Fields& fields, HttpRoute& route) {
-  fields.object("retries", [&](Fields& item) {
-    HttpRetry retry;
-    std::optional<uint32_t> attempts;
-    item.unsigned_integer("attempts", attempts, uint32_t{0}, uint32_t{1000});
-    retry.attempts = attempts.value_or(0);
-    Duration duration{};
-    if (item.duration("perTryTimeout", duration)) retry.per_try_timeout = duration;
-    if (item.duration("backoff", duration)) retry.backoff = duration;
-    item.string("retryOn", retry.retry_on);
-    bool flag = false;
-    if (item.boolean("retryIgnorePreviousHosts", flag)) retry.ignore_previous_hosts = flag;
-    if (item.boolean("retryRemoteLocalities", flag) && flag) {
-      item.error("retryRemoteLocalities", "is not implemented: localities do not steer traffic yet");
-    }
-    route.retries = std::move(retry);
-  });
-}
-
 double read_percentage(Fields& fields, double otherwise) {
   double percentage = otherwise;
   fields.object("percentage", [&](Fields& item) {
@@ -134,6 +115,25 @@ HeaderOperations read_operations(Fields& fields, std::string_view name) {
 }
 
 }  // namespace
+
+void read_retries(Fields& fields, HttpRoute& route) {
+  fields.object("retries", [&](Fields& item) {
+    HttpRetry retry;
+    std::optional<uint32_t> attempts;
+    item.unsigned_integer("attempts", attempts, uint32_t{0}, uint32_t{1000});
+    retry.attempts = attempts.value_or(0);
+    Duration duration{};
+    if (item.duration("perTryTimeout", duration)) retry.per_try_timeout = duration;
+    if (item.duration("backoff", duration)) retry.backoff = duration;
+    item.string("retryOn", retry.retry_on);
+    bool flag = false;
+    if (item.boolean("retryIgnorePreviousHosts", flag)) retry.ignore_previous_hosts = flag;
+    if (item.boolean("retryRemoteLocalities", flag) && flag) {
+      item.error("retryRemoteLocalities", "is not implemented: localities do not steer traffic yet");
+    }
+    route.retries = std::move(retry);
+  });
+}
 
 Headers read_headers(Fields& route) {
   Headers headers;

@@ -115,17 +115,4 @@ Deployment read_deployment(Fields& spec) {
   return deployment;
 }
 
-Canary read_canary(Fields& spec) {
-  Canary canary;
-  spec.object("targetRef", [&](Fields& target) {
-    target.string("kind", canary.target_kind);
-    target.string("name", canary.target_name);
-    target.ignore({"apiVersion"});
-  });
-  if (canary.target_name.empty()) spec.error("targetRef", "must name the workload to roll out");
-  spec.ignore_rest();
-  spec.warning("", "is stored, but nothing acts on it: rollouts are not part of this build");
-  return canary;
-}
-
 }  // namespace remora::istio

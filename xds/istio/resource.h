@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "istio/canary.h"
 #include "istio/destination_rule.h"
 #include "istio/diagnostic.h"
 #include "istio/services.h"
@@ -12,8 +13,8 @@
 
 namespace remora::istio {
 
-using Spec =
-    std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment, Canary>;
+using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment,
+                          Canary, MetricTemplate, AlertProvider>;
 
 /// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
 /// made, and shared by every list that holds it.

@@ -62,10 +62,4 @@ struct Deployment {
   std::vector<uint16_t> container_ports;
 };
 
-/// Flagger's Canary: stored; rollouts are not part of this build.
-struct Canary {
-  std::string target_kind;
-  std::string target_name;
-};
-
 }  // namespace remora::istio

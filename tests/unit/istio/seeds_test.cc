@@ -64,11 +64,15 @@ TEST_F(Seeds, OldMirrorFieldWorksAndNamesItsSuccessor) {
   EXPECT_EQ(mirrors[0].destination.subset, "v2");
 }
 
-TEST_F(Seeds, CanaryOfFlaggerIsStoredAndSaid) {
+TEST_F(Seeds, CanaryOfFlaggerIsUnderstoodInFull) {
   const ParsedFile parsed = parse_file("api-canary.yaml", seed("api-canary.yaml"));
-  EXPECT_EQ(std::get<Canary>(parsed.resources.at(0)->spec).target_name, "api");
-  ASSERT_EQ(parsed.findings.size(), 1U);
-  EXPECT_EQ(parsed.findings[0].severity, Severity::kWarning);
+  EXPECT_TRUE(parsed.findings.empty()) << ::testing::PrintToString(texts(parsed.findings));
+  const auto& canary = std::get<Canary>(parsed.resources.at(0)->spec);
+  EXPECT_EQ(canary.target_name, "api");
+  EXPECT_EQ(canary.analysis.threshold, 5U);
+  EXPECT_EQ(canary.analysis.max_weight, 50U);
+  ASSERT_EQ(canary.analysis.webhooks.size(), 1U);
+  EXPECT_EQ(canary.analysis.webhooks[0].timeout, std::chrono::seconds(5));
 }
 
 TEST_F(Seeds, TogetherMakeOneMesh) {
