@@ -101,7 +101,7 @@ class Mesh:
         self.config.mkdir()
         self._ports = {number: str(free_port()) for number in (_SERVICE_PORT, *(each.port for each in WORKLOADS))}
         self.port = int(self._ports[_SERVICE_PORT])
-        self.xds_port, self.control_admin_port = free_port(), free_port()
+        self.xds_port, self.control_admin_port, self.api_port = free_port(), free_port(), free_port()
         self.instances: dict[str, Instance] = {}
         self.servers: dict[str, Sidecar] = {}
         self._write("mesh.yaml", self._on_free_ports((manifests / "mesh.yaml").read_text()))
@@ -111,6 +111,7 @@ class Mesh:
         self._write("myapp.yaml", routing)
         self.control = self._processes.start("remora-control", [
             str(self._binaries / "remora-control"), "--config", str(self.config),
+            "--store", str(self._directory / "store"), "--api-address", f"127.0.0.1:{self.api_port}",
             "--xds-address", f"127.0.0.1:{self.xds_port}", "--admin-address", f"127.0.0.1:{self.control_admin_port}"])
         for workload in WORKLOADS:
             self._start_instance(workload)

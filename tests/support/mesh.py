@@ -14,19 +14,21 @@ from support.waiting import wait_until
 class ControlPlane(Process):
     """`remora-control` over one folder, which `apply` and `delete` change as an operator would."""
 
-    def __init__(self, folder, xds_port=0):
+    def __init__(self, folder, xds_port=0, arguments=()):
         self.folder = folder
         binary = bin_dir() / "remora-control"
         if not binary.exists():
             raise FileNotFoundError(f"no control plane to test at {binary}: build it, or set REMORA_BIN_DIR")
-        paths = [folder.parent / f"{name}-address" for name in ("xds", "admin")]
+        self.store = folder.parent / f"{folder.name}-store"
+        paths = [folder.parent / f"{name}-address" for name in ("xds", "admin", "api")]
         for path in paths:
             path.unlink(missing_ok=True)
         super().__init__("remora-control", [
-            binary, "--config", folder, "--xds-address", f"127.0.0.1:{xds_port}", "--admin-address", "127.0.0.1:0",
-            "--xds-address-path", paths[0], "--admin-address-path", paths[1]])
+            binary, "--config", folder, "--store", self.store, "--xds-address", f"127.0.0.1:{xds_port}",
+            "--admin-address", "127.0.0.1:0", "--api-address", "127.0.0.1:0", "--xds-address-path", paths[0],
+            "--admin-address-path", paths[1], "--api-address-path", paths[2], *arguments])
         self.xds_port, self.admin_port = (wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}")
-                                          for path in paths)
+                                          for path in paths[:2])
 
     def address_in(self, path):
         assert self.running, f"remora-control ended at start:\n{self.tail()}"

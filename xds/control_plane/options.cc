@@ -18,6 +18,21 @@ const std::vector<Flag>& flags() {
   static const std::vector<Flag> kFlags{
       {"--config", "PATH", "file or folder of resources; may be given several times",
        [](Options& o, const std::string& v) { o.config_paths.push_back(v); }},
+      {"--store", "FOLDER",
+       "keeps what the API is given (default $XDG_STATE_HOME/remora-control, else "
+       "~/.local/state/remora-control)",
+       [](Options& o, const std::string& v) { o.store_path = v; }},
+      {"--api-address", "HOST:PORT",
+       "the Kubernetes resource API and the page (default 127.0.0.1:15080; port 0 takes a free one)",
+       [](Options& o, const std::string& v) { o.api_address = v; }},
+      {"--api-token-file", "FILE", "bearer tokens that may use the API, one a line",
+       [](Options& o, const std::string& v) { o.token_file = v; }},
+      {"--api-cert-file", "FILE", "certificate chain of the API (PEM): it is then served over TLS only",
+       [](Options& o, const std::string& v) { o.certificate_file = v; }},
+      {"--api-key-file", "FILE", "private key of that certificate (PEM)",
+       [](Options& o, const std::string& v) { o.private_key_file = v; }},
+      {"--api-client-ca-file", "FILE", "authorities (PEM) whose client certificates may use the API",
+       [](Options& o, const std::string& v) { o.client_ca_file = v; }},
       {"--xds-address", "HOST:PORT",
        "where proxies connect (default 127.0.0.1:15010; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.xds_address = v; }},
@@ -28,6 +43,8 @@ const std::vector<Flag>& flags() {
        [](Options& o, const std::string& v) { o.xds_address_path = v; }},
       {"--admin-address-path", "FILE", "write the admin address in use to FILE",
        [](Options& o, const std::string& v) { o.admin_address_path = v; }},
+      {"--api-address-path", "FILE", "write the API's address in use to FILE",
+       [](Options& o, const std::string& v) { o.api_address_path = v; }},
       {"--validate", nullptr, "print every error and warning, then exit: 0 without errors, else 1",
        [](Options& o, const std::string&) { o.validate = true; }},
       {"--log-level", "LEVEL", "trace, debug, info (default), warning, error, critical or off; also -l",
@@ -52,7 +69,13 @@ Result<void> check(const Options& options) {
   if (std::find(kLevels.begin(), kLevels.end(), options.log_level) == kLevels.end()) {
     return Error{"--log-level: \"" + options.log_level + "\" is no level"};
   }
-  if (options.config_paths.empty() && !options.help && !options.version) return Error{"--config is required"};
+  if (options.validate && options.config_paths.empty()) return Error{"--validate needs --config"};
+  if (options.certificate_file.empty() != options.private_key_file.empty()) {
+    return Error{"--api-cert-file and --api-key-file belong together"};
+  }
+  if (!options.client_ca_file.empty() && options.certificate_file.empty()) {
+    return Error{"--api-client-ca-file needs --api-cert-file"};
+  }
   return {};
 }
 
@@ -87,7 +110,7 @@ std::string usage() {
   constexpr size_t kColumn = 32;
   std::string text =
       "remora-control: Istio's resources in, xDS out\n\n"
-      "usage: remora-control --config PATH [flags]\n\n";
+      "usage: remora-control [--config PATH]... [flags]\n\n";
   for (const Flag& flag : flags()) {
     std::string line = std::string("  ") + flag.name;
     if (flag.value != nullptr) line += std::string(" ") + flag.value;

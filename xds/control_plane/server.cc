@@ -7,14 +7,19 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <memory>
 
 #include "control_plane/admin_pages.h"
 #include "control_plane/admin_server.h"
 #include "control_plane/ads_service.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/mesh.h"
+#include "control_plane/status_writer.h"
+#include "control_plane/store_source.h"
 #include "control_plane/version.h"
+#include "store/directory_store.h"
 
 namespace remora::xds {
 namespace {
@@ -38,19 +43,38 @@ Result<void> write_address(const std::string& path, const std::string& address) 
   return {};
 }
 
+/// Where the store lies if nobody says: what users keep for themselves lies below their home.
+std::string default_store() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && *state == '/') return std::string(state) + "/remora-control";
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "/var/lib" : home) +
+         (home == nullptr ? "/remora-control" : "/.local/state/remora-control");
+}
+
 /// The composition root: who knows whom, and in which order they start and end.
 class Server {
  public:
-  explicit Server(const Options& options)
+  Server(const Options& options, boost::asio::io_context& context,
+         std::unique_ptr<store::DirectoryStore> store)
       : options_(options),
+        context_(context),
         signals_(context_, SIGTERM, SIGINT),
-        source_(context_, options.config_paths),
+        store_(std::move(store)),
+        manifests_(context_, options.config_paths),
+        source_(context_, manifests_, store_->objects(),
+                [this](const store::ObjectKey& key) { return store_->path_of(key); }),
         mesh_(source_),
+        statuses_(store_->objects()),
         ads_(context_, mesh_),
         pages_(mesh_, ads_),
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
+    source_.set_broken(store_->broken());
+    store_->follow([this] { source_.set_broken(store_->broken()); });
+    statuses_.update(mesh_.findings());
     mesh_.on_change([this] {
       ads_.push();
+      statuses_.update(mesh_.findings());
       malloc_trim(
           0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
     });
@@ -92,10 +116,13 @@ class Server {
   }
 
   const Options& options_;
-  boost::asio::io_context context_{1};
+  boost::asio::io_context& context_;
   boost::asio::signal_set signals_;
-  DirectorySource source_;
+  std::unique_ptr<store::DirectoryStore> store_;
+  DirectorySource manifests_;
+  StoreSource source_;
   Mesh mesh_;
+  StatusWriter statuses_;
   AdsService ads_;
   AdminPages pages_;
   AdminServer admin_;
@@ -116,7 +143,14 @@ int validate_configuration(const std::vector<std::string>& paths) {
 
 int serve(const Options& options) {
   set_up_logging(options.log_level);
-  return Server(options).run();
+  boost::asio::io_context context(1);
+  auto store =
+      store::DirectoryStore::open(context, options.store_path.empty() ? default_store() : options.store_path);
+  if (!store.ok()) {
+    spdlog::error("--store: {}", store.error().message);
+    return 1;
+  }
+  return Server(options, context, std::move(*store)).run();
 }
 
 }  // namespace remora::xds

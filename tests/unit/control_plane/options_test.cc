@@ -35,7 +35,8 @@ TEST(Options, TakeValuesInBothForms) {
 }
 
 TEST(Options, FaultsAreNamed) {
-  EXPECT_EQ(error_of({}), "--config is required");
+  EXPECT_EQ(error_of({"--validate"}), "--validate needs --config");
+  EXPECT_EQ(error_of({"--api-cert-file", "a"}), "--api-cert-file and --api-key-file belong together");
   EXPECT_EQ(error_of({"--config"}), "--config needs a value: PATH");
   EXPECT_EQ(error_of({"--config", "a", "--turbo"}), "unknown argument --turbo; --help lists what there is");
   EXPECT_EQ(error_of({"mesh"}), "unknown argument mesh; --help lists what there is");

@@ -1,0 +1,133 @@
+#include "control_plane/status_writer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/json/array.hpp>
+#include <map>
+#include <optional>
+
+#include "store/kinds.h"
+#include "store/metadata.h"
+
+namespace remora::xds {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kCondition = "Reconciled";
+
+/// "VirtualService default/myapp" -> its key. Nothing where it names no object whose status is ours to write.
+std::optional<store::ObjectKey> key_of(const std::string& id) {
+  const size_t space = id.find(' ');
+  const size_t slash = id.find('/', space == std::string::npos ? 0 : space);
+  if (space == std::string::npos || slash == std::string::npos) return std::nullopt;
+  const std::string kind = id.substr(0, space);
+  for (const store::Kind& known : store::kinds()) {
+    if (known.kind != kind || !known.has_status || known.group == "flagger.app") continue;
+    return store::ObjectKey{known.type(), id.substr(space + 1, slash - space - 1), id.substr(slash + 1)};
+  }
+  return std::nullopt;
+}
+
+json::object message_of(const istio::Diagnostic& finding) {
+  json::object message{{"level", finding.severity == istio::Severity::kError ? "ERROR" : "WARNING"}};
+  if (!finding.path.empty()) message["path"] = finding.path;
+  message["message"] = finding.message;
+  return message;
+}
+
+/// The first error in words, and how many more there are.
+std::string summary(const istio::Diagnostics& findings) {
+  std::string text;
+  size_t further = 0;
+  for (const istio::Diagnostic& finding : findings) {
+    if (finding.severity != istio::Severity::kError) continue;
+    if (!text.empty()) {
+      ++further;
+      continue;
+    }
+    text = finding.path.empty() ? finding.message : finding.path + ": " + finding.message;
+  }
+  if (further > 0) text += " (and " + std::to_string(further) + " more)";
+  return text;
+}
+
+const json::object* condition_in(const json::value* status) {
+  const json::value* list =
+      status != nullptr && status->is_object() ? status->get_object().if_contains("conditions") : nullptr;
+  if (list == nullptr || !list->is_array()) return nullptr;
+  for (const json::value& item : list->get_array()) {
+    const json::object* condition = item.if_object();
+    if (condition == nullptr) continue;
+    const json::value* type = condition->if_contains("type");
+    if (type != nullptr && type->is_string() && type->get_string() == kCondition) return condition;
+  }
+  return nullptr;
+}
+
+/// The condition as it is now; it keeps its time while its answer is the same.
+json::object make_condition(const json::object* before, const istio::Diagnostics& findings) {
+  const bool good = !istio::has_errors(findings);
+  json::object condition{{"type", kCondition},
+                         {"status", good ? "True" : "False"},
+                         {"reason", good ? "InEffect" : "NotInEffect"},
+                         {"message", good ? "" : summary(findings)}};
+  const json::value* was = before == nullptr ? nullptr : before->if_contains("status");
+  const json::value* since = before == nullptr ? nullptr : before->if_contains("lastTransitionTime");
+  const bool same = was != nullptr && since != nullptr && *was == condition["status"];
+  condition["lastTransitionTime"] = same ? *since : json::value(json::string(store::timestamp_now()));
+  return condition;
+}
+
+json::value make_status(const store::Object& object, const istio::Diagnostics& findings) {
+  const json::value* present = object.body.if_contains("status");
+  json::object status = present != nullptr && present->is_object() ? present->get_object() : json::object();
+  status["observedGeneration"] = store::generation_of(object.body);
+  status["conditions"] = json::array{make_condition(condition_in(present), findings)};
+  json::array messages;
+  for (const istio::Diagnostic& finding : findings) messages.push_back(message_of(finding));
+  status["validationMessages"] = std::move(messages);
+  return status;
+}
+
+}  // namespace
+
+StatusWriter::StatusWriter(store::MemoryStore& store) : store_(store) {
+  for (const store::Kind& kind : store::kinds()) {
+    if (!kind.has_status || kind.group == "flagger.app") continue;
+    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) {
+      if (condition_in(object->body.if_contains("status")) != nullptr) told_.insert(object->key);
+    }
+  }
+}
+
+void StatusWriter::update(const istio::Diagnostics& findings) {
+  std::map<store::ObjectKey, istio::Diagnostics> by_object;
+  for (const store::ObjectKey& key : told_) by_object[key];
+  for (const istio::Diagnostic& finding : findings) {
+    if (const auto key = key_of(finding.resource)) by_object[*key].push_back(finding);
+  }
+  for (const auto& [key, its_findings] : by_object) write(key, its_findings);
+}
+
+void StatusWriter::write(const store::ObjectKey& key, const istio::Diagnostics& findings) {
+  const store::ObjectPtr object = store_.get(key);
+  if (object == nullptr) {
+    told_.erase(key);
+    return;
+  }
+  json::value status = make_status(*object, findings);
+  const json::value* present = object->body.if_contains("status");
+  if (present != nullptr && *present == status) return;
+  json::object body = object->body;
+  body["status"] = std::move(status);
+  store_.update_status(key, std::move(body), {}, [&](const store::WriteResult& result) {
+    if (const auto* error = std::get_if<store::WriteError>(&result)) {
+      spdlog::warn("status of {}: {}", key.text(), error->message);
+    } else {
+      told_.insert(key);
+    }
+  });
+}
+
+}  // namespace remora::xds

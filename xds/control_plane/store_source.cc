@@ -1,0 +1,137 @@
+#include "control_plane/store_source.h"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "store/kinds.h"
+
+namespace remora::xds {
+namespace {
+
+namespace json = boost::json;
+
+/// Kinds that the API keeps for others and that mean nothing to the mesh.
+bool is_bystander(std::string_view type) {
+  return type == "configmaps" || type == "secrets" || type == "namespaces";
+}
+
+/// An object as its author wrote it: without what changes with every look at it.
+std::string authored_text(const store::Object& object) {
+  json::object body = object.body;
+  body.erase("status");
+  if (json::value* metadata = body.if_contains("metadata"); metadata != nullptr && metadata->is_object()) {
+    for (const char* name : {"resourceVersion", "managedFields", "generation", "uid"}) {
+      metadata->get_object().erase(name);
+    }
+  }
+  return json::serialize(body);
+}
+
+std::optional<store::ObjectKey> key_of(const istio::Resource& resource) {
+  const store::Kind* kind = store::find_kind(resource.api_version, resource.kind);
+  if (kind == nullptr) return std::nullopt;
+  return store::ObjectKey{kind->type(), kind->namespaced ? resource.ns : "", resource.name};
+}
+
+}  // namespace
+
+StoreSource::StoreSource(boost::asio::io_context& context, DirectorySource& manifests,
+                         store::MemoryStore& store,
+                         std::function<std::string(const store::ObjectKey&)> path_of)
+    : context_(context),
+      manifests_(manifests),
+      store_(store),
+      path_of_(std::move(path_of)) {
+  for (const store::Kind& kind : store::kinds()) {
+    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) parse(*object);
+  }
+  watch_ = store_.watch("", store_.version(), [this](const store::Event& event) { on_event(event); });
+  take_manifests();
+  manifests_.watch([this] {
+    take_manifests();
+    changed_soon();
+  });
+}
+
+void StoreSource::take_manifests() {
+  std::vector<store::Manifest> manifests;
+  std::map<store::ObjectKey, std::string> ids;
+  for (const istio::ResourcePtr& resource : manifests_.list().resources) {
+    const auto key = key_of(*resource);
+    boost::system::error_code error;
+    json::value body = json::parse(resource->json, error);
+    if (!key || error || !body.is_object()) continue;
+    ids[*key] = resource->id();
+    manifests.push_back({*key, std::move(body.get_object()), resource->file});
+  }
+  refused_.clear();
+  for (const store::Manifest& manifest : store_.set_manifests(std::move(manifests))) {
+    refused_[ids[manifest.key]] = path_of_(manifest.key);
+  }
+}
+
+void StoreSource::on_event(const store::Event& event) {
+  if (!event.object->file.empty()) return;
+  if (event.type != store::EventType::kDeleted) {
+    if (parse(*event.object)) changed_soon();
+    return;
+  }
+  if (parsed_.erase(event.object->key) > 0) {
+    take_manifests();  // a file may have waited for the place
+    changed_soon();
+  }
+}
+
+/// Whether what the mesh sees of the object has changed.
+bool StoreSource::parse(const store::Object& object) {
+  if (is_bystander(object.key.type) || !object.file.empty()) return false;
+  Parsed& parsed = parsed_[object.key];
+  std::string text = authored_text(object);
+  if (text == parsed.text) return false;
+  auto result = istio::parse_file(path_of_(object.key), text);
+  parsed.text = std::move(text);
+  parsed.findings = std::move(result.findings);
+  // An object with an error leaves what it was before, as a bad file does.
+  const bool good = !istio::has_errors(parsed.findings) && !result.resources.empty();
+  if (good) parsed.resource = result.resources.front();
+  return true;
+}
+
+/// Writes that belong together take effect together: those of one event of the control thread.
+void StoreSource::changed_soon() {
+  ++version_;
+  if (change_posted_) return;
+  change_posted_ = true;
+  boost::asio::post(context_, [this] {
+    change_posted_ = false;
+    if (changed_) changed_();
+  });
+}
+
+void StoreSource::set_broken(const std::map<std::string, std::string>& broken) {
+  broken_.clear();
+  for (const auto& [path, why] : broken) broken_.push_back({istio::Severity::kError, path, 0, "", "", why});
+  changed_soon();
+}
+
+ResourceList StoreSource::list() const {
+  ResourceList list = manifests_.list();
+  list.version = version_;
+  std::erase_if(list.resources, [&](const istio::ResourcePtr& resource) {
+    const auto refused = refused_.find(resource->id());
+    if (refused == refused_.end()) return false;
+    list.findings.push_back({istio::Severity::kError, resource->file, resource->line, resource->id(), "",
+                             "is in the store already (" + refused->second + "): delete it there first"});
+    return true;
+  });
+  for (const auto& [key, parsed] : parsed_) {
+    if (parsed.resource != nullptr) list.resources.push_back(parsed.resource);
+    list.findings.insert(list.findings.end(), parsed.findings.begin(), parsed.findings.end());
+  }
+  list.findings.insert(list.findings.end(), broken_.begin(), broken_.end());
+  return list;
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "control_plane/directory_source.h"
+#include "control_plane/resource_source.h"
+#include "store/directory_store.h"
+
+namespace remora::xds {
+
+/// All resources of the mesh: those of manifest files and those of the store. What files define is shown to
+/// the store's users as well; where both define an object, the store had it first and the file's copy is
+/// refused. Control thread only.
+class StoreSource : public ResourceSource {
+ public:
+  /// Both must outlive this. `path_of` names an object's place in messages.
+  StoreSource(boost::asio::io_context& context, DirectorySource& manifests, store::MemoryStore& store,
+              std::function<std::string(const store::ObjectKey&)> path_of);
+
+  ResourceList list() const override;
+  void watch(std::function<void()> changed) override { changed_ = std::move(changed); }
+
+  /// Further findings, about files that the store cannot read.
+  void set_broken(const std::map<std::string, std::string>& broken);
+
+ private:
+  struct Parsed {
+    std::string text;  ///< what it was read from
+    istio::ResourcePtr resource;
+    istio::Diagnostics findings;
+  };
+
+  void take_manifests();
+  void on_event(const store::Event& event);
+  bool parse(const store::Object& object);
+  void changed_soon();
+
+  boost::asio::io_context& context_;
+  DirectorySource& manifests_;
+  store::MemoryStore& store_;
+  std::function<std::string(const store::ObjectKey&)> path_of_;
+  std::map<store::ObjectKey, Parsed> parsed_;  // of the store's own objects
+  std::map<std::string, std::string>
+      refused_;  // manifests' objects by id, and the path that has them already
+  istio::Diagnostics broken_;
+  uint64_t version_ = 1;
+  bool change_posted_ = false;
+  std::function<void()> changed_;
+  store::ObjectStore::Watch watch_;
+};
+
+}  // namespace remora::xds
