@@ -1,0 +1,56 @@
+// What happens: the stream brings news, the state takes them in, and the views are drawn anew from the state, at most
+// once a frame. Views are pure functions to element trees; patch() moves the difference into the document.
+
+import { patch } from './dom.js';
+import { Stream } from './stream.js';
+import { State } from './state.js';
+import { announceChanges } from './announce.js';
+import { handleActions } from './actions.js';
+import { rolloutsView } from './rollouts_view.js';
+import { servicesView } from './services_view.js';
+import { findingsView } from './findings_view.js';
+
+const state = new State();
+const at = (id) => document.getElementById(id);
+let drawing = false;
+
+function draw() {
+  drawing = false;
+  patch(at('rollouts'), rolloutsView(state));
+  patch(at('services'), servicesView(state));
+  patch(at('findings'), findingsView(state));
+  const count = state.findings.length;
+  at('findings-count').textContent = count ? String(count) : '';
+  document.body.classList.toggle('stale', state.connection !== 'live');
+}
+
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  // A hidden tab has no frames, but is to be right when it is looked at again.
+  if (document.hidden) setTimeout(draw, 200);
+  else requestAnimationFrame(draw);
+}
+
+function showConnection(connection, text) {
+  state.connection = connection;
+  at('connection').dataset.state = connection;
+  if (at('connection-text').textContent !== text) at('connection-text').textContent = text;
+  drawSoon();
+}
+
+const stream = new Stream('events', {
+  onEvent(name, data) {
+    announceChanges(state, name, data);
+    state.take(name, data);
+    drawSoon();
+  },
+  onConnection: showConnection,
+});
+
+handleActions(state, drawSoon);
+document.addEventListener('visibilitychange', drawSoon);
+window.addEventListener('pagehide', () => stream.close());
+window.addEventListener('pageshow', (event) => { if (event.persisted) stream.open(); });
+setInterval(drawSoon, 1000); // "next check in 12 s"
+stream.open();

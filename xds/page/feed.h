@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "page/page.h"
+
+namespace remora::page {
+
+/// Who looks on, and what they are told. A listener first gets everything, then only what changes:
+///   snapshot      {time, rollouts, traffic, mesh}; traffic with the series of the last minutes
+///   traffic       without series: every two seconds, changed or not, since it is a sign of life as well
+///   rollout       one of Rollouts::view() that is new or has changed
+///   rollout-gone  {namespace, name}
+///   mesh          mesh_json()
+/// In Format::kLines it gets rollouts only, as lines {"type": "ADDED|MODIFIED|DELETED", "rollout": {...}}.
+class Feed : public std::enable_shared_from_this<Feed> {
+ public:
+  enum class Format { kEvents, kLines };
+
+  Feed(boost::asio::io_context& context, Sources sources);
+
+  void start();  ///< begins to follow the rollouts; not in the constructor, which cannot share this yet
+  void close();
+  /// Answers with a stream, or with 503 where there are too many.
+  void add(const web::ResponderPtr& responder, Format format);
+  void mesh_changed();
+
+ private:
+  struct Listener {
+    web::ResponderPtr responder;
+    Format format;
+  };
+
+  void wait();
+  void tick();
+  void rollouts_changed();
+  void tell_changed_rollouts();
+  void remember(const boost::json::array& rollouts);
+  void tell(Format format, const std::string& text);
+  std::string snapshot() const;
+  boost::json::array view() const;
+  boost::json::object mesh() const;
+
+  boost::asio::io_context& context_;
+  const Sources sources_;
+  boost::asio::steady_timer timer_;
+  std::shared_ptr<void> watch_;
+  std::vector<Listener> listeners_;
+  /// What the listeners know of each canary, by "namespace/name". Empty while nobody looks.
+  std::map<std::string, std::string> told_;
+  bool telling_ = false;  ///< a call of tell_changed_rollouts is under way: changes of one turn are told once
+  bool telling_mesh_ = false;  ///< the same for the mesh
+  bool ticking_ = false;       ///< the timer runs: only while somebody looks on
+  bool closed_ = false;
+};
+
+/// The string field `name` of an object; empty where there is none.
+std::string text_of(const boost::json::value& object, std::string_view name);
+
+}  // namespace remora::page
