@@ -132,11 +132,8 @@ int Server::State::run() {
   await_signal();
   if (!apply_now(std::move(loaded_.bootstrap.static_resources))) return 1;
   pre_initializing_ = false;
-  if (loaded_.bootstrap.has_dynamic_resources) {
-    loaded_.source->start(*this);
-  } else {
-    open_listeners();
-  }
+  if (!loaded_.bootstrap.has_dynamic_resources) open_listeners();
+  loaded_.source->start(*this);
   if (options_.mode == Options::Mode::kInitOnly && exit_code_ == 0) {
     if (initialized_) return 0;
   }

@@ -2,21 +2,15 @@
 
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "client/grpc_target.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "translate/context.h"
 
 namespace remora::xds {
 
 /// How the management server is reached, and what is asked of it.
-struct AdsConfig {
-  std::string target;     // for gRPC: "ipv4:1.2.3.4:15010", "unix:/run/xds.sock", "dns:///istiod:15010"
-  std::string authority;  // "": gRPC's choice
-  std::vector<std::pair<std::string, std::string>> initial_metadata;
-  uint32_t max_message_bytes = 0;  // 0: gRPC's default
-  Milliseconds connect_timeout{5000};
+struct AdsConfig : GrpcTarget {
   bool node_on_first_message_only = false;
   bool listeners = false;                       // lds_config over ADS
   bool clusters = false;                        // cds_config over ADS

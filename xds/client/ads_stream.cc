@@ -54,20 +54,8 @@ void AdsStream::run() {
   }
 }
 
-std::shared_ptr<grpc::Channel> AdsStream::make_channel() const {
-  grpc::ChannelArguments arguments;
-  // Each attempt is a fresh connection, so that the only back-off is ours.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(config_.connect_timeout.count()));
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetMaxReceiveMessageSize(
-      config_.max_message_bytes == 0 ? -1 : static_cast<int>(config_.max_message_bytes));
-  if (!config_.authority.empty()) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, config_.authority);
-  return grpc::CreateCustomChannel(config_.target, grpc::InsecureChannelCredentials(), arguments);
-}
-
 void AdsStream::serve() {
-  const auto stub = Service::NewStub(make_channel());
+  const auto stub = Service::NewStub(make_grpc_channel(config_));
   context_ = std::make_unique<grpc::ClientContext>();
   for (const auto& [name, value] : config_.initial_metadata) context_->AddMetadata(name, value);
   pending_ = 1;

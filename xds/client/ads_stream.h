@@ -49,7 +49,6 @@ class AdsStream {
   /// Until something completes or the protocol has something to do; `until` bounds it.
   Event wait(MonotonicTime until);
   void pause(Milliseconds delay);
-  [[nodiscard]] std::shared_ptr<grpc::Channel> make_channel() const;
 
   const AdsConfig& config_;
   AdsProtocol& protocol_;

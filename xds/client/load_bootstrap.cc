@@ -2,6 +2,7 @@
 
 #include "client/ads_config.h"
 #include "client/bootstrap_proto.h"
+#include "client/metrics_config.h"
 #include "client/runtime_layers.h"
 #include "client/static_resources.h"
 #include "client/xds_source.h"
@@ -82,18 +83,19 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   out.prometheus_buckets = to_buckets(*proto, context);
 
   const auto ads = to_ads_config(*proto, context);
+  const auto metrics_sinks = to_metrics_sinks(*proto, out.prometheus_buckets, context);
   StaticResources resources = translate_static_resources(*proto, environment, loaded.report);
   if (resources.needs_ads() && !ads) {
     context.error("dynamic_resources.ads_config",
                   "is required: a static resource takes its endpoints or routes over ads");
   }
   out.has_dynamic_resources = ads.has_value();
-  if (out.has_dynamic_resources) check_node(*proto, context);
+  if (out.has_dynamic_resources || !metrics_sinks.empty()) check_node(*proto, context);
   if (!loaded.report.ok()) return to_error(loaded.report);
 
   out.static_resources = resources.ready();
-  loaded.source = make_xds_source({std::move(*proto), ads, std::move(resources), out.node, out.runtime, stats,
-                                   options.reject_unknown_dynamic_fields});
+  loaded.source = make_xds_source({std::move(*proto), ads, std::move(resources), metrics_sinks, out.node,
+                                   out.runtime, stats, options.reject_unknown_dynamic_fields});
   return loaded;
 }
 

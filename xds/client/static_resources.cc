@@ -1,9 +1,11 @@
 #include "client/static_resources.h"
 
+#include <algorithm>
 #include <set>
 
 #include "client/ads_config.h"
 #include "client/content_hash.h"
+#include "client/metrics_config.h"
 
 namespace remora::xds {
 namespace {
@@ -13,9 +15,10 @@ using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
 constexpr const char* kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// The management server's cluster speaks HTTP/2, or is found by DNS: for gRPC alone, no route can use it.
-bool is_for_grpc_only(const ProtoCluster& cluster, const std::string& management) {
-  if (management.empty() || cluster.name() != management) return false;
+/// The cluster of the management server or a statistics sink speaks HTTP/2, or is found by DNS: for gRPC
+/// alone, no route can use it.
+bool is_for_grpc_only(const ProtoCluster& cluster, const std::vector<std::string>& grpc_servers) {
+  if (std::ranges::find(grpc_servers, cluster.name()) == grpc_servers.end()) return false;
   return cluster.has_http2_protocol_options() ||
          cluster.typed_extension_protocol_options().contains(kHttpOptions) ||
          cluster.type() != ProtoCluster::STATIC;
@@ -32,13 +35,14 @@ ProtoCluster shown_part(const ProtoCluster& cluster) {
 }
 
 void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
-  const std::string management = management_cluster_name(bootstrap);
+  std::vector<std::string> grpc_servers = metrics_cluster_names(bootstrap);
+  grpc_servers.push_back(management_cluster_name(bootstrap));
   std::set<std::string> seen;
   for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
     const ProtoCluster& cluster = bootstrap.static_resources().clusters(i);
     const auto scope = context.in("clusters", i);
     if (!seen.insert(cluster.name()).second) context.error("name", "duplicate cluster " + cluster.name());
-    const bool grpc_only = is_for_grpc_only(cluster, management);
+    const bool grpc_only = is_for_grpc_only(cluster, grpc_servers);
     out.clusters.push_back({i, translate_cluster(grpc_only ? shown_part(cluster) : cluster, {}, context)});
   }
 }

@@ -5,6 +5,7 @@
 #include "client/ads_protocol.h"
 #include "client/ads_stream.h"
 #include "client/config_dump.h"
+#include "client/metrics_sink.h"
 #include "client/resource_store.h"
 #include "client/update_stats.h"
 
@@ -28,6 +29,11 @@ class XdsSource final : public ConfigSource {
   XdsSource& operator=(const XdsSource&) = delete;
 
   void start(ConfigSink& sink) override {
+    for (const MetricsSinkConfig& config : options_.metrics_sinks) {
+      metrics_sinks_.push_back(
+          std::make_unique<MetricsSink>(config, options_.bootstrap.node(), options_.stats));
+      metrics_sinks_.back()->start();
+    }
     if (!options_.ads) return sink.initial_fetch_done();
     protocol_ =
         std::make_unique<AdsProtocol>(*options_.ads, options_.bootstrap.node(), store_, options_.stats, sink);
@@ -37,6 +43,7 @@ class XdsSource final : public ConfigSource {
 
   void stop() override {
     if (stream_) stream_->stop();
+    for (const auto& metrics_sink : metrics_sinks_) metrics_sink->stop();
   }
 
   Result<std::string> config_dump(const DumpQuery& query) override {
@@ -54,6 +61,7 @@ class XdsSource final : public ConfigSource {
   ResourceStore store_;
   std::unique_ptr<AdsProtocol> protocol_;
   std::unique_ptr<AdsStream> stream_;
+  std::vector<std::unique_ptr<MetricsSink>> metrics_sinks_;
 };
 
 }  // namespace

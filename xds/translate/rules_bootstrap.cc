@@ -6,9 +6,9 @@ std::span<const MessageRules> bootstrap_rules() {
   static const MessageRules kRules[] = {
       {.message = "envoy.config.bootstrap.v3.Bootstrap",
        .implemented =
-           "node static_resources dynamic_resources cluster_manager stats_config layered_runtime admin",
+           "node static_resources dynamic_resources cluster_manager stats_config layered_runtime admin "
+           "stats_sinks stats_flush_interval",
        .no_effect = {{"deferred_stat_options", "statistics are always made at first use"},
-                     {"stats_flush_interval stats_flush_on_admin", "there are no statistics sinks"},
                      {"watchdog watchdogs", "this build has no watchdog"},
                      {"use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
                       "only the management server's name is resolved, by gRPC's own resolver"},
@@ -16,7 +16,13 @@ std::span<const MessageRules> bootstrap_rules() {
                      {"perf_tracing_file_path", "there is no performance tracing"},
                      {"grpc_async_client_manager_config memory_allocator_manager",
                       "it tunes Envoy's own internals"}},
-       .only = {{"header_prefix", "x-envoy"}}},
+       .only = {{"header_prefix", "x-envoy"}, {"stats_flush_on_admin", "false"}}},
+      {.message = "envoy.config.metrics.v3.StatsSink",
+       .implemented = "name",
+       .checked_by_reader = "typed_config"},
+      {.message = "envoy.config.metrics.v3.MetricsServiceConfig",
+       .implemented = "grpc_service report_counters_as_deltas transport_api_version emit_tags_as_labels "
+                      "histogram_emit_mode batch_size"},
       {.message = "envoy.config.core.v3.Node",
        .implemented = "id cluster metadata dynamic_parameters locality user_agent_name user_agent_version "
                       "user_agent_build_version extensions client_features listening_addresses"},

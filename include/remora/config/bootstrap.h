@@ -74,8 +74,8 @@ class ConfigSource {
  public:
   virtual ~ConfigSource() = default;
 
-  /// Starts fetching from management servers; `sink` outlives this object. Call once, if
-  /// has_dynamic_resources.
+  /// Starts fetching from management servers and pushing statistics, whichever the bootstrap asks for; `sink`
+  /// outlives this object. Call once.
   virtual void start(ConfigSink& sink) = 0;
   /// Ends all streams; returns once no further call into the sink can happen.
   virtual void stop() = 0;

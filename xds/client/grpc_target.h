@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "translate/context.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace remora::xds {
+
+/// How a server that speaks gRPC is reached.
+struct GrpcTarget {
+  std::string target;     // for gRPC: "ipv4:1.2.3.4:15010", "unix:/run/xds.sock", "dns:///istiod:15010"
+  std::string authority;  // "": gRPC's choice
+  std::vector<std::pair<std::string, std::string>> initial_metadata;
+  uint32_t max_message_bytes = 0;  // 0: gRPC's default
+  Milliseconds connect_timeout{5000};
+};
+
+/// Reads a GrpcService, whose cluster is one of the bootstrap's own. Errors are recorded, those about the
+/// cluster itself under its own path.
+void set_grpc_target(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+                     const envoy::config::core::v3::GrpcService& service, Context& context, GrpcTarget& out);
+
+/// Warns of what is set on the cluster of a gRPC server and has no effect, and refuses what cannot work.
+void check_grpc_cluster(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const std::string& name,
+                        Context& at_root);
+
+/// A fresh connection for each channel, so that the only back-off is the caller's.
+std::shared_ptr<grpc::Channel> make_grpc_channel(const GrpcTarget& target);
+
+}  // namespace remora::xds
