@@ -79,7 +79,22 @@ Error bad_index(std::string_view operation, const Pointer& pointer) {
           pointer.tokens.back() + " in path: \"" + pointer.text + "\""};
 }
 
-Result<void> add(json::value& root, const Pointer& pointer, json::value what) {
+/// What one patch may still cost, so that a few thousand operations on a large document do not keep everybody
+/// else waiting.
+struct Budget {
+  size_t copied_bytes = kMaxBodyBytes;
+  size_t work = 50'000'000;  ///< values moved or looked at
+
+  bool spend(size_t amount) {
+    if (amount > work) return false;
+    work -= amount;
+    return true;
+  }
+};
+
+Error too_costly() { return {"the operations of this patch cost too much: use a merge patch"}; }
+
+Result<void> add(json::value& root, const Pointer& pointer, json::value what, Budget& budget) {
   if (pointer.tokens.size() + depth_of(what) > kMaxDepth) {
     return Error{"add operation does not apply: \"" + pointer.text + "\" would nest too deep"};
   }
@@ -97,12 +112,14 @@ Result<void> add(json::value& root, const Pointer& pointer, json::value what) {
   json::array& array = parent->get_array();
   const auto index = last == "-" ? array.size() : index_in(last, array.size() + 1);
   if (!index) return bad_index("add", pointer);
+  if (!budget.spend(array.size() - *index)) return too_costly();
   array.insert(array.begin() + static_cast<std::ptrdiff_t>(*index), std::move(what));
   return {};
 }
 
 /// Takes the value at `pointer` out.
-Result<json::value> take(json::value& root, const Pointer& pointer, std::string_view operation) {
+Result<json::value> take(json::value& root, const Pointer& pointer, std::string_view operation,
+                         Budget& budget) {
   json::value* there = find(root, pointer);
   if (there == nullptr) return missing(operation, pointer);
   json::value taken = std::move(*there);
@@ -113,9 +130,11 @@ Result<json::value> take(json::value& root, const Pointer& pointer, std::string_
   json::value* parent = walk(root, pointer, pointer.tokens.size() - 1);
   const std::string& last = pointer.tokens.back();
   if (auto* object = parent->if_object()) {
+    if (!budget.spend(object->size())) return too_costly();
     object->stable_erase(object->find(last));
   } else {
     json::array& array = parent->get_array();
+    if (!budget.spend(array.size())) return too_costly();
     array.erase(array.begin() + static_cast<std::ptrdiff_t>(*index_in(last, array.size())));
   }
   return taken;
@@ -163,23 +182,24 @@ bool is_inside(const Pointer& inner, const Pointer& outer) {
          std::equal(outer.tokens.begin(), outer.tokens.end(), inner.tokens.begin());
 }
 
-Result<void> move(json::value& root, const Operation& operation) {
+Result<void> move(json::value& root, const Operation& operation, Budget& budget) {
   if (is_inside(operation.path, operation.from)) {
     return Error{"move operation does not apply: \"" + operation.from.text + "\" cannot go into itself"};
   }
-  auto taken = take(root, operation.from, "move");
+  auto taken = take(root, operation.from, "move", budget);
   if (!taken) return taken.error();
-  return add(root, operation.path, std::move(*taken));
+  if (!budget.spend(size_of(*taken))) return too_costly();
+  return add(root, operation.path, std::move(*taken), budget);
 }
 
-/// `budget`: how many bytes copies may still add.
-Result<void> copy(json::value& root, const Operation& operation, size_t& budget) {
+Result<void> copy(json::value& root, const Operation& operation, Budget& budget) {
   const json::value* there = find(root, operation.from);
   if (there == nullptr) return missing("copy", operation.from);
   const size_t size = size_of(*there);
-  if (size > budget) return Error{"copy operation does not apply: the copies of this patch are too large"};
-  budget -= size;
-  return add(root, operation.path, *there);
+  if (size > budget.copied_bytes)
+    return Error{"copy operation does not apply: the copies of this patch are too large"};
+  budget.copied_bytes -= size;
+  return add(root, operation.path, *there, budget);
 }
 
 Result<void> replace(json::value& root, const Operation& operation) {
@@ -192,13 +212,13 @@ Result<void> replace(json::value& root, const Operation& operation) {
   return {};
 }
 
-Result<void> carry_out(json::value& root, const Operation& operation, size_t& budget) {
-  if (operation.op == "add") return add(root, operation.path, *operation.value);
+Result<void> carry_out(json::value& root, const Operation& operation, Budget& budget) {
+  if (operation.op == "add") return add(root, operation.path, *operation.value, budget);
   if (operation.op == "replace") return replace(root, operation);
-  if (operation.op == "move") return move(root, operation);
+  if (operation.op == "move") return move(root, operation, budget);
   if (operation.op == "copy") return copy(root, operation, budget);
   if (operation.op == "remove") {
-    auto taken = take(root, operation.path, "remove");
+    auto taken = take(root, operation.path, "remove", budget);
     return taken ? Result<void>() : Result<void>(taken.error());
   }
   if (operation.op != "test") return Error{"Unexpected kind: " + operation.op};
@@ -214,7 +234,7 @@ Result<void> json_patch(json::value& target, const json::value& patch) {
   const auto* operations = patch.if_array();
   if (operations == nullptr) return Error{"a JSON patch is a list of operations"};
   json::value result = target;
-  size_t budget = kMaxBodyBytes;
+  Budget budget;
   for (const json::value& item : *operations) {
     const auto operation = read_operation(item);
     if (!operation) return operation.error();

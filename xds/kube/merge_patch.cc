@@ -2,6 +2,8 @@
 
 #include <boost/json/value.hpp>
 
+#include "kube/json_members.h"
+
 namespace remora::kube {
 namespace json = boost::json;
 
@@ -13,13 +15,19 @@ void merge_patch(json::value& target, const json::value& patch) {
   }
   if (!target.is_object()) target = json::object{};
   json::object& object = target.get_object();
+  bool removes = false;
   for (const auto& change : *changes) {
-    if (change.value().is_null()) {
-      if (auto* there = object.find(change.key()); there != object.end()) object.stable_erase(there);
-    } else {
+    if (!change.value().is_null()) {
       merge_patch(object[change.key()], change.value());
+    } else if (object.contains(change.key())) {
+      removes = true;
     }
   }
+  if (!removes) return;
+  erase_members(object, [&](const auto& member) {
+    const json::value* change = changes->if_contains(member.key());
+    return change != nullptr && change->is_null();
+  });
 }
 
 json::value merge_diff(const json::value& from, const json::value& to) {

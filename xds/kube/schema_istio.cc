@@ -1,0 +1,211 @@
+#include "kube/schema_text.h"
+
+namespace remora::kube {
+
+// What xds/istio reads, and what it refuses by name: the latter is part of the schema too, so that the
+// refusal can say what is not implemented.
+std::string_view istio_schemas() {
+  return R"(
+IstioStatus object open -- How the control plane sees this object.
+  conditions []@Condition -- Aspects of its state.
+  validationMessages []any -- Findings about it.
+  observedGeneration int64 -- The generation that this status is about.
+PortSelector object -- A port by its number.
+  number int -- 1 to 65535.
+Destination object -- A service, or one of its versions.
+  host! string -- The service's name; without a dot, one of the rule's own namespace.
+  subset string -- A subset that a DestinationRule for the host defines.
+  port @PortSelector -- Which port, where the service has several.
+StringMatch object -- A condition on a text: exactly one of these.
+  exact string -- The whole text.
+  prefix string -- What it begins with.
+  regex string -- A regular expression (RE2) for the whole text.
+Percent object -- A share of requests.
+  value number -- 0 to 100.
+HeaderOperations object -- Changes of header fields.
+  set map:string -- Fields to overwrite.
+  add map:string -- Fields to append.
+  remove []string -- Fields to take away.
+Headers object -- Changes of header fields on the way in and out.
+  request @HeaderOperations -- Before the request is forwarded.
+  response @HeaderOperations -- Before the response is returned.
+HTTPMatchRequest object -- A rule for requests; all its conditions must hold.
+  name string -- For logs.
+  uri @StringMatch -- Of the path, without the query.
+  scheme @StringMatch -- http or https.
+  method @StringMatch -- The request's method.
+  authority @StringMatch -- The Host field.
+  headers map:@StringMatch -- By field name, in lower case; an empty condition asks for presence.
+  withoutHeaders map:@StringMatch -- Fields that must not match.
+  queryParams map:@StringMatch -- By the parameter's name.
+  ignoreUriCase bool -- Whether uri's exact and prefix disregard case.
+  port int -- The port that the client addressed.
+  sourceLabels map:string -- Labels of the calling workload.
+  sourceNamespace string -- Namespace of the calling workload.
+  gateways []string -- Where the rule holds; this build has the mesh only.
+  statPrefix string -- Accepted; has no effect.
+HTTPRewrite object -- A new path or authority.
+  uri string -- Replaces the path, or the prefix that matched.
+  authority string -- Replaces the Host field.
+  uriRegexRewrite object -- Replaces by regular expression.
+    match string -- The expression (RE2).
+    rewrite string -- Its replacement, with \1 for the first group.
+HTTPRetry object -- When and how often to try again.
+  attempts int -- Tries after the first.
+  perTryTimeout string -- Time for one try.
+  retryOn string -- Conditions, as Envoy names them, with commas between.
+  retryRemoteLocalities bool -- Not implemented; refused.
+  retryIgnorePreviousHosts bool -- Whether a further try avoids hosts that were tried.
+  backoff string -- Least time between tries.
+CorsPolicy object -- Which other origins may call. Not implemented; refused in routes.
+  allowOrigin []string -- Deprecated spelling of allowOrigins.
+  allowOrigins []@StringMatch -- Origins that may call.
+  allowMethods []string -- Methods that they may use.
+  allowHeaders []string -- Header fields that they may send.
+  exposeHeaders []string -- Header fields that they may see.
+  maxAge string -- How long a preflight answer holds.
+  allowCredentials bool -- Whether credentials may come along.
+  unmatchedPreflights string -- What becomes of other preflight requests.
+HTTPRoute object -- What happens to requests that match.
+  name string -- For logs and statistics.
+  match []@HTTPMatchRequest -- Conditions, of which one must hold; none means every request.
+  route []object -- Where requests go, shared out by weight.
+    destination! @Destination -- The service.
+    weight int -- Its share. A single destination needs none.
+    headers @Headers -- Changes for requests that go there.
+  redirect object -- Sends the client elsewhere.
+    uri string -- The new path.
+    authority string -- The new authority.
+    port int -- The new port.
+    derivePort enum:FROM_PROTOCOL_DEFAULT|FROM_REQUEST_PORT -- Where the new port comes from.
+    scheme string -- The new scheme.
+    redirectCode int -- 301 where not given.
+  directResponse object -- Answers without asking anybody.
+    status! int -- The status code.
+    body object -- What it says.
+      string string -- As text.
+      bytes string -- Not implemented; refused.
+  delegate object -- Not implemented; refused.
+    name string -- A VirtualService.
+    namespace string -- Its namespace.
+  rewrite @HTTPRewrite -- Changes path or authority before forwarding.
+  timeout string -- Time for the whole exchange, with all tries. None where not given.
+  retries @HTTPRetry -- Further tries.
+  fault any -- Not implemented; refused.
+  mirror @Destination -- Who gets a copy of the requests.
+  mirrors []object -- Several who get copies.
+    destination! @Destination -- Who.
+    percentage @Percent -- Of how many requests; all where not given.
+  mirrorPercent int -- Deprecated: write mirrorPercentage.
+  mirrorPercentage @Percent -- Of how many requests; all where not given.
+  corsPolicy @CorsPolicy -- Not implemented; refused.
+  headers @Headers -- Changes for every destination.
+VirtualService object -- How requests for some hosts are routed.
+  spec! object -- What its author wants.
+    hosts! []string -- The hosts that clients address.
+    gateways []string -- Where the rules hold; this build has the mesh only.
+    http []@HTTPRoute -- Rules for HTTP, in order: the first that matches counts.
+    tls []any -- Not implemented; refused.
+    tcp []any -- Not implemented; refused.
+    exportTo []string -- The namespaces that see this object: "." (its own), "*" (all) or names.
+  status @IstioStatus -- How the control plane sees it.
+LoadBalancerSettings object -- How a host is picked.
+  simple enum:UNSPECIFIED|LEAST_CONN|RANDOM|PASSTHROUGH|ROUND_ROBIN|LEAST_REQUEST -- The method.
+  consistentHash any -- Not implemented; refused.
+  localityLbSetting any -- Not implemented; refused.
+  warmup any -- Not implemented; refused.
+  warmupDurationSecs string -- Not implemented; refused.
+ConnectionPoolSettings object -- Limits of connections and requests.
+  tcp object -- Of connections.
+    maxConnections int -- Most connections to the service.
+    connectTimeout string -- Time to connect; 10s where not given.
+    tcpKeepalive any -- Not implemented; refused.
+    maxConnectionDuration string -- Not implemented; refused.
+    idleTimeout string -- For TCP traffic, of which this build has none.
+  http object -- Of requests.
+    http1MaxPendingRequests int -- Most requests that wait for a connection.
+    http2MaxRequests int -- Most requests at once.
+    maxRequestsPerConnection int -- After so many a connection closes; 0 is no limit.
+    maxRetries int -- Most retries at once.
+    idleTimeout string -- How long an idle connection is kept.
+    h2UpgradePolicy enum:DEFAULT|DO_NOT_UPGRADE|UPGRADE -- UPGRADE is not implemented; refused.
+    useClientProtocol bool -- Not implemented; refused.
+    maxConcurrentStreams int -- For HTTP/2, which this build does not speak.
+    http2KeepAlive any -- For HTTP/2, which this build does not speak.
+OutlierDetection object -- When a failing host is left out for a while.
+  consecutiveErrors int -- Deprecated: write consecutiveGatewayErrors.
+  consecutive5xxErrors int -- 5xx answers in a row.
+  consecutiveGatewayErrors int -- 502, 503 and 504 answers in a row.
+  consecutiveLocalOriginFailures int -- Failed connections in a row.
+  splitExternalLocalOriginErrors bool -- Whether the latter are counted apart.
+  interval string -- Time between two looks at all hosts.
+  baseEjectionTime string -- How long a host is left out at first.
+  maxEjectionPercent int -- Most hosts that are out at once.
+  minHealthPercent int -- Below so many good hosts, nobody is left out.
+ClientTLSSettings object -- How connections are encrypted. Only DISABLE is implemented; the rest is refused.
+  mode enum:DISABLE|SIMPLE|MUTUAL|ISTIO_MUTUAL -- The kind of TLS.
+  clientCertificate string -- Not implemented; refused.
+  privateKey string -- Not implemented; refused.
+  caCertificates string -- Not implemented; refused.
+  credentialName string -- Not implemented; refused.
+  subjectAltNames []string -- Not implemented; refused.
+  sni string -- Not implemented; refused.
+  insecureSkipVerify bool -- Not implemented; refused.
+  caCrl string -- Not implemented; refused.
+TrafficPolicy object -- How traffic reaches a service's hosts.
+  loadBalancer @LoadBalancerSettings -- How a host is picked.
+  connectionPool @ConnectionPoolSettings -- Limits.
+  outlierDetection @OutlierDetection -- When a failing host is left out.
+  tls @ClientTLSSettings -- How connections are encrypted.
+  portLevelSettings []object -- The same for single ports; they replace the settings above.
+    port @PortSelector -- The port.
+    loadBalancer @LoadBalancerSettings -- How a host is picked.
+    connectionPool @ConnectionPoolSettings -- Limits.
+    outlierDetection @OutlierDetection -- When a failing host is left out.
+    tls @ClientTLSSettings -- How connections are encrypted.
+  tunnel any -- Not implemented; refused.
+  proxyProtocol any -- Not implemented; refused.
+  retryBudget any -- Not implemented; refused.
+DestinationRule object -- A service's versions, and how traffic reaches them.
+  spec! object -- What its author wants.
+    host! string -- The service; may begin with *.
+    trafficPolicy @TrafficPolicy -- How its hosts are reached.
+    subsets []object -- Its versions.
+      name! string -- What routes call it.
+      labels map:string -- Labels that its workloads have.
+      trafficPolicy @TrafficPolicy -- Overrides for this version.
+    exportTo []string -- The namespaces that see this object.
+    workloadSelector any -- Not implemented; refused.
+  status @IstioStatus -- How the control plane sees it.
+WorkloadSpec object -- One instance of a service.
+  address string -- Its IP address.
+  ports map:int -- Port numbers by the names that the service gives them.
+  labels map:string -- Its labels.
+  network string -- Not implemented; refused.
+  locality string -- Where it runs: region/zone/subzone.
+  weight int -- Its share of requests, 1 to 128.
+  serviceAccount string -- The identity that it runs as.
+WorkloadEntry object -- A workload that runs outside of Kubernetes.
+  spec! @WorkloadSpec -- What its author wants.
+  status @IstioStatus -- How the control plane sees it.
+ServiceEntry object -- A service that is not one of Kubernetes.
+  spec! object -- What its author wants.
+    hosts! []string -- The names that clients use.
+    addresses []string -- IP addresses of the service.
+    ports []object keys=name -- Its ports.
+      number! int -- The port that clients use.
+      protocol string -- HTTP, ...; where not given, the name's beginning says it.
+      name! string -- What endpoints and rules call it.
+      targetPort int -- The port of the endpoints, where it differs.
+    location enum:MESH_EXTERNAL|MESH_INTERNAL -- Whether the service is part of the mesh.
+    resolution enum:NONE|STATIC|DNS|DNS_ROUND_ROBIN -- How endpoints are found; STATIC is implemented.
+    endpoints []@WorkloadSpec -- Its instances.
+    workloadSelector object -- Picks WorkloadEntries instead.
+      labels map:string -- Labels that they have.
+    exportTo []string -- The namespaces that see this object.
+    subjectAltNames []string -- Not implemented; refused.
+  status @IstioStatus -- How the control plane sees it.
+)";
+}
+
+}  // namespace remora::kube
