@@ -1,0 +1,158 @@
+#include "control_plane/store_source.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "control_plane/mesh.h"
+#include "control_plane/status_writer.h"
+
+namespace remora::xds {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+constexpr const char* kService =
+    R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"api"},)"
+    R"("spec":{"selector":{"app":"api"},"ports":[{"name":"http","port":8080}]}})";
+
+std::string virtual_service(const std::string& host) {
+  return R"({"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"api"},)"
+         R"("spec":{"hosts":["api"],"http":[{"route":[{"destination":{"host":")" +
+         host + R"("}}]}]}})";
+}
+
+const store::ObjectKey kServiceKey{"services", "default", "api"};
+const store::ObjectKey kRouteKey{"virtualservices.networking.istio.io", "default", "api"};
+
+class StoreSourceTest : public testing::Test {
+ protected:
+  StoreSourceTest() {
+    std::string name = (fs::temp_directory_path() / "remora-source-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~StoreSourceTest() override { fs::remove_all(folder_); }
+
+  void start() {
+    manifests_ = std::make_unique<DirectorySource>(context_, std::vector<std::string>{folder_});
+    source_ = std::make_unique<StoreSource>(context_, *manifests_, store_,
+                                            [](const store::ObjectKey& key) { return "store/" + key.name; });
+    source_->watch([this] { ++changes_; });
+  }
+  void put(const store::ObjectKey& key, const std::string& text) {
+    json::object body = json::parse(text).as_object();
+    const auto done = [](const store::WriteResult& result) {
+      ASSERT_TRUE(std::holds_alternative<store::ObjectPtr>(result));
+    };
+    if (store_.get(key) == nullptr) {
+      store_.create(key, std::move(body), done);
+    } else {
+      store_.update(key, std::move(body), {}, done);
+    }
+  }
+  void run() {
+    context_.restart();
+    context_.poll();
+  }
+  void write_file(const std::string& text) const { std::ofstream(folder_ + "/mesh.json") << text; }
+  std::vector<std::string> ids() const {
+    std::vector<std::string> ids;
+    for (const auto& resource : source_->list().resources) ids.push_back(resource->id());
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
+  boost::asio::io_context context_;
+  std::string folder_;
+  store::MemoryStore store_;
+  std::unique_ptr<DirectorySource> manifests_;
+  std::unique_ptr<StoreSource> source_;
+  int changes_ = 0;
+};
+
+TEST_F(StoreSourceTest, JoinsFilesAndStore) {
+  write_file(kService);
+  start();
+  put(kRouteKey, virtual_service("api"));
+  EXPECT_EQ(ids(), (std::vector<std::string>{"Service default/api", "VirtualService default/api"}));
+  EXPECT_EQ(store_.get(kServiceKey)->file, folder_ + "/mesh.json") << "users of the API see it";
+}
+
+TEST_F(StoreSourceTest, WritesOfOneMomentAreOneChange) {
+  start();
+  put(kServiceKey, kService);
+  put(kRouteKey, virtual_service("api"));
+  EXPECT_EQ(changes_, 0);
+  run();
+  EXPECT_EQ(changes_, 1);
+}
+
+TEST_F(StoreSourceTest, AStatusChangesNothing) {
+  start();
+  put(kServiceKey, kService);
+  run();
+  const uint64_t version = source_->list().version;
+  json::object body = json::parse(kService).as_object();
+  body["status"] = {{"note", "x"}};
+  store_.update_status(kServiceKey, body, {}, [](const store::WriteResult&) {});
+  run();
+  EXPECT_EQ(changes_, 1);
+  EXPECT_EQ(source_->list().version, version);
+}
+
+TEST_F(StoreSourceTest, AFilesCopyIsRefusedUntilTheStoresIsGone) {
+  write_file(kService);
+  store_.create(kServiceKey, json::parse(kService).as_object(), [](const store::WriteResult&) {});
+  start();
+  ResourceList list = source_->list();
+  ASSERT_EQ(list.resources.size(), 1U);
+  EXPECT_EQ(list.resources[0]->file, "store/api");
+  const auto refused = std::find_if(list.findings.begin(), list.findings.end(), [](const auto& finding) {
+    return finding.message.find("is in the store already") != std::string::npos;
+  });
+  ASSERT_NE(refused, list.findings.end());
+  EXPECT_EQ(refused->file, folder_ + "/mesh.json");
+  store_.remove(kServiceKey, {}, [](const store::WriteResult&) {});
+  list = source_->list();
+  ASSERT_EQ(list.resources.size(), 1U);
+  EXPECT_EQ(list.resources[0]->file, folder_ + "/mesh.json");
+}
+
+TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
+  start();
+  put(kRouteKey, virtual_service("api"));
+  Mesh mesh(*source_);
+  StatusWriter statuses(store_);
+  mesh.on_change([&] { statuses.update(mesh.findings()); });
+  statuses.update(mesh.findings());
+  const json::value bad = store_.get(kRouteKey)->body.at("status");
+  EXPECT_EQ(bad.at_pointer("/conditions/0/type"), "Reconciled");
+  EXPECT_EQ(bad.at_pointer("/conditions/0/status"), "False");
+  const std::string message(bad.at_pointer("/conditions/0/message").as_string());
+  EXPECT_NE(message.find("spec.http[0].route[0].destination.host"), std::string::npos) << message;
+  EXPECT_EQ(bad.at_pointer("/observedGeneration"), 1);
+  const uint64_t version = store_.version();
+  statuses.update(mesh.findings());
+  EXPECT_EQ(store_.version(), version) << "nothing new to say";
+  put(kServiceKey, kService);
+  run();
+  const json::value good = store_.get(kRouteKey)->body.at("status");
+  EXPECT_EQ(good.at_pointer("/conditions/0/status"), "True");
+}
+
+TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
+  start();
+  put(kServiceKey, kService);
+  Mesh mesh(*source_);
+  StatusWriter statuses(store_);
+  statuses.update(mesh.findings());
+  EXPECT_EQ(store_.get(kServiceKey)->body.if_contains("status"), nullptr);
+}
+
+}  // namespace
+}  // namespace remora::xds
