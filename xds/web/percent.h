@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace remora::web {
+
+enum class Plus { kIsPlus, kIsSpace };  ///< a path keeps it, a query means a space by it
+
+/// Percent-decoded; what is no valid escape stays as it is.
+std::string percent_decode(std::string_view text, Plus plus);
+
+}  // namespace remora::web
