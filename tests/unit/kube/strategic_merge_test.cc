@@ -128,7 +128,7 @@ TEST(StrategicMerge, TheClientGivesTheOrder) {
             R"({"containers":[{"name":"b"},{"name":"c"},{"name":"d"},{"name":"a"}]})");
   check_pod("change, add, delete and order", R"({"containers":[{"name":"a","image":"1"},{"name":"b"}]})",
             R"({"$setElementOrder/containers":[{"name":"c"},{"name":"a"}],
-                "containers":[{"name":"a","image":"2"},{"name":"b","$patch":"delete"},{"name":"c"}]})",
+                "containers":[{"name":"c"},{"name":"b","$patch":"delete"},{"name":"a","image":"2"}]})",
             R"({"containers":[{"name":"c"},{"name":"a","image":"2"}]})");
   check_pod(
       "the server's own items come before what stood after them",
