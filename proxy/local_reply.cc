@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "remora/http/grpc.h"
+
 namespace remora {
 namespace {
 
@@ -24,25 +26,8 @@ std::string encode_grpc_message(std::string_view text) {
 
 }  // namespace
 
-int grpc_status_for_http(uint16_t status) {
-  switch (status) {
-    case 400: return 13;  // INTERNAL
-    case 401: return 16;  // UNAUTHENTICATED
-    case 403: return 7;   // PERMISSION_DENIED
-    case 404: return 12;  // UNIMPLEMENTED
-    case 429:
-    case 502:
-    case 503:
-    case 504: return 14;  // UNAVAILABLE
-    default: return 2;    // UNKNOWN
-  }
-}
-
 bool is_grpc_request(const HeaderMap& request) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const auto type = request.value_of(HeaderId::kContentType);
-  return type.starts_with(kGrpc) &&
-         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';');
+  return is_grpc_content_type(request.value_of(HeaderId::kContentType));
 }
 
 LocalReply reply_for(Failure failure, std::string_view transport_failure, bool retried, bool request_complete,

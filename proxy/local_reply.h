@@ -20,7 +20,5 @@ LocalReply reply_for(Failure failure, std::string_view transport_failure, bool r
 std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head);
 
 bool is_grpc_request(const HeaderMap& request);
-/// gRPC's code for an HTTP status. Source: gRPC, HTTP to gRPC status code mapping.
-int grpc_status_for_http(uint16_t status);
 
 }  // namespace remora

@@ -38,6 +38,18 @@ bool is_default_port(std::string_view port, std::string_view scheme) {
   return (scheme == "http" && port == ":80") || (scheme == "https" && port == ":443");
 }
 
+// A host that was appended last is not appended again: two proxies of one route would say it twice.
+void append_forwarded_host(HeaderMap& head) {
+  const auto host = head.authority();
+  const auto old = head.value_of(HeaderId::kXForwardedHost);
+  const size_t comma = old.rfind(',');
+  auto last = comma == std::string_view::npos ? old : old.substr(comma + 1);
+  while (last.starts_with(' ')) last.remove_prefix(1);
+  if (host.empty() || last == host) return;
+  head.set(HeaderId::kXForwardedHost,
+           old.empty() ? std::string(host) : std::string(old) + "," + std::string(host));
+}
+
 }  // namespace
 
 void rewrite_path(const Route& route, bool keep_original, HeaderMap& head) {
@@ -52,12 +64,8 @@ void rewrite_path(const Route& route, bool keep_original, HeaderMap& head) {
 }
 
 void rewrite_host_to(std::string_view host, bool append_x_forwarded_host, HeaderMap& head) {
-  if (host.empty() || host == head.authority()) return;
-  if (append_x_forwarded_host) {
-    const auto old = head.value_of(HeaderId::kXForwardedHost);
-    head.set(HeaderId::kXForwardedHost, old.empty() ? std::string(head.authority())
-                                                    : std::string(old) + "," + std::string(head.authority()));
-  }
+  if (host.empty()) return;
+  if (append_x_forwarded_host) append_forwarded_host(head);
   head.set(HeaderId::kXEnvoyOriginalHost, head.authority());
   head.set(HeaderId::kAuthority, host);
 }

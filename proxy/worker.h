@@ -74,8 +74,6 @@ class Worker final : private TurnEndHandler {
   /// asked).
   void drain(DrainState state, bool stop_accepting);
   [[nodiscard]] size_t connections() const { return connections_.size(); }
-  /// Requests or connections still here that a draining process waits for.
-  [[nodiscard]] bool idle() const { return connections_.empty(); }
 
   // For what runs on it.
   [[nodiscard]] Reactor& reactor() { return reactor_; }
@@ -92,7 +90,6 @@ class Worker final : private TurnEndHandler {
   [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) const;
   [[nodiscard]] LocalRef<WorkerRoutes> find_routes(std::string_view name) const;
 
-  [[nodiscard]] bool may_accept(const ListenerConfig& config) const;
   void add_connection(LocalRef<WorkerListener> listener, int fd, const Address& remote);
   void remove_connection(DownstreamConnection& connection);
   /// Whether a response on `listener` should be the connection's last.

@@ -67,11 +67,6 @@ bool WorkerListener::accept_one(int socket) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting();
     return errno == ECONNABORTED || errno == EINTR;
   }
-  if (!worker_.may_accept(config())) {
-    stats_->add(kListenerCxOverflow);
-    ::close(fd);
-    return true;
-  }
   worker_.add_connection(LocalRef<WorkerListener>(this), fd,
                          Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length));
   return true;

@@ -7,6 +7,7 @@
 #include "common/workload.h"
 #include "istio_stats/service.h"
 #include "remora/config/route.h"
+#include "remora/http/grpc.h"
 
 namespace remora::filters {
 namespace {
@@ -17,26 +18,7 @@ constexpr int16_t kNotGrpc = -2;
 constexpr int16_t kNoGrpcStatus = -1;
 
 bool is_grpc(const HeaderMap* head) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  if (head == nullptr) return false;
-  const std::string_view type = head->value_of(HeaderId::kContentType);
-  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
-}
-
-// Source: gRPC, HTTP to gRPC status code mapping.
-int16_t grpc_status_of(uint16_t http_status) {
-  switch (http_status) {
-    case 200: return kNoGrpcStatus;
-    case 400: return 13;  // INTERNAL
-    case 401: return 16;  // UNAUTHENTICATED
-    case 403: return 7;   // PERMISSION_DENIED
-    case 404: return 12;  // UNIMPLEMENTED
-    case 429:
-    case 502:
-    case 503:
-    case 504: return 14;  // UNAVAILABLE
-    default: return 2;    // UNKNOWN
-  }
+  return head != nullptr && is_grpc_content_type(head->value_of(HeaderId::kContentType));
 }
 
 // The status of the trailers, else of the head, else the one that the HTTP status means.
@@ -49,7 +31,7 @@ int16_t grpc_status(const ExchangeInfo& info) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), status);
     if (error == std::errc() && end == text.data() + text.size() && status >= 0) return status;
   }
-  return grpc_status_of(info.response_code);
+  return info.response_code == 200 ? kNoGrpcStatus : grpc_status_for_http(info.response_code);
 }
 
 // All that the labels of an exchange depend on. Pointers stand for what they point at: the cache keeps it

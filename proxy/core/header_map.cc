@@ -189,25 +189,6 @@ std::optional<std::string_view> HeaderMap::get(std::string_view name) const {
 
 std::string_view HeaderMap::value_of(HeaderId id) const { return get(id).value_or(std::string_view{}); }
 
-std::optional<std::string_view> HeaderMap::joined(std::string_view name, HeaderId id,
-                                                  std::string& storage) const {
-  if (id != HeaderId::kOther && !has(id)) return std::nullopt;
-  std::optional<std::string_view> result;
-  bool several = false;
-  for (const Field& field : fields_) {
-    if (field.id != id || (id == HeaderId::kOther && field.name != name)) continue;
-    if (!result) {
-      result = field.value;
-      continue;
-    }
-    if (!several) storage.assign(*result);
-    several = true;
-    storage.append(1, ',').append(field.value);
-  }
-  if (several) result = storage;
-  return result;
-}
-
 uint16_t HeaderMap::status() const {
   const std::string_view text = value_of(HeaderId::kStatus);
   uint16_t status = 0;

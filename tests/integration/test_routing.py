@@ -228,6 +228,14 @@ def test_rewritten_host_can_be_forwarded(proxy):
     assert (fields["host"], fields["x-forwarded-host"]) == (["literal.local"], ["test.local"])
 
 
+@pytest.mark.parametrize("before, after", [
+    (None, ["literal.local"]), ("first.local", ["first.local,literal.local"]), ("a,literal.local", ["a,literal.local"])])
+def test_host_that_is_rewritten_to_itself_is_forwarded_all_the_same(proxy, before, after):
+    headers = {} if before is None else {"x-forwarded-host": before}
+    fields = seen(proxy.fetch("/host-forwarded", headers=headers, host="literal.local"))["fields"]
+    assert (fields["x-forwarded-host"], fields["x-envoy-original-host"]) == (after, ["literal.local"])
+
+
 class TestHeaderChanges:
     @pytest.mark.parametrize("how, sent, arrived", [
         ("append", [], ["new"]), ("append", ["old"], ["old", "new"]), ("absent", [], ["new"]), ("absent", ["old"], ["old"]),

@@ -38,7 +38,6 @@ struct HttpConnectionManagerConfig {
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<std::shared_ptr<const FilterFactory>> filters;
   bool suppress_envoy_headers = false;       // router
-  bool respect_expected_rq_timeout = false;  // router
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 
   // Limits.
@@ -113,8 +112,6 @@ struct ListenerConfig {
   uint32_t tcp_backlog = 0;                 // 0: the system's maximum
   uint32_t max_connections_per_accept = 0;  // 0: this build's own bound
   bool bind_to_port = true;
-  bool drain_on_modify_only = false;  // drain_type MODIFY_ONLY
-  bool ignore_global_conn_limit = false;
   bool transparent = false;
   bool freebind = false;
 };

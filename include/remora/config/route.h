@@ -96,7 +96,6 @@ struct RetryPolicy {
   uint32_t retry_on = 0;  // RetryOn bits
   uint32_t num_retries = 1;
   std::optional<Milliseconds> per_try_timeout;  // absent: the route's timeout
-  std::optional<Milliseconds> per_try_idle_timeout;
   std::vector<uint16_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;          // of the response
   std::vector<HeaderMatcher> retriable_request_headers;  // empty: every request
@@ -174,8 +173,6 @@ struct Route {
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::shared_ptr<const Metadata> metadata;
-  std::string decorator_operation;
-  std::string stat_prefix;
 };
 
 struct VirtualHost {

@@ -135,10 +135,6 @@ class HeaderMap {
   /// The first value, or "" if absent.
   [[nodiscard]] std::string_view value_of(HeaderId id) const;
   [[nodiscard]] bool has(HeaderId id) const { return index_[static_cast<size_t>(id)] != kAbsent; }
-  /// All values of that name joined by "," in `storage` when there are several (RFC 9110 section 5.3): what
-  /// matchers see.
-  [[nodiscard]] std::optional<std::string_view> joined(std::string_view name, HeaderId id,
-                                                       std::string& storage) const;
 
   [[nodiscard]] std::string_view method() const { return value_of(HeaderId::kMethod); }
   [[nodiscard]] std::string_view path() const { return value_of(HeaderId::kPath); }

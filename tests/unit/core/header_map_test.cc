@@ -157,19 +157,6 @@ TEST(HeaderMap, PseudoHeadersStayInFront) {
   EXPECT_EQ(map.get(HeaderId::kHost), "h");
 }
 
-TEST(HeaderMap, JoinsRepeatedValues) {
-  HeaderMap map;
-  std::string storage;
-  map.add("x-a", "1");
-  map.add("via", "p");
-  map.add("x-a", "2");
-  map.add("x-a", "");
-  EXPECT_EQ(map.joined("x-a", HeaderId::kOther, storage), "1,2,");
-  EXPECT_EQ(map.joined("via", HeaderId::kVia, storage), "p");
-  EXPECT_EQ(map.joined("x-b", HeaderId::kOther, storage), std::nullopt);
-  EXPECT_EQ(map.joined("host", HeaderId::kHost, storage), std::nullopt);
-}
-
 TEST(HeaderMap, StatusIsANumberOrZero) {
   const std::pair<const char*, uint16_t> cases[] = {{"200", 200}, {"503", 503}, {"", 0},
                                                     {"abc", 0},   {"20x", 0},   {"99999", 0}};
