@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from support.mesh import Mesh, service
-from support.proxy import bin_dir
+from support.proxy import ROOT, bin_dir
 from support.upstream import Upstream, unused_port
 from support.waiting import wait_until
 
@@ -70,27 +70,44 @@ class TestStatus:
         assert code == 2 and "127.0.0.1" in output
 
 
-class TestGet:
+class TestEffective:
     @pytest.mark.parametrize("kind", ["virtualservices", "vs", "VirtualService"])
     def test_resources_of_a_kind(self, mesh, kind):
-        code, output = remoractl(*admin(mesh), "get", kind)
+        code, output = remoractl(*admin(mesh), "effective", kind)
         assert code == 0 and "myapp" in json.dumps(json.loads(output))
 
     def test_one_resource(self, mesh):
-        code, output = remoractl(*admin(mesh), "get", "vs", "myapp")
+        code, output = remoractl(*admin(mesh), "effective", "vs", "myapp")
         assert code == 0 and json.loads(output)
-        assert remoractl(*admin(mesh), "get", "vs", "nothing")[0] == 1
+        assert remoractl(*admin(mesh), "effective", "vs", "nothing")[0] == 1
 
     def test_all(self, mesh):
-        output = remoractl(*admin(mesh), "get", "all")[1]
+        output = remoractl(*admin(mesh), "effective", "all")[1]
         assert all(kind in output for kind in ("Service", "WorkloadEntry", "VirtualService"))
 
     def test_unknown_kind_is_an_error(self, mesh):
-        code, output = remoractl(*admin(mesh), "get", "gadgets")
+        code, output = remoractl(*admin(mesh), "effective", "gadgets")
         assert code == 2 and "gadgets" in output
 
 
-@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("get",), ("status", "more"), ("--admin",)])
+@pytest.mark.parametrize("arguments", [
+    (), ("nonsense",), ("get",), ("status", "more"), ("--admin",), ("get", "gadgets"), ("get", "vs", "-o", "xml"), ("apply",),
+    ("get", "vs", "--nonsense"), ("get", "vs", "-n"), ("get", "vs", "a", "-A"), ("rollout",), ("rollout", "abort"), ("delete",),
+    ("delete", "vs"), ("apply", "-f", "/nowhere.yaml"), ("--api", "nowhere", "get", "vs"), ("kubeconfig", "--token-file", "/nowhere")])
 def test_bad_usage_is_exit_code_2(arguments):
     code, output = remoractl(*arguments)
     assert code == 2 and output
+
+
+def test_documentation_is_what_the_program_says():
+    assert (ROOT / "docs" / "remoractl.md").read_text() == remoractl("help", "--markdown")[1]
+
+
+def test_every_command_has_help():
+    code, output = remoractl("help")
+    commands = [line.split("  ")[1] for line in output.split("flags of every")[0].splitlines() if line.startswith("  ")]
+    names = [" ".join(word for word in command.split() if word.islower()) for command in commands]
+    assert code == 0 and {"apply", "get", "rollout pause", "loadtester"} <= set(names)
+    for name in names:
+        code, output = remoractl(*name.split(), "--help")
+        assert code == 0 and f"usage: remoractl {name}" in output, output

@@ -2,9 +2,12 @@
 
 #include <string>
 
-#include "remora/core/result.h"
+#include "ctl/arguments.h"
 
 namespace remora::ctl {
+
+/// The control plane's admin address: --admin, else $REMORA_ADMIN, else the default.
+std::string admin_address(const Arguments& arguments);
 
 /// The body of GET http://ADDRESS/TARGET. An error for anything but 200, and where nobody answers within
 /// seconds.

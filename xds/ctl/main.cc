@@ -1,5 +1,6 @@
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -7,59 +8,76 @@
 
 namespace {
 
-constexpr const char* kVersion = "remoractl 0.1.0";
+using remora::ctl::Arguments;
+using remora::ctl::Command;
 
-constexpr const char* kUsage =
-    "remoractl: look after a Remora mesh\n"
-    "\n"
-    "usage: remoractl [--admin HOST:PORT] COMMAND\n"
-    "\n"
-    "  validate FILE...   check resources without a control plane; a - reads standard input\n"
-    "  status             proxies, how far each has got, and what is wrong with the configuration\n"
-    "  get KIND [NAME]    resources in effect, as JSON: virtualservices (vs), destinationrules (dr), "
-    "services (svc),\n"
-    "                     serviceentries (se), workloadentries (we), deployments (deploy), canaries; or all\n"
-    "  version            of this program\n"
-    "\n"
-    "  --admin HOST:PORT  the control plane's admin address (default $REMORA_ADMIN, else 127.0.0.1:15014)\n"
-    "\n"
-    "exit code: 0 done and good, 1 something is wrong with what was looked at, 2 the command failed\n";
+/// The command that the first words name ("rollout pause" before "rollout"), which are then taken away.
+const Command* take_command(std::vector<std::string>& words) {
+  for (size_t length : {2, 1}) {
+    if (words.size() < length) continue;
+    const std::string name = length == 2 ? words[0] + " " + words[1] : words[0];
+    for (const Command& command : remora::ctl::commands()) {
+      if (command.name != name) continue;
+      words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(length));
+      return &command;
+    }
+  }
+  return nullptr;
+}
 
-int fail(const std::string& message) {
-  std::fprintf(stderr, "remoractl: %s; remoractl help tells more\n", message.c_str());
+/// Flags before the command's name belong to it as well: they move behind it.
+std::vector<std::string> command_first(std::vector<std::string> words) {
+  size_t start = 0;
+  while (start < words.size() && words[start].starts_with("--") && words[start] != "--help") {
+    bool takes_next = false;
+    for (const auto& flag : remora::ctl::global_flags())
+      takes_next = takes_next || (flag.name == words[start] && !flag.value.empty());
+    start += takes_next ? 2 : 1;
+  }
+  if (start >= words.size()) return {};
+  std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(start), words.end());
+  return words;
+}
+
+int usage_error(const std::string& message) {
+  std::fprintf(stderr, "error: %s; remoractl help tells more\n", message.c_str());
   return remora::ctl::kFailed;
+}
+
+int run(std::vector<std::string> words) {
+  words = command_first(std::move(words));
+  if (words.empty()) return usage_error("no command given");
+  if (words.front() == "--help" || words.front() == "-h") return remora::ctl::help({});
+  if (words.front() == "--version") return remora::ctl::version({});
+  Arguments rest;
+  const bool group = words.size() == 1 || words[1] == "--help" || words[1] == "-h";
+  if (words.front() == "rollout" && group) {
+    rest.words = {"rollout"};
+    remora::ctl::help(rest);
+    return words.size() == 1 ? remora::ctl::kFailed : remora::ctl::kGood;
+  }
+  const std::string wanted = words.front();
+  const Command* command = take_command(words);
+  if (command == nullptr) return usage_error("unknown command " + wanted);
+  std::vector<remora::ctl::Flag> flags = command->flags;
+  flags.insert(flags.end(), remora::ctl::global_flags().begin(), remora::ctl::global_flags().end());
+  const auto arguments = remora::ctl::parse_arguments(words, flags);
+  if (!arguments.ok()) return usage_error(command->name + ": " + arguments.error().message);
+  if (arguments->has("--help")) {
+    rest.words = {command->name};
+    return remora::ctl::help(rest);
+  }
+  const size_t count = arguments->words.size();
+  if (count < command->min_words || count > command->max_words) {
+    return usage_error(command->name + " takes " +
+                       (command->arguments.empty() ? "no arguments" : command->arguments));
+  }
+  return command->run(*arguments);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  const char* from_environment = std::getenv("REMORA_ADMIN");
-  std::string admin = from_environment == nullptr ? "127.0.0.1:15014" : from_environment;
-  while (!arguments.empty() && arguments.front().starts_with("--admin")) {
-    if (arguments.front().starts_with("--admin=")) {
-      admin = arguments.front().substr(8);
-      arguments.erase(arguments.begin());
-    } else if (arguments.front() == "--admin" && arguments.size() > 1) {
-      admin = arguments[1];
-      arguments.erase(arguments.begin(), arguments.begin() + 2);
-    } else {
-      return fail("--admin needs HOST:PORT");
-    }
-  }
-  if (arguments.empty()) return fail("no command given");
-  const std::string command = arguments.front();
-  arguments.erase(arguments.begin());
-  if (command == "validate") return remora::ctl::validate(arguments);
-  if (command == "status") return remora::ctl::status(arguments, admin);
-  if (command == "get") return remora::ctl::get(arguments, admin);
-  if (command == "version" || command == "--version") {
-    std::puts(kVersion);
-    return 0;
-  }
-  if (command == "help" || command == "--help" || command == "-h") {
-    std::fputs(kUsage, stdout);
-    return 0;
-  }
-  return fail("unknown command " + command);
+  std::signal(SIGPIPE, SIG_IGN);  // who reads us may have seen enough
+  return run(std::vector<std::string>(argv + 1, argv + argc));
 }

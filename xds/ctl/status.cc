@@ -75,17 +75,13 @@ bool print_findings(const json::array& findings) {
 
 }  // namespace
 
-int status(const std::vector<std::string>& arguments, const std::string& admin_address) {
-  if (!arguments.empty()) {
-    std::fputs("remoractl: status takes no arguments\n", stderr);
-    return kFailed;
-  }
-  const auto proxies = ask(admin_address, "/debug/syncz");
-  const auto findings = ask(admin_address, "/debug/errors");
+int status(const Arguments& arguments) {
+  const std::string address = admin_address(arguments);
+  const auto proxies = ask(address, "/debug/syncz");
+  const auto findings = ask(address, "/debug/errors");
   for (const auto* answer : {&proxies, &findings}) {
     if (answer->ok()) continue;
-    std::fprintf(stderr, "remoractl: %s\n", answer->error().message.c_str());
-    return kFailed;
+    return fail(answer->error().message);
   }
   const bool proxies_good = print_proxies(*proxies);
   std::puts("");

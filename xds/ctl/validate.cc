@@ -42,20 +42,13 @@ Diagnostics check_references(const istio::Registry& registry) {
 
 }  // namespace
 
-int validate(const std::vector<std::string>& files) {
-  if (files.empty()) {
-    std::fputs("remoractl: validate needs at least one file\n", stderr);
-    return kFailed;
-  }
+int validate(const Arguments& arguments) {
   std::vector<istio::ResourcePtr> resources;
   std::set<std::string> ids;
   Diagnostics findings;
-  for (const std::string& path : files) {
+  for (const std::string& path : arguments.words) {
     const auto text = read(path);
-    if (!text) {
-      std::fprintf(stderr, "remoractl: %s cannot be read\n", path.c_str());
-      return kFailed;
-    }
+    if (!text) return fail(path + " cannot be read");
     istio::ParsedFile parsed = istio::parse_file(path == "-" ? "<stdin>" : path, *text);
     for (const istio::ResourcePtr& resource : parsed.resources) {
       if (ids.insert(resource->id()).second) {

@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/beast/core/detail/base64.hpp>
 #include <boost/beast/core/string.hpp>
 #include <fstream>
@@ -85,6 +86,7 @@ Result<Guard> Guard::make(const Access& access, bool loopback) {
   }
   Guard guard;
   guard.required_ = !access.token_file.empty() || certificates;
+  guard.hosts_ = access.hosts;
   guard.token_file_ = access.token_file;
   if (!access.token_file.empty()) {
     const auto read = guard.read_tokens();
@@ -100,6 +102,11 @@ std::optional<Response> Guard::refuse(const Headers& headers, bool certified) {
   // A foreign name that resolves to loopback (DNS rebinding) makes a foreign page look like one of ours.
   const std::string_view host = header(headers, field::host);
   if (names_loopback(host)) return std::nullopt;
+  const std::string_view name = host.substr(0, host.rfind(':'));
+  const auto is_it = [&](const std::string& own) {
+    return boost::beast::iequals({name.data(), name.size()}, own);
+  };
+  if (std::any_of(hosts_.begin(), hosts_.end(), is_it)) return std::nullopt;
   return forbidden("Host is \"" + std::string(host) +
                    "\": without a token, requests are answered under loopback names only\n");
 }

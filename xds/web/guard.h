@@ -31,6 +31,7 @@ class Guard {
   Result<void> read_tokens();
   void reread_tokens();
 
+  std::vector<std::string> hosts_;  ///< names that are as good as loopback's
   std::string token_file_;
   std::vector<Digest> tokens_;  ///< SHA-256 of each: compared in constant time, whatever their lengths
   int64_t tokens_changed_ = 0;  ///< the file's time of change when it was read

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "web/http_message.h"
 
@@ -34,6 +35,8 @@ struct Access {
   std::string certificate_file;  ///< PEM; with the key: TLS only
   std::string private_key_file;
   std::string client_ca_file;  ///< PEM; a client certificate signed by these is as good as a token
+  /// Further names, without port, under which a server on loopback answers who shows neither.
+  std::vector<std::string> hosts = {};
 };
 
 /// An HTTP/1.1 server on Asio and Beast for the control thread: bounded requests (16 MiB), bounded

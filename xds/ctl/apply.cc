@@ -1,0 +1,73 @@
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "ctl/api.h"
+#include "ctl/commands.h"
+#include "ctl/resources.h"
+
+namespace remora::ctl {
+namespace {
+
+namespace json = boost::json;
+
+std::string query_of(const Arguments& arguments) {
+  std::string query = "?fieldManager=" + percent_encoded(arguments.get("--field-manager", "remoractl"));
+  query += "&fieldValidation=Strict";
+  if (arguments.has("--force-conflicts")) query += "&force=true";
+  if (arguments.get("--dry-run", "none") == "server") query += "&dryRun=All";
+  return query;
+}
+
+/// What became of an object, from its version before and the server's answer.
+const char* outcome(const std::string& before, const web::Response& answer) {
+  if (before.empty()) return "created";
+  const auto body = json_of(answer);
+  return body.ok() && text_at(*body, "/metadata/resourceVersion") == before ? "unchanged" : "configured";
+}
+
+int apply_one(const Api& api, const Manifest& manifest, const std::string& query) {
+  const auto present = api.call(manifest.path());
+  if (!present.ok()) return fail(present.error().message);
+  if (present->status != 200 && present->status != 404) return refused(*present);
+  const auto object = json_of(*present);
+  const std::string before =
+      present->status == 200 && object.ok() ? text_at(*object, "/metadata/resourceVersion") : "";
+  const auto answer = api.call(manifest.path() + query, {.method = web::Verb::patch,
+                                                         .content_type = "application/apply-patch+yaml",
+                                                         .body = json::serialize(manifest.body)});
+  if (!answer.ok()) return fail(answer.error().message);
+  for (auto [at, end] = answer->headers.equal_range("Warning"); at != end; ++at) {
+    std::fprintf(stderr, "Warning: %s\n", std::string(at->value()).c_str());
+  }
+  if (answer->status >= 300) {
+    std::fprintf(stderr, "%s: ", manifest.source.c_str());
+    return refused(*answer);
+  }
+  const bool dry = query.find("dryRun") != std::string::npos;
+  std::printf("%s/%s %s%s\n", qualified(*manifest.kind).c_str(), manifest.name.c_str(),
+              outcome(before, *answer), dry ? " (server dry run)" : "");
+  return kGood;
+}
+
+}  // namespace
+
+int apply(const Arguments& arguments) {
+  if (!arguments.has("--filename")) return fail("must specify --filename");
+  const std::string dry_run = arguments.get("--dry-run", "none");
+  if (dry_run != "none" && dry_run != "server")
+    return fail("--dry-run is server or none, not \"" + dry_run + "\"");
+  const auto connection = connection_of(arguments);
+  if (!connection.ok()) return fail(connection.error().message);
+  const auto manifests = read_manifests(arguments);
+  if (!manifests.ok()) return fail(manifests.error().message);
+  const Api api(*connection);
+  int worst = kGood;
+  for (const Manifest& manifest : *manifests) {
+    const int result = apply_one(api, manifest, query_of(arguments));
+    if (result == kFailed) return kFailed;  // nobody answers: the others would fare no better
+    worst = std::max(worst, result);
+  }
+  return worst;
+}
+
+}  // namespace remora::ctl
