@@ -1,6 +1,5 @@
 #include "http/h1_client_codec.h"
 
-#include <algorithm>
 #include <charconv>
 
 namespace remora {
@@ -32,9 +31,7 @@ size_t H1ClientCodec::receive(std::string_view bytes) {
     size_t step = 0;
     switch (reading_) {
       case Reading::kHead: step = read_head(rest); break;
-      case Reading::kLengthBody: step = read_length_body(rest); break;
-      case Reading::kChunkedBody: step = read_chunked_body(rest); break;
-      case Reading::kTrailers: step = read_trailers(rest); break;
+      case Reading::kBody: step = read_body(rest); break;
       case Reading::kUntilClose:
       case Reading::kTunnel:
         if (stalled()) return used;
@@ -77,12 +74,9 @@ void H1ClientCodec::final_head() {
   switch (response_.framing.kind) {
     case Framing::Kind::kNone: end = true; break;
     case Framing::Kind::kLength:
-      reading_ = Reading::kLengthBody;
-      body_left_ = response_.framing.length;
-      break;
     case Framing::Kind::kChunked:
-      reading_ = Reading::kChunkedBody;
-      chunks_.reset();
+      reading_ = Reading::kBody;
+      body_.start(response_.framing);
       break;
     case Framing::Kind::kUntilClose:
       reading_ = Reading::kUntilClose;
@@ -113,44 +107,26 @@ void H1ClientCodec::deliver(std::string_view bytes, bool end) {
   if (stalled()) connection_.pause_reading();
 }
 
-size_t H1ClientCodec::read_length_body(std::string_view bytes) {
-  if (stalled()) return 0;
-  const auto size = static_cast<size_t>(std::min<uint64_t>(body_left_, bytes.size()));
-  body_left_ -= size;
-  deliver(bytes.substr(0, size), body_left_ == 0);
-  return size;
-}
-
-size_t H1ClientCodec::read_chunked_body(std::string_view bytes) {
-  if (stalled()) return 0;
-  const auto step = chunks_.next(bytes);
+size_t H1ClientCodec::read_body(std::string_view bytes) {
+  if (stalled() && !body_.at_trailers()) return 0;
+  const auto step = body_.next(bytes, settings_.limits, head_);
   switch (step.event) {
-    case ChunkDecoder::Event::kNeedMore: break;
-    case ChunkDecoder::Event::kData: deliver(step.data, false); break;
-    case ChunkDecoder::Event::kTrailers: reading_ = Reading::kTrailers; break;
-    case ChunkDecoder::Event::kBad: return fail(Failure::kUpstreamProtocolError, bytes.size());
+    case BodyReader::Event::kMore: break;
+    case BodyReader::Event::kData: deliver(step.data, step.end); break;
+    case BodyReader::Event::kTrailers: deliver_trailers(); break;
+    case BodyReader::Event::kBad: return fail(Failure::kUpstreamProtocolError, step.used);
   }
   return step.used;
 }
 
-size_t H1ClientCodec::read_trailers(std::string_view bytes) {
-  const auto state = scanner_.scan(bytes);
-  if (state == HeadScanner::State::kMore && bytes.size() <= settings_.limits.max_bytes) return 0;
-  const bool complete =
-      state == HeadScanner::State::kComplete && scanner_.size() <= settings_.limits.max_bytes;
-  const size_t size = scanner_.size();
-  scanner_.reset();
-  if (!complete || parse_trailers(bytes.substr(0, size), settings_.limits, head_).failed()) {
-    return fail(Failure::kUpstreamProtocolError, bytes.size());
-  }
-  if (settings_.enable_trailers && !head_.empty()) {
-    auto* stream = stream_;
-    response_complete();
-    stream->on_trailers(head_);
-  } else {
+void H1ClientCodec::deliver_trailers() {
+  if (!settings_.enable_trailers) {
     deliver({}, true);
+    return;
   }
-  return size;
+  auto* stream = stream_;
+  response_complete();
+  stream->on_trailers(head_);
 }
 
 void H1ClientCodec::response_complete() {

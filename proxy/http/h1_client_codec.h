@@ -1,7 +1,7 @@
 #pragma once
 
 #include "http/codec.h"
-#include "http/h1_chunked.h"
+#include "http/h1_body_reader.h"
 #include "http/h1_head.h"
 #include "http/h1_writer.h"
 #include "net/connection.h"
@@ -32,13 +32,11 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   [[nodiscard]] bool busy() const override { return stream_ != nullptr; }
 
  private:
-  enum class Reading : uint8_t { kHead, kLengthBody, kChunkedBody, kTrailers, kUntilClose, kTunnel };
+  enum class Reading : uint8_t { kHead, kBody, kUntilClose, kTunnel };
 
   size_t read_head(std::string_view bytes);
-  size_t read_length_body(std::string_view bytes);
-  size_t read_chunked_body(std::string_view bytes);
-  size_t read_trailers(std::string_view bytes);
-  void informational();
+  size_t read_body(std::string_view bytes);
+  void deliver_trailers();
   void final_head();
   void deliver(std::string_view bytes, bool end);
   void response_complete();
@@ -62,8 +60,7 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   HeadScanner scanner_;
   HeaderMap head_;
   ResponseHead response_;
-  ChunkDecoder chunks_;
-  uint64_t body_left_ = 0;
+  BodyReader body_;
   uint8_t informationals_ = 0;
   bool head_request_ = false;
   bool connect_ = false;

@@ -1,6 +1,5 @@
 #include "http/h1_server_codec.h"
 
-#include <algorithm>
 #include <charconv>
 
 namespace remora {
@@ -18,9 +17,7 @@ size_t H1ServerCodec::receive(std::string_view bytes) {
     size_t step = 0;
     switch (reading_) {
       case Reading::kHead: step = read_head(rest); break;
-      case Reading::kLengthBody: step = read_length_body(rest); break;
-      case Reading::kChunkedBody: step = read_chunked_body(rest); break;
-      case Reading::kTrailers: step = read_trailers(rest); break;
+      case Reading::kBody: step = read_body(rest); break;
       case Reading::kTunnel:
         if (stalled()) return used;
         deliver(rest, false);
@@ -73,12 +70,9 @@ void H1ServerCodec::open_stream() {
   bool end = false;
   switch (request_.framing.kind) {
     case Framing::Kind::kLength:
-      reading_ = Reading::kLengthBody;
-      body_left_ = request_.framing.length;
-      break;
     case Framing::Kind::kChunked:
-      reading_ = Reading::kChunkedBody;
-      chunks_.reset();
+      reading_ = Reading::kBody;
+      body_.start(request_.framing);
       break;
     default:
       end = !request_.upgrade;
@@ -98,11 +92,6 @@ void H1ServerCodec::refuse(HeadError error) {
   request_.minor_version = 1;
   head_request_ = false;
   owner_.on_bad_request(error, *this);
-}
-
-bool H1ServerCodec::reading_body() const {
-  return reading_ == Reading::kLengthBody || reading_ == Reading::kChunkedBody ||
-         reading_ == Reading::kTrailers;
 }
 
 void H1ServerCodec::discard(size_t size) {
@@ -125,46 +114,23 @@ void H1ServerCodec::deliver(std::string_view bytes, bool end) {
   if (stalled()) connection_.pause_reading();
 }
 
-size_t H1ServerCodec::read_length_body(std::string_view bytes) {
-  if (stalled()) return 0;
-  const auto size = static_cast<size_t>(std::min<uint64_t>(body_left_, bytes.size()));
-  body_left_ -= size;
-  const bool end = body_left_ == 0;
-  if (end) request_complete();
-  deliver(bytes.substr(0, size), end);
-  return size;
-}
-
-size_t H1ServerCodec::read_chunked_body(std::string_view bytes) {
-  if (stalled()) return 0;
-  const auto step = chunks_.next(bytes);
+size_t H1ServerCodec::read_body(std::string_view bytes) {
+  if (stalled() && !body_.at_trailers()) return 0;
+  const auto step = body_.next(bytes, settings_.rules.limits, head_);
+  if (step.end) request_complete();
   switch (step.event) {
-    case ChunkDecoder::Event::kNeedMore: break;
-    case ChunkDecoder::Event::kData: deliver(step.data, false); break;
-    case ChunkDecoder::Event::kTrailers: reading_ = Reading::kTrailers; break;
-    case ChunkDecoder::Event::kBad: body_error(); return bytes.size();
+    case BodyReader::Event::kMore: break;
+    case BodyReader::Event::kData: deliver(step.data, step.end); break;
+    case BodyReader::Event::kTrailers:
+      if (stream_ != nullptr && settings_.enable_trailers) {
+        stream_->on_trailers(head_);
+      } else {
+        deliver({}, true);
+      }
+      break;
+    case BodyReader::Event::kBad: body_error(); break;
   }
   return step.used;
-}
-
-size_t H1ServerCodec::read_trailers(std::string_view bytes) {
-  const auto state = scanner_.scan(bytes);
-  if (state == HeadScanner::State::kMore && bytes.size() <= settings_.rules.limits.max_bytes) return 0;
-  const bool complete =
-      state == HeadScanner::State::kComplete && scanner_.size() <= settings_.rules.limits.max_bytes;
-  const size_t size = scanner_.size();
-  scanner_.reset();
-  if (!complete || parse_trailers(bytes.substr(0, size), settings_.rules.limits, head_).failed()) {
-    body_error();
-    return bytes.size();
-  }
-  request_complete();
-  if (stream_ != nullptr && settings_.enable_trailers && !head_.empty()) {
-    stream_->on_trailers(head_);
-  } else {
-    deliver({}, true);
-  }
-  return size;
 }
 
 void H1ServerCodec::body_error() {
@@ -226,8 +192,7 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
   const auto framing = response_framing(head, status, end);
   writer_.start(framing);
   if (draining_ || framing.kind == Framing::Kind::kUntilClose) close_after_ = true;
-  if (reading_ == Reading::kLengthBody && body_left_ > kMaxDiscarded)
-    close_after_ = true;  // will not be waited for
+  if (reading_ == Reading::kBody && body_.left() > kMaxDiscarded) close_after_ = true;  // not waited for
   auto& out = connection_.output();
   write_status_line(out, status);
   write_fields(out, head, settings_.header_case, false);
@@ -263,7 +228,7 @@ void H1ServerCodec::finish_response(const HeaderMap* trailers) {
   const bool whole = writer_.finish(connection_, trailers, settings_.header_case);
   const bool tunnel = writer_.kind() == Framing::Kind::kTunnel;
   const bool keep = whole && !tunnel && !close_after_;
-  if (keep && reading_body()) {
+  if (keep && reading_ == Reading::kBody) {
     stream_ = nullptr;
     discarding_ = true;
     discarded_ = 0;

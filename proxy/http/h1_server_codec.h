@@ -1,7 +1,7 @@
 #pragma once
 
 #include "http/codec.h"
-#include "http/h1_chunked.h"
+#include "http/h1_body_reader.h"
 #include "http/h1_head.h"
 #include "http/h1_writer.h"
 #include "net/connection.h"
@@ -34,21 +34,10 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   void refuse_head(HeadError error) override { refuse(error); }
 
  private:
-  enum class Reading : uint8_t {
-    kHead,
-    kLengthBody,
-    kChunkedBody,
-    kTrailers,
-    kAwaitUpgrade,
-    kTunnel,
-    kDone,
-    kIgnore
-  };
+  enum class Reading : uint8_t { kHead, kBody, kAwaitUpgrade, kTunnel, kDone, kIgnore };
 
   size_t read_head(std::string_view bytes);
-  size_t read_length_body(std::string_view bytes);
-  size_t read_chunked_body(std::string_view bytes);
-  size_t read_trailers(std::string_view bytes);
+  size_t read_body(std::string_view bytes);
   void open_stream();
   void refuse(HeadError error);
   void body_error();
@@ -65,7 +54,6 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   void write_framing_fields(const HeaderMap& head, uint16_t status, bool end);
   void finish_response(const HeaderMap* trailers);
   void finish_stream(bool reusable);
-  [[nodiscard]] bool reading_body() const;
   void discard(size_t size);
 
   Connection& connection_;
@@ -78,8 +66,7 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   HeadScanner scanner_;
   HeaderMap head_;
   RequestHead request_;
-  ChunkDecoder chunks_;
-  uint64_t body_left_ = 0;
+  BodyReader body_;
   bool head_begun_ = false;
   bool head_request_ = false;  // the request is a HEAD
   bool draining_ = false;
