@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from support.bootstrap import bootstrap, cluster, over_ads
+from support.bootstrap import bootstrap, cluster, over_ads, typed
 from support.http_client import fetch
 from support.proxy import Process, Proxy, bin_dir, under_test
 from support.upstream import unused_port
@@ -68,6 +68,14 @@ def replace(folder, name, text):
     draft.rename(folder / name)
 
 
+def pushing(cluster_name, interval):
+    """The part of a bootstrap that pushes statistics to the metrics service of that cluster."""
+    return {"stats_flush_interval": interval, "stats_sinks": [{
+        "name": "envoy.stat_sinks.metrics_service", "typed_config": typed(
+            "envoy.config.metrics.v3.MetricsServiceConfig", transport_api_version="V3", emit_tags_as_labels=True,
+            histogram_emit_mode="HISTOGRAM", grpc_service={"envoy_grpc": {"cluster_name": cluster_name}})}]}
+
+
 class Mesh:
     """A service with its workloads, the control plane, and the sidecar of a client.
 
@@ -84,11 +92,14 @@ class Mesh:
         self.control = closing(ControlPlane(folder))
         self.client = closing(self.sidecar("client"))
 
-    def sidecar(self, name, address="127.0.0.1", **metadata):
-        """A sidecar as istiod would have it started, with INTERCEPTION_MODE NONE."""
+    def sidecar(self, name, address="127.0.0.1", push=None, kind=None, **metadata):
+        """A sidecar as istiod would have it started, with INTERCEPTION_MODE NONE.
+
+        `push`: how often it pushes its statistics to the control plane, "1s"; None: never.
+        """
         metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name,
                     "LABELS": {"app": name}, **metadata}
-        if under_test() == "envoy":
+        if (kind or under_test()) == "envoy":
             metadata["REMORA_PLAIN_ENVOY"] = True  # The stock Envoy has none of Istio's filters.
         config = bootstrap([], [cluster("xds-grpc", self.control.xds_port, http2=True, connect_timeout="1s")], node={
             "id": f"sidecar~{address}~{name}.default~default.svc.cluster.local", "cluster": f"{name}.default",
@@ -97,7 +108,9 @@ class Mesh:
             "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [
                 {"envoy_grpc": {"cluster_name": "xds-grpc"}}]},
             "cds_config": over_ads(), "lds_config": over_ads()}
-        return Proxy(config)
+        if push:
+            config.update(pushing("xds-grpc", push))
+        return Proxy(config, kind=kind)
 
     @property
     def host(self):

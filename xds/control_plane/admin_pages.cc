@@ -23,6 +23,7 @@ constexpr const char* kHelp =
     "/debug/errors                   what is wrong in files and between resources\n"
     "/debug/syncz                    how far every connected proxy has got\n"
     "/debug/endpointz                services, their ports and endpoints (also /debug/registryz)\n"
+    "/debug/traffic                  requests, success rate and latency per service and version\n"
     "/debug/config_dump?proxyID=ID   what that proxy should have, as xDS\n";
 
 json::object finding_json(const istio::Diagnostic& finding) {
@@ -94,6 +95,7 @@ Page AdminPages::answer(std::string_view target) const {
   if (path == "/debug/errors") return errors();
   if (path == "/debug/syncz") return sync_states();
   if (path == "/debug/endpointz" || path == "/debug/registryz") return endpoints();
+  if (path == "/debug/traffic") return json_page(json::serialize(traffic_.view()) + "\n");
   if (path == "/debug/config_dump") return config_dump(target);
   return text_page("nothing here; / lists what there is\n", 404);
 }
@@ -162,7 +164,7 @@ Page AdminPages::config_dump(std::string_view target) const {
 }
 
 Page AdminPages::metrics() const {
-  Page page = text_page(render_metrics(mesh_, ads_));
+  Page page = text_page(render_metrics(mesh_, ads_, traffic_));
   page.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return page;
 }

@@ -6,13 +6,17 @@
 #include "control_plane/ads_service.h"
 #include "control_plane/http_page.h"
 #include "control_plane/mesh.h"
+#include "telemetry/traffic_store.h"
 
 namespace remora::xds {
 
 /// What the admin interface shows: pilot's addresses where pilot has one for it. Control thread only.
 class AdminPages {
  public:
-  AdminPages(const Mesh& mesh, const AdsService& ads) : mesh_(mesh), ads_(ads) {}
+  AdminPages(const Mesh& mesh, const AdsService& ads, const telemetry::TrafficStore& traffic)
+      : mesh_(mesh),
+        ads_(ads),
+        traffic_(traffic) {}
 
   Page answer(std::string_view target) const;
 
@@ -26,6 +30,7 @@ class AdminPages {
 
   const Mesh& mesh_;
   const AdsService& ads_;
+  const telemetry::TrafficStore& traffic_;
 };
 
 }  // namespace remora::xds

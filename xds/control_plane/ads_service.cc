@@ -51,14 +51,17 @@ class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResource
   boost::asio::io_context& context_;
 };
 
-std::unique_ptr<grpc::Server> start_server(const std::string& address, grpc::Service& service, int& port) {
+std::unique_ptr<grpc::Server> start_server(const std::string& address,
+                                           const std::vector<grpc::Service*>& services, int& port) {
   constexpr int kKeepaliveMs =
       30'000;  // a proxy that vanished without a word is forgotten after this and the timeout
   constexpr int kKeepaliveTimeoutMs = 10'000;
   constexpr int kMinPingIntervalMs = 5'000;
+  constexpr int kMaxMessageBytes = 16 * 1024 * 1024;  // a whole flush of a large Envoy's statistics
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second control plane must fail, not share
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -81,7 +84,9 @@ Result<std::string> AdsService::listen(const std::string& address) {
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos) return Error{"\"" + address + "\" is not HOST:PORT"};
   int port = 0;
-  server_ = start_server(address, *service_, port);
+  std::vector<grpc::Service*> services = more_services_;
+  services.push_back(service_.get());
+  server_ = start_server(address, services, port);
   if (server_ == nullptr || port == 0) return Error{"cannot listen on " + address};
   return address.substr(0, colon + 1) + std::to_string(port);
 }

@@ -33,6 +33,9 @@ class AdsService {
   AdsService(boost::asio::io_context& context, Mesh& mesh);
   ~AdsService();
 
+  /// Another service on the same server, which it outlives. Before listen().
+  void also_serve(grpc::Service& service) { more_services_.push_back(&service); }
+
   /// Listens on "HOST:PORT"; port 0 takes a free one. Returns the address in use.
   Result<std::string> listen(const std::string& address);
 
@@ -60,6 +63,7 @@ class AdsService {
   Mesh& mesh_;
   std::string identifier_;
   std::unique_ptr<grpc::Service> service_;
+  std::vector<grpc::Service*> more_services_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::shared_ptr<AdsStream>> streams_;
   AdsCounters counters_;

@@ -7,6 +7,7 @@
 #include "control_plane/ads_service.h"
 #include "control_plane/ads_stream.h"
 #include "control_plane/mesh.h"
+#include "telemetry/traffic_store.h"
 
 namespace remora::xds {
 namespace {
@@ -94,13 +95,25 @@ void write_counters(const AdsCounters& counters, Writer& writer) {
   }
 }
 
+void write_telemetry(const telemetry::TrafficStore::Counts& counts, Writer& writer) {
+  writer.family("remora_control_telemetry_proxies", "gauge", "Proxies that push their statistics.");
+  writer.sample(counts.proxies);
+  writer.family("remora_control_telemetry_series", "gauge", "Kinds of traffic that are kept apart.");
+  writer.sample(counts.series);
+  writer.family("remora_control_telemetry_reports_total", "counter", "Messages of statistics received.");
+  writer.sample(counts.reports);
+  writer.family("remora_control_telemetry_dropped_total", "counter", "Metrics beyond a limit.");
+  writer.sample(counts.dropped);
+}
+
 }  // namespace
 
-std::string render_metrics(const Mesh& mesh, const AdsService& ads) {
+std::string render_metrics(const Mesh& mesh, const AdsService& ads, const telemetry::TrafficStore& traffic) {
   Writer writer;
   write_config(mesh, writer);
   write_streams(ads, writer);
   write_counters(ads.counters(), writer);
+  write_telemetry(traffic.counts(), writer);
   return writer.take();
 }
 

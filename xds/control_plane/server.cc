@@ -20,6 +20,8 @@
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
 #include "store/directory_store.h"
+#include "telemetry/metrics_service.h"
+#include "telemetry/traffic_store.h"
 
 namespace remora::xds {
 namespace {
@@ -66,9 +68,11 @@ class Server {
                 [this](const store::ObjectKey& key) { return store_->path_of(key); }),
         mesh_(source_),
         statuses_(store_->objects()),
+        reports_(telemetry::make_metrics_service(context_, traffic_)),
         ads_(context_, mesh_),
-        pages_(mesh_, ads_),
+        pages_(mesh_, ads_, traffic_),
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
+    ads_.also_serve(*reports_);
     source_.set_broken(store_->broken());
     store_->follow([this] { source_.set_broken(store_->broken()); });
     statuses_.update(mesh_.findings());
@@ -123,6 +127,8 @@ class Server {
   StoreSource source_;
   Mesh mesh_;
   StatusWriter statuses_;
+  telemetry::TrafficStore traffic_;
+  std::shared_ptr<grpc::Service> reports_;
   AdsService ads_;
   AdminPages pages_;
   AdminServer admin_;

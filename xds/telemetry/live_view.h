@@ -17,7 +17,7 @@ class LiveView {
   ///    versions: [{version, reporter: "destination" | "source" | "cluster", workloads: [...],
   ///      requests, requestsPerSecond, successRate, p50Ms, p99Ms,
   ///      series: {end, requestsPerSecond: [...], successRate: [...], p50Ms: [...], p99Ms: [...]}}]}]}
-  /// Rates are percent, quantiles milliseconds; null where there was no request. A series has up to 300
+  /// Rates are percent, quantiles milliseconds; null where there was no request. A series has up to 150
   /// points, oldest first; `end` is when its last one ended (milliseconds since 1970). By namespace, name and
   /// version.
   virtual boost::json::object view() const = 0;

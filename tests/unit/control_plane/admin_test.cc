@@ -42,7 +42,8 @@ class AdminTest : public ::testing::Test {
   boost::asio::io_context context_;
   Mesh mesh_{source_};
   AdsService ads_{context_, mesh_};
-  AdminPages pages_{mesh_, ads_};
+  telemetry::TrafficStore traffic_;
+  AdminPages pages_{mesh_, ads_, traffic_};
 };
 
 TEST_F(AdminTest, AnswersProbes) {
