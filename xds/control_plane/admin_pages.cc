@@ -4,6 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "control_plane/ads_stream.h"
 #include "control_plane/metrics.h"
@@ -23,7 +24,9 @@ constexpr const char* kHelp =
     "/debug/errors                   what is wrong in files and between resources\n"
     "/debug/syncz                    how far every connected proxy has got\n"
     "/debug/endpointz                services, their ports and endpoints (also /debug/registryz)\n"
-    "/debug/traffic                  requests, success rate and latency per service and version\n"
+    "/debug/traffic[?app=...]         requests, success rate and latency; one window with app, namespace, "
+    "version,\n"
+    "                                window (seconds)\n"
     "/debug/config_dump?proxyID=ID   what that proxy should have, as xDS\n";
 
 json::object finding_json(const istio::Diagnostic& finding) {
@@ -95,9 +98,36 @@ Page AdminPages::answer(std::string_view target) const {
   if (path == "/debug/errors") return errors();
   if (path == "/debug/syncz") return sync_states();
   if (path == "/debug/endpointz" || path == "/debug/registryz") return endpoints();
-  if (path == "/debug/traffic") return json_page(json::serialize(traffic_.view()) + "\n");
+  if (path == "/debug/traffic") return traffic(target);
   if (path == "/debug/config_dump") return config_dump(target);
   return text_page("nothing here; / lists what there is\n", 404);
+}
+
+/// All services; or, with ?app=, one window as canaries are judged by:
+/// [&namespace=][&version=][&window=SECONDS].
+Page AdminPages::traffic(std::string_view target) const {
+  const std::string app = query_parameter(target, "app");
+  if (app.empty()) return json_page(json::serialize(traffic_.view()) + "\n");
+  const std::string ns = query_parameter(target, "namespace");
+  const std::string length = query_parameter(target, "window");
+  unsigned seconds = 60;
+  const auto parsed = std::from_chars(length.data(), length.data() + length.size(), seconds);
+  if (!length.empty() && (parsed.ec != std::errc() || seconds > 3600))
+    return text_page("window: a number of seconds, at most 3600\n", 400);
+  const auto window =
+      traffic_.window({ns.empty() ? "default" : ns, app, query_parameter(target, "version"), {}},
+                      std::chrono::seconds(seconds));
+  const auto or_null = [](std::optional<double> value) {
+    return value ? json::value(*value) : json::value();
+  };
+  return json_page(json::serialize(json::object{{"requests", window.requests},
+                                                {"failures", window.failures},
+                                                {"durations", window.cumulative.back()},
+                                                {"coveredMs", window.covered.count()},
+                                                {"successRate", or_null(rollout::success_rate(window))},
+                                                {"p50Ms", or_null(rollout::quantile_ms(window, 0.5))},
+                                                {"p99Ms", or_null(rollout::quantile_ms(window, 0.99))}}) +
+                   "\n");
 }
 
 Page AdminPages::config(std::string_view target) const {

@@ -27,6 +27,7 @@ class AdminPages {
   Page endpoints() const;
   Page config_dump(std::string_view target) const;
   Page metrics() const;
+  Page traffic(std::string_view target) const;
 
   const Mesh& mesh_;
   const AdsService& ads_;

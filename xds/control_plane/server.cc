@@ -14,11 +14,13 @@
 #include "control_plane/admin_pages.h"
 #include "control_plane/admin_server.h"
 #include "control_plane/ads_service.h"
+#include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/mesh.h"
 #include "control_plane/status_writer.h"
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
+#include "page/mesh_json.h"
 #include "store/directory_store.h"
 #include "telemetry/metrics_service.h"
 #include "telemetry/traffic_store.h"
@@ -71,7 +73,8 @@ class Server {
         reports_(telemetry::make_metrics_service(context_, traffic_)),
         ads_(context_, mesh_),
         pages_(mesh_, ads_, traffic_),
-        admin_(context_, [this](std::string_view target) { return pages_.answer(target); }) {
+        admin_(context_, [this](std::string_view target) { return pages_.answer(target); }),
+        api_(context_, options_, store_->objects(), page_sources()) {
     ads_.also_serve(*reports_);
     source_.set_broken(store_->broken());
     store_->follow([this] { source_.set_broken(store_->broken()); });
@@ -79,6 +82,7 @@ class Server {
     mesh_.on_change([this] {
       ads_.push();
       statuses_.update(mesh_.findings());
+      api_.mesh_changed();
       malloc_trim(
           0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
     });
@@ -106,16 +110,27 @@ class Server {
     if (!xds.ok()) return Error{"--xds-address: " + xds.error().message};
     const auto admin = admin_.listen(options_.admin_address);
     if (!admin.ok()) return Error{"--admin-address: " + admin.error().message};
+    const auto api = api_.listen(options_.api_address);
+    if (!api.ok()) return Error{"--api-address: " + api.error().message};
     auto written = write_address(options_.xds_address_path, *xds);
+    if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, *admin);
     if (!written.ok()) return written;
-    spdlog::info("{}: xDS on {}, admin on {}", kVersion, *xds, *admin);
+    spdlog::info("{}: xDS on {}, admin on {}, API and page on {}", kVersion, *xds, *admin, *api);
     return {};
+  }
+
+  page::Sources page_sources() {
+    return {.rollouts = nullptr,
+            .traffic = [this] { return traffic_.numbers(); },
+            .traffic_history = [this] { return traffic_.view(); },
+            .mesh = [this] { return page::mesh_json(mesh_.registry(), mesh_.findings()); }};
   }
 
   void stop() {
     spdlog::info("shutting down");
     admin_.close();
+    api_.close();
     ads_.shut_down([this] { context_.stop(); });
   }
 
@@ -132,6 +147,7 @@ class Server {
   AdsService ads_;
   AdminPages pages_;
   AdminServer admin_;
+  ApiFront api_;
 };
 
 }  // namespace
