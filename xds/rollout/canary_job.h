@@ -1,0 +1,94 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "rollout/counters.h"
+#include "rollout/decide.h"
+#include "rollout/environment.h"
+#include "rollout/measure.h"
+#include "rollout/objects.h"
+#include "rollout/outbox.h"
+
+namespace remora::rollout {
+
+/// Drives one Canary: at each tick it looks, asks what the decision needs, makes the decision durable in the
+/// Canary's status, and then brings the objects to what the status says. Control thread only.
+class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
+ public:
+  /// `changed` is called after each change of view().
+  CanaryJob(const Environment& environment, Counters& counters, store::ObjectKey key,
+            std::function<void()> changed);
+
+  void start();
+  void stop();
+  /// The Canary is another one than before.
+  void on_change(const store::ObjectPtr& canary);
+  /// A workload came or went: a Canary that waits for its first one need not wait for the next tick.
+  void on_workload();
+  void act(Action action, std::function<void(Result<void>)> done);
+
+  boost::json::object view() const;
+
+ private:
+  using Then = std::function<void(bool changed)>;
+
+  bool load();  // canary_job.cc
+  void tick();
+  void think();
+  void ask(const Question& question);
+  void ask_hooks(istio::HookType type);
+  void commit(Decision decision, std::function<void(Result<void>)> done);
+  void on_written(const Decision& decision, const store::WriteResult& result,
+                  const std::function<void(Result<void>)>& done);
+  void finish();
+  void run_waiting_acts();
+
+  void reconcile(const Status& status, Then then);
+  void on_reconciled(Result<bool> result, const Then& then);
+  void report_problem(const std::string& problem);
+
+  void announce(const Decision& decision);  // announce.cc
+  void send_event(const Event& event);
+  void send_alert(const Alert& alert);
+  void update_counters();
+
+  void rest(Time due);
+  void schedule(Time due);
+  /// When the next tick is due by the status, which alone survives a restart.
+  Time next_due() const;
+  bool is_active() const;
+  std::chrono::milliseconds interval() const;
+  std::chrono::milliseconds retry_delay() const;
+  CanaryLabels labels() const;
+
+  const Environment& environment_;
+  Counters& counters_;
+  const store::ObjectKey key_;
+  std::function<void()> changed_;
+
+  store::ObjectPtr object_;
+  std::optional<istio::Canary> spec_;
+  WorkloadLabel label_;
+  Observation seen_;
+  Answers answers_;
+  std::string problem_;  // why the objects cannot be made, or the spec not read
+
+  boost::asio::steady_timer timer_;
+  std::shared_ptr<void> operation_;  // what the running tick waits for
+  Outbox outbox_;
+  uint64_t ticket_ = 0;  // of the running reconciliation; another one means that nobody waits for it any more
+  Time due_ = kNever;
+  Time not_before_ = kNever;  // until then the objects have not been right for a whole interval
+  bool again_ = false;
+  bool ticking_ = false;
+  bool writing_ = false;
+  bool stopped_ = false;
+  std::deque<std::pair<Action, std::function<void(Result<void>)>>> waiting_acts_;
+};
+
+}  // namespace remora::rollout

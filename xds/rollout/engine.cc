@@ -1,0 +1,91 @@
+#include "rollout/engine.h"
+
+#include <algorithm>
+
+#include "rollout/canary_job.h"
+#include "rollout/reconcile_objects.h"
+
+namespace remora::rollout {
+
+Engine::Engine(Environment environment) : environment_(std::move(environment)) {}
+
+Engine::~Engine() {
+  for (const auto& item : jobs_) item.second->stop();
+}
+
+void Engine::start() {
+  sweep();
+  const store::ObjectList canaries = environment_.store.list(kCanaryType);
+  watch_ =
+      environment_.store.watch("", canaries.version, [this](const store::Event& event) { on_event(event); });
+  for (const store::ObjectPtr& canary : canaries.objects) add(canary->key);
+}
+
+void Engine::add(const store::ObjectKey& key) {
+  auto& job = jobs_[key];
+  if (job) return;
+  job = std::make_shared<CanaryJob>(environment_, counters_, key, [this] { changed(); });
+  job->start();
+}
+
+void Engine::on_event(const store::Event& event) {
+  const store::ObjectKey& key = event.object->key;
+  if (key.type == "workloadentries.networking.istio.io" || key.type == "deployments.apps") {
+    for (const auto& [canary, job] : jobs_) {
+      if (canary.ns == key.ns) job->on_workload();
+    }
+    return;
+  }
+  if (key.type != kCanaryType) return;
+  const auto found = jobs_.find(key);
+  if (event.type == store::EventType::kDeleted) {
+    if (found == jobs_.end() || environment_.store.get(key)) return;
+    found->second->stop();
+    jobs_.erase(found);
+    sweep();
+    changed();
+  } else if (found == jobs_.end()) {
+    if (environment_.store.get(key)) add(key);
+    changed();
+  } else {
+    found->second->on_change(event.object);
+  }
+}
+
+void Engine::sweep() { sweep_orphans(environment_.store, environment_.log); }
+
+void Engine::act(const store::ObjectKey& canary, Action action, std::function<void(Result<void>)> done) {
+  const auto found = jobs_.find(canary);
+  if (found == jobs_.end()) return done(Error{canary.text() + " does not exist"});
+  found->second->act(action, std::move(done));
+}
+
+boost::json::array Engine::view() const {
+  boost::json::array out;
+  for (const auto& item : jobs_) out.push_back(item.second->view());
+  return out;
+}
+
+std::shared_ptr<void> Engine::watch(std::function<void()> changed) {
+  auto listener = std::make_shared<std::function<void()>>(std::move(changed));
+  listeners_.push_back(listener);
+  return listener;
+}
+
+void Engine::changed() {
+  listeners_.erase(
+      std::remove_if(listeners_.begin(), listeners_.end(), [](const auto& l) { return l.expired(); }),
+      listeners_.end());
+  const auto listeners = listeners_;
+  for (const auto& weak : listeners) {
+    if (const auto listener = weak.lock()) (*listener)();
+  }
+}
+
+std::string Engine::render_metrics(std::string_view version) const {
+  std::map<std::string, int> totals;
+  for (const auto& item : jobs_) ++totals[item.first.ns];
+  return counters_.render(version, totals);
+}
+
+}  // namespace remora::rollout

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "istio/canary.h"
+#include "rollout/metric_source.h"
+#include "rollout/times.h"
+#include "store/object_store.h"
+
+namespace remora::rollout {
+
+/// The names that a metric's query may use (`{{ target }}` and so on).
+struct QueryModel {
+  std::string name;
+  std::string ns;
+  std::string target;
+  std::string service;
+  std::string ingress;
+  std::string route;
+  std::string interval;
+  std::map<std::string, std::string> variables;
+};
+
+/// What rollouts need of the world. All of it outlives them.
+struct Environment {
+  boost::asio::io_context& context;
+  store::ObjectStore& store;
+  const TrafficSource* traffic = nullptr;  ///< null: built-in metrics have no values
+
+  /// Flagger's smallest interval; less is for tests.
+  std::chrono::milliseconds min_interval{10'000};
+  /// Where each decision is said.
+  std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
+  std::function<Time()> now = [] {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  };
+
+  /// Makes the provider of a MetricTemplate, with its Secret's fields; or says why not.
+  std::function<Result<std::shared_ptr<MetricProvider>>(const istio::MetricTemplate& metric,
+                                                        const std::map<std::string, std::string>& secret)>
+      make_provider;
+  /// Fills a query in.
+  std::function<Result<std::string>(const std::string& query, const QueryModel& model)> render_query;
+};
+
+}  // namespace remora::rollout

@@ -1,0 +1,43 @@
+#include "rollout/json_fields.h"
+
+#include <boost/json/value.hpp>
+
+namespace remora::rollout {
+
+std::string text_of(const boost::json::object& json, std::string_view name) {
+  const auto* value = json.if_contains(name);
+  const auto* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? std::string() : std::string(text->data(), text->size());
+}
+
+int64_t integer_of(const boost::json::object& json, std::string_view name, int64_t otherwise) {
+  const auto number = number_of(json, name);
+  return number && *number > -1e15 && *number < 1e15 ? static_cast<int64_t>(*number) : otherwise;
+}
+
+std::optional<double> number_of(const boost::json::object& json, std::string_view name) {
+  const auto* value = json.if_contains(name);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* number = value->if_int64()) return static_cast<double>(*number);
+  if (const auto* number = value->if_uint64()) return static_cast<double>(*number);
+  if (const auto* number = value->if_double()) return *number;
+  return std::nullopt;
+}
+
+bool flag_of(const boost::json::object& json, std::string_view name) {
+  const auto* value = json.if_contains(name);
+  const auto* flag = value == nullptr ? nullptr : value->if_bool();
+  return flag != nullptr && *flag;
+}
+
+const boost::json::object* object_of(const boost::json::object& json, std::string_view name) {
+  const auto* value = json.if_contains(name);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
+const boost::json::array* array_of(const boost::json::object& json, std::string_view name) {
+  const auto* value = json.if_contains(name);
+  return value == nullptr ? nullptr : value->if_array();
+}
+
+}  // namespace remora::rollout

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+
+#include "istio/canary.h"
+#include "remora/core/result.h"
+#include "rollout/check.h"
+#include "rollout/metric_source.h"
+
+namespace remora::rollout {
+
+/// The canary and the primary since their comparison began.
+struct ComparedTraffic {
+  TrafficWindow canary;
+  TrafficWindow primary;
+  std::optional<double> slow_bound_ms;  ///< needed for request-duration
+};
+
+/// What was measured for one metric.
+struct Measurement {
+  MetricValue value = std::optional<double>();
+  std::optional<uint64_t> samples;  ///< requests, where they are known
+  std::optional<ComparedTraffic> compared;
+};
+
+/// What a measurement means for the metric's spec. `target` names the workload in texts. Pure.
+Check judge_metric(const istio::CanaryMetric& metric, const Measurement& measured, const std::string& target);
+
+/// The mirrored step's gate: the shadow's failures ("mirror-status") or slowness ("mirror-latency") beside
+/// the primary's.
+Check judge_mirror(bool latency, const ComparedTraffic& compared);
+
+}  // namespace remora::rollout

@@ -1,0 +1,117 @@
+#include "rollout/objects.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include "rollout/json_fields.h"
+
+namespace remora::rollout {
+namespace {
+
+namespace json = boost::json;
+
+json::object strings(const std::map<std::string, std::string>& map) {
+  json::object out;
+  for (const auto& [key, value] : map) out[key] = value;
+  return out;
+}
+
+json::object owner(const store::Object& canary) {
+  const auto* metadata = object_of(canary.body, "metadata");
+  return {{"apiVersion", "flagger.app/v1beta1"},
+          {"kind", "Canary"},
+          {"name", canary.key.name},
+          {"uid", metadata == nullptr ? "" : text_of(*metadata, "uid")},
+          {"controller", true},
+          {"blockOwnerDeletion", true}};
+}
+
+json::object metadata(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom) {
+  json::object labels = strings(custom.labels);
+  labels[rollout.label.key] = name;
+  json::object out{{"name", name}, {"namespace", rollout.canary.key.ns}, {"labels", std::move(labels)}};
+  if (!custom.annotations.empty()) out["annotations"] = strings(custom.annotations);
+  out["ownerReferences"] = json::array{owner(rollout.canary)};
+  return out;
+}
+
+WantedObject service(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom,
+                     const std::string& version) {
+  const istio::CanaryService& from = rollout.spec.service;
+  json::object selector{{rollout.label.key, rollout.label.value}};
+  if (!version.empty()) selector["version"] = version;
+  json::object port{{"name", from.port_name}, {"protocol", "TCP"}, {"port", from.port}};
+  if (!from.target_port_name.empty()) {
+    port["targetPort"] = from.target_port_name;
+  } else {
+    port["targetPort"] = from.target_port.value_or(from.port);
+  }
+  if (!from.app_protocol.empty()) port["appProtocol"] = from.app_protocol;
+  json::object spec{{"type", "ClusterIP"}, {"selector", std::move(selector)}, {"ports", json::array{port}}};
+  if (from.headless) spec["clusterIP"] = "None";
+  return {{kServiceType, rollout.canary.key.ns, name},
+          {{"apiVersion", "v1"},
+           {"kind", "Service"},
+           {"metadata", metadata(rollout, name, custom)},
+           {"spec", std::move(spec)}}};
+}
+
+WantedObject destination_rule(const Rollout& rollout, const std::string& name) {
+  json::object spec{{"host", name}};
+  const auto* from = object_of(rollout.canary.body, "spec");
+  const auto* service = from == nullptr ? nullptr : object_of(*from, "service");
+  if (service != nullptr && service->contains("trafficPolicy")) {
+    spec["trafficPolicy"] = service->at("trafficPolicy");
+  }
+  return {{kDestinationRuleType, rollout.canary.key.ns, name},
+          {{"apiVersion", "networking.istio.io/v1beta1"},
+           {"kind", "DestinationRule"},
+           {"metadata", metadata(rollout, name, {})},
+           {"spec", std::move(spec)}}};
+}
+
+}  // namespace
+
+std::vector<WantedObject> wanted_objects(const Rollout& rollout) {
+  const istio::Canary& spec = rollout.spec;
+  const Status& status = rollout.status;
+  const std::string& apex = spec.apex();
+  std::vector<WantedObject> wanted;
+  wanted.push_back(service(rollout, apex + "-primary", spec.service.primary, status.primary_revision));
+  wanted.push_back(service(rollout, apex + "-canary", spec.service.canary, status.last_applied));
+  // All versions: so a version's proxies go on listening for it, whatever share of the requests it gets.
+  wanted.push_back(service(rollout, apex, spec.service.apex, ""));
+  wanted.back().apex = true;
+  wanted.push_back(destination_rule(rollout, apex + "-canary"));
+  wanted.push_back(destination_rule(rollout, apex + "-primary"));
+  WantedObject routes{{kVirtualServiceType, rollout.canary.key.ns, apex},
+                      {{"apiVersion", "networking.istio.io/v1beta1"},
+                       {"kind", "VirtualService"},
+                       {"metadata", metadata(rollout, apex, spec.service.apex)},
+                       {"spec", virtual_service_spec(rollout)}}};
+  routes.apex = true;
+  wanted.push_back(std::move(routes));
+  return wanted;
+}
+
+std::string owning_canary_uid(const json::object& body) {
+  const auto* metadata = object_of(body, "metadata");
+  const auto* owners = metadata == nullptr ? nullptr : array_of(*metadata, "ownerReferences");
+  if (owners == nullptr) return "";
+  for (const auto& item : *owners) {
+    const auto* reference = item.if_object();
+    if (reference != nullptr && flag_of(*reference, "controller") &&
+        text_of(*reference, "kind") == "Canary" &&
+        text_of(*reference, "apiVersion").starts_with("flagger.app/")) {
+      return text_of(*reference, "uid");
+    }
+  }
+  return "";
+}
+
+bool owned_by(const json::object& body, const std::string& canary_uid) {
+  return !canary_uid.empty() && owning_canary_uid(body) == canary_uid;
+}
+
+}  // namespace remora::rollout

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "remora/core/result.h"
+#include "rollout/objects.h"
+#include "store/object_store.h"
+
+namespace remora::rollout {
+
+/// Makes the store hold `wanted`: creates what is missing, takes the apex objects over, leaves alone what is
+/// right. Idempotent, so an interruption at any point is mended by doing it again. `done` gets whether
+/// anything was written, or the first reason why it cannot be; it may be called before this returns. Dropping
+/// the handle stops it between two writes.
+std::shared_ptr<void> reconcile_objects(store::ObjectStore& store, store::ObjectPtr canary,
+                                        bool revert_on_deletion, std::vector<std::string> unmanaged_labels,
+                                        std::vector<WantedObject> wanted,
+                                        std::function<void(Result<bool>)> done);
+
+/// What a Canary that is gone leaves behind: its own objects are removed, what it took over is put back where
+/// it wanted that. For all Canaries that the store does not hold.
+void sweep_orphans(store::ObjectStore& store, const std::function<void(bool, const std::string&)>& log);
+
+}  // namespace remora::rollout

@@ -1,0 +1,138 @@
+#include "rollout/revisions.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/core/detail/base64.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include "rollout/json_fields.h"
+
+namespace remora::rollout {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<const char*, 3> kLabels{"app", "name", "app.kubernetes.io/name"};
+constexpr const char* kWorkloadType = "workloadentries.networking.istio.io";
+constexpr const char* kDeploymentType = "deployments.apps";
+
+/// A label of a workload: spec.labels, else metadata.labels, as the mesh reads them.
+std::string label_of(const json::object& body, std::string_view name) {
+  for (const char* part : {"spec", "metadata"}) {
+    const auto* holder = object_of(body, part);
+    const auto* labels = holder == nullptr ? nullptr : object_of(*holder, "labels");
+    if (labels == nullptr) continue;
+    if (std::string value = text_of(*labels, name); !value.empty()) return value;
+  }
+  return "";
+}
+
+const json::object* pod_labels(const json::object& deployment) {
+  const json::object* at = &deployment;
+  for (const char* part : {"spec", "template", "metadata", "labels"}) {
+    at = object_of(*at, part);
+    if (at == nullptr) return nullptr;
+  }
+  return at;
+}
+
+bool is_healthy(const json::object& body) {
+  const auto* status = object_of(body, "status");
+  const auto* conditions = status == nullptr ? nullptr : array_of(*status, "conditions");
+  if (conditions == nullptr) return true;
+  return std::none_of(conditions->begin(), conditions->end(), [](const json::value& item) {
+    return item.is_object() && text_of(item.get_object(), "type") == "Healthy" &&
+           text_of(item.get_object(), "status") == "False";
+  });
+}
+
+std::string created(const json::object& body) {
+  const auto* metadata = object_of(body, "metadata");
+  return metadata == nullptr ? "" : text_of(*metadata, "creationTimestamp");
+}
+
+Revision& revision_called(std::vector<Revision>& revisions, const std::string& version) {
+  for (Revision& revision : revisions) {
+    if (revision.version == version) return revision;
+  }
+  revisions.push_back({.version = version});
+  return revisions.back();
+}
+
+/// Metrics may name a version's Deployment instead of the single workload.
+void add_deployments(const store::ObjectStore& store, const std::string& ns, const WorkloadLabel& label,
+                     std::vector<Revision>& revisions) {
+  for (const store::ObjectPtr& object : store.list(kDeploymentType, ns).objects) {
+    const json::object* labels = pod_labels(object->body);
+    if (labels == nullptr || text_of(*labels, label.key) != label.value) continue;
+    const std::string version = text_of(*labels, "version");
+    for (Revision& revision : revisions) {
+      auto& names = revision.workloads;
+      if (revision.version != version) continue;
+      if (std::find(names.begin(), names.end(), object->key.name) == names.end())
+        names.push_back(object->key.name);
+    }
+  }
+}
+
+std::string decode_base64(const std::string& text) {
+  namespace base64 = boost::beast::detail::base64;
+  std::string out(base64::decoded_size(text.size()), '\0');
+  const auto sizes = base64::decode(out.data(), text.data(), text.size());
+  out.resize(sizes.first);
+  return out;
+}
+
+}  // namespace
+
+WorkloadLabel find_label(const store::ObjectStore& store, const std::string& ns, const std::string& target) {
+  if (const store::ObjectPtr deployment = store.get({kDeploymentType, ns, target})) {
+    const json::object* labels = pod_labels(deployment->body);
+    for (const char* key : kLabels) {
+      if (labels == nullptr) break;
+      if (std::string value = text_of(*labels, key); !value.empty()) return {key, value};
+    }
+  }
+  const auto workloads = store.list(kWorkloadType, ns).objects;
+  for (const char* key : kLabels) {
+    const bool used = std::any_of(workloads.begin(), workloads.end(), [&](const store::ObjectPtr& object) {
+      return label_of(object->body, key) == target;
+    });
+    if (used) return {key, target};
+  }
+  return {kLabels.front(), target};
+}
+
+std::vector<Revision> find_revisions(const store::ObjectStore& store, const std::string& ns,
+                                     const WorkloadLabel& label) {
+  std::vector<Revision> revisions;
+  for (const store::ObjectPtr& object : store.list(kWorkloadType, ns).objects) {
+    if (label_of(object->body, label.key) != label.value) continue;
+    const std::string version = label_of(object->body, "version");
+    if (version.empty()) continue;
+    Revision& revision = revision_called(revisions, version);
+    revision.created = std::max(revision.created, created(object->body));
+    revision.workloads.push_back(object->key.name);
+    ++revision.endpoints;
+    if (is_healthy(object->body)) ++revision.ready;
+  }
+  add_deployments(store, ns, label, revisions);
+  return revisions;
+}
+
+std::map<std::string, std::string> secret_fields(const store::ObjectStore& store, const std::string& ns,
+                                                 const std::string& name) {
+  std::map<std::string, std::string> fields;
+  const store::ObjectPtr secret = store.get({"secrets", ns, name});
+  if (!secret) return fields;
+  if (const auto* data = object_of(secret->body, "data")) {
+    for (const auto& item : *data) fields[item.key()] = decode_base64(text_of(*data, item.key()));
+  }
+  if (const auto* plain = object_of(secret->body, "stringData")) {
+    for (const auto& item : *plain) fields[item.key()] = text_of(*plain, item.key());
+  }
+  return fields;
+}
+
+}  // namespace remora::rollout
