@@ -1,4 +1,4 @@
-// Success rate, latency and weight over the last ten minutes, primary and canary in one picture each.
+// Success rate, latency and weight over the last minutes, primary and canary in one picture each.
 
 import { h } from './dom.js';
 import { milliseconds, percent } from './format.js';
@@ -18,7 +18,7 @@ export function chartsView(state, rollout) {
   return h('div', { class: 'charts' },
     chart({ title: 'Success rate', series: of('successRate'), from, to: now, top: 100, format: percent,
       limit: limitOf(rollout, 'request-success-rate', 'min'), limitWord: 'at least' }),
-    chart({ title: 'Latency, p99', series: of('p99'), from, to: now, bottom: 0, format: milliseconds,
+    chart({ title: 'Latency, p99', series: of('p99Ms'), from, to: now, bottom: 0, format: milliseconds,
       limit: limitOf(rollout, 'request-duration', 'max'), limitWord: 'at most' }),
     chart({ title: 'Weight of the canary', series: [{ side: 'canary', name: rollout.canary?.version || 'canary', points: weightPoints(rollout, from, now) }],
       from, to: now, bottom: 0, top: 100, steps: true, format: (value) => percent(value, 0) }));

@@ -22,7 +22,7 @@ export function rolloutView(state, rollout) {
     facts(state, rollout),
     h('h4', null, 'Versions'),
     versions(state, rollout),
-    h('h4', null, 'Last 10 minutes'),
+    h('h4', null, 'Traffic'),
     chartsView(state, rollout),
     h('h4', null, 'Timeline'),
     timelineView(state, rollout));
@@ -95,8 +95,8 @@ function versions(state, rollout) {
         percent(weight, 0),
         value(perSecond(live?.requestsPerSecond)),
         value(percent(live?.successRate)),
-        value(milliseconds(live?.p50)),
-        value(milliseconds(live?.p99)),
+        value(milliseconds(live?.p50Ms)),
+        value(milliseconds(live?.p99Ms)),
       ],
     };
   };

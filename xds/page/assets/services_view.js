@@ -60,8 +60,8 @@ function row(name, weight, live, endpoints) {
       value(percent(weight, 0), 'shared by all versions'),
       value(perSecond(live?.requestsPerSecond)),
       value(percent(live?.successRate)),
-      value(milliseconds(live?.p50)),
-      value(milliseconds(live?.p99)),
+      value(milliseconds(live?.p50Ms)),
+      value(milliseconds(live?.p99Ms)),
     ],
   };
 }

@@ -11,7 +11,7 @@ export class State {
     this.rollouts = new Map();  // id -> rollout
     this.traffic = { services: [] };
     this.mesh = { services: [], findings: [] };
-    this.history = new Map();   // "namespace/service/version" -> [{ time, requestsPerSecond, successRate, p50, p99 }]
+    this.history = new Map();   // "namespace/service/version" -> [{ time, requestsPerSecond, successRate, p50Ms, p99Ms }]
     this.clockSkew = 0;         // server's clock minus ours
     this.selected = null;       // id of the rollout that is shown in full
     this.pending = new Map();   // id -> action that has been sent
@@ -50,9 +50,9 @@ export class State {
   takeTraffic(data) {
     this.traffic = data;
     const oldest = data.time - KEEP_MS;
-    this.eachVersion(data, (id, { requestsPerSecond, successRate, p50, p99 }) => {
+    this.eachVersion(data, (id, { requestsPerSecond, successRate, p50Ms, p99Ms }) => {
       if (!this.history.has(id)) this.history.set(id, []);
-      this.history.get(id).push({ time: data.time, requestsPerSecond, successRate, p50, p99 });
+      this.history.get(id).push({ time: data.time, requestsPerSecond, successRate, p50Ms, p99Ms });
     });
     for (const [id, known] of this.history) {
       while (known.length && known[0].time < oldest) known.shift();
@@ -88,7 +88,7 @@ function points(series, step) {
   const count = series.requestsPerSecond?.length ?? 0;
   return Array.from({ length: count }, (_, i) => ({
     time: series.end - (count - 1 - i) * step, requestsPerSecond: series.requestsPerSecond[i],
-    successRate: series.successRate?.[i], p50: series.p50?.[i], p99: series.p99?.[i],
+    successRate: series.successRate?.[i], p50Ms: series.p50Ms?.[i], p99Ms: series.p99Ms?.[i],
   }));
 }
 

@@ -2,7 +2,7 @@
 // neither after an answer other than 200 nor when the peer silently vanishes: so this does it all.
 
 const NAMES = ['snapshot', 'traffic', 'rollout', 'rollout-gone', 'mesh'];
-const QUIET_MS = 8000; // the server speaks every two seconds
+const QUIET_MS = 6000; // the server speaks every two seconds
 const RETRY_MS = [500, 1000, 2000, 5000];
 
 export class Stream {
