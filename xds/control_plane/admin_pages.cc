@@ -9,6 +9,7 @@
 #include "control_plane/ads_stream.h"
 #include "control_plane/metrics.h"
 #include "control_plane/version.h"
+#include "rollout/engine.h"
 
 namespace remora::xds {
 namespace {
@@ -194,7 +195,9 @@ Page AdminPages::config_dump(std::string_view target) const {
 }
 
 Page AdminPages::metrics() const {
-  Page page = text_page(render_metrics(mesh_, ads_, traffic_));
+  std::string text = render_metrics(mesh_, ads_, traffic_);
+  if (rollouts_ != nullptr) text += rollouts_->render_metrics(kVersion);
+  Page page = text_page(std::move(text));
   page.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return page;
 }

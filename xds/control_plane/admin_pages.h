@@ -8,15 +8,22 @@
 #include "control_plane/mesh.h"
 #include "telemetry/traffic_store.h"
 
+namespace remora::rollout {
+class Engine;
+}
+
 namespace remora::xds {
 
 /// What the admin interface shows: pilot's addresses where pilot has one for it. Control thread only.
 class AdminPages {
  public:
-  AdminPages(const Mesh& mesh, const AdsService& ads, const telemetry::TrafficStore& traffic)
+  /// `rollouts` may be null.
+  AdminPages(const Mesh& mesh, const AdsService& ads, const telemetry::TrafficStore& traffic,
+             const rollout::Engine* rollouts = nullptr)
       : mesh_(mesh),
         ads_(ads),
-        traffic_(traffic) {}
+        traffic_(traffic),
+        rollouts_(rollouts) {}
 
   Page answer(std::string_view target) const;
 
@@ -32,6 +39,7 @@ class AdminPages {
   const Mesh& mesh_;
   const AdsService& ads_;
   const telemetry::TrafficStore& traffic_;
+  const rollout::Engine* rollouts_;
 };
 
 }  // namespace remora::xds

@@ -14,8 +14,9 @@ namespace prom = io::prometheus::client;
 
 constexpr std::string_view kRequests = "istio_requests_total";
 constexpr std::string_view kDurations = "istio_request_duration_milliseconds";
-constexpr std::string_view kClusterRequests = "cluster.upstream_rq_xx";
-constexpr std::string_view kClusterDurations = "cluster.upstream_rq_time";
+constexpr std::string_view kCluster = "cluster";
+constexpr std::string_view kClusterRequests = ".upstream_rq_xx";
+constexpr std::string_view kClusterDurations = ".upstream_rq_time";
 constexpr size_t kMaxName = 253;  // of a workload, a namespace, a label's value: longer ones are nobody's
 
 /// Istio says "unknown" where it does not know.
@@ -60,9 +61,25 @@ bool read_istio_key(const prom::Metric& metric, Reported& out) {
   return !out.key.app.empty();
 }
 
+/// The name of the cluster, of which a stock Envoy takes only the part before the first dot for a tag and
+/// leaves the rest in the metric's name: "cluster.default.svc.cluster.local.upstream_rq_time".
+std::string cluster_name(std::string_view family, const prom::Metric& metric) {
+  const std::string_view rest = family.substr(kCluster.size(), family.rfind('.') - kCluster.size());
+  return std::string(label(metric, "envoy.cluster_name")).append(rest);
+}
+
+/// Envoy counts the same responses again by where requests came from and by zone. (A host whose own name ends
+/// so cannot be told from that, and is not counted.)
+bool is_part_of_cluster(std::string_view name) {
+  return name.ends_with(".internal") || name.ends_with(".external") || name.ends_with(".canary") ||
+         name.find(".zone.") != std::string_view::npos;
+}
+
 /// "outbound|8080|v2|api.default.svc.cluster.local": the subset stands for the version.
-bool read_cluster_key(const prom::Metric& metric, Reported& out) {
-  std::string_view name = label(metric, "envoy.cluster_name");
+bool read_cluster_key(std::string_view family, const prom::Metric& metric, Reported& out) {
+  const std::string whole = cluster_name(family, metric);
+  if (is_part_of_cluster(whole)) return false;
+  std::string_view name = whole;
   std::string_view parts[4];
   for (size_t i = 0; i < 4; ++i) {
     const size_t bar = name.find('|');
@@ -109,7 +126,7 @@ uint64_t to_count(double value) {
 void read_metric(const prom::MetricFamily& family, const prom::Metric& metric, bool is_istio,
                  Report& report) {
   Reported out;
-  if (!(is_istio ? read_istio_key(metric, out) : read_cluster_key(metric, out))) return;
+  if (!(is_istio ? read_istio_key(metric, out) : read_cluster_key(family.name(), metric, out))) return;
   out.is_counter = metric.has_counter();
   if (out.is_counter) {
     out.value = to_count(metric.counter().value());
@@ -148,8 +165,9 @@ Report read_report(const envoy::service::metrics::v3::StreamMetricsMessage& mess
     const std::string_view name = family.name();
     const bool is_istio = name == kRequests || name == kDurations;
     report.has_istio |= is_istio;
-    const bool counts = name == kRequests || name == kClusterRequests;
-    const bool times = name == kDurations || name == kClusterDurations;
+    const bool is_cluster = name.starts_with(kCluster);
+    const bool counts = name == kRequests || (is_cluster && name.ends_with(kClusterRequests));
+    const bool times = name == kDurations || (is_cluster && name.ends_with(kClusterDurations));
     for (const auto& metric : family.metric()) {
       report.flush = metric.timestamp_ms();
       if ((counts && metric.has_counter()) || (times && metric.has_histogram()))

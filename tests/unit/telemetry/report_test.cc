@@ -83,13 +83,19 @@ TEST(ReportTest, AClusterStandsForTheWorkloadsBehindIt) {
   add(message, "cluster.upstream_rq_time", {{"envoy.cluster_name", "outbound|80||db.example.com"}})
       .mutable_histogram()
       ->set_sample_count(1);
-  for (const char* other : {"inbound|8080||", "xds-grpc", "outbound|8080|v2", "outbound|||", "a|b|c|d|e"}) {
+  add(message, "cluster.shop.svc.cluster.local.upstream_rq_time",
+      {{"envoy.cluster_name", "outbound|80|v1|api"}})
+      .mutable_histogram()
+      ->set_sample_count(1);
+  for (const char* other : {"outbound|80|v1|api.shop.svc.cluster.local.external", "inbound|8080||",
+                            "xds-grpc", "outbound|8080|v2", "outbound|||", "a|b|c|d|e"}) {
     add(message, "cluster.upstream_rq_xx", {{"envoy.cluster_name", other}}).mutable_counter()->set_value(1);
   }
   const Report report = read_report(message);
   EXPECT_FALSE(report.has_istio);
-  ASSERT_EQ(report.metrics.size(), 2u);
+  ASSERT_EQ(report.metrics.size(), 3u);
   EXPECT_EQ(report.metrics[0].key, (SeriesKey{"shop", "api", "v2", "", Reporter::kCluster}));
+  EXPECT_EQ(report.metrics[2].key, (SeriesKey{"shop", "api", "v1", "", Reporter::kCluster}));
   EXPECT_TRUE(report.metrics[0].failure);
   EXPECT_EQ(report.metrics[1].key, (SeriesKey{"", "db.example.com", "", "", Reporter::kCluster}));
 }
