@@ -27,6 +27,7 @@ class Manifests:
         self._blue_green = (seeds / "blue-green-myapp.yaml").read_text()
         self.mirror = self._with_subsets((seeds / "mirror-myapp.yaml").read_text())
         self.ab = self._with_subsets((seeds / "ab-myapp.yaml").read_text())
+        self.release = (own / "api-canary.yaml").read_text()
         self.outlier = (own / "outlier-myapp.yaml").read_text()
 
     def canary(self, v1: int, v2: int) -> str:

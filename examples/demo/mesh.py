@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from load.processes import Process, Processes, free_port, wait_until  # noqa: E402  (what the benchmark uses, too)
 
 HERE = Path(__file__).resolve().parent
-_SERVICE_PORT = "8080"  # as mesh.yaml has it
+_SERVICE_PORT = "8080"  # as mesh.yaml and api-canary.yaml have it
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,28 @@ class Workload:
     """An instance of the service, and the address and port that mesh.yaml gives it."""
 
     name: str
+    app: str
     version: str
-    color: str
     address: str
     port: str
+    color: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"app": self.app, "version": self.version, **({"color": self.color} if self.color else {})}
 
 
 WORKLOADS = (
-    Workload("myapp-v1-a", "v1", "blue", "127.0.1.1", "9001"),
-    Workload("myapp-v1-b", "v1", "blue", "127.0.1.2", "9002"),
-    Workload("myapp-v2", "v2", "green", "127.0.2.1", "9003"),
+    Workload("myapp-v1-a", "myapp", "v1", "127.0.1.1", "9001", "blue"),
+    Workload("myapp-v1-b", "myapp", "v1", "127.0.1.2", "9002", "blue"),
+    Workload("myapp-v2", "myapp", "v2", "127.0.2.1", "9003", "green"),
+)
+
+# What is deployed while the demo runs: versions of one more service, which api-canary.yaml looks after.
+RELEASES = (
+    Workload("api-v1", "api", "v1", "127.0.3.1", "9011"),
+    Workload("api-v2", "api", "v2", "127.0.3.2", "9012"),
+    Workload("api-v3", "api", "v3", "127.0.3.3", "9013"),
 )
 
 
@@ -99,7 +112,8 @@ class Mesh:
         self._processes = processes
         self.config = directory / "config"
         self.config.mkdir()
-        self._ports = {number: str(free_port()) for number in (_SERVICE_PORT, *(each.port for each in WORKLOADS))}
+        self._ports = {number: str(free_port()) for number in (
+            _SERVICE_PORT, *(each.port for each in (*WORKLOADS, *RELEASES)))}
         self.port = int(self._ports[_SERVICE_PORT])
         self.xds_port, self.control_admin_port, self.api_port = free_port(), free_port(), free_port()
         self.instances: dict[str, Instance] = {}
@@ -111,16 +125,12 @@ class Mesh:
         self._write("myapp.yaml", routing)
         self.control = self._processes.start("remora-control", [
             str(self._binaries / "remora-control"), "--config", str(self.config),
-            "--store", str(self._directory / "store"), "--api-address", f"127.0.0.1:{self.api_port}",
+            "--store", str(self._directory / "store"), "--api-address", self.api, "--rollout-min-interval", "1s",
             "--xds-address", f"127.0.0.1:{self.xds_port}", "--admin-address", f"127.0.0.1:{self.control_admin_port}"])
         for workload in WORKLOADS:
             self._start_instance(workload)
         for workload in WORKLOADS:
-            labels = {"app": "myapp", "version": workload.version, "color": workload.color}
-            # The client and the servers share one machine, and with it the address outbound listeners bind to: only
-            # the client's sidecar gets them.
-            self.servers[workload.name] = self._start_sidecar(
-                workload.name, workload.address, {"LABELS": labels, "REMORA_OUTBOUND": "none"})
+            self._start_server(workload)
         self.client = self._start_sidecar("client", "127.0.0.1", {"LABELS": {"app": "client"}})
         for sidecar in (*self.servers.values(), self.client):
             wait_until(sidecar.ready, sidecar.process, "ready")
@@ -131,6 +141,37 @@ class Mesh:
         before = self.client.route_updates()
         self._write("myapp.yaml", manifest)
         wait_until(lambda: self.client.route_updates() > before, self.client.process, "using the new routes")
+
+    def deploy(self, workload: Workload, fail: int | None = None) -> None:
+        """Starts one more instance with its sidecar, and tells the control plane about it."""
+        self._start_instance(workload)
+        self.instances[workload.name].fail(fail)
+        sidecar = self._start_server(workload)
+        wait_until(sidecar.ready, sidecar.process, "ready")
+        self.apply(json.dumps({
+            "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": workload.name},
+            "spec": {"address": workload.address, "ports": {"http": int(self._ports[workload.port])},
+                     "labels": workload.labels}}))
+
+    def apply(self, manifest: str) -> None:
+        """Gives a manifest to the control plane's API, as an operator would."""
+        done = subprocess.run([self.remoractl, "--api", self.api, "apply", "-f", "-"], text=True, capture_output=True,
+                              input=self._on_free_ports(manifest), timeout=30, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"remoractl apply: {done.stderr.strip() or done.stdout.strip()}")
+
+    def rollout(self, name: str) -> dict | None:
+        """What the control plane says about a canary."""
+        found = [each for each in json.loads(_fetch(f"http://{self.api}/rollouts")) if each["name"] == name]
+        return found[0] if found else None
+
+    @property
+    def api(self) -> str:
+        return f"127.0.0.1:{self.api_port}"
+
+    @property
+    def remoractl(self) -> str:
+        return str(self._binaries / "remoractl")
 
     def answers(self) -> bool:
         """Whether myapp can be reached through the client's sidecar."""
@@ -162,6 +203,14 @@ class Mesh:
             "--instance", workload.name])
         self.instances[workload.name] = Instance(workload.name, port)
         wait_until(lambda: "listens on" in process.log.read_text(), process, "listening")
+
+    def _start_server(self, workload: Workload) -> Sidecar:
+        # The client and the servers share one machine, and with it the address outbound listeners bind to: only the
+        # client's sidecar gets them.
+        sidecar = self._start_sidecar(workload.name, workload.address,
+                                      {"LABELS": workload.labels, "REMORA_OUTBOUND": "none"})
+        self.servers[workload.name] = sidecar
+        return sidecar
 
     def _start_sidecar(self, name: str, address: str, metadata: dict) -> Sidecar:
         metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name, **metadata}

@@ -3,7 +3,8 @@
 
 Starts remora-control, two versions of a small service, a sidecar for every workload and one for the client, and
 traffic that never stops; then goes from canary to blue-green, mirroring, A/B and outlier detection by rewriting one
-file, as an operator would. Exit code 0 only if every step held and no request failed.
+file, as an operator would. At the end a Canary decides by itself: a good version is promoted, a bad one rolled back.
+Exit code 0 only if every step held and no request failed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from manifests import Manifests  # noqa: E402
 from mesh import ROOT, Mesh, Processes  # noqa: E402
+from rollout import Rollout  # noqa: E402
 from screen import Screen  # noqa: E402
 from steps import Outcome, Walk  # noqa: E402
 from traffic import Traffic  # noqa: E402
@@ -37,7 +39,7 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.requests < 100:
         parser.error("--requests must be at least 100: fewer cannot tell one split from another")
-    needed = ["remora-control"] if arguments.envoy else ["remora-control", "remora"]
+    needed = ["remora-control"] if arguments.envoy else ["remora-control", "remora", "remoractl"]
     absent = [name for name in needed if not (arguments.build / name).exists()]
     if absent:
         parser.exit(2, f"demo: not built in {arguments.build}: {', '.join(absent)} (./dev build)\n")
@@ -50,7 +52,7 @@ def walk(arguments: argparse.Namespace, mesh: Mesh, screen: Screen) -> list[Outc
     screen.line(f"starting the mesh with the manifests of {arguments.manifests} ...")
     mesh.start(manifests.blue_green("blue"))
     screen.line(f"ready: myapp is at http://127.0.0.1:{mesh.port}/ through the client's sidecar")
-    traffic = Traffic(mesh.port)
+    traffic = Traffic(mesh.port, "myapp")
     traffic.start()
     steps = Walk(mesh, traffic, manifests, screen, arguments.requests)
     try:
@@ -61,9 +63,24 @@ def walk(arguments: argparse.Namespace, mesh: Mesh, screen: Screen) -> list[Outc
     finally:
         traffic.stop()
     steps.outcomes.append(steps.changes())
-    if not arguments.envoy:
+    if not arguments.envoy:  # a stock Envoy has none of Istio's metrics
         steps.outcomes.append(steps.statistics())
+        steps.outcomes += rollouts(mesh, manifests, screen)
     return steps.outcomes
+
+
+def rollouts(mesh: Mesh, manifests: Manifests, screen: Screen) -> list[Outcome]:
+    """Releases that metrics decide: a good version and then a bad one."""
+    traffic = Traffic(mesh.port, "api")
+    release = Rollout(mesh, traffic, manifests, screen)
+    try:
+        release.run()
+    except RuntimeError as error:
+        release.outcomes.append(Outcome("broke off", "", str(error).splitlines()[0], 0, 0, False))
+        screen.line(f"\ndemo: {error}\n{mesh.log_tails()}")
+    finally:
+        traffic.stop()
+    return release.outcomes
 
 
 def report(outcomes: list[Outcome], screen: Screen) -> None:
@@ -79,6 +96,8 @@ def addresses(mesh: Mesh, screen: Screen) -> None:
     screen.line("\nThe mesh goes on running; Ctrl-C ends it.")
     screen.line(f"  myapp, through the mesh   curl -H 'host: myapp' http://127.0.0.1:{mesh.port}/")
     screen.line(f"  manifests (edit them)     {mesh.config}")
+    screen.line(f"  page, rollouts            http://{mesh.api}/")
+    screen.line(f"  kubectl, remoractl        REMORA_API={mesh.api} {mesh.remoractl} get canaries")
     screen.line(f"  remora-control            admin http://127.0.0.1:{mesh.control_admin_port}/, xDS on {mesh.xds_port}")
     screen.line(f"  client's sidecar          admin http://{mesh.client.admin}/")
     for name, instance in mesh.instances.items():

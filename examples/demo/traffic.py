@@ -70,8 +70,9 @@ _ENDLESS = 1 << 60
 class Traffic:
     """A few clients, each with its own keep-alive connection, sending requests one after the other."""
 
-    def __init__(self, port: int, clients: int = 4):
+    def __init__(self, port: int, host: str, clients: int = 4):
         self._port = port
+        self._host = host
         self._stopping = False
         self._between = self._window = Window(_ENDLESS)
         self._clients = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
@@ -137,7 +138,7 @@ class Traffic:
 
     def _request(self, connection: http.client.HTTPConnection, headers: dict[str, str]):
         try:
-            connection.request("GET", "/", headers={"host": "myapp", **headers})
+            connection.request("GET", "/", headers={"host": self._host, **headers})
             reply = connection.getresponse()
             reply.read()
             return reply.status, reply.getheader("x-version", ""), reply.getheader("x-instance", ""), ""
