@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <functional>
 
 namespace remora::xds {
@@ -13,6 +14,14 @@ struct Flag {
   const char* help;
   std::function<void(Options&, const std::string&)> set;
 };
+
+/// Zero where it is no such number; check() refuses that.
+std::chrono::milliseconds parse_milliseconds(const std::string& text) {
+  int number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool good = code == std::errc() && end == text.data() + text.size() && number > 0;
+  return std::chrono::milliseconds(good ? number : 0);
+}
 
 const std::vector<Flag>& flags() {
   static const std::vector<Flag> kFlags{
@@ -45,6 +54,9 @@ const std::vector<Flag>& flags() {
        [](Options& o, const std::string& v) { o.admin_address_path = v; }},
       {"--api-address-path", "FILE", "write the API's address in use to FILE",
        [](Options& o, const std::string& v) { o.api_address_path = v; }},
+      {"--rollout-min-interval", "MS",
+       "canaries tick at most so often, in milliseconds (default 10000, as Flagger; less is for tests)",
+       [](Options& o, const std::string& v) { o.rollout_min_interval = parse_milliseconds(v); }},
       {"--validate", nullptr, "print every error and warning, then exit: 0 without errors, else 1",
        [](Options& o, const std::string&) { o.validate = true; }},
       {"--log-level", "LEVEL", "trace, debug, info (default), warning, error, critical or off; also -l",
@@ -68,6 +80,9 @@ Result<void> check(const Options& options) {
                                                            "warn",  "error", "critical", "off"};
   if (std::find(kLevels.begin(), kLevels.end(), options.log_level) == kLevels.end()) {
     return Error{"--log-level: \"" + options.log_level + "\" is no level"};
+  }
+  if (options.rollout_min_interval.count() == 0) {
+    return Error{"--rollout-min-interval: must be a number of milliseconds above 0"};
   }
   if (options.validate && options.config_paths.empty()) return Error{"--validate needs --config"};
   if (options.certificate_file.empty() != options.private_key_file.empty()) {

@@ -21,6 +21,7 @@
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
 #include "page/mesh_json.h"
+#include "rollout/engine.h"
 #include "store/directory_store.h"
 #include "telemetry/metrics_service.h"
 #include "telemetry/traffic_store.h"
@@ -72,7 +73,8 @@ class Server {
         statuses_(store_->objects()),
         reports_(telemetry::make_metrics_service(context_, traffic_)),
         ads_(context_, mesh_),
-        pages_(mesh_, ads_, traffic_),
+        rollouts_(rollout_environment()),
+        pages_(mesh_, ads_, traffic_, &rollouts_),
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }),
         api_(context_, options_, store_->objects(), page_sources()) {
     ads_.also_serve(*reports_);
@@ -116,12 +118,22 @@ class Server {
     if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, *admin);
     if (!written.ok()) return written;
+    rollouts_.start();
     spdlog::info("{}: xDS on {}, admin on {}, API and page on {}", kVersion, *xds, *admin, *api);
     return {};
   }
 
+  rollout::Environment rollout_environment() {
+    rollout::Environment environment{context_, store_->objects(), &traffic_};
+    environment.min_interval = options_.rollout_min_interval;
+    environment.log = [](bool warning, const std::string& text) {
+      spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
+    };
+    return environment;
+  }
+
   page::Sources page_sources() {
-    return {.rollouts = nullptr,
+    return {.rollouts = &rollouts_,
             .traffic = [this] { return traffic_.numbers(); },
             .traffic_history = [this] { return traffic_.view(); },
             .mesh = [this] { return page::mesh_json(mesh_.registry(), mesh_.findings()); }};
@@ -145,6 +157,7 @@ class Server {
   telemetry::TrafficStore traffic_;
   std::shared_ptr<grpc::Service> reports_;
   AdsService ads_;
+  rollout::Engine rollouts_;
   AdminPages pages_;
   AdminServer admin_;
   ApiFront api_;
