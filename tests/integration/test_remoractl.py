@@ -1,13 +1,14 @@
 """The operator's command line, against a running control plane and without one."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
 import yaml
 
-from support.mesh import Mesh, service
-from support.proxy import ROOT, bin_dir
+from support.mesh import ControlPlane, Mesh, service
+from support.proxy import ROOT, Process, bin_dir
 from support.upstream import Upstream, unused_port
 from support.waiting import wait_until
 
@@ -88,6 +89,140 @@ class TestEffective:
     def test_unknown_kind_is_an_error(self, mesh):
         code, output = remoractl(*admin(mesh), "effective", "gadgets")
         assert code == 2 and "gadgets" in output
+
+
+@pytest.fixture
+def control(tmp_path, closing):
+    """A control plane with a store of its own and nothing in it."""
+    (tmp_path / "config").mkdir()
+    control = closing(ControlPlane(tmp_path / "config"))
+    return control, ("--api", (tmp_path / "api-address").read_text().strip())
+
+
+class TestResources:
+    def test_life_of_an_object(self, control, tmp_path):
+        _, api = control
+        (tmp_path / "rule.yaml").write_text(yaml.safe_dump(RULE))
+        name = "virtualservice.networking.istio.io/myapp"
+        assert remoractl("apply", *api, "-f", tmp_path / "rule.yaml") == (0, f"{name} created\n")
+        assert remoractl("apply", *api, "-f", tmp_path / "rule.yaml") == (0, f"{name} unchanged\n")
+        changed = yaml.safe_dump({**RULE, "spec": {**RULE["spec"], "hosts": ["myapp", "other"]}})
+        assert remoractl("apply", *api, "-f", "-", "--dry-run", "server", text=changed) == (0, f"{name} configured (server dry run)\n")
+        assert remoractl("apply", *api, "-f-", text=changed) == (0, f"{name} configured\n")
+        shown = yaml.safe_load(remoractl("get", *api, "vs", "myapp", "-oyaml")[1])
+        assert shown["spec"]["hosts"] == ["myapp", "other"] and "managedFields" not in shown["metadata"]
+        assert "managedFields" in remoractl("get", *api, "vs", "myapp", "-ojson", "--show-managed-fields")[1]
+        assert remoractl("delete", *api, "vs/myapp") == (0, 'virtualservice.networking.istio.io "myapp" deleted\n')
+        code, output = remoractl("get", *api, "vs", "myapp")
+        assert (code, output) == (1, 'Error from server (NotFound): virtualservices.networking.istio.io "myapp" not found\n')
+        assert remoractl("delete", *api, "-f", tmp_path / "rule.yaml")[0] == 1
+        assert remoractl("delete", *api, "-f", tmp_path / "rule.yaml", "--ignore-not-found") == (0, "")
+
+    def test_what_an_apply_leaves_out_goes_and_what_others_set_stays(self, control):
+        _, api = control
+        def apply(manager, spec, *flags):
+            rule = yaml.safe_dump({**RULE, "spec": spec})
+            return remoractl("apply", *api, "-f-", "--field-manager", manager, *flags, text=rule)
+
+        assert apply("one", {"hosts": ["myapp"], "gateways": ["mesh"], "http": RULE["spec"]["http"]})[0] == 0
+        assert apply("two", {"exportTo": ["."]})[0] == 0
+        assert apply("one", {"hosts": ["myapp"], "http": RULE["spec"]["http"]})[0] == 0
+        spec = json.loads(remoractl("get", *api, "vs", "myapp", "-ojson")[1])["spec"]
+        assert spec["exportTo"] == ["."] and "gateways" not in spec
+        code, output = apply("two", {"hosts": ["stolen"]})
+        assert code == 1 and "Conflict" in output and "hosts" in output
+        assert apply("two", {"hosts": ["stolen"]}, "--force-conflicts")[0] == 0
+
+    def test_folders_lists_and_streams(self, control, tmp_path):
+        _, api = control
+        (tmp_path / "all" / "deep").mkdir(parents=True)
+        (tmp_path / "all" / "a.yaml").write_text(yaml.safe_dump_all([service("a", 80), {
+            "apiVersion": "v1", "kind": "List", "items": [service("b", 80), service("c", 80)]}]))
+        (tmp_path / "all" / "d.json").write_text(json.dumps(service("d", 80)))
+        (tmp_path / "all" / "notes.txt").write_text("no manifest")
+        (tmp_path / "all" / "deep" / "e.yaml").write_text(yaml.safe_dump(service("e", 80)))
+        assert remoractl("apply", *api, "-f", tmp_path / "all")[1].count("created") == 4
+        assert remoractl("apply", *api, "-R", "-f", tmp_path / "all")[1].count("created") == 1
+        assert remoractl("get", *api, "svc", "-o", "name")[1].split() == [f"service/{name}" for name in "abcde"]
+
+    def test_namespaces(self, control):
+        _, api = control
+        shop = yaml.safe_dump({**service("a", 80), "metadata": {"name": "a", "namespace": "shop"}})
+        assert remoractl("apply", *api, "-f-", text=shop)[0] == 0
+        code, output = remoractl("apply", *api, "-n", "other", "-f-", text=shop)
+        assert code == 2 and "does not match the namespace" in output
+        assert remoractl("get", *api, "svc") == (0, "No resources found in default namespace.\n")
+        lines = remoractl("get", *api, "svc", "-A")[1].splitlines()
+        assert lines[0].split()[:2] == ["NAMESPACE", "NAME"] and lines[1].split()[:2] == ["shop", "a"]
+        assert "a" in remoractl("get", *api, "svc", "-n", "shop", "--no-headers")[1]
+
+    def test_several_kinds_and_all(self, control):
+        _, api = control
+        remoractl("apply", *api, "-f-", text=yaml.safe_dump_all([service("a", 80), RULE]))
+        output = remoractl("get", *api, "vs,svc")[1]
+        assert "virtualservice.networking.istio.io/myapp" in output and "service/a" in output
+        assert "service/a" in remoractl("get", *api, "all", "-o", "name")[1]
+
+    def test_invalid_objects_are_refused_with_their_place(self, control):
+        _, api = control
+        wrong = {**RULE, "spec": {"hosts": ["a"], "http": [{"route": [{"destination": {"host": "a"}, "weight": -4}]}]}}
+        code, output = remoractl("apply", *api, "-f-", text="# first line\n" + yaml.safe_dump(wrong))
+        assert code == 1 and "<stdin>:2" in output and "spec.http[0].route[0].weight" in output
+        code, output = remoractl("apply", *api, "-f-", text=yaml.safe_dump({**RULE, "spec": {"hostss": []}}))
+        assert code == 1 and "hostss" in output
+        assert remoractl("apply", *api, "-f-", text="kind: Gadget\napiVersion: v1\nmetadata: {name: a}")[0] == 2
+        assert remoractl("get", *api, "vs", "-o", "name") == (0, "")
+
+    def test_watch_tells_each_change_below_one_header(self, control, closing):
+        _, api = control
+        watch = closing(Process("watch", [bin_dir() / "remoractl", "watch", *api, "svc"]))
+        for name in ("first", "second"):
+            wait_until(lambda: remoractl("apply", *api, "-f-", text=yaml.safe_dump(service(name, 80)))[0] == 0, "applied")
+            wait_until(lambda: f"{name} " in watch.log, lambda: f"{name} in {watch.log}")
+        assert watch.log.splitlines()[0].startswith("NAME") and watch.log.count("NAME") == 1
+
+    def test_nobody_answers(self):
+        code, output = remoractl("--api", f"127.0.0.1:{unused_port()}", "get", "vs")
+        assert code == 2 and "127.0.0.1" in output
+
+
+class TestCredentials:
+    @pytest.fixture
+    def secured(self, tmp_path, closing):
+        """A control plane that speaks TLS and wants a token."""
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key.pem",
+                        "-out", "cert.pem", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       cwd=tmp_path, check=True, capture_output=True)
+        (tmp_path / "tokens").write_text("secret\nother\n")
+        (tmp_path / "config").mkdir()
+        closing(ControlPlane(tmp_path / "config", arguments=[
+            "--api-cert-file", tmp_path / "cert.pem", "--api-key-file", tmp_path / "key.pem",
+            "--api-token-file", tmp_path / "tokens"]))
+        return tmp_path, (tmp_path / "api-address").read_text().strip()
+
+    def test_token_over_tls(self, secured):
+        folder, address = secured
+        ca = ("--api", address, "--ca", folder / "cert.pem")
+        assert remoractl("get", *ca, "svc", "--token-file", folder / "tokens")[0] == 0
+        code, output = remoractl("get", *ca, "svc")
+        assert code == 1 and "token" in output
+        code, output = remoractl("get", "--api", f"https://{address}", "svc", "--token-file", folder / "tokens")
+        assert code == 2 and "certificate" in output.lower()
+
+    def test_kubeconfig_suits_kubectl(self, secured):
+        folder, address = secured
+        code, output = remoractl("kubeconfig", "--api", address, "--ca", folder / "cert.pem", "--token-file", folder / "tokens",
+                                 "-n", "shop")
+        config = yaml.safe_load(output)
+        assert code == 0 and config["clusters"][0]["cluster"] == {
+            "server": f"https://{address}", "certificate-authority": str(folder / "cert.pem")}
+        assert config["users"][0]["user"] == {"token": "secret"} and config["contexts"][0]["context"]["namespace"] == "shop"
+        if not shutil.which("kubectl"):
+            pytest.skip("no kubectl is installed")
+        (folder / "kubeconfig").write_text(output)
+        done = subprocess.run(["kubectl", "--kubeconfig", folder / "kubeconfig", "get", "services"], timeout=60, text=True,
+                              capture_output=True)
+        assert (done.returncode, done.stderr) == (0, "No resources found in shop namespace.\n")
 
 
 @pytest.mark.parametrize("arguments", [

@@ -18,20 +18,26 @@ std::string query_of(const Arguments& arguments) {
   return query;
 }
 
-/// What became of an object, from its version before and the server's answer.
-const char* outcome(const std::string& before, const web::Response& answer) {
-  if (before.empty()) return "created";
-  const auto body = json_of(answer);
-  return body.ok() && text_at(*body, "/metadata/resourceVersion") == before ? "unchanged" : "configured";
+/// An object without what says who wrote it and when.
+json::value content_of(json::value object) {
+  boost::system::error_code error;
+  json::value* metadata = object.find_pointer("/metadata", error);
+  if (metadata == nullptr || !metadata->is_object()) return object;
+  for (const char* name : {"managedFields", "resourceVersion", "generation"})
+    metadata->as_object().erase(name);
+  return object;
+}
+
+/// What became of an object that was there before: a dry run changes no version, so this looks at the whole.
+const char* outcome(const json::value& before, const web::Response& answer) {
+  const auto after = json_of(answer);
+  return after.ok() && content_of(*after) == content_of(before) ? "unchanged" : "configured";
 }
 
 int apply_one(const Api& api, const Manifest& manifest, const std::string& query) {
   const auto present = api.call(manifest.path());
   if (!present.ok()) return fail(present.error().message);
   if (present->status != 200 && present->status != 404) return refused(*present);
-  const auto object = json_of(*present);
-  const std::string before =
-      present->status == 200 && object.ok() ? text_at(*object, "/metadata/resourceVersion") : "";
   const auto answer = api.call(manifest.path() + query, {.method = web::Verb::patch,
                                                          .content_type = "application/apply-patch+yaml",
                                                          .body = json::serialize(manifest.body)});
@@ -43,9 +49,11 @@ int apply_one(const Api& api, const Manifest& manifest, const std::string& query
     std::fprintf(stderr, "%s: ", manifest.source.c_str());
     return refused(*answer);
   }
+  const auto before = json_of(*present);
+  const char* how = present->status == 404 || !before.ok() ? "created" : outcome(*before, *answer);
   const bool dry = query.find("dryRun") != std::string::npos;
-  std::printf("%s/%s %s%s\n", qualified(*manifest.kind).c_str(), manifest.name.c_str(),
-              outcome(before, *answer), dry ? " (server dry run)" : "");
+  std::printf("%s/%s %s%s\n", qualified(*manifest.kind).c_str(), manifest.name.c_str(), how,
+              dry ? " (server dry run)" : "");
   return kGood;
 }
 

@@ -24,6 +24,7 @@ struct Query {
   std::string output;  ///< empty: a table
   bool watch = false;
   bool headers = true;
+  bool managed_fields = false;
 
   bool tables() const { return output.empty() || output == "wide"; }
 };
@@ -45,6 +46,7 @@ Result<Query> query_of(const Arguments& arguments) {
   query.output = arguments.get("--output");
   query.watch = arguments.has("--watch");
   query.headers = !arguments.has("--no-headers");
+  query.managed_fields = arguments.has("--show-managed-fields");
   for (const char* form : {"", "json", "yaml", "name", "wide"}) {
     if (query.output != form) continue;
     if (!query.names.empty() && query.ns.empty())
@@ -63,8 +65,8 @@ class Output {
  public:
   explicit Output(const Query& query) : query_(query) {}
 
-  void add(const store::Kind& kind, json::value value, bool header) {
-    if (query_.tables()) return add_table(kind, value, header);
+  void add(const store::Kind& kind, json::value value) {
+    if (query_.tables()) return add_table(kind, value);
     const json::value* items = value.is_object() ? value.as_object().if_contains("items") : nullptr;
     if (items == nullptr) return add_object(kind, value);
     // Objects in a list come without what the list says for all of them.
@@ -76,6 +78,16 @@ class Output {
       }
       add_object(kind, item);
     }
+  }
+
+  /// Who has set which field is for machines; kubectl leaves it out as well.
+  json::value shown(json::value object) const {
+    boost::system::error_code error;
+    json::value* metadata = object.find_pointer("/metadata", error);
+    if (!query_.managed_fields && metadata != nullptr && metadata->is_object()) {
+      metadata->as_object().stable_erase("managedFields");
+    }
+    return object;
   }
 
   size_t count() const { return count_; }
@@ -102,17 +114,19 @@ class Output {
   }
 
  private:
-  void add_table(const store::Kind& kind, const json::value& table, bool header) {
+  /// A header comes with the first rows, whether the list or a change brings them.
+  void add_table(const store::Kind& kind, const json::value& table) {
     const bool wide = query_.output == "wide";
     const bool ns = query_.ns.empty() && kind.namespaced;
-    std::vector<Row> rows = table_rows(table, wide, ns, query_.kinds.size() > 1 ? qualified(kind) + "/" : "");
-    count_ += rows.size();
+    const bool several = query_.kinds.size() > 1;
+    std::vector<Row> rows = table_rows(table, wide, ns, several ? qualified(kind) + "/" : "");
     if (rows.empty()) return;
-    if (header && query_.headers) {
-      if (query_.kinds.size() > 1 && count_ > rows.size()) std::puts("");
-      if (query_.kinds.size() > 1) writer_ = TableWriter();
-      rows.insert(rows.begin(), table_header(table, wide, ns));
+    if (std::exchange(headed_, &kind) != &kind) {
+      if (count_ > 0) std::puts("");
+      writer_ = TableWriter();
+      if (query_.headers) rows.insert(rows.begin(), table_header(table, wide, ns));
     }
+    count_ += rows.size();
     writer_.print(rows);
   }
 
@@ -122,7 +136,7 @@ class Output {
       std::printf("%s/%s\n", qualified(kind).c_str(), text_at(object, "/metadata/name").c_str());
       std::fflush(stdout);
     } else {
-      objects_.push_back(object);
+      objects_.push_back(shown(object));
     }
   }
 
@@ -152,6 +166,7 @@ class Output {
 
   const Query& query_;
   TableWriter writer_;
+  const store::Kind* headed_ = nullptr;  ///< whose table is being written
   json::array objects_;
   size_t count_ = 0;
 };
@@ -182,9 +197,9 @@ int follow(const Api& api, const Query& query, const std::string& since, Output&
           return false;
         }
         if (query.tables() || query.output == "name") {
-          output.add(kind, event.as_object().at("object"), false);
+          output.add(kind, event.as_object().at("object"));
         } else {
-          output.print(event.as_object().at("object"));
+          output.print(output.shown(event.as_object().at("object")));
         }
         return true;
       });
@@ -198,7 +213,6 @@ int list(const Api& api, const Query& query) {
   int worst = kGood;
   const std::vector<std::string> names = query.names.empty() ? std::vector<std::string>{""} : query.names;
   for (const store::Kind* kind : query.kinds) {
-    bool header = true;
     for (const std::string& name : names) {
       const auto answer =
           api.call(target_of(query, *kind, name), {.accept = query.tables() ? kTables : "application/json"});
@@ -210,7 +224,7 @@ int list(const Api& api, const Query& query) {
       auto body = json_of(*answer);
       if (!body.ok()) return fail(body.error().message);
       since = text_at(*body, "/metadata/resourceVersion");
-      output.add(*kind, std::move(*body), std::exchange(header, false));
+      output.add(*kind, std::move(*body));
     }
   }
   if (query.watch && worst == kGood) {

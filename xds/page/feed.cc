@@ -90,7 +90,6 @@ void Feed::add(const web::ResponderPtr& responder, Format format) {
   if (listeners_.empty()) remember(rollouts);
   web::Response head{200, format == Format::kEvents ? "text/event-stream" : "application/json"};
   head.headers.set(boost::beast::http::field::cache_control, "no-store");
-  head.headers.set("X-Content-Type-Options", "nosniff");
   if (format == Format::kEvents) head.body = "retry: 1000\n\n" + snapshot();
   if (format == Format::kLines) {
     for (const json::value& rollout : rollouts) head.body += line("ADDED", rollout);

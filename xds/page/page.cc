@@ -19,7 +19,6 @@ constexpr const char* kContentSecurityPolicy =
 
 void guard(web::Headers& headers) {
   headers.set("Content-Security-Policy", kContentSecurityPolicy);
-  headers.set("X-Content-Type-Options", "nosniff");
   headers.set("X-Frame-Options", "DENY");
   headers.set("Referrer-Policy", "no-referrer");
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
@@ -163,7 +162,9 @@ class Page::Impl {
     if (request.method != web::Verb::post) return responder->respond(not_allowed("POST"));
     if (const char* why = refusal(request)) return responder->respond(failure(403, why));
     if (!is_there(view(), target)) {
-      return responder->respond(failure(404, "there is no canary " + target.ns + "/" + target.name));
+      return responder->respond(json_response(
+          404, json::object{{"reason", "NotFound"},
+                            {"message", "canaries.flagger.app \"" + target.name + "\" not found"}}));
     }
     const store::ObjectKey key{"canaries.flagger.app", target.ns, target.name};
     sources_.rollouts->act(key, *action, [responder](const Result<void>& done) {

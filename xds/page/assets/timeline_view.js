@@ -11,6 +11,7 @@ const DECISIONS = {
   rollback: ['back', 'Rolled back', 'bad'], promote: ['up', 'Promoted', 'good'], finish: ['check', 'Finished', 'good'],
   pause: ['pause', 'Paused', 'warn'], resume: ['play', 'Resumed', 'moving'], abort: ['back', 'Aborted', 'bad'],
   wait: ['wait', 'Waited', 'quiet'], restart: ['flag', 'Restarted', 'moving'],
+  initialize: ['flag', 'Initialized', 'quiet'], mirror: ['play', 'Mirrored', 'moving'],
 };
 const OUTCOMES = { pass: ['check', 'passed', 'good'], fail: ['cross', 'failed', 'bad'],
   inconclusive: ['question', 'inconclusive', 'warn'], error: ['cross', 'error', 'bad'] };
@@ -45,6 +46,7 @@ function entryView(entry, position) {
       h('time', { datetime: entry.time }, clock(entry.time)),
       h('span', { class: `badge ${tone}` }, icon(symbol), word),
       typeof entry.weight === 'number' && h('span', { class: 'weight' }, `canary at ${percent(entry.weight, 0)}`),
+      entry.times > 1 && h('span', { class: 'weight' }, `${entry.times} times`),
       entry.phase && h('span', { class: 'phase' }, entry.phase)),
     entry.reason && h('p', { class: 'reason' }, entry.reason),
     checks.length > 0 && h('details', { open: bad > 0 || position === 0 },
