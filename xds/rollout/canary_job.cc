@@ -188,6 +188,8 @@ void CanaryJob::finish() {
   schedule(due_);
   if (changed_) changed_();
   run_waiting_acts();
+  if (!std::exchange(missed_change_, false) || ticking_) return;
+  if (const store::ObjectPtr present = environment_.store.get(key_)) on_change(present);
 }
 
 /// Brings the objects to `status`. `then` is called only where that worked; else it is tried again soon, and
@@ -240,6 +242,7 @@ void CanaryJob::report_problem(const std::string& problem) {
 }
 
 void CanaryJob::on_change(const store::ObjectPtr& canary) {
+  missed_change_ = missed_change_ || ticking_;
   if (stopped_ || ticking_ || (object_ && canary->version <= object_->version)) return;
   const bool other_spec = !object_ || !same_but_for_us(*canary, *object_);
   object_ = canary;

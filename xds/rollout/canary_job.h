@@ -88,6 +88,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   bool ticking_ = false;
   bool writing_ = false;
   bool stopped_ = false;
+  bool missed_change_ = false;  // while a tick was running
   std::deque<std::pair<Action, std::function<void(Result<void>)>>> waiting_acts_;
 };
 

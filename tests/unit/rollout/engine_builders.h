@@ -1,0 +1,198 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rollout/engine.h"
+#include "rollout/json_fields.h"
+#include "rollout/objects.h"
+#include "store/memory_store.h"
+#include "store/yaml.h"
+#include "unit/rollout/rollout_builders.h"
+
+namespace remora::rollout::test {
+
+/// Traffic as the test wants it, for every window.
+class FakeTraffic : public TrafficSource {
+ public:
+  TrafficWindow window(const WorkloadSelection& selection, std::chrono::milliseconds length) const override {
+    TrafficWindow window;
+    window.covered = length;
+    window.requests = selection.version == "v1" ? 100 : requests;
+    window.failures = selection.version == "v1" ? 0 : failures;
+    window.bounds_ms = {1, 10, 100, 1000};
+    window.cumulative.assign(5, window.requests);
+    return window;
+  }
+
+  uint64_t requests = 100;
+  uint64_t failures = 0;
+};
+
+/// Lets the writes of one process through until it fails or dies at a given one.
+class FragileStore : public store::ObjectStore {
+ public:
+  enum class Fault { kNone, kRefused, kDiesBefore, kDiesAfter };
+  explicit FragileStore(store::ObjectStore& inner) : inner_(inner) {}
+
+  Fault fault = Fault::kNone;
+  int fault_at = 0;  ///< the number of the write, from 1
+  int writes = 0;
+  bool dead = false;
+
+  uint64_t version() const override { return inner_.version(); }
+  store::ObjectList list(const std::string& type, const std::string& ns) const override {
+    return inner_.list(type, ns);
+  }
+  store::ObjectPtr get(const store::ObjectKey& key) const override { return inner_.get(key); }
+  void create(store::ObjectKey key, boost::json::object body, store::Written done) override {
+    pass(done, [&](store::Written d) { inner_.create(key, body, d); });
+  }
+  void update(const store::ObjectKey& key, boost::json::object body, store::Precondition p,
+              store::Written done) override {
+    pass(done, [&](store::Written d) { inner_.update(key, body, p, d); });
+  }
+  void update_status(const store::ObjectKey& key, boost::json::object body, store::Precondition p,
+                     store::Written done) override {
+    pass(done, [&](store::Written d) { inner_.update_status(key, body, p, d); });
+  }
+  void remove(const store::ObjectKey& key, store::Precondition p, store::Written done) override {
+    pass(done, [&](store::Written d) { inner_.remove(key, p, d); });
+  }
+  Watch watch(const std::string& type, uint64_t from, OnEvent on_event) override {
+    return inner_.watch(type, from, [this, on_event](const store::Event& event) {
+      if (!dead) on_event(event);
+    });
+  }
+
+ private:
+  void pass(const store::Written& done, const std::function<void(store::Written)>& write) {
+    if (dead) return;
+    const bool now = ++writes == fault_at;
+    if (now && fault == Fault::kRefused) {
+      return done(store::WriteError{store::WriteError::Reason::kStorage, "no space left on device"});
+    }
+    if (now && (fault == Fault::kDiesBefore || fault == Fault::kDiesAfter)) {
+      dead = true;
+      if (fault == Fault::kDiesAfter) write([](const store::WriteResult&) {});
+      return;
+    }
+    write(done);
+  }
+
+  store::ObjectStore& inner_;
+};
+
+/// A store with an engine over it, on a context of its own.
+class Stage {
+ public:
+  explicit Stage(const std::string& yaml) {
+    routes_ = store.watch(kVirtualServiceType, store.version(), [this](const store::Event& event) {
+      if (event.type != store::EventType::kDeleted) note_weight(event.object->body);
+    });
+    apply(yaml);
+    add_workload("v1");
+  }
+
+  void apply(const std::string& yaml) {
+    const auto parsed = store::from_yaml(yaml);
+    if (!parsed.ok()) FAIL() << parsed.error().message;
+    const boost::json::object body = parsed->get_object();
+    const boost::json::object& metadata = body.at("metadata").get_object();
+    const std::string kind = text_of(body, "kind");
+    const std::string type = kind == "Canary"           ? kCanaryType
+                             : kind == "VirtualService" ? kVirtualServiceType
+                             : kind == "Service"        ? kServiceType
+                             : kind == "AlertProvider"  ? "alertproviders.flagger.app"
+                                                        : "workloadentries.networking.istio.io";
+    const store::ObjectKey key{type, "default", text_of(metadata, "name")};
+    const auto check = [](const store::WriteResult& result) {
+      const auto* error = std::get_if<store::WriteError>(&result);
+      EXPECT_EQ(error, nullptr) << (error == nullptr ? "" : error->message);
+    };
+    if (const auto present = store.get(key)) {
+      store.update(key, body, {}, check);
+    } else {
+      store.create(key, body, check);
+    }
+  }
+
+  void add_workload(const std::string& version) {
+    apply("apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: api-" + version +
+          ", namespace: default}\nspec: {address: 10.0.0.1, labels: {app: api, version: " + version + "}}\n");
+  }
+
+  void start_engine() {
+    fragile = std::make_unique<FragileStore>(store);
+    Environment environment{context, *fragile, &traffic};
+    environment.min_interval = std::chrono::milliseconds(3);
+    environment.log = [this](bool, const std::string& text) { log.push_back(text); };
+    engine = std::make_unique<Engine>(std::move(environment));
+    engine->start();
+  }
+
+  void stop_engine() {
+    engine.reset();
+    context.poll();  // what was posted finds nobody
+    fragile.reset();
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition() && std::chrono::steady_clock::now() < deadline) {
+      context.restart();
+      context.run_one_for(std::chrono::milliseconds(20));
+    }
+    return condition();
+  }
+
+  bool run_until_phase(Phase phase) {
+    const bool reached = run_until([&] { return status().phase == phase; });
+    EXPECT_TRUE(reached) << "is " << to_string(status().phase) << ": " << status().message;
+    return reached;
+  }
+
+  Status status() const {
+    const auto canary = store.get({kCanaryType, "default", "api"});
+    return canary ? status_of(canary->body) : Status{};
+  }
+
+  boost::json::object object(const char* type, const std::string& name) const {
+    const auto found = store.get({type, "default", name});
+    return found ? found->body : boost::json::object();
+  }
+
+  boost::asio::io_context context;
+  store::MemoryStore store;
+  FakeTraffic traffic;
+  std::unique_ptr<FragileStore> fragile;
+  std::unique_ptr<Engine> engine;
+  std::vector<std::string> log;
+  std::vector<int64_t> canary_weights;  ///< of the VirtualService, each change once
+
+ private:
+  void note_weight(const boost::json::object& body) {
+    int64_t weight = -1;
+    for (const auto& item : body.at("spec").at("http").as_array().back().at("route").as_array()) {
+      const auto& destination = item.get_object();
+      if (text_of(destination.at("destination").get_object(), "host") == "api-canary") {
+        weight = integer_of(destination, "weight");
+      }
+    }
+    if (weight >= 0 && (canary_weights.empty() || canary_weights.back() != weight)) {
+      canary_weights.push_back(weight);
+    }
+  }
+
+  store::ObjectStore::Watch routes_;
+};
+
+inline const char* const kQuick =
+    "{interval: 3ms, threshold: 2, maxWeight: 50, stepWeight: 25, metrics: [{name: request-success-rate, "
+    "interval: 1m, thresholdRange: {min: 99}}]}";
+
+}  // namespace remora::rollout::test
