@@ -6,13 +6,13 @@ at will; TestRealControlPlane looks at the real server.
 
 import json
 import pathlib
-import urllib.parse
 
 import pytest
 
 from support.browser import Browser
 from support.page_server import PageServer
-from support.proxy import under_test
+from support.proxy import Process, under_test
+from support.release import Release
 from support.recorded_rollout import progressing, rolled_back, snapshot, traffic
 from support.waiting import wait_until
 
@@ -246,3 +246,73 @@ class TestForEverybody:
         words = page.run("return [...document.querySelectorAll('.chart svg')].map((svg) => svg.getAttribute('aria-label'))")
         assert len(words) == 3 and "v2: now 9" in words[0] and "to be at least 99\u2009%" in words[0], words
         assert all("no data" not in text for text in words), words
+
+
+class TestRealControlPlane:
+    """No recording: remora-control, workloads, a client's sidecar that reports, and a canary that metrics decide."""
+
+    @pytest.fixture
+    def release(self, tmp_path, closing):
+        return Release(tmp_path / "config", closing).begin()
+
+    def test_a_bad_version_is_rolled_back_before_ones_eyes(self, release, browser):
+        browser.open(release.page)
+        browser.wait_text("Live", "#connection")
+        browser.wait_text("Initialized", ".rollout header")
+        with release.traffic() as traffic:
+            release.deploy("v2")
+            browser.wait_text("v2 (canary)", ".split")
+            browser.wait_text("Progressing", ".rollout header")
+            release.wait_weight(40)  # At least one round of checks has passed.
+            release.fail("v2")
+            browser.wait_text("Failed", ".rollout header")
+        timeline = browser.text(".timeline")
+        assert "Rolled back" in browser.text(".timeline li:first-child")
+        for words in ("Started", "Advanced", "Held", "request-success-rate", "\u2265\u200999\u2009%", "failed", "100\u2009%"):
+            assert words in timeline, timeline
+        assert "100\u2009% v1 (primary)" in browser.text(".split")
+        rows = browser.run("return [...document.querySelectorAll('.rollout table.live tbody tr')].map((row) => row.innerText)")
+        assert "v1" in rows[0] and "100\u2009%" in rows[0] and "v2" in rows[1], rows
+        assert all("/s" in row and "ms" in row for row in rows), rows
+        assert browser.run("return document.querySelectorAll('.chart .line').length") >= 5
+        assert "Routed by VirtualService default/api" in browser.text("#services")
+        assert browser.run(AUDIT) == []
+        assert set(traffic.statuses) <= {200, 500}
+
+    def test_actions_of_the_page_and_of_remoractl_are_the_same(self, release, browser):
+        browser.open(release.page)
+        browser.wait_text("Initialized", ".rollout header")
+        with release.traffic():
+            release.deploy("v2")
+            browser.wait_text("Progressing", ".rollout header")
+            browser.run("document.querySelector('[data-action=pause]').click()")
+            browser.wait_text("Paused", ".rollout header")
+            assert "(paused)" in release.remoractl("rollout", "list")
+            assert "done" in release.remoractl("rollout", "resume", "api")
+            browser.wait_text("Progressing", ".rollout header")
+            browser.wait("!document.querySelector('.rollout header').innerText.includes('Paused')", "the resumption")
+            browser.run("document.querySelector('[data-action=abort]').click()")
+            browser.wait("document.getElementById('confirm').open", "the question")
+            browser.press("Tab", "Enter")
+            browser.wait_text("Failed", ".rollout header")
+        assert release.wait_phase("Failed")["canaryWeight"] == 0
+
+    def test_findings_come_and_go(self, release, browser):
+        browser.open(release.page)
+        browser.wait_text("Live", "#connection")
+        release.apply("bad.yaml", "kind: [unclosed\n")
+        browser.wait_text("bad.yaml", "#findings")
+        release.delete("bad.yaml")
+        browser.wait("!document.getElementById('findings').innerText.includes('bad.yaml')", "the finding's end")
+
+    def test_the_page_survives_the_control_planes_restart(self, release, browser, closing):
+        browser.expected = ["net::ERR"]
+        browser.open(release.page)
+        browser.wait_text("Initialized", ".rollout header")
+        release.control.kill()
+        browser.wait_text("Disconnected since", "#connection")
+        command = [release.api if part == "127.0.0.1:0" and before == "--api-address" else part
+                   for before, part in zip(["", *release.control.command], release.control.command)]
+        closing(Process("remora-control", command))
+        browser.wait_text("Live", "#connection")
+        browser.wait_text("Initialized", ".rollout header")

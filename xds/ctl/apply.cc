@@ -34,6 +34,19 @@ const char* outcome(const json::value& before, const web::Response& answer) {
   return after.ok() && content_of(*after) == content_of(before) ? "unchanged" : "configured";
 }
 
+/// The text of a Warning header: `299 - "text"`.
+std::string warning_text(const std::string& header) {
+  const size_t start = header.find('"');
+  const size_t end = header.rfind('"');
+  if (start == std::string::npos || end <= start) return header;
+  std::string text;
+  for (size_t i = start + 1; i < end; ++i) {
+    if (header[i] == '\\' && i + 1 < end) ++i;
+    text += header[i];
+  }
+  return text;
+}
+
 int apply_one(const Api& api, const Manifest& manifest, const std::string& query) {
   const auto present = api.call(manifest.path());
   if (!present.ok()) return fail(present.error().message);
@@ -43,7 +56,7 @@ int apply_one(const Api& api, const Manifest& manifest, const std::string& query
                                                          .body = json::serialize(manifest.body)});
   if (!answer.ok()) return fail(answer.error().message);
   for (auto [at, end] = answer->headers.equal_range("Warning"); at != end; ++at) {
-    std::fprintf(stderr, "Warning: %s\n", std::string(at->value()).c_str());
+    std::fprintf(stderr, "Warning: %s\n", warning_text(std::string(at->value())).c_str());
   }
   if (answer->status >= 300) {
     std::fprintf(stderr, "%s: ", manifest.source.c_str());

@@ -65,7 +65,7 @@ function facts(state, rollout) {
   const failed = rollout.failedChecks ?? 0;
   const next = isMoving(rollout) && !rollout.paused && rollout.nextTick ? Date.parse(rollout.nextTick) - state.now() : NaN;
   return h('dl', { class: 'facts' },
-    fact('Failed checks',
+    (isMoving(rollout) || failed > 0) && fact('Failed checks',
       rollout.threshold ? `${failed} of ${rollout.threshold}` : String(failed),
       rollout.threshold && failed ? marks(failed, rollout.threshold) : null),
     rollout.iterations

@@ -4,6 +4,7 @@ import { h } from './dom.js';
 import { milliseconds, percent, perSecond } from './format.js';
 import { liveColumns } from './rollout_view.js';
 import { table, value } from './parts.js';
+import { idOf } from './state.js';
 
 export function servicesView(state) {
   const services = merged(state);
@@ -20,10 +21,20 @@ function extraRoutes(service) {
   return [matching && `, ${matching} ${matching === 1 ? 'route' : 'routes'} for requests that match`, mirrors && ', mirrored'].filter(Boolean).join('');
 }
 
+// Services that a canary has made for its two sides: their traffic shows with the service that callers know.
+function madeByCanaries(state) {
+  const names = new Set();
+  for (const { namespace, services } of state.rollouts.values()) {
+    for (const name of [services?.primary, services?.canary]) if (name && name !== services.apex) names.add(`${namespace}/${name}`);
+  }
+  return names;
+}
+
 // Configured services with their traffic, then traffic of services that no configuration names.
 function merged(state) {
   const apps = new Set();
-  const services = (state.mesh.services ?? []).map((service) => {
+  const hidden = madeByCanaries(state);
+  const services = (state.mesh.services ?? []).filter((service) => !hidden.has(idOf(service))).map((service) => {
     const rows = service.versions.map((version) => {
       apps.add(`${service.namespace}/${version.app || service.name}`);
       const live = state.liveVersion(service.namespace, version.app || service.name, version.version);
