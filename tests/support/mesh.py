@@ -27,8 +27,8 @@ class ControlPlane(Process):
             binary, "--config", folder, "--store", self.store, "--xds-address", f"127.0.0.1:{xds_port}",
             "--admin-address", "127.0.0.1:0", "--api-address", "127.0.0.1:0", "--xds-address-path", paths[0],
             "--admin-address-path", paths[1], "--api-address-path", paths[2], *arguments])
-        self.xds_port, self.admin_port = (wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}")
-                                          for path in paths[:2])
+        self.xds_port, self.admin_port, self.api_port = (
+            wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}") for path in paths)
 
     def address_in(self, path):
         assert self.running, f"remora-control ended at start:\n{self.tail()}"
@@ -83,13 +83,15 @@ class Mesh:
     sidecar without interception listens on the very port that the Service names.
     """
 
+    control_arguments = ()
+
     def __init__(self, folder, app, workloads, closing):
         self.folder, self.app, self.closing = folder, app, closing
         self.port = unused_port()
         folder.mkdir()
         self.apply("mesh.yaml", service(app, self.port), *(
             workload(name, app, upstream, **labels) for name, (upstream, labels) in workloads.items()))
-        self.control = closing(ControlPlane(folder))
+        self.control = closing(ControlPlane(folder, arguments=self.control_arguments))
         self.client = closing(self.sidecar("client"))
 
     def sidecar(self, name, address="127.0.0.1", push=None, kind=None, **metadata):

@@ -46,7 +46,7 @@ class Call {
   std::vector<std::string> warnings_;
 
  public:
-  const Target target;
+  Target target;  ///< a creation gets its object's name later than its path
   Accept accept;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <cctype>
 
 namespace remora::kube {
 namespace {
@@ -183,7 +184,12 @@ json::object discovery(const Call& call) {
 }
 
 json::object version_info(const std::string& build) {
-  return {{"major", "1"},    {"minor", "34"},      {"gitVersion", "v1.34.0+" + build},
+  // Clients parse this: what follows the plus may hold letters, digits, dots and dashes only.
+  std::string metadata = build;
+  for (char& c : metadata) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.') c = '-';
+  }
+  return {{"major", "1"},    {"minor", "34"},      {"gitVersion", "v1.34.0+" + metadata},
           {"gitCommit", ""}, {"gitTreeState", ""}, {"buildDate", ""},
           {"goVersion", ""}, {"compiler", ""},     {"platform", "linux/amd64"}};
 }

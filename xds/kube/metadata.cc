@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
 #include "kube/status.h"
@@ -115,6 +116,17 @@ std::string random_suffix() {
 json::object& metadata_of(json::object& body) {
   json::value& metadata = body["metadata"];
   return metadata.is_object() ? metadata.get_object() : metadata.emplace_object();
+}
+
+void drop_empty_metadata(json::object& body) {
+  json::object& metadata = metadata_of(body);
+  for (const char* field : {"labels", "annotations", "finalizers", "ownerReferences"}) {
+    const json::value* value = metadata.if_contains(field);
+    const bool empty =
+        value != nullptr && ((value->is_object() && value->get_object().empty()) ||
+                             (value->is_array() && value->get_array().empty()) || value->is_null());
+    if (empty) metadata.erase(field);
+  }
 }
 
 std::optional<Refusal> match_identity(const Call& call, json::object& body) {

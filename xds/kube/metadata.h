@@ -13,6 +13,10 @@ namespace remora::kube {
 /// metadata of an object; made where it is not there or no object.
 boost::json::object& metadata_of(boost::json::object& body);
 
+/// Takes out lists and maps of the metadata that hold nothing, as Kubernetes does: what has lost its last
+/// label is what never had one.
+void drop_empty_metadata(boost::json::object& body);
+
 /// Fits what the body says of its kind, namespace and name to what the path says, or says what contradicts.
 /// `name`: the path's, or for a creation the empty string.
 std::optional<Refusal> match_identity(const Call& call, boost::json::object& body);

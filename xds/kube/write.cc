@@ -128,6 +128,7 @@ void store_change(Api& api, const CallPtr& call, Change change) {
   const bool creates = change.before == nullptr;
   if (!creates) keep_what_is_ours(*call, *change.before, change.next);
   if (creates && call->target.kind->has_status) change.next.erase("status");
+  drop_empty_metadata(change.next);
   if (const auto refusal = validate_change(*call, change)) return call->refuse(*refusal);
   if (!change.tracked) {
     const json::object* before = creates ? nullptr : &change.before->body;
@@ -135,11 +136,10 @@ void store_change(Api& api, const CallPtr& call, Change change) {
   }
   // All versions of a kind have one schema: an object stays in the one that it was created in.
   if (!creates) change.next["apiVersion"] = change.before->body.at("apiVersion");
-  store::ObjectKey key = call->target.key();
-  if (creates) key.name = store::metadata_text(change.next, "name");
+  const store::ObjectKey key = call->target.key();
   if (call->dry_run()) return call->answer(creates ? 201 : 200, in_form(*call, imagined(key, change)));
   if (!creates) return replace(api, call, std::move(change));
-  api.store.create(std::move(key), std::move(change.next), answer_with(call, 201, nullptr));
+  api.store.create(key, std::move(change.next), answer_with(call, 201, nullptr));
 }
 
 /// The version that the client says it has seen. Kubernetes wants one in every update of a custom resource.
@@ -239,10 +239,9 @@ void create_object(Api& api, const CallPtr& call) {
   json::object& metadata = metadata_of(object);
   metadata["name"] = name_to_create(object);
   for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds"}) metadata.erase(field);
-  Target named = call->target;
-  named.name = store::metadata_text(object, "name");
-  if (call->dry_run() && api.store.get(named.key()) != nullptr) {
-    return call->refuse(from_write_error({store::WriteError::Reason::kAlreadyExists, ""}, named));
+  call->target.name = store::metadata_text(object, "name");
+  if (call->dry_run() && api.store.get(call->target.key()) != nullptr) {
+    return call->refuse(from_write_error({store::WriteError::Reason::kAlreadyExists, ""}, call->target));
   }
   store_change(api, call, {nullptr, std::move(object), duplicate_fields(call->request().body)});
 }
