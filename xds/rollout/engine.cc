@@ -3,17 +3,29 @@
 #include <algorithm>
 
 #include "rollout/canary_job.h"
+#include "rollout/metric_template.h"
+#include "rollout/prometheus_provider.h"
 #include "rollout/reconcile_objects.h"
 
 namespace remora::rollout {
 
-Engine::Engine(Environment environment) : environment_(std::move(environment)) {}
+Engine::Engine(Environment environment) : environment_(std::move(environment)) {
+  if (!environment_.make_provider) {
+    environment_.make_provider = [&context = environment_.context](
+                                     const istio::MetricTemplate& metric,
+                                     const std::map<std::string, std::string>& secret) {
+      return make_prometheus_provider(context, metric, secret);
+    };
+  }
+  if (!environment_.render_query) environment_.render_query = render_query;
+}
 
 Engine::~Engine() {
   for (const auto& item : jobs_) item.second->stop();
 }
 
 void Engine::start() {
+  environment_.started = environment_.now();
   sweep();
   const store::ObjectList canaries = environment_.store.list(kCanaryType);
   watch_ =

@@ -36,11 +36,14 @@ struct Environment {
   std::chrono::milliseconds min_interval{10'000};
   /// Where each decision is said.
   std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
+  /// When this process began to listen to the proxies; Engine::start() sets it.
+  Time started = kNever;
   std::function<Time()> now = [] {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   };
 
-  /// Makes the provider of a MetricTemplate, with its Secret's fields; or says why not.
+  /// Makes the provider of a MetricTemplate, with its Secret's fields; or says why not. Without one:
+  /// Prometheus.
   std::function<Result<std::shared_ptr<MetricProvider>>(const istio::MetricTemplate& metric,
                                                         const std::map<std::string, std::string>& secret)>
       make_provider;

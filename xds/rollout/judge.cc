@@ -90,6 +90,10 @@ Check judge_metric(const istio::CanaryMetric& metric, const Measurement& measure
   if (!check.value) {
     Check missing = no_data(metric, target, check);
     if (metric.min_samples > 0) missing.outcome = Outcome::kInconclusive;
+    if (measured.listening_since_short) {
+      missing.outcome = Outcome::kInconclusive;
+      missing.text = "no values yet: remora-control has just been started";
+    }
     return missing;
   }
   apply_range(described(metric, *check.value), check);

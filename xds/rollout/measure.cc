@@ -82,6 +82,7 @@ class Measuring : public std::enable_shared_from_this<Measuring> {
     if (environment_.traffic == nullptr) return measured;
     const auto length = std::chrono::ceil<std::chrono::milliseconds>(metric.interval);
     const TrafficWindow window = environment_.traffic->window(targets_.canary, length);
+    measured.listening_since_short = now_ - environment_.started < length;
     measured.samples = window.requests;
     measured.value = metric.is_success_rate() ? success_rate(window) : quantile_ms(window, kQuantile);
     return measured;

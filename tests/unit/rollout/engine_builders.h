@@ -193,6 +193,6 @@ class Stage {
 
 inline const char* const kQuick =
     "{interval: 3ms, threshold: 2, maxWeight: 50, stepWeight: 25, metrics: [{name: request-success-rate, "
-    "interval: 1m, thresholdRange: {min: 99}}]}";
+    "interval: 1ms, thresholdRange: {min: 99}}]}";
 
 }  // namespace remora::rollout::test
