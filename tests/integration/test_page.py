@@ -28,8 +28,11 @@ def window():
 
 
 @pytest.fixture
-def browser(window):
-    """The window as if new. After the test, it must not have asked anybody else for anything, nor complained."""
+def browser(window, closing):
+    """The window as if new. After the test, it must not have asked anybody else for anything, nor complained.
+
+    It needs `closing` only so that servers live until it has ended.
+    """
     window.open("about:blank")
     window.set_media(dark=False)
     window.resize(1200, 900)
@@ -197,7 +200,7 @@ class TestConnection:
         port = server.port
         server.close()
         page.wait_text("Disconnected since", "#connection")
-        assert page.run("return document.querySelector('[data-action=abort]').getAttribute('aria-disabled')") == "true"
+        page.wait("document.querySelector('[data-action=abort]').getAttribute('aria-disabled') === 'true'", "no action without a server")
         closing(PageServer(lambda: snapshot(rolled_back()), port))
         page.wait_text("Live", "#connection")
         page.wait_text("Rolled back", "#rollouts")
@@ -255,7 +258,7 @@ class TestRealControlPlane:
     def release(self, tmp_path, closing):
         return Release(tmp_path / "config", closing).begin()
 
-    def test_a_bad_version_is_rolled_back_before_ones_eyes(self, release, browser):
+    def test_a_bad_version_is_rolled_back_before_ones_eyes(self, browser, release):
         browser.open(release.page)
         browser.wait_text("Live", "#connection")
         browser.wait_text("Initialized", ".rollout header")
@@ -279,7 +282,7 @@ class TestRealControlPlane:
         assert browser.run(AUDIT) == []
         assert set(traffic.statuses) <= {200, 500}
 
-    def test_actions_of_the_page_and_of_remoractl_are_the_same(self, release, browser):
+    def test_actions_of_the_page_and_of_remoractl_are_the_same(self, browser, release):
         browser.open(release.page)
         browser.wait_text("Initialized", ".rollout header")
         with release.traffic():
@@ -297,7 +300,7 @@ class TestRealControlPlane:
             browser.wait_text("Failed", ".rollout header")
         assert release.wait_phase("Failed")["canaryWeight"] == 0
 
-    def test_findings_come_and_go(self, release, browser):
+    def test_findings_come_and_go(self, browser, release):
         browser.open(release.page)
         browser.wait_text("Live", "#connection")
         release.apply("bad.yaml", "kind: [unclosed\n")
@@ -305,7 +308,7 @@ class TestRealControlPlane:
         release.delete("bad.yaml")
         browser.wait("!document.getElementById('findings').innerText.includes('bad.yaml')", "the finding's end")
 
-    def test_the_page_survives_the_control_planes_restart(self, release, browser, closing):
+    def test_the_page_survives_the_control_planes_restart(self, browser, release, closing):
         browser.expected = ["net::ERR"]
         browser.open(release.page)
         browser.wait_text("Initialized", ".rollout header")

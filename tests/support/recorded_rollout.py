@@ -4,8 +4,11 @@ import datetime
 import time
 
 
+NOW = datetime.datetime.now(datetime.timezone.utc)  # One for all, so that a step keeps its time from call to call.
+
+
 def stamp(seconds_ago):
-    moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds_ago)
+    moment = NOW - datetime.timedelta(seconds=seconds_ago)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
