@@ -125,7 +125,7 @@ class Mesh:
         self._write("myapp.yaml", routing)
         self.control = self._processes.start("remora-control", [
             str(self._binaries / "remora-control"), "--config", str(self.config),
-            "--store", str(self._directory / "store"), "--api-address", self.api, "--rollout-min-interval", "1s",
+            "--store", str(self._directory / "store"), "--api-address", self.api, "--rollout-min-interval", "1000",
             "--xds-address", f"127.0.0.1:{self.xds_port}", "--admin-address", f"127.0.0.1:{self.control_admin_port}"])
         for workload in WORKLOADS:
             self._start_instance(workload)
