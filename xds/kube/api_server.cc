@@ -36,8 +36,13 @@ void act_on_object(Api& api, const CallPtr& call) {
   }
 }
 
-void answer_document(const CallPtr& call, const std::string& text, bool for_ever) {
-  web::Response response{200, "application/json", text};
+/// What kubectl accepts of OpenAPI's version 2, and what the answer is called: no media type has an @.
+constexpr const char* kAcceptedV2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+constexpr const char* kProtobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+void answer_document(const CallPtr& call, const std::string& text, bool for_ever,
+                     const char* type = "application/json") {
+  web::Response response{200, type, text};
   if (for_ever)
     response.headers.set(boost::beast::http::field::cache_control, "public, immutable, max-age=31536000");
   call->responder()->respond(std::move(response));
@@ -47,6 +52,9 @@ void answer_open_api(const CallPtr& call) {
   if (!call->is_read()) return call->refuse(method_not_allowed());
   const std::string& rest = call->target.rest;
   const bool is_v2 = rest == "/v2";
+  if (is_v2 && call->header("Accept").find(kAcceptedV2) != std::string::npos) {
+    return answer_document(call, openapi_v2_protobuf(), false, kProtobufV2);
+  }
   if (!negotiate(call->header("Accept"), Offer::kJson))
     return call->refuse(not_acceptable("application/json"));
   if (is_v2) return answer_document(call, openapi_v2(), false);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "kube/openapi_paths.h"
+#include "kube/openapi_protobuf.h"
 #include "kube/openapi_schema.h"
 
 namespace remora::kube {
@@ -70,7 +71,7 @@ std::string make_index() {
   return json::serialize(json::object{{"paths", std::move(paths)}});
 }
 
-std::string make_v2() {
+json::object make_v2() {
   json::object paths;
   json::object definitions = shared_components(OpenApiVersion::kV2);
   for (const store::Kind& kind : store::kinds()) {
@@ -79,17 +80,22 @@ std::string make_v2() {
       add_components(kind, version, OpenApiVersion::kV2, definitions);
     }
   }
-  return json::serialize(json::object{{"swagger", "2.0"},
-                                      {"info", info()},
-                                      {"paths", std::move(paths)},
-                                      {"definitions", std::move(definitions)}});
+  return {{"swagger", "2.0"},
+          {"info", info()},
+          {"paths", std::move(paths)},
+          {"definitions", std::move(definitions)}};
 }
 
 }  // namespace
 
 const std::string& openapi_v2() {
-  static const std::string kText = make_v2();
+  static const std::string kText = json::serialize(make_v2());
   return kText;
+}
+
+const std::string& openapi_v2_protobuf() {
+  static const std::string kBytes = openapi_protobuf(make_v2());
+  return kBytes;
 }
 
 const std::string& openapi_v3_index() {
