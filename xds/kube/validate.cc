@@ -138,13 +138,12 @@ class Validator {
       value = static_cast<int64_t>(number);
     }
     if (!value.is_int64() && !value.is_uint64()) return wrong_type(value, schema);
-    const bool fits = value.is_int64() && (schema.format != "int32" ||
-                                           (value.get_int64() >= std::numeric_limits<int32_t>::min() &&
-                                            value.get_int64() <= std::numeric_limits<int32_t>::max()));
-    if (!fits) {
-      report("FieldValueInvalid",
-             "Invalid value: " + json::serialize(value) + ": must fit into " + schema.format);
-    }
+    boost::system::error_code error;
+    const auto number = value.to_number<int64_t>(error);
+    using Int32 = std::numeric_limits<int32_t>;
+    if (!error && (schema.format != "int32" || (number >= Int32::min() && number <= Int32::max()))) return;
+    report("FieldValueInvalid",
+           "Invalid value: " + json::serialize(value) + ": must fit into " + schema.format);
   }
 
   void expect(bool good, const json::value& value, const Schema& schema) {

@@ -134,6 +134,8 @@ TEST(Validate, WholeNumbersFitTheirFormat) {
   ASSERT_TRUE(std::holds_alternative<std::vector<std::string>>(
       validate(virtual_service(), object, {}, FieldValidation::kStrict)));
   EXPECT_TRUE(object.at("spec").at("http").at(0).at("redirect").at("port").is_int64());
+  object["spec"].at("http").at(0).at("redirect").at("port") = uint64_t{80};
+  EXPECT_EQ(validate(virtual_service(), object, {}, FieldValidation::kStrict).index(), 0U);
   for (const char* port : {"80.5", "1e300", "2147483648", "18446744073709551615", "\"80\"", "true"}) {
     const Refusal refusal =
         refusal_of(service(std::string(R"({"hosts":["a"],"http":[{"redirect":{"port":)") + port + "}}]}"));
