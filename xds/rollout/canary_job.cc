@@ -80,6 +80,7 @@ bool CanaryJob::load() {
   seen_.status = status_of(object_->body);
   label_ = find_label(environment_.store, key_.ns, spec_->target_name);
   seen_.revisions = find_revisions(environment_.store, key_.ns, label_);
+  if (seen_.revisions.empty()) seen_.hint = find_inline_endpoints(environment_.store, key_.ns, label_);
   seen_.now = environment_.now();
   seen_.fresh_cookie = random_letters();
   seen_.slow_bound_ms = slow_bound(

@@ -32,6 +32,7 @@ struct Observation {
   Status status;
   std::vector<Revision> revisions;
   Time now = kNever;
+  std::string hint;                     ///< why workloads may be missing; empty: nothing to say
   std::string fresh_cookie;             ///< random letters, used where a cookie's value is needed
   std::optional<double> slow_bound_ms;  ///< what counts as slow, by the primary's traffic just now
 };

@@ -121,6 +121,22 @@ std::vector<Revision> find_revisions(const store::ObjectStore& store, const std:
   return revisions;
 }
 
+std::string find_inline_endpoints(const store::ObjectStore& store, const std::string& ns,
+                                  const WorkloadLabel& label) {
+  for (const store::ObjectPtr& object : store.list("serviceentries.networking.istio.io", ns).objects) {
+    const auto* spec = object_of(object->body, "spec");
+    const auto* endpoints = spec == nullptr ? nullptr : array_of(*spec, "endpoints");
+    if (endpoints == nullptr) continue;
+    for (const auto& item : *endpoints) {
+      const auto* labels = item.is_object() ? object_of(item.get_object(), "labels") : nullptr;
+      if (labels == nullptr || text_of(*labels, label.key) != label.value) continue;
+      return "; spec.endpoints of ServiceEntry " + ns + '/' + object->key.name +
+             " cannot be selected by a Service: make them WorkloadEntries";
+    }
+  }
+  return "";
+}
+
 std::map<std::string, std::string> secret_fields(const store::ObjectStore& store, const std::string& ns,
                                                  const std::string& name) {
   std::map<std::string, std::string> fields;

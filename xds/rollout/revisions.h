@@ -18,6 +18,10 @@ WorkloadLabel find_label(const store::ObjectStore& store, const std::string& ns,
 std::vector<Revision> find_revisions(const store::ObjectStore& store, const std::string& ns,
                                      const WorkloadLabel& label);
 
+/// A word about endpoints that stand in ServiceEntries and so cannot take part; empty where there are none.
+std::string find_inline_endpoints(const store::ObjectStore& store, const std::string& ns,
+                                  const WorkloadLabel& label);
+
 /// The fields of a Secret, decoded; empty where there is none.
 std::map<std::string, std::string> secret_fields(const store::ObjectStore& store, const std::string& ns,
                                                  const std::string& name);

@@ -59,9 +59,9 @@ Tick::Step Tick::initialize() {
     }
   }
   if (!is_ready(oldest, spec_.skip_analysis ? 0 : analysis_.primary_ready_threshold)) {
-    const std::string why = oldest == nullptr
-                                ? "no workload of " + target() + " with a version label is known yet"
-                                : "the workloads of " + oldest->version + " are not ready yet";
+    const std::string why =
+        oldest == nullptr ? "no workload of " + target() + " with a version label is known yet" + seen_.hint
+                          : "the workloads of " + oldest->version + " are not ready yet";
     if (next_.phase == Phase::kInitializing && next_.message == why) return unchanged();
     set_phase(Phase::kInitializing);
     say(false, why);

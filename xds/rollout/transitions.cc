@@ -66,10 +66,13 @@ void Tick::refuse_cookie() {
 
 void Tick::begin_analysis(const std::string& version, bool restart) {
   if (restart) next_.retired.push_back(next_.last_applied);
+  size_t passed_over = 0;
   for (const Revision& other : seen_.revisions) {
     const bool known = other.version == next_.primary_revision || other.version == version ||
                        std::count(next_.retired.begin(), next_.retired.end(), other.version) > 0;
-    if (!known) next_.retired.push_back(other.version);
+    if (known) continue;
+    next_.retired.push_back(other.version);
+    ++passed_over;
   }
   next_.last_applied = version;
   next_.failed_checks = next_.iterations = next_.canary_weight = 0;
@@ -77,11 +80,14 @@ void Tick::begin_analysis(const std::string& version, bool restart) {
   next_.compared_since = next_.not_ready_since = kNever;
   next_.slow_bound_ms.reset();
   set_phase(Phase::kProgressing);
+  const std::string which =
+      passed_over == 0 ? version
+                       : version + ", the newest of " + std::to_string(passed_over + 1) + " new revisions,";
   if (restart) {
-    say(false, "New revision detected! Restarting analysis for " + target() + " with " + version);
+    say(false, "New revision detected! Restarting analysis for " + target() + " with " + which);
     return;
   }
-  say(false, "New revision detected! " + version + " is the canary of " + target());
+  say(false, "New revision detected! " + which + " is the canary of " + target());
   alert(AlertSeverity::kInfo, "New revision detected, progressing canary analysis.", true);
 }
 
