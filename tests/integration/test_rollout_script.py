@@ -99,7 +99,8 @@ def test_each_phase_splits_the_traffic_and_loses_no_request(mesh, tmp_path, clos
 
     def expect(v1):
         wanted = {"v1": v1, "v2": 100 - v1}
-        wait_until(lambda: weights(mesh) == {name: weight for name, weight in wanted.items() if weight}, lambda: f"{wanted}; there is {weights(mesh)}\n{mesh.control.tail()}")
+        routed = {name: weight for name, weight in wanted.items() if weight}
+        wait_until(lambda: weights(mesh) == routed, lambda: f"{routed}; there is {weights(mesh)}\n{mesh.control.tail()}")
         assert_split(counts(mesh), wanted)
         assert kubectl.get("vs", "api")["spec"]["http"][0]["route"][1]["weight"] == 100 - v1
 

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 
 #include "kube/limits.h"
+#include "kube/protobuf_body.h"
 #include "store/yaml.h"
 
 namespace remora::kube {
@@ -35,6 +36,7 @@ Outcome<json::object> read_body(std::string_view body, std::string_view content_
   const std::string_view type = content_type.substr(0, content_type.find(';'));
   if (type.empty() || type == "application/json") return parse_json(body);
   if (type == "application/yaml") return parse_yaml(body);
+  if (type == "application/vnd.kubernetes.protobuf") return read_protobuf(body);
   return Refusal{415,
                  "UnsupportedMediaType",
                  "the body of the request was in an unknown format; accepted are application/json and "

@@ -176,6 +176,13 @@ Outcome<json::object> read_object(const Call& call) {
   return body;
 }
 
+/// Fields that the client's text has twice; only JSON is looked at as text.
+std::vector<std::string> duplicates_of(const Call& call) {
+  const std::string type = call.header("Content-Type");
+  const bool is_json = type.empty() || type.starts_with("application/json");
+  return is_json ? duplicate_fields(call.request().body) : std::vector<std::string>();
+}
+
 // --- patch
 // --------------------------------------------------------------------------------------------------
 
@@ -243,7 +250,7 @@ void create_object(Api& api, const CallPtr& call) {
   if (call->dry_run() && api.store.get(call->target.key()) != nullptr) {
     return call->refuse(from_write_error({store::WriteError::Reason::kAlreadyExists, ""}, call->target));
   }
-  store_change(api, call, {nullptr, std::move(object), duplicate_fields(call->request().body)});
+  store_change(api, call, {nullptr, std::move(object), duplicates_of(*call)});
 }
 
 void update_object(Api& api, const CallPtr& call) {
@@ -255,7 +262,7 @@ void update_object(Api& api, const CallPtr& call) {
   if (auto refusal = check_uid(*call, *before, object)) return call->refuse(*refusal);
   const auto version = seen_version(*call, object);
   if (const auto* refusal = std::get_if<Refusal>(&version)) return call->refuse(*refusal);
-  Change change{before, std::move(object), duplicate_fields(call->request().body)};
+  Change change{before, std::move(object), duplicates_of(*call)};
   change.version = std::get<0>(version);
   if (change.version && before->version != 0 && *change.version != before->version) {
     return call->refuse(from_write_error({store::WriteError::Reason::kConflict, ""}, call->target));
