@@ -111,8 +111,10 @@ void StoreSource::changed_soon() {
 }
 
 void StoreSource::set_broken(const std::map<std::string, std::string>& broken) {
-  broken_.clear();
-  for (const auto& [path, why] : broken) broken_.push_back({istio::Severity::kError, path, 0, "", "", why});
+  istio::Diagnostics findings;
+  for (const auto& [path, why] : broken) findings.push_back({istio::Severity::kError, path, 0, "", "", why});
+  if (findings == broken_) return;
+  broken_ = std::move(findings);
   changed_soon();
 }
 
