@@ -94,7 +94,7 @@ class Stage {
     routes_ = store.watch(kVirtualServiceType, store.version(), [this](const store::Event& event) {
       if (event.type != store::EventType::kDeleted) note_weight(event.object->body);
     });
-    apply(yaml);
+    if (!yaml.empty()) apply(yaml);
     add_workload("v1");
   }
 
