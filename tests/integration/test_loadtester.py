@@ -9,6 +9,7 @@ import pytest
 
 from support.http_client import fetch
 from support.proxy import Process, bin_dir
+from support.release import Release
 from support.upstream import Upstream
 from support.waiting import wait_until
 
@@ -210,3 +211,17 @@ class TestGates:
 def test_bad_usage_and_open_addresses_are_refused(arguments):
     tester = Process("loadtester", [bin_dir() / "remoractl", "loadtester", "--address", "127.0.0.1:0", *arguments])
     assert tester.wait() == 2 and "error: " in tester.log
+
+
+def test_canary_without_other_traffic_is_loaded_and_promoted(tester, closing, tmp_path):
+    """The seed's webhook, through Flagger's interface: all requests that decide come from hey."""
+    tester = tester("--host", "flagger-loadtester.test")
+    release = Release(tmp_path / "mesh" / "config", closing, step_weight=30)
+    release.canary["spec"]["analysis"]["webhooks"] = [{
+        "name": "load-test", "url": f"http://127.0.0.1:{tester.port}/", "timeout": "5s",
+        "metadata": {"cmd": f"hey -z 30s -q 50 -c 2 -host api http://127.0.0.1:{release.port}/health"}}]
+    release.begin()
+    release.deploy("v2")
+    assert release.wait_phase("Succeeded", "Failed")["phase"] == "Succeeded"
+    assert tester.log.count("started as process") == 1 and "is running already" in tester.log
+    assert any(request.target == "/health" for request in release.upstreams["v2"].requests)

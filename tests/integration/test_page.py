@@ -10,6 +10,7 @@ import pathlib
 import pytest
 
 from support.browser import Browser
+from support.http_client import fetch
 from support.page_server import PageServer
 from support.proxy import Process, under_test
 from support.release import Release
@@ -299,6 +300,21 @@ class TestRealControlPlane:
             browser.press("Tab", "Enter")
             browser.wait_text("Failed", ".rollout header")
         assert release.wait_phase("Failed")["canaryWeight"] == 0
+
+    def test_other_sites_cannot_act(self, release):
+        release.deploy("v2")
+        release.wait_phase("Progressing")
+
+        def pause(**headers):
+            return fetch(release.control.api_port, "/rollouts/default/api/pause", "POST",
+                         {"content-type": "application/json", **headers}, b"{}", release.api).status
+
+        for headers in ({"origin": "http://evil.test"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
+                        {"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}):
+            assert pause(**headers) == 403, headers
+        assert not release.rollout()["paused"]
+        assert pause(origin=f"http://{release.api}") == 200
+        assert release.rollout()["paused"]
 
     def test_findings_come_and_go(self, browser, release):
         browser.open(release.page)

@@ -9,6 +9,7 @@ import yaml
 
 from support.mesh import ControlPlane, Mesh, service
 from support.proxy import ROOT, Process, bin_dir
+from support.release import Release
 from support.upstream import Upstream, unused_port
 from support.waiting import wait_until
 
@@ -184,6 +185,48 @@ class TestResources:
     def test_nobody_answers(self):
         code, output = remoractl("--api", f"127.0.0.1:{unused_port()}", "get", "vs")
         assert code == 2 and "127.0.0.1" in output
+
+
+class TestRollouts:
+    """Canaries over a real control plane; the rest of them is in test_rollouts.py."""
+
+    @pytest.fixture
+    def release(self, tmp_path, closing):
+        return Release(tmp_path / "config", closing, threshold=20).begin()
+
+    def test_a_release_by_hand(self, release, closing):
+        api = ("--api", release.api)
+        table = closing(Process("rollout-watch", [bin_dir() / "remoractl", "watch", *api]))
+        steps = closing(Process("rollout-status", [bin_dir() / "remoractl", "rollout", "watch", *api, "api", "-n", "default"]))
+        with release.traffic():
+            release.deploy("v2")
+            release.wait_weight(40)
+            assert remoractl("rollout", "pause", *api, "api") == (0, "canary.flagger.app/api: pause is done\n")
+            wait_until(lambda: "(paused)" in table.log, lambda: table.log)
+            code, output = remoractl("rollout", "list", *api)
+            assert code == 0 and output.splitlines()[0].split()[:4] == ["NAMESPACE", "NAME", "PHASE", "WEIGHT"]
+            assert output.splitlines()[1].split()[:4] == ["default", "api", "Progressing", "(paused)"]
+            assert remoractl("rollout", "resume", *api, "api")[0] == 0
+            waiting = closing(Process("rollout-wait", [bin_dir() / "remoractl", "rollout", "status", *api, "api", "--watch"]))
+            assert remoractl("rollout", "promote", *api, "api")[0] == 0
+            assert waiting.wait() == 0, waiting.log
+        assert "promote" in waiting.log and "request-success-rate: 100 (at least 99)" in waiting.log
+        wait_until(lambda: "Succeeded" in steps.log, lambda: steps.log)
+        assert json.loads(remoractl("rollout", "list", *api, "-o", "json")[1])[0]["phase"] == "Succeeded"
+        code, output = remoractl("rollout", "abort", *api, "api")
+        assert code == 1 and "Error from server" in output
+
+    def test_a_failed_one_is_exit_code_1(self, release):
+        api = ("--api", release.api)
+        release.deploy("v2")
+        release.wait_phase("Progressing")
+        assert remoractl("rollout", "abort", *api, "api")[0] == 0
+        release.wait_phase("Failed")
+        code, output = remoractl("rollout", "status", *api, "api")
+        assert code == 1 and "Failed" in output and "abort" in output
+        code, output = remoractl("rollout", "status", *api, "nothing")
+        assert (code, output) == (1, 'Error from server (NotFound): canaries.flagger.app "nothing" not found\n')
+        assert remoractl("rollout", "pause", *api, "nothing")[0] == 1
 
 
 class TestCredentials:

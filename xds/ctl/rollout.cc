@@ -156,48 +156,57 @@ int rollout_list(const Arguments& arguments) {
   return kGood;
 }
 
+namespace {
+
+/// Shows one canary: where it stands, then each step that is new.
+class StatusPrinter {
+ public:
+  /// Whether there is more to come.
+  bool show(const json::value& rollout) {
+    if (!std::exchange(found_, true)) TableWriter().print({kHeader, row_of(rollout)});
+    print_new_steps(rollout, newest_);
+    failed_ = text_at(rollout, "/phase") == "Failed";
+    return !is_over(rollout);
+  }
+
+  bool found() const { return found_; }
+  bool failed() const { return failed_; }
+
+ private:
+  bool found_ = false;
+  bool failed_ = false;
+  std::string newest_;
+};
+
+}  // namespace
+
 int rollout_status(const Arguments& arguments) {
   const auto connection = connection_of(arguments);
   if (!connection.ok()) return fail(connection.error().message);
   const std::string ns = arguments.get("--namespace", "default");
   const std::string& name = arguments.words.front();
-  const bool wait = arguments.has("--watch");
-  bool found = false;
-  bool failed = false;
-  std::string newest;
-  // The list of now comes first in a watch as well, so both ways of asking read the same lines.
   const auto answer = Api(*connection).call("/rollouts");
   if (!answer.ok()) return fail(answer.error().message);
   if (answer->status != 200) return refused(*answer);
   const auto rollouts = json_of(*answer);
-  const auto show = [&](const json::value& rollout) {
-    if (!found) {
-      TableWriter().print({kHeader, row_of(rollout)});
-      found = true;
-    }
-    print_new_steps(rollout, newest);
-    failed = text_at(rollout, "/phase") == "Failed";
-    return !is_over(rollout);
-  };
-  bool going = true;
-  for (const json::value& rollout :
-       rollouts.ok() && rollouts->is_array() ? rollouts->as_array() : json::array()) {
-    if (is_called(rollout, ns, name)) going = show(rollout);
+  if (!rollouts.ok() || !rollouts->is_array()) return fail("the control plane's answer is not understood");
+  StatusPrinter printer;
+  bool going = false;
+  for (const json::value& rollout : rollouts->as_array()) {
+    if (is_called(rollout, ns, name)) going = printer.show(rollout);
   }
-  if (!found) {
+  if (!printer.found()) {
     std::fprintf(stderr, "Error from server (NotFound): canaries.flagger.app \"%s\" not found\n",
                  name.c_str());
     return kBad;
   }
-  if (wait && going) {
+  if (going && arguments.has("--watch")) {
     const int watched = follow(Api(*connection), [&](const std::string& type, const json::value& rollout) {
-      if (!is_called(rollout, ns, name)) return true;
-      return type != "DELETED" && show(rollout);
+      return !is_called(rollout, ns, name) || (type != "DELETED" && printer.show(rollout));
     });
     if (watched != kGood) return watched;
-    if (!failed) std::printf("%s is complete\n", name.c_str());
   }
-  return failed ? kBad : kGood;
+  return printer.failed() ? kBad : kGood;
 }
 
 int rollout_watch(const Arguments& arguments) {
@@ -208,14 +217,14 @@ int rollout_watch(const Arguments& arguments) {
   const std::string name = arguments.words.empty() ? "" : arguments.words.front();
   std::map<std::string, Row> rows;
   TableWriter writer;
-  if (!terminal) writer.print({kHeader});
+  bool headed = false;
   return follow(Api(*connection), [&](const std::string& type, const json::value& rollout) {
     const std::string own_ns = text_at(rollout, "/namespace");
     const std::string own_name = text_at(rollout, "/name");
     if ((!ns.empty() && own_ns != ns) || (!name.empty() && own_name != name)) return true;
     Row row = type == "DELETED" ? Row{own_ns, own_name, "(gone)"} : row_of(rollout);
     if (!terminal) {
-      writer.print({row});
+      writer.print(std::exchange(headed, true) ? std::vector<Row>{row} : std::vector<Row>{kHeader, row});
       return true;
     }
     if (type == "DELETED") rows.erase(own_ns + '/' + own_name);

@@ -49,7 +49,14 @@ const stream = new Stream('events', {
 });
 
 handleActions(state, drawSoon);
-document.addEventListener('visibilitychange', drawSoon);
+// A tab that nobody looks at lets go of its connection after a while: browsers have only six for each server.
+let leaving = null;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(leaving);
+  if (document.hidden) leaving = setTimeout(() => stream.close(), 30000);
+  else if (!stream.isOpen) stream.open();
+  drawSoon();
+});
 window.addEventListener('pagehide', () => stream.close());
 window.addEventListener('pageshow', (event) => { if (event.persisted) stream.open(); });
 setInterval(drawSoon, 1000); // "next check in 12 s"

@@ -27,6 +27,8 @@ export class Stream {
     this.expectWithin(QUIET_MS);
   }
 
+  get isOpen() { return Boolean(this.source); }
+
   close() {
     clearTimeout(this.timer);
     this.source?.close();

@@ -71,7 +71,7 @@ function checksTable(entry, checks) {
       key: `${check.name} ${index}`,
       cells: [
         [check.name, check.kind && check.kind !== 'metric' ? h('span', { class: 'role' }, ` ${check.kind}`) : null],
-        [value(measured(check, check.value)), typeof check.samples === 'number' && h('span', { class: 'samples' }, ` of ${number(check.samples)}`)],
+        [value(measured(check, check.value)), typeof check.samples === 'number' && h('span', { class: 'samples' }, ` of ${number(check.samples)}`, h('span', { class: 'unseen' }, ' requests'))],
         value(threshold(check), 'none'),
         [h('span', { class: `outcome ${tone}` }, icon(symbol), word), check.text && check.outcome !== 'pass' && h('span', { class: 'why' }, check.text)],
       ],
