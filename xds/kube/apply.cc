@@ -141,8 +141,8 @@ class Applier {
                          ": must have at most " + std::to_string(kMaxManagers) + " items",
                      {}};
     }
-    write_managers(std::move(managers_), merged.get_object());
-    if (size_of(merged) > kMaxBodyBytes) return too_large("the applied object would exceed the limit");
+    if (!write_managers(std::move(managers_), merged.get_object()) || size_of(merged) > kMaxBodyBytes)
+      return too_large("the applied object would exceed the limit");
     return std::move(merged.get_object());
   }
 

@@ -3,8 +3,9 @@
 #include <boost/json/value.hpp>
 #include <limits>
 #include <optional>
-#include <set>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "kube/managed_fields_set.h"
 #include "kube/managed_fields_typed.h"
@@ -17,63 +18,86 @@ using Type = Schema::Type;
 
 constexpr size_t kMaxFaults = 32;
 
+/// Paths are put together on the way back up, and only where there is a fault.
 class FaultFinder {
  public:
-  void check(const json::value& value, const Schema& schema, const std::string& path) {
-    if (value.is_null() || schema.type == Type::kAny || faults.size() >= kMaxFaults) return;
+  void check(const json::value& value, const Schema& schema) {
+    if (value.is_null() || schema.type == Type::kAny || full()) return;
     switch (schema.type) {
       case Type::kObject:
       case Type::kMap:
-        if (!value.is_object()) return fault(path, "expected map");
-        return check_members(value.get_object(), schema, path);
+        return value.is_object() ? check_members(value.get_object(), schema) : fault("expected map");
       case Type::kList:
-        if (!value.is_array()) return fault(path, "expected list");
-        return check_items(value.get_array(), schema, path);
+        return value.is_array() ? check_items(value.get_array(), schema) : fault("expected list");
       default:
-        if (value.is_structured()) fault(path, "expected a scalar");
+        if (value.is_structured()) fault("expected a scalar");
     }
   }
 
-  std::vector<std::string> faults;
+  /// `path: what`, each.
+  std::vector<std::string> faults() const {
+    std::vector<std::string> out;
+    for (const auto& [path, what] : faults_) out.push_back((path.empty() ? "." : path) + ": " + what);
+    return out;
+  }
 
  private:
-  void check_members(const json::object& object, const Schema& schema, const std::string& path) {
+  void check_members(const json::object& object, const Schema& schema) {
     for (const auto& member : object) {
-      const std::string name(member.key());
-      const Schema* below = schema_below(&schema, "f:" + name);
+      const std::string element = "f:" + std::string(member.key());
+      const Schema* below = schema_below(&schema, element);
+      const size_t before = faults_.size();
       if (below != nullptr) {
-        check(member.value(), *below, path + '.' + name);
+        check(member.value(), *below);
       } else if (!schema.open) {
-        fault(path + '.' + name, "field not declared in schema");
+        fault("field not declared in schema");
       }
+      if (faults_.size() > before) put_in_front(path_of(element), before);
     }
   }
 
-  void check_items(const json::array& list, const Schema& schema, const std::string& path) {
-    std::set<std::string> seen;
-    for (size_t i = 0; i < list.size() && faults.size() < kMaxFaults; ++i) {
-      std::string item = path + '[' + std::to_string(i) + ']';
-      if (schema.list_type != Schema::ListType::kAtomic) {
-        const std::string element = element_of(list[i], schema);
-        const bool keyed = schema.list_type == Schema::ListType::kMap;
-        if (list[i].is_null() || list[i].is_object() != keyed || list[i].is_array() || element == "k:{}") {
-          fault(path, "element " + std::to_string(i) +
-                          (keyed ? ": has none of the list's key fields" : ": is no scalar"));
-          continue;
-        }
-        FieldSet place;
-        place.add({element});
-        for_each_path(place, [&](const std::string& text) { item = path + text; });
-        if (!seen.insert(element).second)
-          fault(path, "duplicate entries for key " + item.substr(path.size()));
+  void check_items(const json::array& list, const Schema& schema) {
+    const bool keyed = schema.list_type == Schema::ListType::kMap;
+    std::unordered_set<std::string> seen;
+    for (size_t i = 0; i < list.size() && !full(); ++i) {
+      const size_t before = faults_.size();
+      if (schema.list_type == Schema::ListType::kAtomic) {
+        check(list[i], *schema.items);
+        if (faults_.size() > before) put_in_front('[' + std::to_string(i) + ']', before);
+        continue;
       }
-      check(list[i], *schema.items, item);
+      const std::string element = element_of(list[i], schema);
+      if (list[i].is_null() || list[i].is_object() != keyed || list[i].is_array() || element == "k:{}") {
+        fault("element " + std::to_string(i) +
+              (keyed ? ": has none of the list's key fields" : ": is no scalar"));
+        continue;
+      }
+      if (!seen.insert(element).second) {
+        fault("duplicate entries for key " + path_of(element));
+        continue;
+      }
+      check(list[i], *schema.items);
+      if (faults_.size() > before) put_in_front(path_of(element), before);
     }
   }
 
-  void fault(const std::string& path, const std::string& what) {
-    if (faults.size() < kMaxFaults) faults.push_back((path.empty() ? "." : path) + ": " + what);
+  static std::string path_of(const std::string& element) {
+    FieldSet place;
+    place.add({element});
+    std::string text;
+    for_each_path(place, [&](const std::string& path) { text = path; });
+    return text;
   }
+
+  bool full() const { return faults_.size() >= kMaxFaults; }
+  void fault(std::string what) {
+    if (!full()) faults_.emplace_back(std::string(), std::move(what));
+  }
+  void put_in_front(const std::string& path, size_t first) {
+    for (size_t i = first; i < faults_.size(); ++i) faults_[i].first.insert(0, path);
+  }
+
+  std::vector<std::pair<std::string, std::string>> faults_;
 };
 
 /// Where an item stands that was not there before, or where there is none any more.
@@ -124,8 +148,8 @@ void merge_items(json::array& target, const json::array& applied, const Schema& 
 
 std::vector<std::string> apply_faults(const json::value& applied, const Schema& schema) {
   FaultFinder finder;
-  finder.check(applied, schema, "");
-  return std::move(finder.faults);
+  finder.check(applied, schema);
+  return finder.faults();
 }
 
 void apply_merge(json::value& target, const json::value& applied, const Schema* schema) {

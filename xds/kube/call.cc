@@ -12,8 +12,14 @@ constexpr size_t kMaxWarningLength = 512;
 
 /// As a quoted string of RFC 9110, with nothing in it that could end the header.
 std::string quoted(std::string_view text) {
+  if (text.size() > kMaxWarningLength) {
+    size_t end = kMaxWarningLength;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end;  // not inside a character
+    text = text.substr(0, end);
+  }
   std::string out = "\"";
-  for (const char c : text.substr(0, kMaxWarningLength)) {
+  for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   }

@@ -21,7 +21,10 @@ std::string text_at(const json::object& object, std::string_view path, std::stri
 
 int64_t number_at(const json::object& object, std::string_view path, int64_t otherwise = 0) {
   const json::value* value = value_at(object, path);
-  return value != nullptr && value->is_int64() ? value->get_int64() : otherwise;
+  boost::system::error_code error;
+  const int64_t number =
+      value != nullptr ? value->to_number<int64_t>(error) : 0;  // signed, unsigned or whole
+  return value != nullptr && !error ? number : otherwise;
 }
 
 const json::array& list_at(const json::object& object, std::string_view path) {

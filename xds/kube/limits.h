@@ -9,8 +9,15 @@ namespace remora::kube {
 /// calls itself once a level, so this also bounds the stack.
 inline constexpr size_t kMaxDepth = 64;
 
+/// How deep an object may nest outside of its metadata: what tells who owns its fields goes some levels
+/// deeper.
+inline constexpr size_t kMaxObjectDepth = 48;
+
 /// The largest body of a request, and the largest object that patches may build. As in Kubernetes.
 inline constexpr size_t kMaxBodyBytes = 3 * 1024 * 1024;
+
+/// The most that an object may spend on who owns its fields.
+inline constexpr size_t kMaxManagedFieldsBytes = 1024 * 1024;
 
 /// The most operations of one JSON patch. As in Kubernetes.
 inline constexpr size_t kMaxPatchOperations = 10'000;

@@ -49,7 +49,10 @@ FieldSet within_reach(FieldSet set, const store::Kind& kind, const Writer& write
 void track_update(const store::Kind& kind, const json::object* before, json::object& after,
                   const Writer& writer) {
   Managers managers = present_managers(before, after, writer);
-  if (managers.empty() && before != nullptr) return write_managers({}, after);  // nobody asked for tracking
+  if (managers.empty() && before != nullptr) {  // nobody asked for tracking
+    write_managers({}, after);
+    return;
+  }
   const json::value old = before != nullptr ? without_managed_fields(*before) : json::object();
   const Comparison changes = compare(old, without_managed_fields(after), schema_of(kind));
   const FieldSet written = within_reach(unite(changes.modified, changes.added), kind, writer);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <tuple>
 
+#include "kube/limits.h"
+
 namespace remora::kube {
 namespace {
 
@@ -68,19 +70,25 @@ Managers read_managers(const json::object& object) {
   return managers;
 }
 
-void write_managers(Managers managers, json::object& object) {
+bool write_managers(Managers managers, json::object& object) {
   std::erase_if(managers, [](const Manager& manager) { return manager.fields.empty(); });
   std::sort(managers.begin(), managers.end(), [](const Manager& a, const Manager& b) {
     return std::tie(b.applied, a.time, a.name, a.api_version, a.subresource) <
            std::tie(a.applied, b.time, b.name, b.api_version, b.subresource);
   });
   json::value* metadata = object.if_contains("metadata");
-  if (metadata == nullptr || !metadata->is_object()) return;
+  if (metadata == nullptr || !metadata->is_object()) return true;
   metadata->get_object().erase("managedFields");
-  if (managers.empty()) return;
+  if (managers.empty()) return true;
   json::array list;
-  for (const Manager& manager : managers) list.push_back(write_manager(manager));
+  size_t size = 0;
+  for (const Manager& manager : managers) {
+    list.push_back(write_manager(manager));
+    size += size_of(list.back());
+  }
+  if (size > kMaxManagedFieldsBytes) return false;
   metadata->get_object()["managedFields"] = std::move(list);
+  return true;
 }
 
 Manager& manager_of(Managers& managers, const Writer& writer, bool applied, const std::string& api_version) {

@@ -23,8 +23,9 @@ using Managers = std::vector<Manager>;
 
 /// The entries of an object; none where there are none, or one cannot be read.
 Managers read_managers(const boost::json::object& object);
-/// Writes them, sorted; entries without fields are left out.
-void write_managers(Managers managers, boost::json::object& object);
+/// Writes them, sorted; entries without fields are left out. False where they would take too much room: then
+/// there are none any more.
+bool write_managers(Managers managers, boost::json::object& object);
 
 /// The writer's own entry, made where there is none.
 Manager& manager_of(Managers& managers, const Writer& writer, bool applied, const std::string& api_version);

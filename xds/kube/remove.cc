@@ -120,6 +120,7 @@ void delete_object(Api& api, const CallPtr& call) {
   const auto object = find_object(api, call->target.key());
   if (object == nullptr) return call->refuse(not_found(call->target));
   if (auto refusal = check_preconditions(call->target, *object, precondition)) return call->refuse(*refusal);
+  if (!object->file.empty()) return call->refuse(defined_in_file(call->target, *object));
   if (dry_run) return call->answer(200, deleted_status(*object));
   if (call->target.kind->kind == "Namespace") {
     if (auto refusal = empty_namespace(api, call->target)) return call->refuse(*refusal);
@@ -146,7 +147,7 @@ void delete_collection(Api& api, const CallPtr& call) {
     if (!std::get<Selector>(selector).matches(*object)) continue;
     Target target = call->target;
     target.name = object->key.name;
-    if (!object->file.empty()) return call->refuse(forbidden(target, "it is defined in " + object->file));
+    if (!object->file.empty()) return call->refuse(defined_in_file(target, *object));
     objects.push_back(std::move(object));
   }
   // The answer waits for the last of them, and is the first failure if there is one.

@@ -85,6 +85,10 @@ Refusal forbidden(const Target& target, const std::string& why) {
   return {403, "Forbidden", quoted_name(*target.kind, target.name) + " is forbidden: " + why, {}};
 }
 
+Refusal defined_in_file(const Target& target, const store::Object& object) {
+  return forbidden(target, "it is defined in " + object.file + "; change it there");
+}
+
 Refusal invalid(const store::Kind& kind, const std::string& name, std::vector<Cause> causes) {
   std::string message(kind.kind);
   if (!kind.group.empty()) message.append(1, '.').append(kind.group);

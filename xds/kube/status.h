@@ -24,6 +24,8 @@ Refusal not_acceptable(const std::string& types);
 Refusal expired(const std::string& message);
 Refusal conflict(const Target& target, const std::string& why);
 Refusal forbidden(const Target& target, const std::string& why);
+/// A manifest file defines the object, and only there it can be changed.
+Refusal defined_in_file(const Target& target, const store::Object& object);
 /// `KIND "NAME" is invalid: ...`, for causes that are not empty.
 Refusal invalid(const store::Kind& kind, const std::string& name, std::vector<Cause> causes);
 Refusal from_write_error(const store::WriteError& error, const Target& target);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kube/json_members.h"
+#include "kube/limits.h"
 #include "kube/schema.h"
 #include "kube/status.h"
 
@@ -215,6 +216,13 @@ Outcome<FieldValidation> field_validation(std::string_view word) {
 Outcome<std::vector<std::string>> validate(const store::Kind& kind, json::object& object,
                                            const std::vector<std::string>& duplicates, FieldValidation mode) {
   Validator validator;
+  for (const auto& member : object) {
+    if (member.key() == "metadata" || depth_of(member.value()) < kMaxObjectDepth) continue;
+    validator.causes.push_back(
+        {"FieldValueInvalid",
+         "Invalid value: nests deeper than " + std::to_string(kMaxObjectDepth) + " levels",
+         std::string(member.key())});
+  }
   json::value whole = std::move(object);
   validator.check(whole, schema_of(kind));
   object = std::move(whole.get_object());

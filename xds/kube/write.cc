@@ -126,6 +126,9 @@ void replace(Api& api, const CallPtr& call, Change change) {
 
 void store_change(Api& api, const CallPtr& call, Change change) {
   const bool creates = change.before == nullptr;
+  if (!creates && !is_status(*call) && !change.before->file.empty()) {
+    return call->refuse(defined_in_file(call->target, *change.before));
+  }
   if (!creates) keep_what_is_ours(*call, *change.before, change.next);
   if (creates && call->target.kind->has_status) change.next.erase("status");
   drop_empty_metadata(change.next);

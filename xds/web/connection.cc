@@ -77,6 +77,11 @@ void Connection::close() {
   gone();
 }
 
+std::optional<std::chrono::steady_clock::time_point> Connection::idle_since() const {
+  if (state_ != State::kHead || !unread_.empty()) return std::nullopt;
+  return awaiting_since_;
+}
+
 /// Tells whoever streams, once, that nobody listens any more.
 void Connection::gone() {
   if (auto told = std::exchange(on_gone_, nullptr)) told();
@@ -84,6 +89,7 @@ void Connection::gone() {
 
 void Connection::await_request() {
   state_ = State::kHead;
+  awaiting_since_ = std::chrono::steady_clock::now();
   ++exchange_;
   server_->body_bytes -= std::exchange(counted_, 0);
   parser_.emplace();

@@ -37,6 +37,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void start();
   void close();  ///< at once; a stream's on_gone is called
+  /// Since when it has waited for a request; nothing while there is one.
+  std::optional<std::chrono::steady_clock::time_point> idle_since() const;
 
   // Of the exchange numbered `exchange`; calls about one that is over have no effect.
   void respond(uint64_t exchange, Response response);
@@ -88,6 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool parsing_ = false;  ///< on the stack: an answer inside the handler must not parse the next request
 
   uint64_t exchange_ = 0;
+  std::chrono::steady_clock::time_point awaiting_since_;
   bool keep_alive_ = true;
   bool head_only_ = false;  ///< the request was HEAD
   bool chunked_ = false;

@@ -37,7 +37,7 @@ std::string_view after_scheme(std::string_view value, std::string_view scheme) {
 /// The password of Basic credentials: how a browser, which asks its user, can send a token.
 std::string basic_password(std::string_view encoded) {
   namespace base64 = boost::beast::detail::base64;
-  std::string text(base64::decoded_size(encoded.size()), '\0');
+  std::string text(encoded.size(), '\0');  // decoded_size() counts whole groups only
   text.resize(base64::decode(text.data(), encoded.data(), encoded.size()).first);
   const size_t colon = text.find(':');
   return colon == std::string::npos ? std::string() : text.substr(colon + 1);

@@ -55,10 +55,24 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  /// Where all places are taken, the connection that has asked for nothing the longest goes: who only holds
+  /// connections keeps nobody out. False where all are busy.
+  bool make_room() {
+    if (state_->connections.size() < kMaxConnections) return true;
+    std::shared_ptr<Connection> longest;
+    for (Connection* connection : state_->connections) {
+      const auto since = connection->idle_since();
+      if (since && (longest == nullptr || *since < *longest->idle_since()))
+        longest = connection->shared_from_this();
+    }
+    if (longest != nullptr) longest->close();
+    return longest != nullptr;
+  }
+
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
       if (!self->acceptor_.is_open()) return;
-      if (!error && self->state_->connections.size() < kMaxConnections) {
+      if (!error && self->make_room()) {
         auto transport = make_transport(std::move(socket), self->tls_);
         std::make_shared<Connection>(self->state_, std::move(transport))->start();
       }

@@ -294,6 +294,8 @@ TEST(Apply, WhatDoesNotFitTheSchemaIsRefused) {
     const char* spec;
     const char* error;
   } kCases[] = {
+      {R"({"http":[{"route":[{"destination":{"hots":1}}]}]})",
+       ".spec.http[0].route[0].destination.hots: field not declared in schema"},
       {R"({"htpp":[]})",
        "failed to create typed patch object (d/x; networking.istio.io/v1, Kind=VirtualService): "
        ".spec.htpp: field not declared in schema"},
@@ -316,6 +318,11 @@ TEST(Apply, WhatDoesNotFitTheSchemaIsRefused) {
   EXPECT_NE(refusal->message.find(R"(.spec.template.spec.containers: duplicate entries for key [name="a"])"),
             std::string::npos)
       << refusal->message;
+  refusal = other.apply("me", R"({"template":{"spec":{"containers":[{"name":"a","imgae":"a"}]}}})");
+  ASSERT_TRUE(refusal);
+  EXPECT_NE(refusal->message.find(R"(): .spec.template.spec.containers[name="a"].imgae: field not declared)"),
+            std::string::npos)
+      << refusal->message;
   refusal = other.apply("me", R"({"template":{"spec":{"containers":[{"image":"a"}]}}})");
   ASSERT_TRUE(refusal);
   EXPECT_NE(refusal->message.find("key fields"), std::string::npos) << refusal->message;
@@ -334,6 +341,22 @@ TEST(Apply, ManagersAreBounded) {
   const auto refusal = subject.apply("one-more", R"({"replicas":1})");
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->code, 422);
+}
+
+TEST(Apply, DocumentsAreBounded) {
+  json::object wide;
+  for (int i = 0; i < 100'000; ++i) wide["k" + std::to_string(i)] = "v";
+  const store::Kind& kind = *store::find_kind("configmaps");
+  json::object object{{"apiVersion", "v1"}, {"metadata", {{"name", "x"}}}, {"data", wide}};
+  EXPECT_EQ(std::get<Refusal>(server_side_apply(kind, nullptr, object, {"m", "", "t"}, false)).code, 413);
+  track_update(kind, nullptr, object, {"m", "", "t"});
+  EXPECT_FALSE(object.at("metadata").get_object().contains("managedFields")) << "they would exceed a MiB";
+  json::value deep = 1;
+  for (int i = 0; i < 47; ++i) deep = json::object{{"a", deep}};
+  json::object nested{{"spec", {{"hosts", {"a"}}, {"tls", {deep}}}}, {"metadata", {{"name", "x"}}}};
+  const auto outcome = validate(*store::find_kind("virtualservices.networking.istio.io"), nested, {},
+                                FieldValidation::kStrict);
+  EXPECT_EQ(std::get<Refusal>(outcome).causes.at(0).field, "spec");
 }
 
 /// Whatever two managers apply: it holds afterwards, comes to rest, and fits the schema; and what a manager

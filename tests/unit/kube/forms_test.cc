@@ -114,6 +114,13 @@ TEST(Columns, OfServices) {
             R"(["ExternalName","<none>","example.org","<none>","<none>"])");
 }
 
+TEST(Columns, TakeNumbersOfAnySign) {
+  json::object port{{"port", uint64_t{80}}};
+  const json::object body{{"spec", {{"ports", json::array{port}}}}};
+  const store::Object object{{"services", "default", "x"}, 1, body, {}};
+  EXPECT_EQ(cell_of(columns_of(*store::find_kind("services"))[3], object, {}), "80/TCP");
+}
+
 TEST(Columns, OfTheRest) {
   EXPECT_EQ(cells("configmaps", R"({"data": {"a": "b"}, "binaryData": {"c": ""}})"), "[2]");
   EXPECT_EQ(cells("secrets", R"({"data": {"a": "Yg=="}})"), R"(["Opaque",1])");

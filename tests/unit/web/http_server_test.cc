@@ -221,6 +221,15 @@ TEST_F(ServerTest, AnAnswerMayComeLaterAndOnlyOnce) {
   EXPECT_NE(peer.hear("!").find("GET /next"), std::string::npos);
 }
 
+TEST_F(ServerTest, WhoOnlyHoldsConnectionsKeepsNobodyOut) {
+  serve(echo);
+  std::vector<std::unique_ptr<Peer>> idle;
+  while (idle.size() < 520) idle.push_back(std::make_unique<Peer>(port_));
+  const std::string answer = Peer(port_).ask("GET /in HTTP/1.1\r\nHost: localhost\r\n\r\n", "!");
+  EXPECT_NE(answer.find("GET /in"), std::string::npos) << answer;
+  EXPECT_EQ(idle[0]->hear(), "") << "the one that has waited longest is closed";
+}
+
 TEST_F(ServerTest, RefusesToListenWhereEverybodyCouldCome) {
   asio::io_context context;
   HttpServer server(context, echo);
