@@ -202,6 +202,51 @@ def test_requests_in_flight_on_the_losing_version_finish(begin):
     assert [(answer.status, answer.text) for answer in answers] == [(200, "v2")]
 
 
+def test_session_affinity_keeps_a_client_with_its_version(begin):
+    mesh = begin(metrics=[], sessionAffinity={"cookieName": "canary-cookie", "maxAge": 60})
+    mesh.add_version("v2")
+    wait_until(lambda: mesh.status["canaryWeight"] == 25, "the first step")
+    mesh.act("pause")
+    with Client(mesh.port) as client:
+        answer = wait_until(lambda: next((found for found in (client.request(host="api") for _ in range(20))
+                                          if found.get("set-cookie")), None), "an answer of the canary")
+        cookie = answer.get("set-cookie")
+        assert answer.text == "v2" and cookie.startswith("canary-cookie=") and "; Max-Age=60" in cookie, cookie
+        headers = [("cookie", "theme=dark; " + cookie.partition(";")[0])]
+        assert {client.request(headers=headers, host="api").text for _ in range(40)} == {"v2"}
+        mesh.act("abort")
+        farewell = wait_until(lambda: next((found for found in [client.request(headers=headers, host="api")]
+                                            if found.text == "v1"), None), "the primary for everybody")
+    assert farewell.get("set-cookie").startswith(cookie.partition(";")[0]) and "Max-Age=-1" in farewell.get("set-cookie")
+
+
+def test_ab_testing_gives_the_canary_to_those_who_match(begin):
+    mesh = begin(iterations=2, stepWeight=0, metrics=[], match=[{"headers": {"x-user": {"exact": "insider"}}}])
+    mesh.add_version("v2")
+    wait_until(lambda: mesh.status["iterations"] >= 1, "the first iteration")
+    mesh.act("pause")
+    insider = [("x-user", "insider")]
+    wait_until(lambda: mesh.fetch(headers=insider).text == "v2", "the canary for insiders")
+    assert {mesh.fetch(headers=insider).text for _ in range(20)} == {"v2"}
+    assert {mesh.fetch().text for _ in range(20)} == {"v1"}
+    mesh.act("resume")
+    mesh.wait_phase("Succeeded")
+    wait_until(lambda: {mesh.fetch().text for _ in range(10)} == {"v2"}, "all requests at v2")
+
+
+def test_a_mirrored_step_is_gated_on_the_shadow(begin):
+    """Nobody ever sees the canary that fails: it gets copies only, and is judged by them."""
+    mesh = begin(mirror=True, mirrorGate=True, metrics=[])
+    with Load(mesh.port, "api") as load:
+        mesh.add_version("v2", lambda request: reply(500))
+        mesh.wait_phase("Failed")
+    load.assert_nothing_lost()
+    assert "v2" not in load.answers
+    assert [entry["weight"] for entry in mesh.decisions("advance")] == [0]
+    checks = [check for entry in mesh.decisions("hold") for check in entry.get("checks", [])]
+    assert any(check["name"] == "mirror-status" and check["outcome"] == "fail" for check in checks), checks
+
+
 def test_pause_resume_and_promote_by_hand(begin):
     mesh = begin(metrics=[])
     mesh.act("pause")

@@ -41,11 +41,11 @@ WantedObject service(const Rollout& rollout, const std::string& name, const isti
   const istio::CanaryService& from = rollout.spec.service;
   json::object selector{{rollout.label.key, rollout.label.value}};
   if (!version.empty()) selector["version"] = version;
-  json::object port{{"name", from.port_name}, {"protocol", "TCP"}, {"port", from.port}};
+  json::object port{{"name", from.port_name}, {"protocol", "TCP"}, {"port", int64_t{from.port}}};
   if (!from.target_port_name.empty()) {
     port["targetPort"] = from.target_port_name;
   } else {
-    port["targetPort"] = from.target_port.value_or(from.port);
+    port["targetPort"] = int64_t{from.target_port.value_or(from.port)};
   }
   if (!from.app_protocol.empty()) port["appProtocol"] = from.app_protocol;
   json::object spec{{"type", "ClusterIP"}, {"selector", std::move(selector)}, {"ports", json::array{port}}};

@@ -34,7 +34,7 @@ class RouteBuilder {
     json::object weighted = route(own_match(), weighted_destinations());
     if (weights.mirror) {
       weighted["mirror"] = {{"host", host("-canary")}};
-      if (analysis_.mirror_weight > 0) weighted["mirrorPercentage"] = {{"value", analysis_.mirror_weight}};
+      if (analysis_.mirror_weight > 0) weighted["mirrorPercentage"] = {{"value", int64_t{analysis_.mirror_weight}}};
     }
     routes.push_back(std::move(weighted));
     return routes;
@@ -44,7 +44,7 @@ class RouteBuilder {
   std::string host(const char* suffix) const { return rollout_.spec.apex() + suffix; }
 
   json::object destination(const char* suffix, uint32_t weight) const {
-    return {{"destination", {{"host", host(suffix)}}}, {"weight", weight}};
+    return {{"destination", {{"host", host(suffix)}}}, {"weight", int64_t{weight}}};
   }
 
   json::array both(uint32_t primary, uint32_t canary) const {
