@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import yaml
-from support.observed_mesh import ObservedMesh
+from support.observed_mesh import CANARY, TEMPLATE, ObservedMesh
 from support.prometheus import EXAMPLE, PROGRAM, Prometheus
 from support.proxy import ROOT, under_test
 from support.waiting import wait_until
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.skipif(under_test() == "envoy", reason="the mesh is Re
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory):
-    """A mesh in which one release was promoted and one rolled back, and a Prometheus that has watched."""
+    """A mesh and a Prometheus: v2 is promoted by what proxies push, v3 by Prometheus, v4 rolled back by it."""
     opened = []
 
     def closing(thing):
@@ -35,13 +35,27 @@ def observed(tmp_path_factory):
     try:
         mesh = closing(ObservedMesh(tmp_path_factory.mktemp("observed") / "mesh", closing))
         prometheus = closing(Prometheus(tmp_path_factory.mktemp("prometheus") / "run", *targets(mesh)))
-        mesh.run_canaries()
-        prometheus.scrape(*targets(mesh))
         wait_until(lambda: len(prometheus.query('up{job="remora"} == 1')) == len(mesh.proxies), "all proxies scraped")
+        mesh.run_canary("v2", "successes")
+        judge_by(mesh, prometheus)
+        mesh.run_canary("v3", "successes")
+        mesh.run_canary("v4", "failures", fails=True)
         yield mesh, prometheus
     finally:
         for thing in reversed(opened):
             (getattr(thing, "stop", None) or thing.close)()
+
+
+def judge_by(mesh, prometheus):
+    """From now on a Prometheus decides: Flagger's own queries, and one of a MetricTemplate."""
+    mesh.apply("template.yaml", {**TEMPLATE, "spec": {**TEMPLATE["spec"], "provider": {
+        "type": "prometheus", "address": prometheus.address}}})
+    metrics = [*CANARY["spec"]["analysis"]["metrics"], {
+        "name": "failures", "interval": "2s", "thresholdRange": {"max": 10}, "templateVariables": {"codes": "5.."},
+        "templateRef": {"name": "failures"}}]
+    mesh.apply("canary.yaml", {**CANARY, "spec": {
+        **CANARY["spec"], "service": {"port": mesh.port}, "metricsServer": prometheus.address,
+        "analysis": {**CANARY["spec"]["analysis"], "metrics": metrics}}})
 
 
 def targets(mesh):
@@ -110,7 +124,7 @@ def test_choices_have_values(prometheus, query):
 
 
 def test_the_mesh_is_alarmed_about_what_happened_and_nothing_else(prometheus):
-    """v3 answered with 500 and was rolled back: one alert says so. (Those with `for` would take minutes.)"""
+    """v4 answered with 500 and was rolled back: one alert says so. (Those with `for` would take minutes.)"""
     def firing():
         return {rule["name"] for rule in prometheus.rules() if rule["type"] == "alerting" and rule["state"] == "firing"}
     wait_until(lambda: "CanaryRolledBack" in firing(), lambda: f"the alert; firing: {firing()}")
@@ -118,10 +132,18 @@ def test_the_mesh_is_alarmed_about_what_happened_and_nothing_else(prometheus):
     assert not [rule for rule in prometheus.rules() if rule["health"] == "err"]
 
 
+def test_canaries_were_judged_by_prometheus(observed):
+    """The last values of v4 come from Flagger's query and from the template's, and condemned it."""
+    mesh, prometheus = observed
+    assert (mesh.endings("successes"), mesh.endings("failures")) == (2, 1)
+    values = {labels["metric"]: value for labels, value in prometheus.query('flagger_canary_metric_analysis{name="api"}')}
+    assert values["failures"] > 10 and values["request-success-rate"] < 90
+
+
 def test_versions_are_told_apart(prometheus):
     success = dict((labels["destination_version"], value) for labels, value in assert_data(
         prometheus, 'sum by (destination_version) (istio_requests_total{reporter="source",response_code="200"})'))
-    assert success["v2"] >= 1 and success["v1"] >= 1 and "v3" not in success
+    assert success["v1"] >= 1 and success["v2"] >= 1 and success["v3"] >= 1
 
 
 @pytest.mark.skipif(not QUERIES.is_file(), reason=f"the seeds' queries are not at {QUERIES}")
@@ -131,7 +153,7 @@ def test_the_queries_of_the_seeds_verbatim(prometheus):
     failures, latency = queries
     assert_data(prometheus, latency)
     prometheus.query(failures)  # v2 is the good one here; what they ask of it is there for the one that fails
-    assert_data(prometheus, failures.replace('destination_version="v2"', 'destination_version="v3"'))
+    assert_data(prometheus, failures.replace('destination_version="v2"', 'destination_version="v4"'))
 
 
 def test_rules_and_configuration_pass_promtool():

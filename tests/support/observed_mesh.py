@@ -1,5 +1,7 @@
 """A mesh in which everything happens that dashboards and alerts are about: both sides of calls, failures, a canary."""
 
+import itertools
+import re
 import threading
 
 from support.http_client import ConnectionClosed
@@ -13,10 +15,18 @@ CANARY = {
              "analysis": {"interval": "1s", "threshold": 3, "maxWeight": 50, "stepWeight": 50, "metrics": [
                  {"name": "request-success-rate", "interval": "2s", "thresholdRange": {"min": 90}},
                  {"name": "request-duration", "interval": "2s", "thresholdRange": {"max": 5000}}]}}}
+ADDRESSES = {f"v{number}": f"127.0.9.2{number}" for number in (1, 2, 3, 4)}
+TEMPLATE = {
+    "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "failures", "namespace": "default"},
+    "spec": {"provider": {"type": "prometheus", "address": ""}, "query": """
+        100 * (sum(rate(istio_requests_total{reporter="destination", destination_workload=~"{{ target }}",
+                        response_code=~"{{ variables.codes }}"}[{{ interval }}])) or vector(0))
+        / sum(rate(istio_requests_total{reporter="destination", destination_workload_namespace="{{ namespace }}",
+                   destination_workload=~"{{ target }}"}[{{ interval }}]))"""}}
 
 
 class ObservedMesh(Mesh):
-    """`api`: version v1 behind an inbound sidecar, then a good v2 and a v3 that fails, under a canary."""
+    """`api`: v1 under constant traffic, then whatever a test releases under a canary; each behind a sidecar."""
 
     control_arguments = ("--rollout-min-interval", "100")
 
@@ -25,7 +35,10 @@ class ObservedMesh(Mesh):
         self.proxies = {}
         self.ended = threading.Event()
         super().__init__(folder, "api", {}, closing)
-        self.deploy("v1", "127.0.9.21")
+        for version, address in ADDRESSES.items():  # all there (and watched) before anybody calls them
+            closing(self.sidecar(f"api-{version}", address, REMORA_OUTBOUND="none",
+                                 LABELS={"app": "api", "version": version}))
+        self.deploy("v1")
         self.wait_serving()
         self.traffic = threading.Thread(target=self.call, daemon=True)
         self.traffic.start()
@@ -42,27 +55,32 @@ class ObservedMesh(Mesh):
             except (OSError, ConnectionClosed):
                 pass  # a try is a try; what became of it is counted by the proxies
 
-    def deploy(self, version, address, status=200):
-        """A workload with its inbound sidecar."""
-        name = f"api-{version}"
-        app = self.apps[version] = self.closing(Upstream(version, answer=lambda request: reply(status)))
+    def deploy(self, version, fails=False):
+        """The workload behind an inbound sidecar. One that fails still answers every fifth request: Flagger's query of
+        the success rate has no value where nothing succeeds."""
+        name, numbers = f"api-{version}", itertools.count()
+        app = self.apps[version] = self.closing(Upstream(version, answer=lambda _: reply(500 if fails and next(numbers) % 5 else 200)))
         self.apply(f"{name}.yaml", {
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": name},
-            "spec": {"address": address, "ports": {"http": app.port}, "labels": {"app": "api", "version": version}}})
-        self.closing(self.sidecar(name, address, REMORA_OUTBOUND="none", LABELS={"app": "api", "version": version}))
+            "spec": {"address": ADDRESSES[version], "ports": {"http": app.port},
+                     "labels": {"app": "api", "version": version}}})
 
     def sidecar(self, name, address="127.0.0.1", **metadata):
         self.proxies[name] = super().sidecar(name, address, **{"push": "0.2s", **metadata})
         return self.proxies[name]
 
-    def run_canaries(self):
-        """v2 is promoted, v3 rolled back."""
-        self.apply("canary.yaml", {**CANARY, "spec": {**CANARY["spec"], "service": {"port": self.port}}})
-        self.wait_metric('flagger_canary_weight{workload="api-primary",namespace="default"} 100')
-        self.deploy("v2", "127.0.9.22")
-        self.wait_metric('flagger_canary_successes_total{name="api"')
-        self.deploy("v3", "127.0.9.23", status=500)
-        self.wait_metric('flagger_canary_failures_total{name="api"')
+    def run_canary(self, version, ending, fails=False):
+        """Releases a version; `ending`: "successes" or "failures", of which there must be one more then."""
+        before = self.endings(ending)
+        if not (self.folder / "canary.yaml").exists():
+            self.apply("canary.yaml", {**CANARY, "spec": {**CANARY["spec"], "service": {"port": self.port}}})
+            self.wait_metric('flagger_canary_weight{workload="api-primary",namespace="default"} 100')
+        self.deploy(version, fails)
+        wait_until(lambda: self.endings(ending) == before + 1, lambda: f"{version} has ended:\n{self.control.tail()}", 60)
+
+    def endings(self, kind):
+        found = re.search(rf'^flagger_canary_{kind}_total{{name="api".*}} (\d+)$', self.control.admin("/metrics").text, re.M)
+        return int(found[1]) if found else 0
 
     def wait_metric(self, text):
         wait_until(lambda: text in self.control.admin("/metrics").text, lambda: f"{text}:\n{self.control.tail()}", 60)

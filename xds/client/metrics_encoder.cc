@@ -156,6 +156,7 @@ HistogramSnapshot MetricsEncoder::since(const HistogramSnapshot& now, SentHistog
     }
     out.sum -= std::min(before.sum, out.sum);
   }
+  before.count = now.count;
   before.sum = now.sum;
   before.buckets.clear();
   for (size_t i = 0; i < now.buckets.size(); ++i) {
@@ -167,8 +168,10 @@ HistogramSnapshot MetricsEncoder::since(const HistogramSnapshot& now, SentHistog
 void MetricsEncoder::encode_histogram(const StatScope& scope, ScopeState& state, uint32_t stat,
                                       Message& message) {
   const HistogramSnapshot now = scope.histogram(stat);
-  if (now.buckets.empty()) return;
-  const HistogramSnapshot interval = since(now, state.histograms[stat]);
+  if (now.count == 0) return;
+  SentHistogram& before = state.histograms[stat];
+  if (now.count == before.count && now.sum == before.sum) return;
+  const HistogramSnapshot interval = since(now, before);
   if (interval.count == 0) return;
   const StatDef& def = scope.schema()[stat];
   const bool renamed = format_.tags_as_labels && !def.prometheus_name.empty();

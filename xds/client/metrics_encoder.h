@@ -52,6 +52,7 @@ class MetricsEncoder {
   };
   /// A histogram as it was last sent: its buckets with samples.
   struct SentHistogram {
+    uint64_t count = 0;
     uint64_t sum = 0;
     std::vector<std::pair<uint16_t, uint64_t>> buckets;
   };
