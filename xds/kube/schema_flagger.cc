@@ -10,6 +10,10 @@ ObjectReference object -- Another object.
   kind string -- Its kind.
   name! string -- Its name.
   namespace string -- Its namespace; where not given, the same.
+NeighbourReference object -- Another object of the same namespace.
+  apiVersion string -- Its API version.
+  kind string -- Its kind.
+  name! string -- Its name.
 CustomMetadata object -- Metadata to add to an object that the rollout makes.
   labels map:string -- Labels.
   annotations map:string -- Annotations.
@@ -107,7 +111,7 @@ Canary object -- How new versions of a workload are rolled out: step by step, ju
   spec! object -- What its author wants.
     provider string -- Who steers traffic; istio is implemented.
     metricsServer string -- Address of a Prometheus; where not given, the proxies' own reports count.
-    targetRef! @ObjectReference -- The workload.
+    targetRef! @NeighbourReference -- The workload.
     autoscalerRef object -- Has no effect: nothing here scales workloads.
       apiVersion string -- Its API version.
       kind string -- Its kind.
@@ -116,8 +120,8 @@ Canary object -- How new versions of a workload are rolled out: step by step, ju
       primaryScalerReplicas object -- Bounds for the primary's scaler.
         minReplicas int -- At least.
         maxReplicas int -- At most.
-    ingressRef @ObjectReference -- For other providers.
-    routeRef @ObjectReference -- For other providers.
+    ingressRef @NeighbourReference -- For other providers.
+    routeRef @NeighbourReference -- For other providers.
     upstreamRef @ObjectReference -- For other providers.
     service! @CanaryService -- The service and its routes.
     analysis @CanaryAnalysis -- How a new version is tried.
