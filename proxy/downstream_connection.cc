@@ -1,5 +1,8 @@
 #include "downstream_connection.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "exchange.h"
 #include "stats/http_stats.h"
 #include "worker.h"
@@ -35,7 +38,7 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
       settings_(settings_of(http_->config())),
       connection_(worker.reactor(), *this),
       account_(CreditAccount::make(this, buffer_limit())),
-      codec_(connection_, *account_, *this, settings_),
+      codec_(connection_, *account_, *this, settings_, worker.heads()),
       accepted_(worker.clock().now()),
       idle_timer_(timer_calls<&DownstreamConnection::on_idle_timeout>, this),
       head_timer_(timer_calls<&DownstreamConnection::on_head_timeout>, this),
@@ -109,7 +112,8 @@ MessageEvents& DownstreamConnection::on_request_stream(MessageSink& response, Pr
 
 Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol protocol) {
   idle_timer_.cancel();
-  if (!closing_ && http_.get() != listener_->http().get()) {
+  const bool alone = exchanges_.empty();  // requests under way keep what they began with
+  if (alone && !closing_ && http_.get() != listener_->http().get()) {
     http_->stats().sub(kDownstreamCxActive);
     http_->stats().sub(kDownstreamCxHttp1Active);
     http_ = listener_->http();
@@ -118,9 +122,22 @@ Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol p
     settings_ = settings_of(http_->config());
   }
   ++requests_;
-  exchange_ = worker_.take_exchange();
-  exchange_->begin(*this, response, protocol);
-  return *exchange_;
+  exchanges_.push_back(worker_.take_exchange());
+  Exchange& exchange = *exchanges_.back();
+  exchange.begin(*this, response, protocol);
+  return exchange;
+}
+
+/// The one that receives `request`; without a name, the one that began last.
+void DownstreamConnection::end_exchange(MessageEvents* request) {
+  auto ended = std::find_if(exchanges_.begin(), exchanges_.end(),
+                            [request](const auto& exchange) { return exchange.get() == request; });
+  if (request == nullptr && !exchanges_.empty()) ended = exchanges_.end() - 1;
+  if (ended == exchanges_.end()) return;
+  std::swap(*ended, exchanges_.back());
+  auto exchange = std::move(exchanges_.back());
+  exchanges_.pop_back();
+  worker_.recycle(std::move(exchange));
 }
 
 void DownstreamConnection::on_bad_request(HeadError error, MessageSink& response) {
@@ -139,8 +156,8 @@ void DownstreamConnection::before_response_head() {
   }
 }
 
-void DownstreamConnection::on_stream_done(bool reusable) {
-  if (exchange_) worker_.recycle(std::move(exchange_));
+void DownstreamConnection::on_stream_done(MessageEvents* request, bool reusable) {
+  end_exchange(request);
   if (!reusable) {
     begin_close();
     return;
@@ -150,8 +167,8 @@ void DownstreamConnection::on_stream_done(bool reusable) {
   if (connection_.kept_bytes() > 0 || connection_.reading_paused()) connection_.resume_reading();
 }
 
-void DownstreamConnection::on_request_outlived() {
-  if (exchange_) worker_.recycle(std::move(exchange_));
+void DownstreamConnection::on_request_outlived(MessageEvents& request) {
+  end_exchange(&request);
   worker_.arm(close_timer_, kDiscardTime);
   if (connection_.reading_paused()) connection_.resume_reading();
 }
@@ -173,12 +190,20 @@ void DownstreamConnection::on_error(int /*error*/) { client_gone(); }
 
 // The client has closed, or half-closed: as Envoy, nobody is taken to wait for an answer any more.
 void DownstreamConnection::client_gone() {
-  if (exchange_ && !exchange_->over()) {
-    http_stats().add(kDownstreamCxDestroyActiveRq);
-    http_stats().add(kDownstreamCxDestroyRemoteActiveRq);
-    exchange_->on_downstream_gone(Failure::kDownstreamDisconnect);
-  }
+  tell_exchanges_gone(Failure::kDownstreamDisconnect, kDownstreamCxDestroyRemoteActiveRq);
   closed(true);
+}
+
+void DownstreamConnection::tell_exchanges_gone(Failure failure, size_t by_whom) {
+  bool active = false;
+  for (const auto& exchange : exchanges_) {
+    if (exchange->over()) continue;
+    active = true;
+    exchange->on_downstream_gone(failure);
+  }
+  if (!active) return;
+  http_stats().add(kDownstreamCxDestroyActiveRq);
+  http_stats().add(by_whom);
 }
 
 void DownstreamConnection::on_written(size_t bytes, bool all) {
@@ -236,11 +261,7 @@ void DownstreamConnection::drain() {
 }
 
 void DownstreamConnection::close_now() {
-  if (exchange_ && !exchange_->over()) {
-    http_stats().add(kDownstreamCxDestroyActiveRq);
-    http_stats().add(kDownstreamCxDestroyLocalActiveRq);
-    exchange_->on_downstream_gone(Failure::kLocalReset);
-  }
+  tell_exchanges_gone(Failure::kLocalReset, kDownstreamCxDestroyLocalActiveRq);
   closed(false);
 }
 
@@ -248,7 +269,7 @@ void DownstreamConnection::closed(bool remote) {
   if (std::exchange(closed_, true)) return;
   connection_.close();
   for (auto* timer : {&idle_timer_, &head_timer_, &duration_timer_, &close_timer_}) timer->cancel();
-  if (exchange_) worker_.recycle(std::move(exchange_));
+  while (!exchanges_.empty()) end_exchange(nullptr);
   auto& stats = http_stats();
   stats.sub(kDownstreamCxActive);
   stats.sub(kDownstreamCxHttp1Active);

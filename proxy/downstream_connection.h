@@ -16,7 +16,7 @@ class Exchange;
 class Worker;
 class WorkerListener;
 
-/// One accepted connection: its codec, its present exchange, its timers, and how it is closed. Owned by the
+/// One accepted connection: its codec, its present exchanges, its timers, and how it is closed. Owned by the
 /// worker.
 class DownstreamConnection final : public Disposable,
                                    private ConnectionOwner,
@@ -57,11 +57,13 @@ class DownstreamConnection final : public Disposable,
   void on_written(size_t bytes, bool all) override;
   MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) override;
   void on_bad_request(HeadError error, MessageSink& response) override;
-  void on_stream_done(bool reusable) override;
-  void on_request_outlived() override;
+  void on_stream_done(MessageEvents* request, bool reusable) override;
+  void on_request_outlived(MessageEvents& request) override;
   void on_window_open() override;
 
   Exchange& begin_exchange(MessageSink& response, Protocol protocol);
+  void end_exchange(MessageEvents* request);
+  void tell_exchanges_gone(Failure failure, size_t by_whom);
   void await_request();
   void begin_close();
   void client_gone();
@@ -80,7 +82,7 @@ class DownstreamConnection final : public Disposable,
   Connection connection_;
   CreditAccount* account_;
   H1ServerCodec codec_;
-  std::unique_ptr<Exchange> exchange_;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;  ///< under way; HTTP/1 has one at the most
   MonotonicTime accepted_;
   Timer idle_timer_;
   Timer head_timer_;

@@ -11,6 +11,7 @@
 
 #include "access_log_writer.h"
 #include "exchange.h"
+#include "http/header_map_pool.h"
 #include "local_ref.h"
 #include "net/reactor.h"
 #include "remora/config/bootstrap.h"
@@ -96,6 +97,7 @@ class Worker final : private TurnEndHandler {
   [[nodiscard]] bool drain_closes(const ListenerConfig& listener);
 
   std::unique_ptr<Exchange> take_exchange();
+  [[nodiscard]] HeaderMapPool& heads() { return heads_; }
   /// Frees the exchange for its next life at the end of the turn.
   void recycle(std::unique_ptr<Exchange> exchange);
   void log_access(const WorkerHttp& http, const ExchangeInfo& info, uint64_t random);
@@ -118,6 +120,7 @@ class Worker final : private TurnEndHandler {
   StringMap<LocalRef<WorkerRoutes>> routes_;
   StringMap<LocalRef<WorkerListener>> listeners_;
   std::unordered_map<DownstreamConnection*, std::unique_ptr<DownstreamConnection>> connections_;
+  HeaderMapPool heads_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<Exchange>> done_exchanges_;
   std::vector<std::pair<std::shared_ptr<LogFile>, std::string>> log_lines_;

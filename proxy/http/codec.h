@@ -22,12 +22,13 @@ class ServerCodecEvents {
   /// Bytes that are no request: answer with `error.status`, if a stream can still be opened for it, and
   /// close.
   virtual void on_bad_request(HeadError error, MessageSink& response) = 0;
-  /// A stream is over in both directions; its MessageEvents and MessageSink are not used any more.
-  /// `reusable`: the connection can take another request.
-  virtual void on_stream_done(bool reusable) = 0;
+  /// A stream is over in both directions; its MessageEvents and MessageSink are not used any more. `request`
+  /// is what on_request_stream returned; null where that is known to be gone (on_request_outlived) or the
+  /// stream was no request (on_bad_request). `reusable`: the connection can take another request.
+  virtual void on_stream_done(MessageEvents* request, bool reusable) = 0;
   /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that
   /// the connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
-  virtual void on_request_outlived() = 0;
+  virtual void on_request_outlived(MessageEvents& request) = 0;
 
  protected:
   ~ServerCodecEvents() = default;

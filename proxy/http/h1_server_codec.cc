@@ -1,6 +1,7 @@
 #include "http/h1_server_codec.h"
 
 #include <charconv>
+#include <utility>
 
 namespace remora {
 namespace {
@@ -55,6 +56,7 @@ size_t H1ServerCodec::read_head(std::string_view bytes) {
   if (state == HeadScanner::State::kMore) return 0;
   scanner_.reset();
   head_begun_ = false;
+  head_ = heads_.take();
   const auto error = parse_request_head(bytes.substr(0, size), settings_.rules, head_, request_);
   if (error.failed()) {
     refuse(error);
@@ -66,6 +68,7 @@ size_t H1ServerCodec::read_head(std::string_view bytes) {
 
 void H1ServerCodec::open_stream() {
   head_request_ = head_.method() == "HEAD";
+  connect_ = head_.method() == "CONNECT";
   close_after_ = !request_.keep_alive;
   bool end = false;
   switch (request_.framing.kind) {
@@ -161,7 +164,7 @@ void H1ServerCodec::send_informational(const HeaderMap& head) {
 
 Framing H1ServerCodec::response_framing(const HeaderMap& head, uint16_t status, bool end) {
   if (status == 101 && request_.upgrade) return {Framing::Kind::kTunnel, 0};
-  if (head_.method() == "CONNECT" && status / 100 == 2) return {Framing::Kind::kTunnel, 0};
+  if (connect_ && status / 100 == 2) return {Framing::Kind::kTunnel, 0};
   if (head_request_ || status == 204 || status == 304 || end) return {};
   if (const auto length = head.get(HeaderId::kContentLength)) {
     uint64_t value = 0;
@@ -229,20 +232,19 @@ void H1ServerCodec::finish_response(const HeaderMap* trailers) {
   const bool tunnel = writer_.kind() == Framing::Kind::kTunnel;
   const bool keep = whole && !tunnel && !close_after_;
   if (keep && reading_ == Reading::kBody) {
-    stream_ = nullptr;
     discarding_ = true;
     discarded_ = 0;
-    owner_.on_request_outlived();
+    owner_.on_request_outlived(*std::exchange(stream_, nullptr));
     return;
   }
   finish_stream(keep && reading_ == Reading::kDone);
 }
 
 void H1ServerCodec::finish_stream(bool reusable) {
-  stream_ = nullptr;
   discarding_ = false;
   reading_ = reusable ? Reading::kHead : Reading::kIgnore;
-  owner_.on_stream_done(reusable);
+  heads_.give(std::move(head_));
+  owner_.on_stream_done(std::exchange(stream_, nullptr), reusable);
 }
 
 }  // namespace remora

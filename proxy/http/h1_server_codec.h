@@ -4,6 +4,7 @@
 #include "http/h1_body_reader.h"
 #include "http/h1_head.h"
 #include "http/h1_writer.h"
+#include "http/header_map_pool.h"
 #include "net/connection.h"
 
 namespace remora {
@@ -18,13 +19,14 @@ struct H1ServerSettings {
 class H1ServerCodec final : public ServerCodec, private MessageSink {
  public:
   /// All borrowed: the connection written to, the account that body bytes are charged to, who serves
-  /// requests.
+  /// requests, where the memory of heads comes from.
   H1ServerCodec(Connection& connection, CreditAccount& account, ServerCodecEvents& owner,
-                const H1ServerSettings& settings)
+                const H1ServerSettings& settings, HeaderMapPool& heads)
       : connection_(connection),
         account_(account),
         owner_(owner),
-        settings_(settings) {}
+        settings_(settings),
+        heads_(heads) {}
 
   size_t receive(std::string_view bytes) override;
   bool on_end() override;
@@ -60,6 +62,7 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   CreditAccount& account_;
   ServerCodecEvents& owner_;
   const H1ServerSettings& settings_;
+  HeaderMapPool& heads_;
 
   MessageEvents* stream_ = nullptr;
   Reading reading_ = Reading::kHead;
@@ -69,6 +72,7 @@ class H1ServerCodec final : public ServerCodec, private MessageSink {
   BodyReader body_;
   bool head_begun_ = false;
   bool head_request_ = false;  // the request is a HEAD
+  bool connect_ = false;       // the request is a CONNECT
   bool draining_ = false;
   bool close_after_ = false;
   bool discarding_ = false;  // the answer is complete, the rest of the request is thrown away

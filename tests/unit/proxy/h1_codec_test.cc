@@ -87,7 +87,7 @@ class Wire : public ConnectionOwner, public BodySource {
 
 class ServerCodecTest : public testing::Test, public ServerCodecEvents {
  protected:
-  ServerCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_) {
+  ServerCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_, heads_) {
     wire_.receive = [this](std::string_view bytes) { return codec_.receive(bytes); };
   }
   MessageEvents& on_request_stream(MessageSink& response, Protocol) override {
@@ -96,8 +96,8 @@ class ServerCodecTest : public testing::Test, public ServerCodecEvents {
     return recorder_;
   }
   void on_bad_request(HeadError error, MessageSink&) override { refused_ = error.status; }
-  void on_request_outlived() override { ++outlived_; }
-  void on_stream_done(bool reusable) override {
+  void on_request_outlived(MessageEvents&) override { ++outlived_; }
+  void on_stream_done(MessageEvents*, bool reusable) override {
     ++done_;
     reusable_ = reusable;
     if (reusable) wire_.connection.resume_reading();
@@ -112,6 +112,7 @@ class ServerCodecTest : public testing::Test, public ServerCodecEvents {
   Wire wire_;
   H1ServerSettings settings_;
   Recorder recorder_;
+  HeaderMapPool heads_;
   H1ServerCodec codec_;
   MessageSink* response_ = nullptr;
   int streams_ = 0;
@@ -237,13 +238,14 @@ TEST(BackPressure, HeldCreditsStopTheReadingAndReleasedOnesResumeIt) {
    public:
     MessageEvents& on_request_stream(MessageSink&, Protocol) override { return recorder; }
     void on_bad_request(HeadError, MessageSink&) override {}
-    void on_stream_done(bool) override {}
-    void on_request_outlived() override {}
+    void on_stream_done(MessageEvents*, bool) override {}
+    void on_request_outlived(MessageEvents&) override {}
     Recorder recorder;
   } server;
   Wire wire(1000);
   H1ServerSettings settings;
-  H1ServerCodec codec(wire.connection, *wire.account, server, settings);
+  HeaderMapPool heads;
+  H1ServerCodec codec(wire.connection, *wire.account, server, settings, heads);
   wire.receive = [&](std::string_view bytes) { return codec.receive(bytes); };
   server.recorder.hold = true;
   wire.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n");
