@@ -71,13 +71,13 @@ class Server {
                 [this](const store::ObjectKey& key) { return store_->path_of(key); }),
         mesh_(source_),
         statuses_(store_->objects()),
-        reports_(telemetry::make_metrics_service(context_, traffic_)),
+        reports_(context_, traffic_),
         ads_(context_, mesh_),
         rollouts_(rollout_environment()),
         pages_(mesh_, ads_, traffic_, &rollouts_),
         admin_(context_, [this](std::string_view target) { return pages_.answer(target); }),
         api_(context_, options_, store_->objects(), page_sources()) {
-    ads_.also_serve(*reports_);
+    ads_.also_serve(reports_.service());
     source_.set_broken(store_->broken());
     store_->follow([this] { source_.set_broken(store_->broken()); });
     statuses_.update(mesh_.findings());
@@ -143,6 +143,7 @@ class Server {
     spdlog::info("shutting down");
     admin_.close();
     api_.close();
+    reports_.close();
     ads_.shut_down([this] { context_.stop(); });
   }
 
@@ -155,7 +156,7 @@ class Server {
   Mesh mesh_;
   StatusWriter statuses_;
   telemetry::TrafficStore traffic_;
-  std::shared_ptr<grpc::Service> reports_;
+  telemetry::MetricsService reports_;
   AdsService ads_;
   rollout::Engine rollouts_;
   AdminPages pages_;

@@ -2,7 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <boost/asio/post.hpp>
+#include <set>
 
 #include "api/metrics_service.grpc.pb.h"
 #include "telemetry/traffic_store.h"
@@ -10,20 +12,40 @@
 namespace remora::telemetry {
 namespace {
 
-using envoy::service::metrics::v3::MetricsService;
+using ServiceProto = envoy::service::metrics::v3::MetricsService;
 using envoy::service::metrics::v3::StreamMetricsMessage;
 using envoy::service::metrics::v3::StreamMetricsResponse;
+
+constexpr size_t kMaxNodeId = 1024;
+const grpc::Status kUnnamed{grpc::StatusCode::INVALID_ARGUMENT,
+                            "the first message must name its node (identifier), in at most 1 KiB"};
+const grpc::Status kClosing{grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"};
+
+class Stream;
+
+/// Those that are open. Control thread only.
+struct Streams {
+  std::set<std::shared_ptr<Stream>> all;
+  bool closed = false;
+};
 
 /// One proxy's stream. The next message is read once the one before has been taken, so a proxy that pushes
 /// faster than we count waits in its own buffers.
 class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
                      public std::enable_shared_from_this<Stream> {
  public:
-  Stream(boost::asio::io_context& context, TrafficStore& store) : context_(context), store_(store) {}
+  Stream(boost::asio::io_context& context, TrafficStore& store, Streams& streams)
+      : context_(context),
+        store_(store),
+        streams_(streams) {}
 
   void start() {
     self_ = shared_from_this();
-    StartRead(&message_);
+    boost::asio::post(context_, [self = self_] {
+      if (self->streams_.closed) return self->finish(kClosing);
+      self->streams_.all.insert(self);
+      self->StartRead(&self->message_);
+    });
   }
 
   void OnReadDone(bool ok) override {
@@ -35,12 +57,18 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
 
   void OnDone() override {
     boost::asio::post(context_, [self = std::move(self_)] {
+      self->streams_.all.erase(self);
       if (self->stream_ != 0) self->store_.end_stream(self->node_id_, self->stream_);
     });
   }
 
+  void finish(const grpc::Status& status) {
+    if (!finished_.exchange(true)) Finish(status);
+  }
+
  private:
   void take(const Report& report) {
+    if (finished_) return;
     if (stream_ == 0) {
       node_id_ = report.node_id;
       if (node_id_.empty())
@@ -53,12 +81,9 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
     StartRead(&message_);
   }
 
-  void finish(const grpc::Status& status) {
-    if (!finished_.exchange(true)) Finish(status);
-  }
-
   boost::asio::io_context& context_;
   TrafficStore& store_;
+  Streams& streams_;
   std::shared_ptr<Stream> self_;  // until gRPC is done with it
   StreamMetricsMessage message_;
   std::atomic<bool> finished_{false};
@@ -68,26 +93,35 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
   uint64_t stream_ = 0;
 };
 
-class Service final : public MetricsService::WithCallbackMethod_StreamMetrics<MetricsService::Service> {
+}  // namespace
+
+class MetricsService::Impl final
+    : public ServiceProto::WithCallbackMethod_StreamMetrics<ServiceProto::Service> {
  public:
-  Service(boost::asio::io_context& context, TrafficStore& store) : context_(context), store_(store) {}
+  Impl(boost::asio::io_context& context, TrafficStore& store) : context_(context), store_(store) {}
 
   grpc::ServerReadReactor<StreamMetricsMessage>* StreamMetrics(grpc::CallbackServerContext* /*call*/,
                                                                StreamMetricsResponse* /*response*/) override {
-    auto stream = std::make_shared<Stream>(context_, store_);
+    auto stream = std::make_shared<Stream>(context_, store_, streams_);
     stream->start();
     return stream.get();
+  }
+
+  void close() {
+    streams_.closed = true;
+    for (const auto& stream : streams_.all) stream->finish(kClosing);
   }
 
  private:
   boost::asio::io_context& context_;
   TrafficStore& store_;
+  Streams streams_;
 };
 
-}  // namespace
-
-std::shared_ptr<grpc::Service> make_metrics_service(boost::asio::io_context& context, TrafficStore& store) {
-  return std::make_shared<Service>(context, store);
-}
+MetricsService::MetricsService(boost::asio::io_context& context, TrafficStore& store)
+    : impl_(std::make_unique<Impl>(context, store)) {}
+MetricsService::~MetricsService() = default;
+grpc::Service& MetricsService::service() { return *impl_; }
+void MetricsService::close() { impl_->close(); }
 
 }  // namespace remora::telemetry
