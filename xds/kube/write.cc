@@ -181,9 +181,10 @@ Outcome<json::object> read_object(const Call& call) {
 
 /// Fields that the client's text has twice; only JSON is looked at as text.
 std::vector<std::string> duplicates_of(const Call& call) {
-  const std::string type = call.header("Content-Type");
-  const bool is_json = type.empty() || type.starts_with("application/json");
-  return is_json ? duplicate_fields(call.request().body) : std::vector<std::string>();
+  const std::string type = call.header("Content-Type"), &body = call.request().body;
+  const bool may_be_json = type.empty() || type.find("json") != std::string::npos || body.starts_with('{');
+  return may_be_json && type.find("json-patch") == std::string::npos ? duplicate_fields(body)
+                                                                     : std::vector<std::string>();
 }
 
 // --- patch
@@ -224,8 +225,8 @@ void apply_once(Api& api, const CallPtr& call, const store::ObjectPtr& before, i
   auto result = server_side_apply(*call->target.kind, before == nullptr ? nullptr : &live, wanted,
                                   writer_of(*call), call->flag("force"));
   if (const auto* refusal = std::get_if<Refusal>(&result)) return call->refuse(*refusal);
-  finish_patch(api, call, {before, std::get<json::object>(std::move(result)), {}, true}, PatchType::kApply,
-               tries);
+  finish_patch(api, call, {before, std::get<json::object>(std::move(result)), duplicates_of(*call), true},
+               PatchType::kApply, tries);
 }
 
 void patch_once(Api& api, const CallPtr& call, PatchType type, int tries) {
@@ -234,7 +235,8 @@ void patch_once(Api& api, const CallPtr& call, PatchType type, int tries) {
   if (before == nullptr) return call->refuse(not_found(call->target));
   auto result = patch(*call->target.kind, presented(*before, call->target), call->request().body, type);
   if (const auto* refusal = std::get_if<Refusal>(&result)) return call->refuse(*refusal);
-  finish_patch(api, call, {before, std::get<json::object>(std::move(result))}, type, tries);
+  finish_patch(api, call, {before, std::get<json::object>(std::move(result)), duplicates_of(*call)}, type,
+               tries);
 }
 
 }  // namespace

@@ -46,6 +46,15 @@ TEST_F(ApiTest, PatchesByMergeAndByOperations) {
   EXPECT_EQ(refusal(patch(in(kRules, "api"), "{}")), "404 NotFound");
 }
 
+TEST_F(ApiTest, FieldsThatAPatchHasTwiceAreRefusedWhereTheClientIsStrict) {
+  ask(Verb::post, kRules, rule("web"));
+  const char* twice = R"({"spec": {"host": "a", "host": "b"}})";
+  EXPECT_EQ(refusal(patch(in(kRules, "web?fieldValidation=Strict"), twice)), "400 BadRequest");
+  const auto warned = patch(in(kRules, "web"), twice);
+  EXPECT_EQ(at(warned, "/spec/host"), "b");
+  EXPECT_EQ(warned->response.headers["Warning"], R"(299 - "duplicate field \"spec.host\"")");
+}
+
 TEST_F(ApiTest, AnObjectStaysInTheVersionThatItWasCreatedIn) {
   ask(Verb::post, kRules, rule("web"));
   const auto patched = patch("/apis/networking.istio.io/v1beta1/namespaces/default/destinationrules/web",
