@@ -113,14 +113,28 @@ class TestRollout:
         browser.wait_text(evil, ".message")
         assert browser.run("return document.querySelectorAll('.message *').length") == 0
 
-    def test_long_timelines_are_shortened(self, browser, server):
-        long = progressing()
-        long["timeline"] = [{**long["timeline"][1], "time": f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z"} for n in range(200)]
-        server.snapshot = lambda: snapshot(long)
+    def test_long_timelines_are_shown_on_request(self, browser, server):
+        whole = progressing()
+        whole["timeline"] = [{**whole["timeline"][1], "time": f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z"} for n in range(200)]
+        server.whole["/rollouts/default/api"] = whole
+        server.snapshot = lambda: snapshot({**whole, "timeline": whole["timeline"][150:], "earlierSteps": 150})
         browser.open(server.url)
         browser.wait("document.querySelectorAll('.timeline li').length === 20", "a short timeline")
+        assert browser.text(".more") == "Show all 200 steps"
         browser.run("document.querySelector('.more').click()")
         browser.wait("document.querySelectorAll('.timeline li').length === 200", "the whole timeline")
+
+    def test_of_a_large_mesh_a_part_is_drawn(self, browser, server):
+        many = [{**progressing(), "name": f"api-{n}"} for n in range(100)]
+        large = snapshot(*many)
+        one = large["mesh"]["services"][0]
+        large["mesh"]["services"] = [{**one, "name": f"service-{n:04}"} for n in range(2000)]
+        server.snapshot = lambda: large
+        browser.open(server.url)
+        browser.wait("document.querySelectorAll('.service').length === 40", "the first services")
+        browser.wait("document.querySelectorAll('.picker li').length === 100", "all rollouts")
+        browser.run("document.querySelector('[data-all-services]').click()")
+        browser.wait("document.querySelectorAll('.service').length === 2000", "all services")
 
     def test_missing_fields_break_nothing(self, browser, server):
         server.snapshot = lambda: {"time": 1, "rollouts": [{"namespace": "a", "name": "b", "phase": "New"}], "traffic": {"time": 1},

@@ -27,6 +27,7 @@ class PageServer:
     def __init__(self, snapshot, port=0):
         self.snapshot = snapshot
         self.streams, self.actions = [], []
+        self.whole = {}  # Rollouts as GET /rollouts/{namespace}/{name} gives them, by path.
         self.refusal = None  # A message with which actions are refused.
         handler = type("Handler", (Handler,), {"owner": self})
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -60,6 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = self.path.removeprefix("/ui/") or "index.html"
         if name == "events":
             self.stream()
+        elif self.path in self.owner.whole:
+            self.answer(200, json.dumps(self.owner.whole[self.path]).encode(), "application/json")
         elif "/" not in name and (ROOT / "assets" / name).is_file():
             self.answer(200, (ROOT / "assets" / name).read_bytes(), TYPES[pathlib.Path(name).suffix])
         else:

@@ -11,6 +11,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kPeriod{2000};
+constexpr size_t kRecentSteps = 50;
 constexpr size_t kMaxListeners = 64;  // each may hold up 16 MiB; people and their open tabs are few
 
 double now() {
@@ -42,6 +43,16 @@ json::object stamped(const std::function<json::object()>& source) {
 std::string text_of(const json::value& object, std::string_view name) {
   const json::value* field = object.is_object() ? object.as_object().if_contains(name) : nullptr;
   return field != nullptr && field->is_string() ? std::string(field->as_string()) : "";
+}
+
+json::value recent(json::value rollout) {
+  json::value* found = rollout.is_object() ? rollout.as_object().if_contains("timeline") : nullptr;
+  if (found == nullptr || !found->is_array() || found->as_array().size() <= kRecentSteps) return rollout;
+  json::array& timeline = found->as_array();
+  const size_t earlier = timeline.size() - kRecentSteps;
+  timeline.erase(timeline.begin(), timeline.begin() + static_cast<std::ptrdiff_t>(earlier));
+  rollout.as_object()["earlierSteps"] = earlier;
+  return rollout;
 }
 
 Feed::Feed(boost::asio::io_context& context, Sources sources)
@@ -166,7 +177,9 @@ std::string Feed::snapshot() const {
 json::object Feed::mesh() const { return sources_.mesh ? sources_.mesh() : json::object(); }
 
 json::array Feed::view() const {
-  return sources_.rollouts == nullptr ? json::array() : sources_.rollouts->view();
+  json::array rollouts = sources_.rollouts == nullptr ? json::array() : sources_.rollouts->view();
+  for (json::value& rollout : rollouts) rollout = recent(std::move(rollout));
+  return rollouts;
 }
 
 }  // namespace remora::page

@@ -14,7 +14,7 @@ namespace remora::page {
 /// Who looks on, and what they are told. A listener first gets everything, then only what changes:
 ///   snapshot      {time, rollouts, traffic, mesh}; traffic with the series of the last minutes
 ///   traffic       without series: every two seconds, changed or not, since it is a sign of life as well
-///   rollout       one of Rollouts::view() that is new or has changed
+///   rollout       one of Rollouts::view() that is new or has changed, as recent() has it
 ///   rollout-gone  {namespace, name}
 ///   mesh          mesh_json()
 /// In Format::kLines it gets rollouts only, as lines {"type": "ADDED|MODIFIED|DELETED", "rollout": {...}}.
@@ -43,7 +43,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void remember(const boost::json::array& rollouts);
   void tell(Format format, const std::string& text);
   std::string snapshot() const;
-  boost::json::array view() const;
+  boost::json::array view() const;  ///< each as recent() has it
   boost::json::object mesh() const;
 
   boost::asio::io_context& context_;
@@ -58,6 +58,10 @@ class Feed : public std::enable_shared_from_this<Feed> {
   bool ticking_ = false;       ///< the timer runs: only while somebody looks on
   bool closed_ = false;
 };
+
+/// A canary with the newest 50 steps of its timeline at most; `earlierSteps` says how many are left out. What
+/// is told often, and for every canary at once, must stay small.
+boost::json::value recent(boost::json::value rollout);
 
 /// The string field `name` of an object; empty where there is none.
 std::string text_of(const boost::json::value& object, std::string_view name);

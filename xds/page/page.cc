@@ -1,5 +1,6 @@
 #include "page/page.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "page/assets.h"
@@ -87,24 +88,33 @@ const char* refusal(const web::Request& request) {
   return nullptr;
 }
 
-struct ActionTarget {
+/// "{namespace}/{name}" and perhaps "/{action}".
+struct Target {
   std::string ns, name, action;
 };
 
-/// "{namespace}/{name}/{action}"; empty fields where it is anything else.
-ActionTarget parse_target(std::string_view path) {
+/// Empty fields where it is anything else.
+Target parse_target(std::string_view path) {
   const size_t first = path.find('/');
-  const size_t second = first == path.npos ? first : path.find('/', first + 1);
-  if (second == path.npos || path.find('/', second + 1) != path.npos) return {};
+  if (first == path.npos) return {};
+  const size_t second = std::min(path.find('/', first + 1), path.size());
+  if (path.find('/', std::min(second + 1, path.size())) != path.npos) return {};
   return {std::string(path.substr(0, first)), std::string(path.substr(first + 1, second - first - 1)),
-          std::string(path.substr(second + 1))};
+          std::string(path.substr(std::min(second + 1, path.size())))};
 }
 
-bool is_there(const json::array& rollouts, const ActionTarget& target) {
+const json::value* find(const json::array& rollouts, const Target& target) {
   for (const json::value& rollout : rollouts) {
-    if (text_of(rollout, "namespace") == target.ns && text_of(rollout, "name") == target.name) return true;
+    if (text_of(rollout, "namespace") == target.ns && text_of(rollout, "name") == target.name)
+      return &rollout;
   }
-  return false;
+  return nullptr;
+}
+
+web::Response not_found(const Target& target) {
+  return json_response(404,
+                       json::object{{"reason", "NotFound"},
+                                    {"message", "canaries.flagger.app \"" + target.name + "\" not found"}});
 }
 
 }  // namespace
@@ -153,7 +163,14 @@ class Page::Impl {
     responder->respond(json_response(200, view()));
   }
 
-  void act(const web::Request& request, const ActionTarget& target, const web::ResponderPtr& responder) {
+  void show(const Target& target, const web::ResponderPtr& responder) {
+    const json::array rollouts = view();
+    const json::value* rollout = find(rollouts, target);
+    responder->respond(rollout == nullptr ? not_found(target) : json_response(200, *rollout));
+  }
+
+  void act(const web::Request& request, const Target& target, const web::ResponderPtr& responder) {
+    if (reads(request) && !target.name.empty() && target.action.empty()) return show(target, responder);
     const auto action = rollout::parse_action(target.action);
     if (target.name.empty() || !action.ok()) {
       return responder->respond(
@@ -161,11 +178,7 @@ class Page::Impl {
     }
     if (request.method != web::Verb::post) return responder->respond(not_allowed("POST"));
     if (const char* why = refusal(request)) return responder->respond(failure(403, why));
-    if (!is_there(view(), target)) {
-      return responder->respond(json_response(
-          404, json::object{{"reason", "NotFound"},
-                            {"message", "canaries.flagger.app \"" + target.name + "\" not found"}}));
-    }
+    if (find(view(), target) == nullptr) return responder->respond(not_found(target));
     const store::ObjectKey key{"canaries.flagger.app", target.ns, target.name};
     sources_.rollouts->act(key, *action, [responder](const Result<void>& done) {
       responder->respond(done.ok() ? json_response(200, json::object{{"done", true}})

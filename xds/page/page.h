@@ -24,6 +24,7 @@ struct Sources {
 ///   GET /  GET /ui/...                        the page: HTML, style and scripts, nothing from elsewhere
 ///   GET /ui/events                            its server-sent events (feed.h)
 ///   GET /rollouts[?watch]                     rollout::Rollouts::view(); watch: one line of JSON a change
+///   GET /rollouts/{namespace}/{name}          one of them
 ///   POST /rollouts/{namespace}/{name}/{action}  pause, resume, promote, abort
 /// Control thread only.
 class Page {

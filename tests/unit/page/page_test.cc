@@ -133,6 +133,21 @@ TEST_F(PageTest, ListsTheRollouts) {
   EXPECT_EQ(json::parse(ask(web::Verb::get, "/rollouts")->response.body), json::value(rollouts.canaries));
 }
 
+TEST_F(PageTest, ListenersGetTheNewestStepsAndWhoAsksForOneRolloutGetsAll) {
+  json::object rollout = canary(10);
+  json::array timeline;
+  for (int i = 0; i < 200; ++i) timeline.push_back(json::object{{"reason", "step" + std::to_string(i)}});
+  rollout["timeline"] = std::move(timeline);
+  rollouts.canaries.push_back(rollout);
+  const auto listener = ask(web::Verb::get, "/ui/events");
+  EXPECT_NE(listener->stream.find("step150\""), std::string::npos);
+  EXPECT_EQ(listener->stream.find("step149\""), std::string::npos);
+  EXPECT_NE(listener->stream.find("\"earlierSteps\":150"), std::string::npos);
+  EXPECT_EQ(json::parse(ask(web::Verb::get, "/rollouts/default/api")->response.body), json::value(rollout));
+  EXPECT_EQ(ask(web::Verb::get, "/rollouts/default/nothing")->response.status, 404u);
+  EXPECT_EQ(ask(web::Verb::get, "/rollouts/default")->response.status, 404u);
+}
+
 TEST_F(PageTest, ActsOnARolloutThatIsThere) {
   rollouts.canaries.push_back(canary(10));
   EXPECT_EQ(act("/rollouts/default/api/abort")->response.status, 200u);

@@ -13,12 +13,27 @@ export function handleActions(state, redraw) {
   document.addEventListener('click', (event) => {
     const button = event.target.closest('button');
     if (!button || button.getAttribute('aria-disabled') === 'true') return;
-    const { select, showAll, action, id } = button.dataset;
+    const { select, showAll, allServices, action, id } = button.dataset;
     if (select) state.selected = select;
-    if (showAll) state.showAll = showAll;
-    if (select || showAll) redraw();
+    if (showAll) showWholeTimeline(state, showAll, redraw);
+    if (allServices !== undefined) state.allServices = true;
+    if (select || allServices !== undefined) redraw();
     if (action) act(state, id, action, redraw);
   });
+}
+
+// Events carry the newest steps only; the others are asked for when somebody wants to see them.
+async function showWholeTimeline(state, id, redraw) {
+  state.showAll = id;
+  redraw();
+  if (!state.rollouts.get(id)?.earlierSteps) return;
+  try {
+    const answer = await fetch(`../rollouts/${id}`, { signal: AbortSignal.timeout(15000) });
+    if (answer.ok) state.timelines.set(id, (await answer.json()).timeline ?? []);
+  } catch {
+    state.showAll = null; // the button comes back
+  }
+  redraw();
 }
 
 async function act(state, id, action, redraw) {

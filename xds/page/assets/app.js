@@ -13,11 +13,13 @@ import { findingsView } from './findings_view.js';
 const state = new State();
 const at = (id) => document.getElementById(id);
 let drawing = false;
+let servicesAreNew = true;
 
 function draw() {
   drawing = false;
   patch(at('rollouts'), rolloutsView(state));
-  patch(at('services'), servicesView(state));
+  if (servicesAreNew) patch(at('services'), servicesView(state)); // there may be many
+  servicesAreNew = false;
   patch(at('findings'), findingsView(state));
   const count = state.findings.length;
   at('findings-count').textContent = count ? String(count) : '';
@@ -43,12 +45,13 @@ const stream = new Stream('events', {
   onEvent(name, data) {
     announceChanges(state, name, data);
     state.take(name, data);
+    servicesAreNew = true;
     drawSoon();
   },
   onConnection: showConnection,
 });
 
-handleActions(state, drawSoon);
+handleActions(state, () => { servicesAreNew = true; drawSoon(); });
 // A tab that nobody looks at lets go of its connection after a while: browsers have only six for each server.
 let leaving = null;
 document.addEventListener('visibilitychange', () => {

@@ -6,13 +6,18 @@ import { liveColumns } from './rollout_view.js';
 import { table, value } from './parts.js';
 import { idOf } from './state.js';
 
+const SHOWN = 40;
+
 export function servicesView(state) {
-  const services = merged(state);
+  const all = merged(state);
+  const services = state.allServices || all.length <= SHOWN + 5 ? all : all.slice(0, SHOWN);
   if (!services.length) return [h('p', { class: 'empty' }, state.loaded ? 'No service is defined.' : '')];
-  return services.map((service) => h('article', { class: 'card service', 'data-key': `${service.namespace}/${service.name}` },
+  const cards = services.map((service) => h('article', { class: 'card service', 'data-key': `${service.namespace}/${service.name}` },
     h('h3', null, service.name, h('span', { class: 'namespace' }, ` in ${service.namespace}`)),
     service.virtualService && h('p', { class: 'routing' }, `Routed by ${service.virtualService}${extraRoutes(service)}`),
     table(`Versions of ${service.name}, live`, liveColumns('Version'), service.rows, { class: 'live' })));
+  if (services.length === all.length) return cards;
+  return [...cards, h('button', { class: 'more', 'data-all-services': '', 'data-key': 'more services' }, `Show all ${all.length} services`)];
 }
 
 function extraRoutes(service) {

@@ -15,6 +15,7 @@ export class State {
     this.clockSkew = 0;         // server's clock minus ours
     this.selected = null;       // id of the rollout that is shown in full
     this.pending = new Map();   // id -> action that has been sent
+    this.timelines = new Map(); // id -> the whole timeline, as it was when somebody asked for it
     this.failures = new Map();  // id -> what the last action came to
   }
 
@@ -71,6 +72,12 @@ export class State {
     if (!this.rollouts.has(this.selected)) this.selected = null;
     if (!this.selected && this.rollouts.size) this.selected = idOf(this.orderedRollouts()[0]);
     return this.rollouts.get(this.selected);
+  }
+
+  // Steps that came before those that the rollout itself still tells of.
+  earlier(rollout) {
+    const first = rollout.timeline?.[0]?.time ?? '';
+    return (this.timelines.get(idOf(rollout)) ?? []).filter((entry) => entry.time < first);
   }
 
   liveVersion(namespace, service, version) {

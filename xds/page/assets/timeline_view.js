@@ -17,13 +17,16 @@ const OUTCOMES = { pass: ['check', 'passed', 'good'], fail: ['cross', 'failed', 
   inconclusive: ['question', 'inconclusive', 'warn'], error: ['cross', 'error', 'bad'] };
 
 export function timelineView(state, rollout) {
-  const entries = (rollout.timeline ?? []).map((entry, index) => ({ ...entry, key: `${entry.time} ${entry.decision} ${entry.weight}`, index })).reverse();
+  const known = rollout.timeline ?? [];
+  const earlier = state.earlier(rollout);
+  const entries = [...earlier, ...known].map((entry, index) => ({ ...entry, key: `${entry.time} ${entry.decision} ${entry.weight}`, index })).reverse();
   if (!entries.length) return h('p', { class: 'empty' }, 'Nothing has happened yet: a new version starts a rollout.');
   const id = idOf(rollout);
-  const all = state.showAll === id || entries.length <= SHOWN + 5;
+  const total = known.length + (rollout.earlierSteps ?? 0);
+  const all = state.showAll === id || total <= SHOWN + 5;
   return [
     h('ol', { class: 'timeline', 'data-key': 'timeline' }, unique(all ? entries : entries.slice(0, SHOWN)).map(entryView)),
-    !all && h('button', { class: 'more', 'data-show-all': id, 'data-key': 'more' }, `Show all ${entries.length} steps`),
+    !all && h('button', { class: 'more', 'data-show-all': id, 'data-key': 'more' }, `Show all ${total} steps`),
   ];
 }
 
