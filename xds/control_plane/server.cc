@@ -126,6 +126,7 @@ class Server {
   rollout::Environment rollout_environment() {
     rollout::Environment environment{context_, store_->objects(), &traffic_};
     environment.min_interval = options_.rollout_min_interval;
+    environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = [](bool warning, const std::string& text) {
       spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
     };

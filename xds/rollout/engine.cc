@@ -26,7 +26,7 @@ Engine::~Engine() {
 
 void Engine::start() {
   environment_.started = environment_.now();
-  sweep();
+  if (environment_.is_complete()) sweep_orphans(environment_.store, nullptr, environment_.log);
   const store::ObjectList canaries = environment_.store.list(kCanaryType);
   watch_ =
       environment_.store.watch("", canaries.version, [this](const store::Event& event) { on_event(event); });
@@ -54,7 +54,7 @@ void Engine::on_event(const store::Event& event) {
     if (found == jobs_.end() || environment_.store.get(key)) return;
     found->second->stop();
     jobs_.erase(found);
-    sweep();
+    sweep_orphans(environment_.store, event.object.get(), environment_.log);
     changed();
   } else if (found == jobs_.end()) {
     if (environment_.store.get(key)) add(key);
@@ -63,8 +63,6 @@ void Engine::on_event(const store::Event& event) {
     found->second->on_change(event.object);
   }
 }
-
-void Engine::sweep() { sweep_orphans(environment_.store, environment_.log); }
 
 void Engine::act(const store::ObjectKey& canary, Action action, std::function<void(Result<void>)> done) {
   const auto found = jobs_.find(canary);

@@ -32,7 +32,6 @@ class Engine : public Rollouts {
  private:
   void on_event(const store::Event& event);
   void add(const store::ObjectKey& key);
-  void sweep();
   void changed();
 
   Environment environment_;

@@ -34,6 +34,9 @@ struct Environment {
 
   /// Flagger's smallest interval; less is for tests.
   std::chrono::milliseconds min_interval{10'000};
+  /// Whether everything that defines objects could be read. If not, a Canary that is missing at the start may
+  /// only be unreadable, and what it made stays.
+  std::function<bool()> is_complete = [] { return true; };
   /// Where each decision is said.
   std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
   /// When this process began to listen to the proxies; Engine::start() sets it.

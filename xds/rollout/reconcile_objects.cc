@@ -223,8 +223,17 @@ std::shared_ptr<void> reconcile_objects(store::ObjectStore& store, store::Object
   return {nullptr, [writer](void*) { writer->abandon(); }};
 }
 
-void sweep_orphans(store::ObjectStore& store, const std::function<void(bool, const std::string&)>& log) {
+void sweep_orphans(store::ObjectStore& store, const store::Object* gone,
+                   const std::function<void(bool, const std::string&)>& log) {
   const std::set<std::string> uids = canary_uids(store);
+  const auto was_of = [&](const std::string& owner) {
+    if (owner.empty() || uids.count(owner) > 0) return false;
+    return gone == nullptr || owner == uid_of(gone->body);
+  };
+  const auto was_taken_by = [&](const store::Object& object, const std::string& taker) {
+    if (taker.empty() || store.get({kCanaryType, object.key.ns, taker})) return false;
+    return gone == nullptr || (gone->key.ns == object.key.ns && gone->key.name == taker);
+  };
   const auto say = [log](const std::string& what) {
     return [log, what](const store::WriteResult& result) {
       const auto* error = std::get_if<store::WriteError>(&result);
@@ -235,12 +244,10 @@ void sweep_orphans(store::ObjectStore& store, const std::function<void(bool, con
   for (const char* type : {kVirtualServiceType, kDestinationRuleType, kServiceType}) {
     for (const store::ObjectPtr& object : store.list(type).objects) {
       if (!object->file.empty()) continue;
-      const std::string owner = owning_canary_uid(object->body);
-      const std::string taker = annotation_of(object->body, kTakenAnnotation);
-      if (!owner.empty() && uids.count(owner) == 0) {
+      if (was_of(owning_canary_uid(object->body))) {
         store.remove(object->key, {object->version, ""},
                      say("removed " + object->key.text() + " with its Canary"));
-      } else if (!taker.empty() && !store.get({kCanaryType, object->key.ns, taker})) {
+      } else if (was_taken_by(*object, annotation_of(object->body, kTakenAnnotation))) {
         release(store, *object, say("gave " + object->key.text() + " back"));
       }
     }

@@ -21,7 +21,8 @@ std::shared_ptr<void> reconcile_objects(store::ObjectStore& store, store::Object
                                         std::function<void(Result<bool>)> done);
 
 /// What a Canary that is gone leaves behind: its own objects are removed, what it took over is put back where
-/// it wanted that. For all Canaries that the store does not hold.
-void sweep_orphans(store::ObjectStore& store, const std::function<void(bool, const std::string&)>& log);
+/// it wanted that. Of this Canary; with null, of all that the store does not hold.
+void sweep_orphans(store::ObjectStore& store, const store::Object* gone,
+                   const std::function<void(bool, const std::string&)>& log);
 
 }  // namespace remora::rollout

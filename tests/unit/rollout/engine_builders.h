@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +25,8 @@ class FakeTraffic : public TrafficSource {
     window.covered = length;
     window.requests = selection.version == "v1" ? 100 : requests;
     window.failures = selection.version == "v1" ? 0 : failures;
-    window.bounds_ms = {1, 10, 100, 1000};
-    window.cumulative.assign(5, window.requests);
+    window.bounds_ms = {1, 10, 100, std::numeric_limits<double>::infinity()};
+    window.cumulative.assign(4, window.requests);
     return window;
   }
 
@@ -130,6 +131,7 @@ class Stage {
     fragile = std::make_unique<FragileStore>(store);
     Environment environment{context, *fragile, &traffic};
     environment.min_interval = std::chrono::milliseconds(3);
+    environment.is_complete = [this] { return complete; };
     environment.log = [this](bool, const std::string& text) { log.push_back(text); };
     engine = std::make_unique<Engine>(std::move(environment));
     engine->start();
@@ -172,6 +174,7 @@ class Stage {
   std::unique_ptr<FragileStore> fragile;
   std::unique_ptr<Engine> engine;
   std::vector<std::string> log;
+  bool complete = true;
   std::vector<int64_t> canary_weights;  ///< of the VirtualService, each change once
 
  private:

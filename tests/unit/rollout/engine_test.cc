@@ -223,6 +223,17 @@ TEST(Engine, WhatACanaryMadeGoesWithItEvenIfNobodyWatched) {
   }
 }
 
+TEST(Engine, NothingIsTakenAwayWhereACanaryMayOnlyBeUnreadable) {
+  Stage stage(canary_yaml(kQuick));
+  stage.start_engine();
+  ASSERT_TRUE(stage.run_until([&] { return !stage.canary_weights.empty(); }));
+  stage.stop_engine();
+  stage.store.remove({kCanaryType, "default", "api"}, {}, [](const store::WriteResult&) {});
+  stage.complete = false;
+  stage.start_engine();
+  EXPECT_FALSE(stage.object(kVirtualServiceType, "api").empty());
+}
+
 TEST(Engine, AChangedServiceIsPutIntoTheObjects) {
   Stage stage(canary_yaml("{interval: 1h, stepWeight: 25}"));
   stage.start_engine();

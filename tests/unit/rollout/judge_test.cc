@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "unit/rollout/rollout_builders.h"
 
 namespace remora::rollout::test {
@@ -22,7 +24,7 @@ TrafficWindow traffic(uint64_t requests, uint64_t failures, uint64_t slow = 0) {
   TrafficWindow window;
   window.requests = requests;
   window.failures = failures;
-  window.bounds_ms = {10, 100};
+  window.bounds_ms = {10, 100, std::numeric_limits<double>::infinity()};
   window.cumulative = {requests - slow, requests, requests};
   return window;
 }
