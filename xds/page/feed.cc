@@ -11,6 +11,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kPeriod{2000};
+constexpr std::chrono::milliseconds kPause{250};
 constexpr size_t kRecentSteps = 50;
 constexpr size_t kMaxListeners = 64;  // each may hold up 16 MiB; people and their open tabs are few
 
@@ -58,7 +59,8 @@ json::value recent(json::value rollout) {
 Feed::Feed(boost::asio::io_context& context, Sources sources)
     : context_(context),
       sources_(std::move(sources)),
-      timer_(context) {}
+      timer_(context),
+      pause_(context) {}
 
 void Feed::start() {
   if (sources_.rollouts != nullptr) {
@@ -71,6 +73,7 @@ void Feed::start() {
 void Feed::close() {
   closed_ = true;
   timer_.cancel();
+  pause_.cancel();
   watch_.reset();
   for (const Listener& listener : std::exchange(listeners_, {})) listener.responder->end();
 }
@@ -115,11 +118,18 @@ void Feed::add(const web::ResponderPtr& responder, Format format) {
   if (!ticking_) wait();
 }
 
+/// A look costs as much as all canaries have to tell, so many that tick do not cause one each.
 void Feed::rollouts_changed() {
+  changed_ = true;
   if (listeners_.empty() || std::exchange(telling_, true)) return;
   boost::asio::post(context_, [self = shared_from_this()] {
-    self->telling_ = false;
-    if (!self->listeners_.empty()) self->tell_changed_rollouts();
+    if (self->closed_) return;
+    if (std::exchange(self->changed_, false) && !self->listeners_.empty()) self->tell_changed_rollouts();
+    self->pause_.expires_after(kPause);
+    self->pause_.async_wait([self](const boost::system::error_code& error) {
+      self->telling_ = false;
+      if (!error && self->changed_) self->rollouts_changed();
+    });
   });
 }
 

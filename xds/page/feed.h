@@ -53,9 +53,11 @@ class Feed : public std::enable_shared_from_this<Feed> {
   std::vector<Listener> listeners_;
   /// What the listeners know of each canary, by "namespace/name". Empty while nobody looks.
   std::map<std::string, std::string> told_;
-  bool telling_ = false;  ///< a call of tell_changed_rollouts is under way: changes of one turn are told once
-  bool telling_mesh_ = false;  ///< the same for the mesh
-  bool ticking_ = false;       ///< the timer runs: only while somebody looks on
+  boost::asio::steady_timer pause_;  ///< between two looks at all rollouts
+  bool changed_ = false;             ///< since the last look
+  bool telling_ = false;             ///< a look, or the pause after it, is under way
+  bool telling_mesh_ = false;        ///< the same for the mesh
+  bool ticking_ = false;             ///< the timer runs: only while somebody looks on
   bool closed_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <chrono>
 
 #include "page/assets.h"
 
@@ -67,10 +68,14 @@ class PageTest : public testing::Test {
     return ask(web::Verb::post, std::move(target), std::move(headers));
   }
 
-  /// Runs what is posted now, and no timer.
-  void settle() {
-    context.restart();
-    context.poll();
+  /// Runs until the stream holds `text`.
+  void wait_for(const std::shared_ptr<FakeResponder>& listener, const std::string& text) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (listener->stream.find(text) == std::string::npos && std::chrono::steady_clock::now() < end) {
+      context.restart();
+      context.run_one_for(std::chrono::seconds(1));
+    }
+    ASSERT_NE(listener->stream.find(text), std::string::npos) << text << " in " << listener->stream;
   }
 
   static json::object canary(int weight) {
@@ -201,18 +206,23 @@ TEST_F(PageTest, AListenerGetsEverythingAndThenWhatChanges) {
   rollouts.canaries = {canary(20)};
   rollouts.on_change();
   rollouts.on_change();  // of one turn
-  settle();
+  wait_for(listener, "rollout-gone");
   EXPECT_EQ(listener->stream,
             "event: rollout\ndata: {\"namespace\":\"default\",\"name\":\"api\",\"canaryWeight\":20}\n\n"
             "event: rollout-gone\ndata: {\"namespace\":\"shop\",\"name\":\"cart\"}\n\n");
+}
 
+TEST_F(PageTest, WhatIsTheSameIsNotToldAgain) {
+  rollouts.canaries = {canary(10)};
+  const auto listener = ask(web::Verb::get, "/ui/events");
   listener->stream.clear();
   rollouts.on_change();
-  settle();
-  EXPECT_EQ(listener->stream, "") << "nothing is different";
   page.mesh_changed();
-  settle();
-  EXPECT_EQ(listener->stream, "event: mesh\ndata: {\"findings\":[]}\n\n");
+  wait_for(listener, "event: mesh\ndata: {\"findings\":[]}\n\n");
+  rollouts.canaries = {canary(30)};
+  rollouts.on_change();
+  wait_for(listener, "\"canaryWeight\":30");
+  EXPECT_EQ(listener->stream.find("event: rollout"), listener->stream.rfind("event: rollout"));
 }
 
 TEST_F(PageTest, AWatchIsLinesOfJson) {
@@ -222,7 +232,7 @@ TEST_F(PageTest, AWatchIsLinesOfJson) {
   watcher->stream.clear();
   rollouts.canaries = {};
   rollouts.on_change();
-  settle();
+  wait_for(watcher, "}}\n");
   EXPECT_EQ(json::parse(watcher->stream).at("type"), "DELETED");
 }
 
@@ -235,7 +245,7 @@ TEST_F(PageTest, WhoHasGoneIsForgottenAndCrowdsAreTurnedAway) {
   EXPECT_EQ(ask(web::Verb::get, "/ui/events")->response.status, 200u);
   listeners[1]->broken = true;
   page.mesh_changed();
-  settle();
+  wait_for(listeners[2], "event: mesh");
   EXPECT_EQ(ask(web::Verb::get, "/ui/events")->response.status, 200u);
   page.close();
   EXPECT_TRUE(listeners.back()->ended);
