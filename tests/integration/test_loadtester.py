@@ -83,6 +83,16 @@ class TestCommands:
         assert tester.started_pid("other.default: busy") != first
         assert tester.log.count("started as process") == 2
 
+    def test_command_inherits_no_connection(self, tester):
+        tester = tester()
+        tester.start("busy")
+        pid = tester.started_pid("busy")
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        child = wait_until(lambda: children.read_text().split(), "the script under way")[0]
+        for process in (pid, child):
+            opened = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{process}/fd").iterdir()]
+            assert not any(name.startswith("socket:") for name in opened), opened
+
     def test_words_and_quotes_as_in_a_shell(self, tester):
         tester = tester()
         tester.start("""shy 'one; two' "0" "th\\"ree" fo\\ ur '' x""", logCmdOutput="true")

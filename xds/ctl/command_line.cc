@@ -111,7 +111,7 @@ std::string find_in_path(const std::string& name) {
   const std::string path = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
   for (size_t start = 0; start <= path.size();) {
     const size_t end = std::min(path.find(':', start), path.size());
-    const std::string candidate = path.substr(start, end - start) + "/" + name;
+    std::string candidate = path.substr(start, end - start) + "/" + name;
     if (candidate.front() == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
     start = end + 1;
   }

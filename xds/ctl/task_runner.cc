@@ -25,6 +25,7 @@ constexpr size_t kKeepOutput = 32 * 1024;
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
+  close_range(STDERR_FILENO + 1, ~0U, 0);  // our sockets, which Asio leaves open across exec
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
