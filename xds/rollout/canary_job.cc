@@ -196,7 +196,10 @@ void CanaryJob::finish() {
 /// Brings the objects to `status`. `then` is called only where that worked; else it is tried again soon, and
 /// nothing else happens until it does.
 void CanaryJob::reconcile(const Status& status, Then then) {
-  if (status.primary_revision.empty()) return then(false);
+  if (status.primary_revision.empty()) {
+    if (!problem_.empty()) report_problem("");
+    return then(false);
+  }
   const Rollout rollout{*spec_, *object_, status, label_};
   operation_ = reconcile_objects(
       environment_.store, object_, spec_->revert_on_deletion, spec_->service.unmanaged_labels,
