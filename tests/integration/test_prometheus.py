@@ -51,7 +51,7 @@ def judge_by(mesh, prometheus):
     mesh.apply("template.yaml", {**TEMPLATE, "spec": {**TEMPLATE["spec"], "provider": {
         "type": "prometheus", "address": prometheus.address}}})
     metrics = [*CANARY["spec"]["analysis"]["metrics"], {
-        "name": "failures", "interval": "2s", "thresholdRange": {"max": 10}, "templateVariables": {"codes": "5.."},
+        "name": "failures", "interval": "5s", "thresholdRange": {"max": 10}, "templateVariables": {"codes": "5.."},
         "templateRef": {"name": "failures"}}]
     mesh.apply("canary.yaml", {**CANARY, "spec": {
         **CANARY["spec"], "service": {"port": mesh.port}, "metricsServer": prometheus.address,

@@ -1,5 +1,8 @@
 """Statistics that the proxy pushes to a metrics service (envoy.stat_sinks.metrics_service)."""
 
+import pathlib
+import re
+
 import pytest
 from support.bootstrap import bootstrap, cluster, http_listener, route, typed
 from support.http_client import fetch
@@ -19,8 +22,8 @@ def sink(port, interval="0.1s", **settings):
              "stats_flush_interval": interval}, cluster("metrics", port, http2=True, connect_timeout="1s"))
 
 
-def serving(upstream, port, **settings):
-    more, metrics = sink(port, **settings)
+def serving(upstream, port, interval="0.1s", **settings):
+    more, metrics = sink(port, interval, **settings)
     return bootstrap([http_listener(route(to="up"))], [cluster("up", upstream.port), metrics], **more)
 
 
@@ -63,6 +66,7 @@ def test_names_without_labels_batches_and_deltas(closing):
     assert not any(family.type == SUMMARY for message in service.messages() for family in message.families)
 
 
+@pytest.mark.remora_only("it sends every series in every flush")
 def test_unchanged_series_are_left_out(closing):
     service, upstream = closing(MetricsService()), closing(Upstream())
     proxy = closing(Proxy(serving(upstream, service.port)))
@@ -94,6 +98,23 @@ def test_a_server_that_takes_nothing_harms_nobody(closing):
     upstream = closing(Upstream())
     proxy = closing(Proxy(serving(upstream, silent.getsockname()[1])))
     assert fetch(proxy.port(), "/").status == 200
+    assert proxy.terminate() == 0
+
+
+def test_a_server_that_never_reads_costs_a_bounded_amount(closing):
+    """Once its windows are full nothing more is made; the proxy serves, and ends at once."""
+    service, upstream = closing(MetricsService(reads=False)), closing(Upstream())
+    proxy = closing(Proxy(serving(upstream, service.port, interval="0.01s")))
+    wait_until(lambda: service.streams, "a stream")
+
+    def resident():
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{proxy.pid}/status").read_text())[1])
+    for _ in range(300):
+        assert fetch(proxy.port(), "/").status == 200
+    before = resident()
+    for _ in range(1500):
+        assert fetch(proxy.port(), "/").status == 200
+    assert resident() < before + 4096
     assert proxy.terminate() == 0
 
 

@@ -5,10 +5,12 @@ import re
 
 import pytest
 from support.mesh import ControlPlane, Mesh
+from support.proxy import under_test
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
 
 PUSH = "0.1s"
+pytestmark = pytest.mark.skipif(under_test() == "envoy", reason="it has a real Envoy of its own beside Remora")
 ROUTES = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService

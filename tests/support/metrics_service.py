@@ -39,9 +39,10 @@ COUNTER, GAUGE, SUMMARY, HISTOGRAM = 0, 1, 2, 4
 
 
 class MetricsService:
-    """`streams`: of each stream its messages, in order."""
+    """`streams`: of each stream its messages, in order. `reads`: False takes streams and never a message of them."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, reads=True):
+        self.reads, self.closing = reads, threading.Event()
         self.streams = []
         self.lock = threading.Lock()
         self.server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
@@ -55,6 +56,8 @@ class MetricsService:
         stream = []
         with self.lock:
             self.streams.append(stream)
+        if not self.reads:
+            self.closing.wait()
         try:
             for message in messages:
                 stream.append(message)
@@ -63,6 +66,7 @@ class MetricsService:
         return None
 
     def close(self):
+        self.closing.set()
         self.server.stop(0).wait()
 
     def messages(self):

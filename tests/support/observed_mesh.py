@@ -12,9 +12,9 @@ from support.waiting import wait_until
 CANARY = {
     "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "api", "namespace": "default"},
     "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"},
-             "analysis": {"interval": "1s", "threshold": 3, "maxWeight": 50, "stepWeight": 50, "metrics": [
-                 {"name": "request-success-rate", "interval": "2s", "thresholdRange": {"min": 90}},
-                 {"name": "request-duration", "interval": "2s", "thresholdRange": {"max": 5000}}]}}}
+             "analysis": {"interval": "500ms", "threshold": 8, "maxWeight": 50, "stepWeight": 50, "metrics": [
+                 {"name": "request-success-rate", "interval": "5s", "thresholdRange": {"min": 90}},
+                 {"name": "request-duration", "interval": "5s", "thresholdRange": {"max": 5000}}]}}}
 ADDRESSES = {f"v{number}": f"127.0.9.2{number}" for number in (1, 2, 3, 4)}
 TEMPLATE = {
     "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "failures", "namespace": "default"},

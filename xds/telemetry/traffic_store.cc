@@ -15,6 +15,11 @@ bool matches(const rollout::WorkloadSelection& selection, const SeriesKey& key) 
          std::ranges::find(selection.workloads, key.workload) != selection.workloads.end();
 }
 
+/// A stock Envoy reports every cluster it has: they must not crowd out what is known better.
+size_t limit_of(Reporter reporter) {
+  return reporter == Reporter::kCluster ? TrafficStore::kMaxSeries / 2 : TrafficStore::kMaxSeries;
+}
+
 struct Sum {
   uint64_t requests = 0;
   uint64_t failures = 0;
@@ -67,7 +72,7 @@ void TrafficStore::take(const std::string& node_id, uint64_t stream, const Repor
     const Tally news = reports.news(metric);
     if (!stretch || news.empty()) continue;
     const auto known = series_.find(metric.key);
-    if (known == series_.end() && series_.size() >= kMaxSeries) {
+    if (known == series_.end() && series_.size() >= limit_of(metric.key.reporter)) {
       ++dropped_;
       continue;
     }

@@ -226,6 +226,15 @@ TEST_F(TrafficStoreTest, SeriesAndTheirHistoryAreBounded) {
   store_.take(proxy.id, proxy.stream, report);
   EXPECT_EQ(store_.counts().series, TrafficStore::kMaxSeries);
   EXPECT_EQ(store_.counts().dropped, 10u);
+
+  TrafficStore crowded([this] { return now_; });  // clusters leave room for what is known better
+  const uint64_t stream = crowded.begin_stream("a");
+  crowded.take("a", stream, {});
+  now_ += 1s;
+  for (Reported& metric : report.metrics) metric.key.reporter = Reporter::kCluster;
+  report.metrics.back().key.reporter = Reporter::kDestination;
+  crowded.take("a", stream, report);
+  EXPECT_EQ(crowded.counts().series, TrafficStore::kMaxSeries / 2 + 1);
   now_ += 2h;
   flush(proxy);
   EXPECT_EQ(store_.counts().series, 0u);
