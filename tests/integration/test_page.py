@@ -200,6 +200,12 @@ class TestActions:
         page.run("document.querySelector('[data-action=abort]').click()")
         assert not page.run("return document.getElementById('confirm').open") and server.actions == []
 
+    def test_mirrored_and_suspended_ones_say_so(self, page, server):
+        server.send("rollout", {**progressing(), "mirror": True})
+        page.wait_text("v2 gets copies", ".facts")
+        server.send("rollout", {**progressing(), "suspended": True})
+        page.wait_text("Suspended", ".rollout header")
+
     def test_one_of_several_is_chosen(self, browser, server):
         server.snapshot = lambda: snapshot(progressing(), {**rolled_back(), "namespace": "shop", "name": "checkout"})
         browser.open(server.url)

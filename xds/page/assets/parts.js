@@ -31,6 +31,7 @@ const PHASES = {
 const PHASE_WORDS = { WaitingPromotion: 'Waiting for promotion' };
 
 export function phaseBadge(rollout) {
+  if (rollout.suspended) return h('span', { class: 'badge warn' }, icon('pause'), 'Suspended');
   const [symbol, tone] = rollout.paused ? ['pause', 'warn'] : PHASES[rollout.phase] ?? ['hold', 'quiet'];
   const word = PHASE_WORDS[rollout.phase] ?? rollout.phase ?? 'Unknown';
   return h('span', { class: `badge ${tone}` }, icon(symbol), rollout.paused ? `Paused (${word})` : word);

@@ -71,6 +71,7 @@ function facts(state, rollout) {
     rollout.iterations
       ? fact('Iteration', `${rollout.iteration ?? 0} of ${rollout.iterations}`)
       : fact('Canary\u2019s weight', `${number(rollout.canaryWeight ?? 0)} of ${number(rollout.maxWeight ?? 100)}\u2009%`),
+    rollout.mirror && fact('Mirror', `${rollout.canary?.version || 'the canary'} gets copies`),
     rollout.strategy && fact('Strategy', rollout.strategy),
     rollout.intervalSeconds && fact('Checked every', span(rollout.intervalSeconds * 1000)),
     Number.isNaN(next) ? null : fact('Next check', next > 0 ? `in ${span(next)}` : 'now'),
