@@ -156,20 +156,21 @@ class Applier {
     managers_.push_back(std::move(before));
   }
 
-  /// Takes out what the writer applied before, does not apply now, and nobody else owns.
+  /// Takes out what the writer applied before, does not apply now, and nobody else owns. On the way, what is
+  /// emptied becomes null, which counts as a value where an empty list does not: its owners keep it.
   void prune(json::value& merged, const FieldSet& last) const {
     FieldSet owned;
     for (const Manager& manager : managers_) owned = unite(std::move(owned), manager.fields);
     const FieldSet before = with_named_fields(last, &schema_);
     const FieldSet all = with_named_fields(field_set(merged, &schema_), &schema_);
     json::value pruned = merged;
-    remove_fields(pruned, before, &schema_);
+    remove_fields(pruned, before, &schema_, Emptied::kBecomesNull);
     FieldSet kept = unite(with_named_fields(field_set(pruned, &schema_), &schema_),
                           with_named_fields(std::move(owned), &schema_));
     pruned = merged;
-    remove_fields(pruned, subtract(all, kept), &schema_);
+    remove_fields(pruned, subtract(all, kept), &schema_, Emptied::kBecomesNull);
     kept = with_named_fields(field_set(pruned, &schema_), &schema_);
-    remove_fields(merged, intersect(subtract(all, kept), before), &schema_);
+    remove_fields(merged, intersect(subtract(all, kept), before), &schema_, Emptied::kStays);
   }
 
   /// Takes what changes from its owners; what stands against that is answered, and then nothing is taken.

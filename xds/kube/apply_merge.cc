@@ -100,48 +100,62 @@ class FaultFinder {
   std::vector<std::pair<std::string, std::string>> faults_;
 };
 
-/// Where an item stands that was not there before, or where there is none any more.
+/// Where an item stands in a list that it is not part of.
 constexpr size_t kNowhere = std::numeric_limits<size_t>::max();
 
+/// One item of a list, and its place in the other one.
 struct Item {
   json::value value;
-  size_t was = kNowhere;
+  size_t there = kNowhere;
 };
 
-/// Both in their order; an item of `others` comes as soon as all shared items that stood before it are there.
-json::array interleave(std::vector<Item> others, std::vector<Item> wanted) {
+/// Goes through both lists at once: `wanted` gives the order, and an item that is only in `present` comes
+/// when the walk through `present` gets to it. That walk waits at the next item that both have.
+json::array interleave(std::vector<Item> present, std::vector<Item> wanted) {
   json::array out;
-  size_t i = 0;
-  size_t shared = 0;  // the next wanted item that was there before
-  for (size_t j = 0; i < others.size() || j < wanted.size();) {
-    shared = std::max(shared, j);
-    while (shared < wanted.size() && wanted[shared].was == kNowhere) ++shared;
-    const bool free = shared == wanted.size() || (i < others.size() && others[i].was < wanted[shared].was);
-    out.push_back(std::move(i < others.size() && free ? others[i++].value : wanted[j++].value));
+  size_t at = 0;      // in present
+  size_t shared = 0;  // the next of wanted that is in present, too
+  const auto skip = [&] {
+    while (shared < wanted.size() && wanted[shared].there == kNowhere) ++shared;
+  };
+  skip();
+  for (size_t next = 0; at < present.size() || next < wanted.size();) {
+    if (at < present.size() && present[at].there == kNowhere) {
+      out.push_back(std::move(present[at++].value));
+      continue;
+    }
+    const bool waits = next < wanted.size() && shared < wanted.size() && wanted[shared].there == at;
+    if (at < present.size() && !waits) {
+      ++at;
+      continue;
+    }
+    if (wanted[next].there == at && at < present.size()) ++at;
+    if (next == shared) ++shared, skip();
+    out.push_back(std::move(wanted[next++].value));
   }
   return out;
 }
 
 void merge_items(json::array& target, const json::array& applied, const Schema& schema) {
   std::unordered_map<std::string, size_t> places;
-  for (size_t i = 0; i < target.size(); ++i) places.emplace(element_of(target[i], schema), i);
+  std::vector<Item> present;
+  for (json::value& item : target) {
+    places.emplace(element_of(item, schema), present.size());
+    present.push_back({std::move(item), kNowhere});
+  }
   std::vector<Item> wanted;
-  std::vector<bool> taken(target.size(), false);
   for (const json::value& item : applied) {
     const auto place = places.find(element_of(item, schema));
     if (place == places.end()) {
       wanted.push_back({item, kNowhere});
       continue;
     }
-    taken[place->second] = true;
-    wanted.push_back({std::move(target[place->second]), place->second});
+    Item& same = present[place->second];
+    same.there = wanted.size();
+    wanted.push_back({std::move(same.value), place->second});
     apply_merge(wanted.back().value, item, schema.items.get());
   }
-  std::vector<Item> others;
-  for (size_t i = 0; i < target.size(); ++i) {
-    if (!taken[i]) others.push_back({std::move(target[i]), i});
-  }
-  target = interleave(std::move(others), std::move(wanted));
+  target = interleave(std::move(present), std::move(wanted));
 }
 
 }  // namespace

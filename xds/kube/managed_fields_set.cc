@@ -29,10 +29,15 @@ std::string element_text(const std::string& element) {
   return '[' + text + ']';
 }
 
+/// On every level first the paths themselves, then what is below them, as Kubernetes lists them.
 void visit_paths(const FieldSet& set, const std::string& path,
                  const std::function<void(const std::string&)>& visit) {
-  if (set.member && !path.empty()) visit(path);
-  for (const auto& [element, child] : set.children) visit_paths(child, path + element_text(element), visit);
+  for (const auto& [element, child] : set.children) {
+    if (child.member) visit(path + element_text(element));
+  }
+  for (const auto& [element, child] : set.children) {
+    if (!child.children.empty()) visit_paths(child, path + element_text(element), visit);
+  }
 }
 
 bool is_element(std::string_view name) {

@@ -117,27 +117,29 @@ FieldSet with_named_fields(FieldSet set, const Schema* schema) {
   return set;
 }
 
-void remove_fields(json::value& value, const FieldSet& set, const Schema* schema) {
+void remove_fields(json::value& value, const FieldSet& set, const Schema* schema, Emptied emptied) {
   const Shape shape = shape_of(&value, schema);
-  if (shape == Shape::kLeaf) return;
+  if (shape == Shape::kLeaf || holds_nothing(&value)) return;
   if (shape == Shape::kMembers) {
     erase_members(value.get_object(), [&](auto& member) {
       const std::string element = "f:" + std::string(member.key());
       const FieldSet* below = set.find(element);
       if (below == nullptr || below->member) return below != nullptr;
-      remove_fields(member.value(), *below, schema_below(schema, element));
+      remove_fields(member.value(), *below, schema_below(schema, element), emptied);
       return false;
     });
+    if (holds_nothing(&value) && emptied == Emptied::kBecomesNull) value = nullptr;
     return;
   }
   json::array kept;
   for (json::value& item : value.get_array()) {
     const FieldSet* below = set.find(element_of(item, *schema));
     if (below != nullptr && below->member) continue;
-    if (below != nullptr) remove_fields(item, *below, schema->items.get());
+    if (below != nullptr) remove_fields(item, *below, schema->items.get(), emptied);
     kept.push_back(std::move(item));
   }
   value = std::move(kept);
+  if (holds_nothing(&value) && emptied == Emptied::kBecomesNull) value = nullptr;
 }
 
 }  // namespace remora::kube

@@ -37,7 +37,10 @@ FieldSet field_set(const boost::json::value& value, const Schema* schema);
 /// a field that the schema names.
 FieldSet with_named_fields(FieldSet set, const Schema* schema);
 
-/// Takes the values at the set's paths out, with all that is below them. What becomes empty stays.
-void remove_fields(boost::json::value& value, const FieldSet& set, const Schema* schema);
+/// What a container becomes whose last part is taken out.
+enum class Emptied { kStays, kBecomesNull };
+
+/// Takes the values at the set's paths out, with all that is below them.
+void remove_fields(boost::json::value& value, const FieldSet& set, const Schema* schema, Emptied emptied);
 
 }  // namespace remora::kube
