@@ -182,7 +182,7 @@ TEST(Engine, ARoutingFromAManifestFileBlocksAndSaysSo) {
       {{{kVirtualServiceType, "default", "api"}, store::from_yaml(yaml)->get_object(), "mesh/api.yaml"}});
   stage.start_engine();
   ASSERT_TRUE(stage.run_until([&] { return stage.status().conditions.size() == 2; }));
-  const Condition& condition = stage.status().conditions.back();
+  const Condition condition = stage.status().conditions.back();
   EXPECT_EQ(condition.type, "Reconciled");
   EXPECT_EQ(condition.status, "False");
   EXPECT_NE(condition.message.find("mesh/api.yaml"), std::string::npos) << condition.message;
