@@ -3,8 +3,11 @@
 import json
 import re
 
+import grpc
 import pytest
+from envoy.config.core.v3 import base_pb2
 from support.mesh import ControlPlane, Mesh
+from support.metrics_service import MESSAGE, METHOD
 from support.proxy import under_test
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
@@ -168,6 +171,37 @@ def test_a_restarted_proxy_counts_nothing_twice(begin, closing):
     mesh.wait_counted("v1", served)
     mesh.call("v1", 5)
     mesh.wait_counted("v1", served + 5)
+
+
+def identifier(node_id):
+    """Who sends a stream's first message: field 1 is the node, which is short enough here for a size of two bytes."""
+    node = base_pb2.Node(id=node_id).SerializeToString()
+    return bytes([0x0A, 0x80 | len(node) & 0x7F, len(node) >> 7]) + node
+
+
+def test_senders_of_nonsense_are_turned_away(begin):
+    """Streams without a node, with an absurd one, with garbage: each ends, and reports go on."""
+    mesh = begin()
+    with grpc.insecure_channel(f"127.0.0.1:{mesh.control.xds_port}") as channel:
+        send = channel.stream_unary(METHOD, request_serializer=lambda raw: raw, response_deserializer=lambda raw: raw)
+
+        def status(*messages):
+            try:
+                send(iter(messages), timeout=20)
+            except grpc.RpcError as error:
+                return error.code()
+            return grpc.StatusCode.OK
+        assert status(MESSAGE().SerializeToString()) == grpc.StatusCode.INVALID_ARGUMENT
+        assert status(MESSAGE(identifier=identifier("x" * 2000)).SerializeToString()) == grpc.StatusCode.INVALID_ARGUMENT
+        for garbage in (b"\xff" * 1000, b"\x12\xff\xff", b"\0" * (20 << 20)):
+            status(garbage)
+            status(MESSAGE(identifier=identifier("n")).SerializeToString(), garbage)
+        assert status(MESSAGE(identifier=identifier("n")).SerializeToString()) == grpc.StatusCode.OK
+        assert status() == grpc.StatusCode.OK
+    before = mesh.window("v1")["requests"]
+    mesh.call("v1", 3)
+    mesh.wait_counted("v1", before + 3)
+    wait_until(lambda: mesh.traffic()["proxies"] == 1, "only the sidecar reports")
 
 
 def test_it_is_asked_nonsense(begin):

@@ -19,6 +19,7 @@ using envoy::service::metrics::v3::StreamMetricsResponse;
 constexpr size_t kMaxNodeId = 1024;
 const grpc::Status kUnnamed{grpc::StatusCode::INVALID_ARGUMENT,
                             "the first message must name its node (identifier), in at most 1 KiB"};
+const grpc::Status kTooMany{grpc::StatusCode::RESOURCE_EXHAUSTED, "too many proxies report"};
 const grpc::Status kClosing{grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"};
 
 class Stream;
@@ -49,7 +50,7 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return finish(grpc::Status::OK);
+    if (!ok) return finish(grpc::Status::OK);  // the end, or a message that cannot be read
     auto report = std::make_shared<Report>(read_report(message_));
     message_.Clear();
     boost::asio::post(context_, [self = shared_from_this(), report] { self->take(*report); });
@@ -71,11 +72,9 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
     if (finished_) return;
     if (stream_ == 0) {
       node_id_ = report.node_id;
-      if (node_id_.empty())
-        return finish(
-            {grpc::StatusCode::INVALID_ARGUMENT, "the first message must name its node (identifier)"});
+      if (node_id_.empty() || node_id_.size() > kMaxNodeId) return finish(kUnnamed);
       stream_ = store_.begin_stream(node_id_);
-      if (stream_ == 0) return finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many proxies report"});
+      if (stream_ == 0) return finish(kTooMany);
     }
     store_.take(node_id_, stream_, report);
     StartRead(&message_);
