@@ -51,7 +51,8 @@ std::vector<double> to_buckets(const BootstrapProto& proto, Context& context) {
 void check_node(const BootstrapProto& proto, Context& context) {
   const auto scope = context.in("node");
   const char* how =
-      "is required when there are dynamic resources (also --service-node and --service-cluster)";
+      "is required when there are dynamic resources or statistics sinks (also --service-node, "
+      "--service-cluster)";
   if (proto.node().id().empty()) context.error("id", how);
   if (proto.node().cluster().empty()) context.error("cluster", how);
 }

@@ -247,6 +247,33 @@ TEST_F(LoadBootstrapTest, AdsNeedsANodeAndAKnownServer) {
             "dynamic_resources.ads_config.api_type: DELTA_GRPC is not implemented by this build");
 }
 
+TEST_F(LoadBootstrapTest, StatisticsSinks) {
+  const std::string head = R"(
+node: {id: n, cluster: c}
+stats_sinks:
+- name: envoy.stat_sinks.metrics_service
+  typed_config:
+    "@type": type.googleapis.com/envoy.config.metrics.v3.MetricsServiceConfig
+)";
+  const std::string reached = "    grpc_service: {google_grpc: {target_uri: 'h:1', stat_prefix: s}}\n";
+  EXPECT_TRUE(load(head + reached).ok()) << error_of(head + reached);
+  const std::string in = "stats_sinks[0].typed_config.";
+  for (const auto& [yaml, wanted] : {
+           std::pair{head, in + "grpc_service.envoy_grpc.cluster_name: there is no static cluster"},
+           {head + "    grpc_service: {envoy_grpc: {cluster_name: x}}",
+            in + "grpc_service.envoy_grpc.cluster_name"},
+           {head + reached + "    transport_api_version: V2", in + "transport_api_version: must be V3"},
+           {head + reached + "stats_flush_interval: 0s", std::string("stats_flush_interval")},
+           {head + reached + "stats_flush_on_admin: true", std::string("stats_flush_on_admin")},
+           {"stats_sinks: [{name: envoy.stat_sinks.statsd}]", std::string("stats_sinks[0].typed_config")},
+       }) {
+    EXPECT_NE(error_of(yaml).find(wanted), std::string::npos) << yaml << "\n" << error_of(yaml);
+  }
+  std::string nameless = head + reached;
+  nameless.replace(nameless.find("node: {id: n, cluster: c}"), 25, "");
+  EXPECT_NE(error_of(nameless).find("node.id: is required"), std::string::npos) << error_of(nameless);
+}
+
 TEST_F(LoadBootstrapTest, SomethingMustBeGiven) {
   EXPECT_EQ(load_bootstrap({}, stats_).error().message,
             "no configuration: give --config-path or --config-yaml");
