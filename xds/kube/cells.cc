@@ -58,6 +58,7 @@ std::string labels(const json::object& object, std::string_view path) {
     }
   }
   std::vector<std::string> words;
+  words.reserve(sorted.size());
   for (const auto& [name, is] : sorted) words.push_back(name + '=' + is);
   return joined(words);
 }

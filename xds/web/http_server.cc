@@ -1,6 +1,8 @@
 #include "web/http_server.h"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <vector>
 
 #include "web/connection.h"
@@ -13,6 +15,7 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr size_t kMaxConnections = 512;
+constexpr std::chrono::milliseconds kAcceptPause{100};
 
 }  // namespace
 
@@ -21,6 +24,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   Impl(boost::asio::io_context& context, Handler handler, Access access)
       : context_(context),
         acceptor_(context),
+        pause_(context),
         handler_(std::move(handler)),
         access_(std::move(access)) {}
 
@@ -46,6 +50,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   void close() {
     error_code ignored;
     acceptor_.close(ignored);
+    pause_.cancel();
     if (state_ == nullptr) return;
     std::vector<std::shared_ptr<Connection>> open;
     for (Connection* connection : state_->connections) {
@@ -72,7 +77,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
       if (!self->acceptor_.is_open()) return;
-      if (!error && self->make_room()) {
+      if (error) return self->accept_later();
+      if (self->make_room()) {
         auto transport = make_transport(std::move(socket), self->tls_);
         std::make_shared<Connection>(self->state_, std::move(transport))->start();
       }
@@ -80,8 +86,17 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
+  /// Where no descriptor is left, trying again at once would take the thread for itself.
+  void accept_later() {
+    pause_.expires_after(kAcceptPause);
+    pause_.async_wait([self = shared_from_this()](const error_code& error) {
+      if (!error && self->acceptor_.is_open()) self->accept();
+    });
+  }
+
   boost::asio::io_context& context_;
   tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
   Handler handler_;
   Access access_;
   TlsContext tls_;
