@@ -1,9 +1,7 @@
 #include "kube/managed_fields_typed.h"
 
-#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <vector>
 
 #include "kube/json_members.h"
 
@@ -85,19 +83,17 @@ const Schema* schema_below(const Schema* schema, const std::string& element) {
 std::string element_of(const json::value& item, const Schema& list) {
   const auto* object = item.if_object();
   if (list.list_type != Schema::ListType::kMap || object == nullptr) return "v:" + json::serialize(item);
-  std::vector<std::string> keys = list.keys;
-  std::sort(keys.begin(), keys.end());
-  json::object key;
-  for (const std::string& name : keys) {
-    const SchemaField* field = list.items->find(name);
+  std::string element = "k:{";
+  for (const std::string& name : list.sorted_keys) {
     const json::value* value = object->if_contains(name);
-    if (value != nullptr && !value->is_null()) {
-      key[name] = *value;
-    } else if (field != nullptr && !field->default_text.empty()) {
-      key[name] = field->default_text;
-    }
+    const SchemaField* field = value == nullptr || value->is_null() ? list.items->find(name) : nullptr;
+    const bool has_default = field != nullptr && !field->default_text.empty();
+    if ((value == nullptr || value->is_null()) && !has_default) continue;
+    if (element.back() != '{') element += ',';
+    element.append(1, '"').append(name).append("\":");
+    element += has_default ? '"' + field->default_text + '"' : json::serialize(*value);
   }
-  return "k:" + json::serialize(key);
+  return element + '}';
 }
 
 FieldSet field_set(const json::value& value, const Schema* schema) {

@@ -48,9 +48,10 @@ struct Schema {
   bool open = false;    ///< an object that may have other fields, which are not looked into
 
   ListType list_type = ListType::kAtomic;
-  std::vector<std::string> keys;  ///< of a kMap list: the fields that identify an item
-  std::string merge_key;          ///< the field by which a strategic merge identifies an item
-  bool retain_keys = false;       ///< a strategic merge may come with $retainKeys: only one member counts
+  std::vector<std::string> keys;         ///< of a kMap list: the fields that identify an item
+  std::vector<std::string> sorted_keys;  ///< the same, in the order in which paths name them
+  std::string merge_key;                 ///< the field by which a strategic merge identifies an item
+  bool retain_keys = false;  ///< a strategic merge may come with $retainKeys: only one member counts
 
   const SchemaField* find(std::string_view name) const;
 };

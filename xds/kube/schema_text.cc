@@ -1,5 +1,6 @@
 #include "kube/schema_text.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -136,6 +137,8 @@ class Reader {
       schema.list_type = Schema::ListType::kMap;
       for (const std::string_view key : split(attribute.substr(5), ',')) schema.keys.emplace_back(key);
       if (schema.merge_key.empty()) schema.merge_key = schema.keys.front();
+      schema.sorted_keys = schema.keys;
+      std::sort(schema.sorted_keys.begin(), schema.sorted_keys.end());
     } else if (attribute.starts_with("merge=")) {
       schema.merge_key = attribute.substr(6);
     } else if (attribute == "set") {
