@@ -53,7 +53,8 @@ void MetricsEncoder::begin_stream() {
 
 void MetricsEncoder::begin_flush(WallTime now) {
   time_ms_ = std::chrono::duration_cast<Milliseconds>(now.time_since_epoch()).count();
-  scopes_ = stats_.scopes();
+  const auto scopes = stats_.scopes();
+  scopes_.assign(scopes.begin(), scopes.end());
   next_scope_ = 0;
   forget_gone();
 }
@@ -62,8 +63,8 @@ bool MetricsEncoder::next(Message& message) {
   bytes_ = 0;
   message.mutable_envoy_metrics()->Swap(rest_->mutable_envoy_metrics());
   while (next_scope_ < scopes_.size() && bytes_ < kMessageBytes && !is_over(message, 0)) {
-    const auto scope = std::move(scopes_[next_scope_++]);
-    encode_scope(*scope, state_of(scope), message);
+    const auto scope = scopes_[next_scope_++].lock();
+    if (scope != nullptr) encode_scope(*scope, state_of(scope), message);
   }
   if (is_over(message, 1)) {  // a scope is encoded as a whole: what is too much goes into the next message
     auto& families = *message.mutable_envoy_metrics();

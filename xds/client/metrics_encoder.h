@@ -84,7 +84,7 @@ class MetricsEncoder {
   size_t bytes_ = 0;  // of the message being filled, about
 
   // Of the current flush.
-  std::vector<std::shared_ptr<StatScope>> scopes_;
+  std::vector<std::weak_ptr<StatScope>> scopes_;  // not kept alive: a flush lasts as long as the server likes
   size_t next_scope_ = 0;
   std::unique_ptr<Message> rest_;  // encoded, beyond the batch size
 };

@@ -171,6 +171,25 @@ TEST_F(MetricsEncoderTest, ManyFamiliesBecomeManyMessages) {
   EXPECT_EQ(largest_, 7);
 }
 
+TEST_F(MetricsEncoderTest, AFlushThatLastsKeepsNothingAlive) {
+  auto first = add("a");
+  auto second = add("b");
+  first->block(1).add(0, 1);
+  second->block(1).add(0, 1);
+  auto batched = format();
+  batched.batch_size = 1;
+  MetricsEncoder encoder(stats_, batched);
+  encoder.begin_stream();
+  encoder.begin_flush(WallTime(Milliseconds(1)));
+  Message message;
+  EXPECT_TRUE(encoder.next(message));
+  second.reset();
+  EXPECT_EQ(stats_.scopes().size(), 1u);
+  message.Clear();
+  EXPECT_FALSE(encoder.next(message));
+  EXPECT_EQ(message.envoy_metrics_size(), 0);
+}
+
 TEST_F(MetricsEncoderTest, AScopeOfTheSameNameThatCameAgainCountsFromZero) {
   MetricsEncoder encoder(stats_, format());
   encoder.begin_stream();
