@@ -13,6 +13,7 @@ Workload read_workload(Fields& spec);
 Service read_service(Fields& spec);
 Deployment read_deployment(Fields& spec);
 Canary read_canary(Fields& spec);
+CanaryAnalysis read_analysis(Fields& fields);
 MetricTemplate read_metric_template(Fields& spec);
 AlertProvider read_alert_provider(Fields& spec);
 
@@ -22,6 +23,9 @@ void read_http_action(Fields& fields, HttpRoute& route);
 Destination read_destination(Fields& fields);
 Headers read_headers(Fields& route);
 void read_retries(Fields& fields, HttpRoute& route);
+
+/// The object called `name` as a reference to another one: its name is required.
+void read_reference(Fields& fields, std::string_view name, std::optional<ObjectReference>& out);
 
 /// DestinationRule's trafficPolicy, of the whole host or of a subset.
 TrafficPolicy read_traffic_policy(Fields& fields);

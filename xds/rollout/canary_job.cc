@@ -2,92 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <random>
 
 #include "rollout/hooks.h"
-#include "rollout/json_fields.h"
-#include "rollout/parsed.h"
 #include "rollout/reconcile_objects.h"
-#include "rollout/revisions.h"
 
 namespace remora::rollout {
-namespace {
 
 using std::chrono::milliseconds;
-
-std::string random_letters() {
-  static std::random_device device;
-  std::string text;
-  for (int i = 0; i < 10; ++i) text += static_cast<char>('a' + device() % 26);
-  return text;
-}
-
-bool same_but_for_us(const store::Object& a, const store::Object& b) {
-  const auto part = [](const store::Object& object, const char* name) {
-    const auto* value = object.body.if_contains(name);
-    return value == nullptr ? boost::json::value() : *value;
-  };
-  return part(a, "spec") == part(b, "spec") && part(a, "status") == part(b, "status");
-}
-
-}  // namespace
-
-CanaryJob::CanaryJob(const Environment& environment, Counters& counters, store::ObjectKey key,
-                     std::function<void()> changed)
-    : environment_(environment),
-      counters_(counters),
-      key_(std::move(key)),
-      changed_(std::move(changed)),
-      timer_(environment.context),
-      outbox_(environment.context,
-              [log = environment.log, name = key_.text()](bool warning, const std::string& text) {
-                log(warning, name + ": " + text);
-              }) {}
-
-/// First the objects are brought to what the status says, whatever came between the two; then time goes on.
-void CanaryJob::start() {
-  if (!load()) return;
-  ticking_ = true;
-  reconcile(seen_.status, [this](bool changed) {
-    if (changed && is_active()) not_before_ = environment_.now() + interval();
-    rest(next_due());
-  });
-}
-
-void CanaryJob::stop() {
-  stopped_ = true;
-  ++ticket_;
-  timer_.cancel();
-  operation_.reset();
-  if (spec_) counters_.forget(labels());
-}
-
-/// Reads the Canary and what it is about. False where it is gone or cannot be understood.
-bool CanaryJob::load() {
-  object_ = environment_.store.get(key_);
-  if (!object_) return false;
-  Result<istio::Canary> spec = parse_spec<istio::Canary>(*object_);
-  if (!spec.ok()) {
-    report_problem(spec.error().message);
-    schedule(environment_.now() + interval());
-    return false;
-  }
-  spec_ = std::move(*spec);
-  seen_ = Observation{};
-  seen_.spec = &*spec_;
-  seen_.name = key_.name;
-  seen_.ns = key_.ns;
-  seen_.status = status_of(object_->body);
-  label_ = find_label(environment_.store, key_.ns, spec_->target_name);
-  seen_.revisions = find_revisions(environment_.store, key_.ns, label_);
-  if (seen_.revisions.empty()) seen_.hint = find_inline_endpoints(environment_.store, key_.ns, label_);
-  seen_.now = environment_.now();
-  seen_.fresh_cookie = random_letters();
-  seen_.slow_bound_ms = slow_bound(
-      environment_.traffic, selection_of(seen_, label_.value, seen_.status.primary_revision), interval());
-  update_counters();
-  return true;
-}
 
 void CanaryJob::tick() {
   if (stopped_ || ticking_ || !load()) return;
@@ -163,7 +84,7 @@ void CanaryJob::on_written(const Decision& decision, const store::WriteResult& r
   if (const auto* error = std::get_if<store::WriteError>(&result)) {
     const store::ObjectPtr present = environment_.store.get(key_);
     const bool conflict = error->reason == store::WriteError::Reason::kConflict;
-    if (conflict && present && same_but_for_us(*present, *object_)) {
+    if (conflict && present && same_to_us(*present, *object_)) {
       object_ = present;  // only metadata was touched meanwhile
       return commit(decision, done);
     }
@@ -221,120 +142,6 @@ void CanaryJob::on_reconciled(Result<bool> result, const Then& then) {
   ticking_ = false;
   schedule(environment_.now() + retry_delay());
   run_waiting_acts();
-}
-
-/// Told in the log, in view() and, as well as it can be, in the status.
-void CanaryJob::report_problem(const std::string& problem) {
-  if (problem == problem_) return;
-  problem_ = problem;
-  if (!problem.empty()) environment_.log(true, key_.text() + ": " + problem);
-  Status status = status_of(object_->body);
-  set_condition(
-      status, {"Reconciled", problem.empty() ? "True" : "False", problem.empty() ? "Reconciled" : "Blocked",
-               problem.empty() ? "All objects are as they should be." : problem, environment_.now(), kNever});
-  boost::json::object body = object_->body;
-  body["status"] = to_json(status);
-  environment_.store.update_status(key_, std::move(body), {object_->version, ""},
-                                   [weak = weak_from_this(), status](const store::WriteResult& result) {
-                                     const auto self = weak.lock();
-                                     const auto* object = std::get_if<store::ObjectPtr>(&result);
-                                     if (!self || object == nullptr) return;
-                                     self->object_ = *object;
-                                     self->seen_.status.conditions = status.conditions;
-                                   });
-  if (changed_) changed_();
-}
-
-void CanaryJob::on_change(const store::ObjectPtr& canary) {
-  missed_change_ = missed_change_ || ticking_;
-  if (stopped_ || ticking_ || (object_ && canary->version <= object_->version)) return;
-  const bool other_spec = !object_ || !same_but_for_us(*canary, *object_);
-  object_ = canary;
-  if (!other_spec) return;
-  if (!load()) return;
-  // Another interval moves the next tick; another service is put into the objects at once.
-  ticking_ = true;
-  reconcile(seen_.status, [this](bool) { rest(next_due()); });
-}
-
-void CanaryJob::on_workload() {
-  const bool waits = seen_.status.phase == Phase::kNone || seen_.status.phase == Phase::kInitializing;
-  if (!stopped_ && !ticking_ && waits) schedule(environment_.now() + milliseconds(20));
-}
-
-void CanaryJob::act(Action action, std::function<void(Result<void>)> done) {
-  if (stopped_) return done(Error{key_.text() + " is gone"});
-  if (writing_) {
-    waiting_acts_.emplace_back(action, std::move(done));
-    return;
-  }
-  ++ticket_;
-  operation_.reset();  // a tick in between is given up: nothing of it has happened yet
-  ticking_ = false;
-  if (!load()) return done(Error{key_.text() + " cannot be acted on: " + problem_});
-  Result<Decision> decision = rollout::act(seen_, action);
-  if (!decision.ok()) {
-    schedule(std::max(due_, seen_.now));
-    return done(std::move(decision).error());
-  }
-  ticking_ = true;
-  commit(std::move(*decision), std::move(done));
-}
-
-void CanaryJob::run_waiting_acts() {
-  if (waiting_acts_.empty() || writing_) return;
-  auto [action, done] = std::move(waiting_acts_.front());
-  waiting_acts_.pop_front();
-  act(action, std::move(done));
-}
-
-bool CanaryJob::is_active() const {
-  switch (seen_.status.phase) {
-    case Phase::kProgressing:
-    case Phase::kWaitingPromotion:
-    case Phase::kPromoting:
-    case Phase::kFinalising: return true;
-    default: return false;
-  }
-}
-
-Time CanaryJob::next_due() const {
-  const Status& status = seen_.status;
-  const bool unknown =
-      status.last_tick == kNever || status.last_tick > seen_.now;  // or the clock was set back
-  if (again_ || status.owes_post_rollout || unknown) return seen_.now;
-  if (!is_active()) return seen_.now;
-  return std::max(status.last_tick + interval(), not_before_);
-}
-
-void CanaryJob::rest(Time due) {
-  due_ = due;
-  finish();
-}
-
-void CanaryJob::schedule(Time due) {
-  due_ = due;
-  const auto delay =
-      std::clamp<milliseconds>(due - environment_.now(), milliseconds(0), std::chrono::hours(24));
-  timer_.expires_after(delay);
-  timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
-    const auto self = weak.lock();
-    if (!error && self) self->tick();
-  });
-}
-
-milliseconds CanaryJob::interval() const {
-  if (!spec_) return environment_.min_interval;
-  return std::max(std::chrono::ceil<milliseconds>(spec_->analysis.interval), environment_.min_interval);
-}
-
-milliseconds CanaryJob::retry_delay() const { return std::min<milliseconds>(interval(), milliseconds(1000)); }
-
-CanaryLabels CanaryJob::labels() const {
-  CanaryLabels labels{spec_->target_name, key_.ns, "canary"};
-  if (spec_->strategy() == istio::CanaryStrategy::kAbTesting) labels.strategy = "ab-testing";
-  if (spec_->strategy() == istio::CanaryStrategy::kBlueGreen) labels.strategy = "blue-green";
-  return labels;
 }
 
 }  // namespace remora::rollout

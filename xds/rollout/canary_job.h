@@ -37,7 +37,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
  private:
   using Then = std::function<void(bool changed)>;
 
-  bool load();  // canary_job.cc
+  bool load();
   void tick();
   void think();
   void ask(const Question& question);
@@ -70,6 +70,9 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   Counters& counters_;
   const store::ObjectKey key_;
   std::function<void()> changed_;
+
+  /// Whether two versions of a Canary are the same to a rollout.
+  static bool same_to_us(const store::Object& a, const store::Object& b);
 
   store::ObjectPtr object_;
   std::optional<istio::Canary> spec_;

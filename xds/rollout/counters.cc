@@ -83,6 +83,26 @@ std::string Counters::render(std::string_view version,
   for (const auto& [ns, total] : total_by_namespace) {
     out += "flagger_canary_total" + labels({{"namespace", ns}}) + std::to_string(total) + '\n';
   }
+  render_gauges(out);
+  render_durations(out);
+  const auto endings = [&](const char* name, const char* help,
+                           const std::map<EndingKey, uint64_t>& counters) {
+    head(out, name, "counter", help);
+    for (const auto& [key, value] : counters) {
+      out += name +
+             labels({{"name", std::get<0>(key)},
+                     {"namespace", std::get<1>(key)},
+                     {"deployment_strategy", std::get<2>(key)},
+                     {"analysis_status", std::get<3>(key)}}) +
+             std::to_string(value) + '\n';
+    }
+  };
+  endings("flagger_canary_successes_total", "Canaries that were promoted.", successes_);
+  endings("flagger_canary_failures_total", "Canaries that were rolled back.", failures_);
+  return out;
+}
+
+void Counters::render_gauges(std::string& out) const {
   head(out, "flagger_canary_status", "gauge", "Result of the last analysis: 0 running, 1 good, 2 failed.");
   for (const auto& [key, gauges] : gauges_) {
     out += "flagger_canary_status" + labels({{"name", key.first}, {"namespace", key.second}}) +
@@ -104,6 +124,9 @@ std::string Counters::render(std::string_view version,
              '\n';
     }
   }
+}
+
+void Counters::render_durations(std::string& out) const {
   head(out, "flagger_canary_duration_seconds", "histogram", "Time spent on one tick of an analysis.");
   for (const auto& [key, histogram] : durations_) {
     uint64_t sum = 0;
@@ -119,21 +142,6 @@ std::string Counters::render(std::string_view version,
     out += "flagger_canary_duration_seconds_sum" + who + number(histogram.sum) + '\n';
     out += "flagger_canary_duration_seconds_count" + who + std::to_string(histogram.count) + '\n';
   }
-  const auto endings = [&](const char* name, const char* help,
-                           const std::map<EndingKey, uint64_t>& counters) {
-    head(out, name, "counter", help);
-    for (const auto& [key, value] : counters) {
-      out += name +
-             labels({{"name", std::get<0>(key)},
-                     {"namespace", std::get<1>(key)},
-                     {"deployment_strategy", std::get<2>(key)},
-                     {"analysis_status", std::get<3>(key)}}) +
-             std::to_string(value) + '\n';
-    }
-  };
-  endings("flagger_canary_successes_total", "Canaries that were promoted.", successes_);
-  endings("flagger_canary_failures_total", "Canaries that were rolled back.", failures_);
-  return out;
 }
 
 }  // namespace remora::rollout

@@ -33,6 +33,9 @@ class Counters {
   std::string render(std::string_view version, const std::map<std::string, int>& total_by_namespace) const;
 
  private:
+  void render_gauges(std::string& out) const;
+  void render_durations(std::string& out) const;
+
   using Key = std::pair<std::string, std::string>;  // name, namespace
   struct Gauges {
     Phase phase = Phase::kNone;
