@@ -63,7 +63,8 @@ TEST_F(GuardTest, TokensLetIn) {
   EXPECT_EQ(status(guard, {{field::authorization, "Basic YW55Ym9keTpzZWNvbmQtdG9rZW4="}}),
             200u);  // anybody:second-token
   EXPECT_EQ(status(guard, {{field::authorization, "Basic YW55Ym9keQ=="}}), 401u);
-  for (const char* odd : {"Basic YQ", "Basic YWI6", "Basic YWI6Y2", "Basic A", "Basic ====", "Basic \xff\xfe"}) {
+  for (const char* odd :
+       {"Basic YQ", "Basic YWI6", "Basic YWI6Y2", "Basic A", "Basic ====", "Basic \xff\xfe"}) {
     EXPECT_EQ(status(guard, {{field::authorization, odd}}), 401u) << odd;
   }
   EXPECT_EQ(status(guard, {}, true), 200u) << "a client certificate is as good";
