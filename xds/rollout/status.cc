@@ -126,6 +126,20 @@ void read_own_fields(const json::object& in, Status& status) {
   }
 }
 
+/// Whether nothing happened but time: the same waiting or holding, for the same reasons. Failed checks that
+/// count are told one by one.
+bool repeats(const TimelineEntry& last, const TimelineEntry& next) {
+  if (last.decision != next.decision || last.phase != next.phase || last.weight != next.weight) return false;
+  const bool waits = next.decision == "wait";
+  const auto same = [&](const Check& a, const Check& b) {
+    return a.name == b.name && a.outcome == b.outcome && (waits || !b.failed());
+  };
+  if (!std::equal(last.checks.begin(), last.checks.end(), next.checks.begin(), next.checks.end(), same))
+    return false;
+  return waits || next.decision == "hold" ? !next.checks.empty() || last.reason == next.reason
+                                          : next.checks.empty() && last.reason == next.reason;
+}
+
 uint32_t count_of(const json::object& in, std::string_view name) {
   return static_cast<uint32_t>(std::clamp<int64_t>(integer_of(in, name), 0, 1'000'000'000));
 }
@@ -196,14 +210,10 @@ void set_condition(Status& status, Condition condition) {
 }
 
 void add_entry(Status& status, TimelineEntry entry) {
-  if (!status.timeline.empty()) {
-    TimelineEntry& last = status.timeline.back();
-    if (last.decision == entry.decision && last.phase == entry.phase && last.reason == entry.reason &&
-        last.weight == entry.weight && last.checks.empty() && entry.checks.empty()) {
-      last.time = entry.time;
-      ++last.times;
-      return;
-    }
+  if (!status.timeline.empty() && repeats(status.timeline.back(), entry)) {
+    entry.times = status.timeline.back().times + 1;
+    status.timeline.back() = std::move(entry);
+    return;
   }
   status.timeline.push_back(std::move(entry));
   if (status.timeline.size() > kTimelineLimit) status.timeline.erase(status.timeline.begin());

@@ -655,6 +655,22 @@ TEST(Timeline, IsBoundedAndCountsRepetitions) {
   EXPECT_EQ(status.timeline.back().times, 6U);
 }
 
+TEST(Timeline, WaitingFillsNoPages) {
+  Story story("{stepWeight: 50, maxWeight: 50, threshold: 500, webhooks: [" + hook("confirm-promotion") +
+              "]}");
+  story.start();
+  story.hooks[HookType::kConfirmPromotion] = false;
+  story.tick_until(Phase::kWaitingPromotion);
+  const size_t before = story.status.timeline.size();
+  for (int i = 0; i < 20; ++i) story.tick();
+  EXPECT_LE(story.status.timeline.size(), before + 1);
+  EXPECT_GE(story.status.timeline.back().times, 19U);
+  const size_t waited = story.status.timeline.size();
+  story.metrics = {failing()};
+  for (int i = 0; i < 3; ++i) story.tick();
+  EXPECT_EQ(story.status.timeline.size(), waited + 3) << "each failed check is told";
+}
+
 TEST(Status, SenselessOnesCountAsNone) {
   const auto read = [](const char* text) { return status_of(boost::json::parse(text).get_object()); };
   EXPECT_EQ(read("{}").phase, Phase::kNone);
