@@ -234,6 +234,29 @@ TEST(Engine, NothingIsTakenAwayWhereACanaryMayOnlyBeUnreadable) {
   EXPECT_FALSE(stage.object(kVirtualServiceType, "api").empty());
 }
 
+TEST(Engine, ARevisionThatNobodyHasLookedAtGetsNoRequests) {
+  // The weights of the canary Service fall before it selects another revision.
+  Stage stage(
+      canary_yaml("{interval: 3ms, stepWeight: 25, metrics: [{name: request-success-rate, noData: "
+                  "inconclusive, thresholdRange: {min: 99}}]}"));
+  stage.traffic.requests = 0;
+  stage.start_engine();
+  ASSERT_TRUE(stage.run_until_phase(Phase::kInitialized));
+  stage.add_workload("v2");
+  ASSERT_TRUE(stage.run_until([&] { return stage.canary_weights.back() == 25; }));
+  std::vector<std::string> order;
+  const auto watch = stage.store.watch("", stage.store.version(), [&](const store::Event& event) {
+    const store::ObjectKey& key = event.object->key;
+    if (key.type == kVirtualServiceType || key.type == kServiceType)
+      order.push_back(key.type + ' ' + key.name);
+  });
+  stage.add_workload("v3");
+  ASSERT_TRUE(stage.run_until([&] { return selected_version(stage, "api-canary") == "v3"; }));
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"virtualservices.networking.istio.io api", "services api-canary"}));
+  EXPECT_EQ(stage.canary_weights.back(), 0);
+}
+
 TEST(Engine, AChangedServiceIsPutIntoTheObjects) {
   Stage stage(canary_yaml("{interval: 1h, stepWeight: 25}"));
   stage.start_engine();
