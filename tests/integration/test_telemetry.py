@@ -6,7 +6,7 @@ import re
 import grpc
 import pytest
 from envoy.config.core.v3 import base_pb2
-from support.mesh import ControlPlane, Mesh
+from support.mesh import ControlPlane, Mesh, pushing
 from support.metrics_service import MESSAGE, METHOD
 from support.proxy import under_test
 from support.upstream import Upstream, reply
@@ -202,6 +202,14 @@ def test_senders_of_nonsense_are_turned_away(begin):
     mesh.call("v1", 3)
     mesh.wait_counted("v1", before + 3)
     wait_until(lambda: mesh.traffic()["proxies"] == 1, "only the sidecar reports")
+
+
+def test_a_sink_without_labels_is_told_so(begin, closing):
+    mesh = begin()
+    config = pushing("xds-grpc", PUSH)
+    config["stats_sinks"][0]["typed_config"]["emit_tags_as_labels"] = False
+    other = closing(Mesh.sidecar(mesh, "other", push=config))
+    wait_until(lambda: "emit_tags_as_labels: true" in other.log, lambda: f"a hint in its log:\n{other.tail()}")
 
 
 def test_it_is_asked_nonsense(begin):

@@ -97,7 +97,8 @@ class Mesh:
     def sidecar(self, name, address="127.0.0.1", push=None, kind=None, **metadata):
         """A sidecar as istiod would have it started, with INTERCEPTION_MODE NONE.
 
-        `push`: how often it pushes its statistics to the control plane, "1s"; None: never.
+        `push`: how often it pushes its statistics to the control plane, "1s"; None: never; or that part of
+        the bootstrap itself.
         """
         metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name,
                     "LABELS": {"app": name}, **metadata}
@@ -111,7 +112,7 @@ class Mesh:
                 {"envoy_grpc": {"cluster_name": "xds-grpc"}}]},
             "cds_config": over_ads(), "lds_config": over_ads()}
         if push:
-            config.update(pushing("xds-grpc", push))
+            config.update(push if isinstance(push, dict) else pushing("xds-grpc", push))
         return Proxy(config, kind=kind)
 
     @property

@@ -21,6 +21,8 @@ using envoy::service::metrics::v3::StreamMetricsResponse;
 /// What a completion says is done.
 enum Tag : intptr_t { kStarted = 1, kWritten, kFinished, kWoken };
 
+constexpr std::chrono::seconds kPatience{1};
+
 void* to_pointer(intptr_t tag) { return reinterpret_cast<void*>(tag); }  // NOLINT: gRPC's tags are pointers
 
 }  // namespace
@@ -66,6 +68,7 @@ class MetricsSink::Impl {
     stream_ = stub->PrepareAsyncStreamMetrics(&context, &response, &queue_);
     encoder_.begin_stream();
     open_ = flushing_ = false;
+    flushes_ = 0;
     writing_ = first_ = true;  // the call's start is the first thing that has to complete
     next_flush_ = Clock::now();
     stream_->StartCall(to_pointer(kStarted));
@@ -77,13 +80,16 @@ class MetricsSink::Impl {
     finish(context);
   }
 
-  /// The status is there at once: either the stream broke, or we give it up.
+  /// Why it ended is the server's to say; one that does not is not waited for.
   void finish(grpc::ClientContext& context) {
-    context.TryCancel();
     grpc::Status status;
     finished_ = false;
     stream_->Finish(&status, to_pointer(kFinished));
-    while (!finished_) wait(Clock::now() + std::chrono::hours(24));
+    const auto patience = Clock::now() + kPatience;
+    while (!finished_) {
+      if (stopping_ || Clock::now() >= patience) context.TryCancel();
+      wait(Clock::now() + kPatience);
+    }
     if (!stopping_ && !warned_) {
       log(LogLevel::kWarning, "the stream to the metrics service " + config_.target.target + " ended: " +
                                   (status.error_message().empty() ? "closed" : status.error_message()));
@@ -96,6 +102,7 @@ class MetricsSink::Impl {
     if (!flushing_) {
       if (Clock::now() < next_flush_) return;
       next_flush_ = Clock::now() + config_.flush_interval;
+      ++flushes_;
       encoder_.begin_flush(Clock::now());
       flushing_ = true;
     }
@@ -118,7 +125,8 @@ class MetricsSink::Impl {
       case kWritten:
         writing_ = false;
         open_ = open_ && ok;
-        if (ok) back_off_.reset(), warned_ = false;
+        // A server that takes one flush and ends the stream has not got better.
+        if (ok && flushes_ > 1) back_off_.reset(), warned_ = false;
         break;
       case kFinished: finished_ = true; break;
       case kWoken: break;
@@ -140,6 +148,7 @@ class MetricsSink::Impl {
   std::unique_ptr<grpc::ClientAsyncWriter<StreamMetricsMessage>> stream_;
   StreamMetricsMessage message_;
   Clock::time_point next_flush_;
+  int flushes_ = 0;
   bool open_ = false;
   bool first_ = true;     // no message has been written
   bool writing_ = false;  // an operation will still complete

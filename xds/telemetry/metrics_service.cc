@@ -19,6 +19,8 @@ using envoy::service::metrics::v3::StreamMetricsResponse;
 constexpr size_t kMaxNodeId = 1024;
 const grpc::Status kUnnamed{grpc::StatusCode::INVALID_ARGUMENT,
                             "the first message must name its node (identifier), in at most 1 KiB"};
+const grpc::Status kUnlabelled{grpc::StatusCode::FAILED_PRECONDITION,
+                               "the sink needs emit_tags_as_labels: true, or nothing can be told apart"};
 const grpc::Status kTooMany{grpc::StatusCode::RESOURCE_EXHAUSTED, "too many proxies report"};
 const grpc::Status kClosing{grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"};
 
@@ -76,6 +78,7 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
       stream_ = store_.begin_stream(node_id_);
       if (stream_ == 0) return finish(kTooMany);
     }
+    if (report.unlabelled) return finish(kUnlabelled);
     store_.take(node_id_, stream_, report);
     StartRead(&message_);
   }

@@ -14,6 +14,8 @@ namespace prom = io::prometheus::client;
 
 constexpr std::string_view kRequests = "istio_requests_total";
 constexpr std::string_view kDurations = "istio_request_duration_milliseconds";
+constexpr std::string_view kIstioPrefix = "istiocustom.";  // Istio's own proxies leave it on
+constexpr std::string_view kClusterUnlabelled = "cluster.outbound|";
 constexpr std::string_view kCluster = "cluster";
 constexpr std::string_view kClusterRequests = ".upstream_rq_xx";
 constexpr std::string_view kClusterDurations = ".upstream_rq_time";
@@ -137,6 +139,11 @@ void read_metric(const prom::MetricFamily& family, const prom::Metric& metric, b
   report.metrics.push_back(std::move(out));
 }
 
+bool is_unlabelled(const prom::MetricFamily& family) {
+  if (family.metric_size() == 0 || family.metric(0).label_size() > 0) return false;
+  return family.name().starts_with(kIstioPrefix) || family.name().starts_with(kClusterUnlabelled);
+}
+
 }  // namespace
 
 const char* to_string(Reporter reporter) {
@@ -162,7 +169,9 @@ Report read_report(const envoy::service::metrics::v3::StreamMetricsMessage& mess
   Report report;
   report.node_id = message.identifier().node().id();
   for (const auto& family : message.envoy_metrics()) {
-    const std::string_view name = family.name();
+    std::string_view name = family.name();
+    if (is_unlabelled(family)) report.unlabelled = true;
+    if (name.starts_with(kIstioPrefix)) name.remove_prefix(kIstioPrefix.size());
     const bool is_istio = name == kRequests || name == kDurations;
     report.has_istio |= is_istio;
     const bool is_cluster = name.starts_with(kCluster);

@@ -58,6 +58,7 @@ struct Report {
   std::string node_id;     ///< on the first message of a stream
   int64_t flush = 0;       ///< the proxy's own time of the flush: the same in all its messages. 0: no metrics
   bool has_istio = false;  ///< the proxy has Istio's statistics
+  bool unlabelled = false;  ///< tags are part of the names: nothing here can be told apart
   std::vector<Reported> metrics;
 };
 

@@ -100,6 +100,21 @@ TEST(ReportTest, AClusterStandsForTheWorkloadsBehindIt) {
   EXPECT_EQ(report.metrics[1].key, (SeriesKey{"", "db.example.com", "", "", Reporter::kCluster}));
 }
 
+TEST(ReportTest, NoticesTagsWithinNames) {
+  for (const char* name : {"istiocustom.reporter=source;.istio_requests_total",
+                           "cluster.outbound|80|v1|api.shop.svc.cluster.local.upstream_rq_xx"}) {
+    Message message;
+    add(message, name, {}).mutable_counter()->set_value(5);
+    EXPECT_TRUE(read_report(message).unlabelled) << name;
+  }
+  Message message;
+  add(message, "istio_requests_total", istio("source", "200")).mutable_counter()->set_value(5);
+  add(message, "cluster.upstream_rq_xx", {}).mutable_counter()->set_value(5);
+  add(message, "istiocustom.istio_requests_total", istio("source", "200")).mutable_counter()->set_value(7);
+  EXPECT_FALSE(read_report(message).unlabelled);
+  EXPECT_EQ(read_report(message).metrics.back().value, 7u);  // as Istio's own proxies name it
+}
+
 TEST(ReportTest, TakesNothingFromNonsense) {
   Message message;
   add(message, "istio_requests_total", {}).mutable_counter()->set_value(5);  // whose?
