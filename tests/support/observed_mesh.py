@@ -57,9 +57,13 @@ class ObservedMesh(Mesh):
 
     def deploy(self, version, fails=False):
         """The workload behind an inbound sidecar. One that fails still answers every fifth request: Flagger's query of
-        the success rate has no value where nothing succeeds."""
-        name, numbers = f"api-{version}", itertools.count()
-        app = self.apps[version] = self.closing(Upstream(version, answer=lambda _: reply(500 if fails and next(numbers) % 5 else 200)))
+        the success rate has no value where nothing succeeds. The others fail every fiftieth, as services do."""
+        name, numbers = f"api-{version}", itertools.count(1)
+
+        def answer(_request):
+            number = next(numbers)
+            return reply(500 if (number % 5 if fails else number % 50 == 0) else 200)
+        app = self.apps[version] = self.closing(Upstream(version, answer=answer))
         self.apply(f"{name}.yaml", {
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": name},
             "spec": {"address": ADDRESSES[version], "ports": {"http": app.port},
