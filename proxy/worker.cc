@@ -121,7 +121,6 @@ LocalRef<WorkerRoutes> Worker::find_routes(std::string_view name) const {
 
 // ---------------------------------------------------------------------------------------------- connections
 
-
 void Worker::add_connection(LocalRef<WorkerListener> listener, int fd, const Address& remote) {
   auto connection = std::make_unique<DownstreamConnection>(*this, std::move(listener), fd, remote);
   auto* key = connection.get();

@@ -1,6 +1,10 @@
 """A fake upstream server at byte level: it records what the proxy sent and answers as the test scripts it."""
 
+import itertools
 import json
+import os
+import pathlib
+import random
 import socket
 import threading
 
@@ -156,8 +160,26 @@ class Upstream:
         self.thread.join(5)
 
 
+def candidates():
+    """Ports in turn, of a slice that is this test worker's own, below those that the kernel gives to who asks for any:
+    a port that waits for its user must not be given to somebody else meanwhile."""
+    lowest = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+    size = (lowest - 10240) // 16
+    first, start = 10240 + worker * size, random.randrange(size)
+    for number in itertools.count():
+        yield first + (start + number) % size
+
+
+CANDIDATES = candidates()
+
+
 def unused_port():
     """A port on which nothing listens: connecting to it is refused."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in CANDIDATES:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass  # somebody has it

@@ -87,37 +87,45 @@ std::string dump_group(const istio::ResourceGroup& group) {
   return "[" + list + "]";
 }
 
+web::Response text_page(std::string body, unsigned status = 200) {
+  return {status, "text/plain; charset=utf-8", std::move(body)};
+}
+
+web::Response json_page(std::string body) { return {200, "application/json", std::move(body)}; }
+
 }  // namespace
 
-Page AdminPages::answer(std::string_view target) const {
-  const std::string_view path = path_of_target(target);
+web::Response AdminPages::answer(const web::Request& request) const {
+  if (request.method != web::Verb::get && request.method != web::Verb::head) {
+    return text_page("only GET is allowed\n", 405);
+  }
+  const std::string_view path = request.path();
   if (path == "/" || path == "/help") return text_page(kHelp);
   if (path == "/ready" || path == "/healthz") return text_page("ok\n");
   if (path == "/version") return text_page(std::string(kVersion) + "\n");
   if (path == "/metrics") return metrics();
-  if (path == "/debug/configz") return config(target);
+  if (path == "/debug/configz") return config(request);
   if (path == "/debug/errors") return errors();
   if (path == "/debug/syncz") return sync_states();
   if (path == "/debug/endpointz" || path == "/debug/registryz") return endpoints();
-  if (path == "/debug/traffic") return traffic(target);
-  if (path == "/debug/config_dump") return config_dump(target);
+  if (path == "/debug/traffic") return traffic(request);
+  if (path == "/debug/config_dump") return config_dump(request);
   return text_page("nothing here; / lists what there is\n", 404);
 }
 
 /// All services; or, with ?app=, one window as canaries are judged by:
 /// [&namespace=][&version=][&window=SECONDS].
-Page AdminPages::traffic(std::string_view target) const {
-  const std::string app = query_parameter(target, "app");
+web::Response AdminPages::traffic(const web::Request& request) const {
+  const std::string app = request.query("app");
   if (app.empty()) return json_page(json::serialize(traffic_.view()) + "\n");
-  const std::string ns = query_parameter(target, "namespace");
-  const std::string length = query_parameter(target, "window");
+  const std::string ns = request.query("namespace");
+  const std::string length = request.query("window");
   unsigned seconds = 60;
   const auto parsed = std::from_chars(length.data(), length.data() + length.size(), seconds);
   if (!length.empty() && (parsed.ec != std::errc() || seconds > 3600))
     return text_page("window: a number of seconds, at most 3600\n", 400);
-  const auto window =
-      traffic_.window({ns.empty() ? "default" : ns, app, query_parameter(target, "version"), {}},
-                      std::chrono::seconds(seconds));
+  const auto window = traffic_.window({ns.empty() ? "default" : ns, app, request.query("version"), {}},
+                                      std::chrono::seconds(seconds));
   const auto or_null = [](std::optional<double> value) {
     return value ? json::value(*value) : json::value();
   };
@@ -131,8 +139,8 @@ Page AdminPages::traffic(std::string_view target) const {
                    "\n");
 }
 
-Page AdminPages::config(std::string_view target) const {
-  const std::string kind = query_parameter(target, "kind");
+web::Response AdminPages::config(const web::Request& request) const {
+  const std::string kind = request.query("kind");
   std::string list;
   for (const istio::ResourcePtr& resource : mesh_.registry().resources()) {
     if (!kind.empty() && resource->kind != kind) continue;
@@ -142,13 +150,13 @@ Page AdminPages::config(std::string_view target) const {
   return json_page("[" + list + "]\n");
 }
 
-Page AdminPages::errors() const {
+web::Response AdminPages::errors() const {
   json::array list;
   for (const istio::Diagnostic& finding : mesh_.findings()) list.push_back(finding_json(finding));
   return json_page(json::serialize(list) + "\n");
 }
 
-Page AdminPages::sync_states() const {
+web::Response AdminPages::sync_states() const {
   json::array list;
   for (const auto& stream : ads_.streams()) {
     if (!stream->node()) continue;
@@ -164,7 +172,7 @@ Page AdminPages::sync_states() const {
   return json_page(json::serialize(list) + "\n");
 }
 
-Page AdminPages::endpoints() const {
+web::Response AdminPages::endpoints() const {
   json::array list;
   for (const istio::MeshService& service : mesh_.registry().services()) {
     json::array ports;
@@ -177,8 +185,8 @@ Page AdminPages::endpoints() const {
   return json_page(json::serialize(list) + "\n");
 }
 
-Page AdminPages::config_dump(std::string_view target) const {
-  const std::string id = query_parameter(target, "proxyID");
+web::Response AdminPages::config_dump(const web::Request& request) const {
+  const std::string id = request.query("proxyID");
   if (id.empty()) return text_page("give ?proxyID=ID: a node id, or \"name.namespace\" of one\n", 400);
   for (const auto& stream : ads_.streams()) {
     if (!stream->node() || (stream->node()->id != id && stream->node()->name != id)) continue;
@@ -194,10 +202,10 @@ Page AdminPages::config_dump(std::string_view target) const {
   return text_page("no proxy \"" + id + "\" is connected; /debug/syncz lists those that are\n", 404);
 }
 
-Page AdminPages::metrics() const {
+web::Response AdminPages::metrics() const {
   std::string text = render_metrics(mesh_, ads_, traffic_);
   if (rollouts_ != nullptr) text += rollouts_->render_metrics(kVersion);
-  Page page = text_page(std::move(text));
+  web::Response page = text_page(std::move(text));
   page.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return page;
 }

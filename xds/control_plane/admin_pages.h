@@ -1,12 +1,11 @@
 #pragma once
 
 #include <chrono>
-#include <string_view>
 
 #include "control_plane/ads_service.h"
-#include "control_plane/http_page.h"
 #include "control_plane/mesh.h"
 #include "telemetry/traffic_store.h"
+#include "web/http_message.h"
 
 namespace remora::rollout {
 class Engine;
@@ -25,16 +24,16 @@ class AdminPages {
         traffic_(traffic),
         rollouts_(rollouts) {}
 
-  Page answer(std::string_view target) const;
+  web::Response answer(const web::Request& request) const;
 
  private:
-  Page config(std::string_view target) const;
-  Page errors() const;
-  Page sync_states() const;
-  Page endpoints() const;
-  Page config_dump(std::string_view target) const;
-  Page metrics() const;
-  Page traffic(std::string_view target) const;
+  web::Response config(const web::Request& request) const;
+  web::Response errors() const;
+  web::Response sync_states() const;
+  web::Response endpoints() const;
+  web::Response config_dump(const web::Request& request) const;
+  web::Response metrics() const;
+  web::Response traffic(const web::Request& request) const;
 
   const Mesh& mesh_;
   const AdsService& ads_;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "control_plane/file_set.h"
-#include "store/inotify_watch.h"
 #include "control_plane/resource_source.h"
+#include "store/inotify_watch.h"
 
 namespace remora::xds {
 

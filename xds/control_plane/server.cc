@@ -12,7 +12,6 @@
 #include <memory>
 
 #include "control_plane/admin_pages.h"
-#include "control_plane/admin_server.h"
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
@@ -75,7 +74,11 @@ class Server {
         ads_(context_, mesh_),
         rollouts_(rollout_environment()),
         pages_(mesh_, ads_, traffic_, &rollouts_),
-        admin_(context_, [this](std::string_view target) { return pages_.answer(target); }),
+        admin_(context_,
+               [this](const web::Request& request, const web::ResponderPtr& responder) {
+                 responder->respond(pages_.answer(request));
+               },
+               {.anyone = true}),
         api_(context_, options_, store_->objects(), page_sources()) {
     ads_.also_serve(reports_.service());
     source_.set_broken(store_->broken());
@@ -161,7 +164,7 @@ class Server {
   AdsService ads_;
   rollout::Engine rollouts_;
   AdminPages pages_;
-  AdminServer admin_;
+  web::HttpServer admin_;
   ApiFront api_;
 };
 

@@ -21,7 +21,8 @@ struct Measurement {
   MetricValue value = std::optional<double>();
   std::optional<uint64_t> samples;  ///< requests, where they are known
   std::optional<ComparedTraffic> compared;
-  /// This process has not listened to the proxies for a whole window yet: that there is no value says nothing.
+  /// This process has not listened to the proxies for a whole window yet: that there is no value says
+  /// nothing.
   bool listening_since_short = false;
 };
 

@@ -34,7 +34,8 @@ class RouteBuilder {
     json::object weighted = route(own_match(), weighted_destinations());
     if (weights.mirror) {
       weighted["mirror"] = {{"host", host("-canary")}};
-      if (analysis_.mirror_weight > 0) weighted["mirrorPercentage"] = {{"value", int64_t{analysis_.mirror_weight}}};
+      if (analysis_.mirror_weight > 0)
+        weighted["mirrorPercentage"] = {{"value", int64_t{analysis_.mirror_weight}}};
     }
     routes.push_back(std::move(weighted));
     return routes;

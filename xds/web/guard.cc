@@ -78,6 +78,11 @@ Response unauthorized() {
 }  // namespace
 
 Result<Guard> Guard::make(const Access& access, bool loopback) {
+  if (access.anyone) {
+    Guard open;
+    open.anyone_ = true;
+    return open;
+  }
   const bool certificates = !access.client_ca_file.empty();
   if (!loopback && access.token_file.empty() && !certificates) {
     return Error{
@@ -96,6 +101,7 @@ Result<Guard> Guard::make(const Access& access, bool loopback) {
 }
 
 std::optional<Response> Guard::refuse(const Headers& headers, bool certified) {
+  if (anyone_) return std::nullopt;
   // Browsers send certificates and passwords that they know by themselves, so this counts with these as well.
   if (auto foreign = refuse_foreign_page(headers)) return foreign;
   if (required_) return has_credentials(headers, certified) ? std::nullopt : std::optional(unauthorized());

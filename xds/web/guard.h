@@ -36,6 +36,7 @@ class Guard {
   std::vector<Digest> tokens_;  ///< SHA-256 of each: compared in constant time, whatever their lengths
   int64_t tokens_changed_ = 0;  ///< the file's time of change when it was read
   bool required_ = false;       ///< whether a request needs a credential
+  bool anyone_ = false;
 };
 
 }  // namespace remora::web

@@ -35,6 +35,8 @@ struct Access {
   std::string certificate_file;  ///< PEM; with the key: TLS only
   std::string private_key_file;
   std::string client_ca_file;  ///< PEM; a client certificate signed by these is as good as a token
+  /// No questions asked, on whatever address: for pages that change nothing and tell no secret.
+  bool anyone = false;
   /// Further names, without port, under which a server on loopback answers who shows neither.
   std::vector<std::string> hosts = {};
 };
@@ -42,7 +44,7 @@ struct Access {
 /// An HTTP/1.1 server on Asio and Beast for the control thread: bounded requests (16 MiB), bounded
 /// connections, keep-alive, streams. On an address other than loopback, a request without a token or client
 /// certificate gets 401; listen() fails where Access offers neither. On loopback without Access, requests
-/// with a foreign Host or Origin (a web page in somebody's browser) get 403.
+/// with a foreign Host or Origin (a web page in somebody's browser) get 403. Access::anyone lifts all of it.
 class HttpServer {
  public:
   HttpServer(boost::asio::io_context& context, Handler handler, Access access = {});

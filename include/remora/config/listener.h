@@ -37,7 +37,7 @@ struct HttpConnectionManagerConfig {
   std::string rds_name;
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<std::shared_ptr<const FilterFactory>> filters;
-  bool suppress_envoy_headers = false;       // router
+  bool suppress_envoy_headers = false;  // router
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 
   // Limits.
