@@ -15,7 +15,7 @@ struct ObjectKey {
   std::string ns;
   std::string name;
 
-  auto operator<=>(const ObjectKey&) const = default;
+  auto operator<=>(const ObjectKey&) const = default;  // NOLINT: clang-tidy 14 takes its 0 for a pointer
   /// "virtualservices.networking.istio.io default/api".
   std::string text() const { return type + ' ' + (ns.empty() ? name : ns + '/' + name); }
 };

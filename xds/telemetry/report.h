@@ -31,7 +31,7 @@ struct SeriesKey {
   std::string version;
   std::string workload;
   Reporter reporter = Reporter::kDestination;
-  auto operator<=>(const SeriesKey&) const = default;
+  auto operator<=>(const SeriesKey&) const = default;  // NOLINT: clang-tidy 14 takes its 0 for a pointer
 };
 
 /// Requests of some time.
