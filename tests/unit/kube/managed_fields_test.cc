@@ -100,8 +100,7 @@ TEST(ManagedFields, AWriterMayHandOverChangedEntries) {
   for (const char* broken :
        {"7", "[7]", R"([{"manager":"x"}])", R"([{"manager":"x","operation":"Steal"}])",
         R"([{"manager":"x","operation":"Apply","apiVersion":"v1","fieldsType":"FieldsV2"}])",
-        R"([{"manager":"x","operation":"Apply","apiVersion":"v1","fieldsType":"FieldsV1",)"
-        R"("fieldsV1":{"q:a":{}}}])"}) {
+        R"([{"manager":"x","operation":"Apply","fieldsType":"FieldsV1","fieldsV1":{"q:a":{}}}])"}) {
     json::object third = second;
     third["metadata"].get_object()["managedFields"] = json::parse(broken);
     track_update(config_map(), &second, third, {"two", "", "T2"});
