@@ -115,16 +115,22 @@ def test_new_connections_are_refused_or_served_but_never_dropped(holding):
     with proxy.connect() as client:
         client.send(format_request(target="/hold"))
         upstream.wait_for(1)
-        port = proxy.port()
-        proxy.signal(signal.SIGTERM)
-        for _ in range(50):
+        port, goodbyes = proxy.port(), []
+
+        def refused():
             try:
                 newcomer = Client(port)
             except ConnectionRefusedError:
-                break
+                return True
             with newcomer:
                 response = newcomer.request()
-                assert response.status == 200 and response.get("connection") == "close"
+                assert response.status == 200
+                goodbyes.append(response.get("connection") == "close")
+            return False
+
+        proxy.signal(signal.SIGTERM)
+        wait_until(refused, "the listener closed")
+        assert goodbyes == sorted(goodbyes), "once it has heard the signal, each answer must ask its client to go"
         release.set()
         assert client.response().status == 200
     assert proxy.wait() == 0
