@@ -33,7 +33,8 @@ Found find_flag(const std::string& word, const std::vector<Flag>& flags) {
 
 std::string Arguments::get(const std::string& flag, std::string otherwise) const {
   const auto found = values_.find(flag);
-  return found == values_.end() ? std::move(otherwise) : found->second.back();
+  if (found == values_.end()) return otherwise;
+  return found->second.back();
 }
 
 std::vector<std::string> Arguments::all(const std::string& flag) const {

@@ -41,7 +41,7 @@ Result<void> sync_folder(const std::string& folder) {
 
 Result<void> make_folders(const fs::path& folder) {
   if (folder.empty() || fs::is_directory(folder)) return {};
-  const auto made = make_folders(folder.parent_path());
+  auto made = make_folders(folder.parent_path());
   if (!made.ok()) return made;
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return failure("cannot make", folder.string());
   return folder.has_parent_path() ? sync_folder(folder.parent_path().string()) : Result<void>();
@@ -65,7 +65,7 @@ Result<void> write_draft(const std::string& draft, std::string_view text) {
 Result<void> replace_file(const std::string& path, std::string_view text) {
   const fs::path place(path);
   const std::string folder = place.has_parent_path() ? place.parent_path().string() : ".";
-  const auto made = make_folders(folder);
+  auto made = make_folders(folder);
   if (!made.ok()) return made;
   const std::string draft = folder + "/." + place.filename().string() + ".draft";
   auto written = write_draft(draft, text);
