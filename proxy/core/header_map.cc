@@ -95,7 +95,11 @@ HeaderMap& HeaderMap::operator=(HeaderMap&& other) noexcept {
 void HeaderMap::swap(HeaderMap& other) noexcept {
   fields_.swap(other.fields_);
   arena_.swap(other.arena_);
-  std::swap(index_, other.index_);
+  // As blocks: swapping the array would go entry by entry, several times a request.
+  uint16_t index[kKnownHeaders];
+  std::memcpy(index, index_, sizeof(index_));
+  std::memcpy(index_, other.index_, sizeof(index_));
+  std::memcpy(other.index_, index, sizeof(index_));
 }
 
 void HeaderMap::add(std::string_view name, std::string_view value) {
