@@ -9,8 +9,8 @@
 
 namespace remora {
 
-/// The codec seam: what a connection speaks, HTTP/1 now and HTTP/2 by the same two pairs of interfaces. A
-/// codec turns bytes into MessageEvents and MessageSink calls into bytes; it knows framing and nothing of
+/// The codec seam: what a connection speaks, HTTP/1 and HTTP/2 by the same two pairs of interfaces. A codec
+/// turns bytes into MessageEvents and MessageSink calls into bytes; it knows framing and nothing of
 /// routes or clusters.
 
 /// Whoever serves the requests that a server-side codec decodes.
@@ -42,8 +42,14 @@ class ServerCodec {
   virtual size_t receive(std::string_view bytes) = 0;
   /// The client sends no more. True if that is a clean end: no request was open.
   virtual bool on_end() = 0;
-  /// From now on every response asks the client to go elsewhere (`connection: close`, GOAWAY).
+  /// From now on the client is asked to go elsewhere: `connection: close` on each response, a GOAWAY that
+  /// still takes every stream.
   virtual void start_drain() = 0;
+  /// What the client may still have sent before it heard of start_drain() has come: the connection ends with
+  /// the streams that are open now. Nothing for HTTP/1.
+  virtual void finish_drain() {}
+  /// Some of the output was taken by the kernel: more may be written.
+  virtual void on_output_sent() {}
   /// A request is open in either direction.
   [[nodiscard]] virtual bool busy() const = 0;
   /// A head has begun to arrive and is not complete (request_headers_timeout).
@@ -57,15 +63,23 @@ enum class StreamEnd : uint8_t {
   kReusable,       ///< complete; the connection can carry another
   kComplete,       ///< complete, but nothing can follow
   kCutLocally,     ///< reset by us
-  kCutRemotely,    ///< the upstream closed in the middle
+  kCutRemotely,    ///< the upstream reset it, or closed in the middle
   kProtocolError,  ///< the upstream's bytes made no sense
 };
+/// With HTTP/2 a cut stream leaves its connection as usable as before: capacity() tells.
 
 /// What a client-side codec tells its connection beside the streams' own events.
 class ClientCodecEvents {
  public:
-  /// A stream is over in both directions.
-  virtual void on_stream_done(StreamEnd end) = 0;
+  /// A stream is over in both directions. `response` is what open() was given and only names the stream.
+  virtual void on_stream_done(MessageEvents& response, StreamEnd end) = 0;
+  /// No stream is opened on this connection any more (GOAWAY); those under way go on.
+  virtual void on_going_away() = 0;
+  /// capacity() has changed without a stream's end: the peer's settings allow more or fewer.
+  virtual void on_capacity() = 0;
+  /// The connection cannot go on: the peer broke the protocol or a limit, or does not answer PINGs. A GOAWAY
+  /// may wait in the output. The owner closes and calls on_connection_lost(`failure`).
+  virtual void on_connection_failed(Failure failure) = 0;
 
  protected:
   ~ClientCodecEvents() = default;
@@ -75,15 +89,19 @@ class ClientCodecEvents {
 class ClientCodec {
  public:
   virtual ~ClientCodec() = default;
-  /// Opens a stream; the response goes to `response`. Only if can_open().
+  /// Opens a stream; the response goes to `response`. Only if capacity() is not 0.
   virtual MessageSink& open(MessageEvents& response) = 0;
-  [[nodiscard]] virtual bool can_open() const = 0;
+  /// How many streams may be opened now, beside the active ones.
+  [[nodiscard]] virtual size_t capacity() const = 0;
+  [[nodiscard]] virtual size_t active_streams() const = 0;
+  [[nodiscard]] bool busy() const { return active_streams() > 0; }
   virtual size_t receive(std::string_view bytes) = 0;
   /// The upstream sends no more: completes a response that ends with the connection, resets any other.
   virtual void on_end() = 0;
   /// The connection is gone: every open stream is reset with `failure`.
   virtual void on_connection_lost(Failure failure) = 0;
-  [[nodiscard]] virtual bool busy() const = 0;
+  /// Some of the output was taken by the kernel: more may be written.
+  virtual void on_output_sent() {}
 };
 
 }  // namespace remora

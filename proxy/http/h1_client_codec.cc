@@ -129,18 +129,21 @@ void H1ClientCodec::deliver_trailers() {
   stream->on_trailers(head_);
 }
 
+void H1ClientCodec::end_stream(StreamEnd end) {
+  owner_.on_stream_done(*std::exchange(stream_, nullptr), end);
+}
+
 void H1ClientCodec::response_complete() {
-  stream_ = nullptr;
   // An answer before the request's end: the rest of the request would be read as the next one.
   if (!request_done_) reusable_ = false;
-  owner_.on_stream_done(reusable_ ? StreamEnd::kReusable : StreamEnd::kComplete);
+  end_stream(reusable_ ? StreamEnd::kReusable : StreamEnd::kComplete);
 }
 
 size_t H1ClientCodec::fail(Failure failure, size_t used) {
-  auto* stream = std::exchange(stream_, nullptr);
+  auto* stream = stream_;
   reusable_ = false;
-  owner_.on_stream_done(failure == Failure::kConnectionTermination ? StreamEnd::kCutRemotely
-                                                                   : StreamEnd::kProtocolError);
+  end_stream(failure == Failure::kConnectionTermination ? StreamEnd::kCutRemotely
+                                                        : StreamEnd::kProtocolError);
   stream->on_reset(failure);
   return used;
 }
@@ -153,9 +156,9 @@ void H1ClientCodec::on_end() {
     fail(Failure::kConnectionTermination, 0);
   } else {
     // A body that was announced and did not come: that is no way to end a message.
-    auto* stream = std::exchange(stream_, nullptr);
+    auto* stream = stream_;
     reusable_ = false;
-    owner_.on_stream_done(StreamEnd::kCutRemotely);
+    end_stream(StreamEnd::kCutRemotely);
     stream->on_reset(Failure::kUpstreamProtocolError);
   }
 }
@@ -212,9 +215,8 @@ void H1ClientCodec::finish_request(const HeaderMap* trailers) {
 }
 
 void H1ClientCodec::reset(Failure /*failure*/) {
-  stream_ = nullptr;
   reusable_ = false;
-  owner_.on_stream_done(StreamEnd::kCutLocally);
+  if (stream_ != nullptr) end_stream(StreamEnd::kCutLocally);
 }
 
 }  // namespace remora

@@ -25,11 +25,11 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
         settings_(settings) {}
 
   MessageSink& open(MessageEvents& response) override;
-  [[nodiscard]] bool can_open() const override { return stream_ == nullptr && reusable_; }
+  [[nodiscard]] size_t capacity() const override { return stream_ == nullptr && reusable_ ? 1 : 0; }
+  [[nodiscard]] size_t active_streams() const override { return stream_ != nullptr ? 1 : 0; }
   size_t receive(std::string_view bytes) override;
   void on_end() override;
   void on_connection_lost(Failure failure) override;
-  [[nodiscard]] bool busy() const override { return stream_ != nullptr; }
 
  private:
   enum class Reading : uint8_t { kHead, kBody, kUntilClose, kTunnel };
@@ -39,6 +39,7 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   void deliver_trailers();
   void final_head();
   void deliver(std::string_view bytes, bool end);
+  void end_stream(StreamEnd end);
   void response_complete();
   size_t fail(Failure failure, size_t used);
   [[nodiscard]] bool stalled() const { return account_.exhausted(); }

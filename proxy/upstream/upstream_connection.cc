@@ -113,9 +113,15 @@ void UpstreamConnection::on_error(int error) {
 void UpstreamConnection::on_written(size_t bytes, bool /*all*/) {
   stats().add(kUpstreamCxTxBytesTotal, bytes);
   unsent_.report(stats(), kUpstreamCxTxBytesBuffered, connection_.unsent());
+  codec_.on_output_sent();
 }
 
-void UpstreamConnection::on_stream_done(StreamEnd end) {
+void UpstreamConnection::on_connection_failed(Failure failure) {
+  if (failure == Failure::kUpstreamProtocolError) stats().add(kUpstreamCxProtocolError);
+  closed_by(false, failure, codec_.busy());
+}
+
+void UpstreamConnection::on_stream_done(MessageEvents& /*response*/, StreamEnd end) {
   stream_over();
   if (end == StreamEnd::kProtocolError) stats().add(kUpstreamCxProtocolError);
   const auto limit = pool_->cluster().config().max_requests_per_connection;

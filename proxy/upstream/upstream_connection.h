@@ -50,7 +50,10 @@ class UpstreamConnection final : public Disposable,
   void on_end() override;
   void on_error(int error) override;
   void on_written(size_t bytes, bool all) override;
-  void on_stream_done(StreamEnd end) override;
+  void on_stream_done(MessageEvents& response, StreamEnd end) override;
+  void on_going_away() override { retire(); }
+  void on_capacity() override {}
+  void on_connection_failed(Failure failure) override;
   void on_window_open() override;
   void on_connect_timeout();
   void on_idle_timeout();

@@ -265,10 +265,14 @@ class ClientCodecTest : public testing::Test, public ClientCodecEvents {
   ClientCodecTest() : codec_(wire_.connection, *wire_.account, *this, settings_) {
     wire_.receive = [this](std::string_view bytes) { return codec_.receive(bytes); };
   }
-  void on_stream_done(StreamEnd end) override {
+  void on_stream_done(MessageEvents& response, StreamEnd end) override {
+    EXPECT_EQ(&response, &recorder_);
     ++done_;
     reusable_ = end == StreamEnd::kReusable;
   }
+  void on_going_away() override {}
+  void on_capacity() override {}
+  void on_connection_failed(Failure /*failure*/) override {}
   MessageSink& request(std::string_view method, bool end) {
     HeaderMap head;
     head.add(HeaderId::kMethod, method);
@@ -293,7 +297,7 @@ TEST_F(ClientCodecTest, SendsAndReceives) {
   wire_.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
   EXPECT_EQ(recorder_.log, "head(200) body(hi) end ");
   EXPECT_TRUE(reusable_);
-  EXPECT_TRUE(codec_.can_open());
+  EXPECT_TRUE(codec_.capacity() == 1);
 }
 
 TEST_F(ClientCodecTest, PostWithoutBodySaysSo) {
