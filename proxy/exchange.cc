@@ -30,25 +30,6 @@ std::optional<Milliseconds> read_milliseconds(const HeaderMap& head, HeaderId id
   return Milliseconds(static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{INT64_MAX} / 2)));
 }
 
-/// The levels of a route's header mutations, in the order in which Envoy applies them.
-template <typename Apply>
-void each_mutation_level(const RouteConfig& table, const VirtualHost& host, const Route& route,
-                         const WeightedCluster* weighted, HeaderMutations RouteConfig::*of_table,
-                         HeaderMutations VirtualHost::*of_host, HeaderMutations Route::*of_route,
-                         HeaderMutations WeightedCluster::*of_weighted, Apply apply) {
-  if (table.most_specific_mutations_win) {
-    apply(table.*of_table);
-    apply(host.*of_host);
-    apply(route.*of_route);
-    if (weighted != nullptr) apply(weighted->*of_weighted);
-    return;
-  }
-  if (weighted != nullptr) apply(weighted->*of_weighted);
-  apply(route.*of_route);
-  apply(host.*of_host);
-  apply(table.*of_table);
-}
-
 }  // namespace
 
 Exchange::Exchange(Worker& worker)
@@ -76,7 +57,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   info_.stream_id = random().next();
   random_value_ = random().next();
   info_.protocol = protocol;
-  info_.filter_chain = connection.http_runtime().runtime().config->filter_chain.name;
+  info_.filter_chain = connection.http_runtime().runtime().config->filter_chains.front().name;
   info_.start_wall = clock().wall();
   info_.start = clock().now();
   info_.downstream_direct = &connection.peer().direct_remote;
@@ -312,7 +293,7 @@ void Exchange::forward() {
   retry_.begin(policy ? &*policy : nullptr, request_);
   keep_body_ = retry_.enabled();
   read_timeouts();
-  prepare_upstream_head(weighted_);
+  prepare_upstream_head();
   start_mirrors();
   start_try();
 }
@@ -333,26 +314,21 @@ void Exchange::read_timeouts() {
   if (request_complete_ && route_timeout_value_.count() > 0) worker_.arm(route_timer_, route_timeout_value_);
   if (http().suppress_envoy_headers) return;
   auto expected = route_timeout_value_;
-  const auto* retries = retry_.policy();
   const auto per_try = retry_.per_try_timeout();
   if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
-  if (!per_try && retries != nullptr && retries->per_try_timeout &&
-      (expected.count() == 0 || *retries->per_try_timeout < expected)) {
-    expected = *retries->per_try_timeout;
-  }
   if (expected.count() > 0)
     request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
 }
 
-void Exchange::prepare_upstream_head(const WeightedCluster* weighted) {
-  const auto& table = routes_->table().config();
-  each_mutation_level(table, *virtual_host_, *route_, weighted, &RouteConfig::request_headers,
-                      &VirtualHost::request_headers, &Route::request_headers,
-                      &WeightedCluster::request_headers,
-                      [this](const HeaderMutations& level) { level.apply(request_, info_); });
+RouteLevels Exchange::route_levels() const {
+  return {routes_->table().config(), *virtual_host_, *route_, weighted_};
+}
+
+void Exchange::prepare_upstream_head() {
+  apply_request_mutations(route_levels(), request_, info_);
   const auto& action = route_->forward;
-  if (weighted != nullptr && !weighted->host_rewrite.empty()) {
-    rewrite_host_to(weighted->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
+  if (weighted_ != nullptr && !weighted_->host_rewrite.empty()) {
+    rewrite_host_to(weighted_->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
   } else {
     rewrite_host(action.host_rewrite, request_);
   }
@@ -402,10 +378,7 @@ void Exchange::start_try() {
   const auto& rewrite = route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
-  const auto* retries = retry_.policy();
-  const auto per_try = retry_.per_try_timeout() ? retry_.per_try_timeout()
-                       : retries != nullptr     ? retries->per_try_timeout
-                                                : std::nullopt;
+  const auto per_try = retry_.per_try_timeout();
   if (per_try && per_try->count() > 0) worker_.arm(per_try_timer_, *per_try);
   try_.start(std::move(pool), route_->forward.high_priority);
 }
@@ -541,10 +514,7 @@ void Exchange::mutate_response_head(HeaderMap& head) {
   }
   if (virtual_host_->include_attempt_count_in_response)
     head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-  each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_,
-                      &RouteConfig::response_headers, &VirtualHost::response_headers,
-                      &Route::response_headers, &WeightedCluster::response_headers,
-                      [&](const HeaderMutations& level) { level.apply(head, info_); });
+  apply_response_mutations(route_levels(), head, info_);
 }
 
 void Exchange::send_response_head(bool end) {
@@ -627,10 +597,7 @@ void Exchange::reply_locally(LocalReply reply) {
   info_.response_code = response_.status();
   info_.local_reply_body = reply.body;
   if (route_ != nullptr && phase_ == Phase::kForwarding) {
-    each_mutation_level(routes_->table().config(), *virtual_host_, *route_, weighted_,
-                        &RouteConfig::response_headers, &VirtualHost::response_headers,
-                        &Route::response_headers, &WeightedCluster::response_headers,
-                        [&](const HeaderMutations& level) { level.apply(response_, info_); });
+    apply_response_mutations(route_levels(), response_, info_);
   }
   [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());
   if (head_only_ || body.empty()) {

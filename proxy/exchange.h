@@ -17,6 +17,7 @@
 #include "remora/http/stream.h"
 #include "request_head.h"
 #include "retry.h"
+#include "route_headers.h"
 #include "upstream_try.h"
 #include "worker_config.h"
 
@@ -72,7 +73,8 @@ class Exchange final : public MessageEvents,
   void forward();
   const WeightedCluster* choose_weighted();
   std::string_view choose_cluster(const WeightedCluster*& weighted);
-  void prepare_upstream_head(const WeightedCluster* weighted);
+  void prepare_upstream_head();
+  [[nodiscard]] RouteLevels route_levels() const;
   void read_timeouts();
   void start_mirrors();
   void start_try();

@@ -154,7 +154,7 @@ Result<std::vector<std::vector<int>>> ListenerManager::bind(const ListenerConfig
 Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
     std::shared_ptr<const ListenerConfig> config, const Bound* old) {
   auto runtime = std::make_shared<ListenerRuntime>();
-  const auto& http = *config->filter_chain.http;
+  const auto& http = *config->filter_chains.front().http;
   for (const auto& log : http.access_logs) {
     auto file = logs_.open(*log);
     if (!file) return std::move(file).error();

@@ -35,9 +35,10 @@ class RetryState {
   [[nodiscard]] uint32_t host_selection_attempts() const {
     return policy_ == nullptr ? 1 : policy_->host_selection_attempts;
   }
-  [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
-  /// The x-envoy-max-retries and -per-try headers' wish.
-  [[nodiscard]] std::optional<Milliseconds> per_try_timeout() const { return per_try_timeout_; }
+  /// How long one attempt may take: the request's own wish, else the policy's.
+  [[nodiscard]] std::optional<Milliseconds> per_try_timeout() const {
+    return per_try_timeout_ || policy_ == nullptr ? per_try_timeout_ : policy_->per_try_timeout;
+  }
 
   RetryDecision on_response(const HeaderMap& head, WorkerCluster& cluster, Random& random);
   /// `sent`: the request (or a part of it) may have reached the upstream.

@@ -38,7 +38,7 @@ class WorkerHttp final : public LocalCounted {
   }
 
   [[nodiscard]] const HttpConnectionManagerConfig& config() const {
-    return *runtime_->config->filter_chain.http;
+    return *runtime_->config->filter_chains.front().http;
   }
   [[nodiscard]] const ListenerRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] StatBlock& stats() { return stats_; }

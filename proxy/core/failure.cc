@@ -64,6 +64,9 @@ constexpr std::array<FailureInfo, static_cast<size_t>(Failure::kLocalReset) + 1>
     /* kUpstreamReset */
     {503, Flag::kUpstreamRemoteReset, REMORA_RESET_DETAIL "{remote_reset}", "remote reset",
      REMORA_RESET_BODY "remote reset", true},
+    /* kRefusedStream */
+    {503, Flag::kUpstreamRemoteReset, REMORA_RESET_DETAIL "{remote_refused_stream_reset}",
+     "remote refused stream reset", REMORA_RESET_BODY "remote refused stream reset", true},
     /* kUpstreamProtocolError */
     {502, Flag::kUpstreamProtocolError, REMORA_RESET_DETAIL "{protocol_error}", "protocol error",
      REMORA_RESET_BODY "protocol error", true},
@@ -84,6 +87,7 @@ constexpr std::array<FailureInfo, static_cast<size_t>(Failure::kLocalReset) + 1>
     /* kMaintenance */ {503, Flag::kUpstreamOverflow, "maintenance_mode", "", "maintenance mode", false},
     /* kDownstreamDisconnect */
     {0, Flag::kDownstreamConnectionTermination, "downstream_remote_disconnect", "", "", false},
+    /* kDownstreamReset */ {0, Flag::kDownstreamRemoteReset, "http2.remote_reset", "", "", false},
     /* kDownstreamProtocolError */
     {400, Flag::kDownstreamProtocolError, "http1.codec_error", "", "Bad Request", false},
     /* kStreamIdleTimeout */

@@ -251,7 +251,7 @@ UpdateStats& AdsProtocol::child_stats(ResourceType type, const std::string& pare
     const auto* entry = store_.listeners().find(parent);
     const auto& version = entry->active ? entry->active : entry->warming;
     stats = UpdateStats(stats_store_,
-                        UpdateStats::routes(version->parent.config->filter_chain.http->stat_prefix, child));
+                        UpdateStats::routes(version->parent.config->filter_chains.front().http->stat_prefix, child));
   }
   stats.attempt();
   return stats;

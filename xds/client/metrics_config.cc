@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "api/metrics_service_config.pb.h"
 #include "client/ads_config.h"
+#include "envoy/config/metrics/v3/metrics_service.pb.h"
 #include "translate/field_check.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"

@@ -9,6 +9,7 @@
 #include "control_plane/ads_stream.h"
 #include "control_plane/metrics.h"
 #include "control_plane/version.h"
+#include "istio/finding_json.h"
 #include "rollout/engine.h"
 
 namespace remora::xds {
@@ -29,16 +30,6 @@ constexpr const char* kHelp =
     "version,\n"
     "                                window (seconds)\n"
     "/debug/config_dump?proxyID=ID   what that proxy should have, as xDS\n";
-
-json::object finding_json(const istio::Diagnostic& finding) {
-  return {{"severity", finding.severity == istio::Severity::kError ? "error" : "warning"},
-          {"file", finding.file},
-          {"line", finding.line},
-          {"resource", finding.resource},
-          {"path", finding.path},
-          {"message", finding.message},
-          {"text", istio::to_string(finding)}};
-}
 
 json::object sync_json(const SyncState& state) {
   if (!state.subscribed) return {{"status", "NOT_SUBSCRIBED"}};
@@ -152,7 +143,7 @@ web::Response AdminPages::config(const web::Request& request) const {
 
 web::Response AdminPages::errors() const {
   json::array list;
-  for (const istio::Diagnostic& finding : mesh_.findings()) list.push_back(finding_json(finding));
+  for (const istio::Diagnostic& finding : mesh_.findings()) list.push_back(istio::finding_json(finding));
   return json_page(json::serialize(list) + "\n");
 }
 
@@ -165,7 +156,7 @@ web::Response AdminPages::sync_states() const {
       proxy[istio::short_name(type)] = sync_json(stream->session().sync_state(type));
     }
     json::array notes;
-    for (const auto& note : stream->session().snapshot()->notes) notes.push_back(finding_json(note));
+    for (const auto& note : stream->session().snapshot()->notes) notes.push_back(istio::finding_json(note));
     proxy["notes"] = std::move(notes);
     list.push_back(std::move(proxy));
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "istio/finding_json.h"
 #include "istio/hosts.h"
 #include "istio/mesh_view.h"
 
@@ -101,16 +102,6 @@ json::object service_json(const istio::Registry& registry, const istio::MeshView
           {"routes", routing == nullptr ? json::array() : routes_json(registry, *routing)}};
 }
 
-json::object finding_json(const istio::Diagnostic& finding) {
-  return {{"severity", finding.severity == istio::Severity::kError ? "error" : "warning"},
-          {"file", finding.file},
-          {"line", finding.line},
-          {"resource", finding.resource},
-          {"path", finding.path},
-          {"message", finding.message},
-          {"text", istio::to_string(finding)}};
-}
-
 }  // namespace
 
 json::object mesh_json(const istio::Registry& registry, const istio::Diagnostics& findings) {
@@ -127,7 +118,7 @@ json::object mesh_json(const istio::Registry& registry, const istio::Diagnostics
     services.push_back(service_json(registry, *view, service));
   }
   json::array list;
-  for (const istio::Diagnostic& finding : findings) list.push_back(finding_json(finding));
+  for (const istio::Diagnostic& finding : findings) list.push_back(istio::finding_json(finding));
   return {{"services", std::move(services)}, {"findings", std::move(list)}};
 }
 

@@ -56,7 +56,8 @@ void refuse_listener_filters(const v3::Listener& listener, Context& context) {
 /// Standing at the chain.
 void set_chain(const v3::FilterChain& chain, Context& context, ListenerConfig& out,
                TranslatedListener& result) {
-  out.filter_chain.name = chain.name();
+  auto& made = out.filter_chains.emplace_back();
+  made.name = chain.name();
   if (chain.filter_chain_match().ByteSizeLong() > 0) {
     context.unsupported("filter_chain_match", "choosing a filter chain by the connection");
   }
@@ -79,7 +80,7 @@ void set_chain(const v3::FilterChain& chain, Context& context, ListenerConfig& o
   auto translated = to_connection_manager(*manager, out.direction, context);
   result.rds_name = translated.config->rds_name;
   result.initial_fetch_timeout = translated.initial_fetch_timeout;
-  out.filter_chain.http = std::move(translated.config);
+  made.http = std::move(translated.config);
 }
 
 void set_chains(const v3::Listener& listener, Context& context, ListenerConfig& out,

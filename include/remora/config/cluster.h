@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "remora/config/http2.h"
 #include "remora/config/matchers.h"
 #include "remora/config/metadata.h"
 #include "remora/config/route.h"
+#include "remora/config/tls.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
 
@@ -103,6 +105,22 @@ struct LbSubset {
   bool list_as_any = false;
 };
 
+/// How a cluster's hosts are spoken to. Source: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.
+enum class UpstreamProtocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kDownstream,  ///< use_downstream_protocol_config: what the request came in
+  kAuto,        ///< auto_config: what ALPN agrees on; HTTP/1.1 without an agreement
+};
+
+/// One of transport_socket_matches: hosts whose metadata "envoy.transport_socket_match" has all of `match`
+/// are reached through `tls`.
+struct TransportSocketMatch {
+  std::string name;
+  SubsetMatch match;                       // sorted by key; empty: every host
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
+};
+
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
   enum class Discovery : uint8_t { kStatic, kEds };
@@ -127,7 +145,15 @@ struct ClusterConfig {
   uint32_t buffer_limit = 1024 * 1024;       // per_connection_buffer_limit_bytes
   uint32_t max_response_headers_kb = 80;     // HTTP/1
   uint32_t max_headers_count = 100;
-  bool enable_trailers = false;              // HTTP/1 trailers towards the upstream
+  bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  Http2Options http2;
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
+  std::vector<TransportSocketMatch>
+      transport_socket_matches;              // the first that matches a host wins over `tls`
+  bool auto_sni = false;                     // SNI from the request's host, or from:
+  std::string auto_sni_header;               // override_auto_sni_header, lower-case
+  bool auto_san_validation = false;          // the certificate must name that host
   std::shared_ptr<const Metadata> metadata;  // never null
 };
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "remora/config/access_log.h"
+#include "remora/config/filter_chain.h"
+#include "remora/config/http2.h"
 #include "remora/config/route_table.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
@@ -30,7 +32,18 @@ struct HttpConnectionManagerConfig {
     kAlwaysForwardOnly
   };
   enum class HeaderCase : uint8_t { kLower, kProper };
+  /// kAuto: by ALPN or, without it, by the client's first bytes.
+  enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
+  /// set_current_client_cert_details: what is said of the client's certificate beside By and Hash.
+  struct ClientCertDetails {
+    bool subject = false;
+    bool cert = false;
+    bool chain = false;
+    bool dns = false;
+    bool uri = false;
+  };
 
+  Codec codec = Codec::kAuto;
   std::string stat_prefix;
   // Routes: inline (`routes`) or by name through RDS (`rds_name`); exactly one is set.
   std::shared_ptr<const RouteTable> routes;
@@ -68,6 +81,7 @@ struct HttpConnectionManagerConfig {
   bool always_set_request_id_in_response = false;
   bool append_x_forwarded_port = false;
   ForwardClientCert forward_client_cert = ForwardClientCert::kSanitize;
+  ClientCertDetails client_cert_details;
 
   // Path and host.
   bool normalize_path = false;
@@ -86,12 +100,9 @@ struct HttpConnectionManagerConfig {
   HeaderCase header_case = HeaderCase::kLower;
   bool proxy_100_continue = false;
 
-  std::vector<std::string> upgrades;  // enabled upgrade types, lower-case ("websocket")
-};
+  Http2Options http2;
 
-struct FilterChain {
-  std::string name;
-  std::shared_ptr<const HttpConnectionManagerConfig> http;  // never null in this build
+  std::vector<std::string> upgrades;  // enabled upgrade types, lower-case ("websocket")
 };
 
 enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
@@ -106,7 +117,14 @@ struct ListenerConfig {
   std::vector<Address> additional_addresses;
   std::string stat_prefix;  // "": the address, ':' as '_'
   TrafficDirection direction = TrafficDirection::kUnspecified;
-  FilterChain filter_chain;
+  std::vector<FilterChain> filter_chains;  // no two with equal matches
+  /// For connections that none of the others match. Neither: the connection is closed.
+  std::optional<FilterChain> default_filter_chain;
+  std::vector<ListenerFilter> listener_filters;  // in order
+  Milliseconds listener_filters_timeout{15000};  // 0: none
+  bool continue_on_listener_filters_timeout = false;
+  /// Connections are handed to the listener at their original destination, if there is one.
+  bool use_original_dst = false;
   uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
   bool reuse_port = true;
   uint32_t tcp_backlog = 0;                 // 0: the system's maximum

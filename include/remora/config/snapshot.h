@@ -9,6 +9,7 @@
 #include "remora/config/cluster.h"
 #include "remora/config/listener.h"
 #include "remora/config/route_table.h"
+#include "remora/config/tls.h"
 
 namespace remora {
 
@@ -27,13 +28,17 @@ struct ConfigBatch {
   std::vector<std::pair<std::string, std::shared_ptr<const EndpointSet>>> endpoints;
   std::vector<std::pair<std::string, std::shared_ptr<const RouteTable>>> routes;  // RDS tables by name
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
+  /// Take effect before whatever else the batch holds.
+  std::vector<std::shared_ptr<const Secret>> secrets;
   std::vector<std::string> removed_clusters;
   std::vector<std::string> removed_routes;
   std::vector<std::string> removed_listeners;
+  std::vector<std::string> removed_secrets;
 
   [[nodiscard]] bool empty() const {
-    return clusters.empty() && endpoints.empty() && routes.empty() && listeners.empty() &&
-           removed_clusters.empty() && removed_routes.empty() && removed_listeners.empty();
+    return clusters.empty() && endpoints.empty() && routes.empty() && listeners.empty() && secrets.empty() &&
+           removed_secrets.empty() && removed_clusters.empty() && removed_routes.empty() &&
+           removed_listeners.empty();
   }
 };
 

@@ -74,10 +74,11 @@ class ResponseFlags {
 enum class Failure : uint8_t {
   kNone,
   // Upstream side.
-  kConnectFailure,           ///< TCP (or TLS) could not be established: refused, unreachable
-  kConnectTimeout,           ///< not established within the cluster's connect_timeout
-  kConnectionTermination,    ///< the upstream connection ended before the response was complete
-  kUpstreamReset,            ///< the upstream reset the stream (HTTP/2 RST_STREAM)
+  kConnectFailure,         ///< TCP (or TLS) could not be established: refused, unreachable
+  kConnectTimeout,         ///< not established within the cluster's connect_timeout
+  kConnectionTermination,  ///< the upstream connection ended before the response was complete
+  kUpstreamReset,          ///< the upstream reset the stream (HTTP/2 RST_STREAM)
+  kRefusedStream,  ///< the upstream has not touched the request (REFUSED_STREAM, GOAWAY): safe to send again
   kUpstreamProtocolError,    ///< the upstream's bytes are not valid HTTP
   kUpstreamHeadersTooLarge,  ///< response head over max_response_headers_kb or max_headers_count
   kOverflow,                 ///< a circuit breaker is open
@@ -89,6 +90,7 @@ enum class Failure : uint8_t {
   kMaintenance,              ///< the cluster is in maintenance mode
   // Downstream side.
   kDownstreamDisconnect,     ///< the client went away
+  kDownstreamReset,          ///< the client reset the stream (HTTP/2 RST_STREAM)
   kDownstreamProtocolError,  ///< the client's bytes are not valid HTTP
   kStreamIdleTimeout,        ///< nothing moved for stream_idle_timeout
   kRequestTimeout,           ///< the request was not received within request_timeout

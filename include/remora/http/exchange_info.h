@@ -17,6 +17,7 @@ struct Route;
 struct VirtualHost;
 struct Endpoint;
 struct Metadata;
+struct TlsInfo;
 struct Workload;
 
 enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kNone };
@@ -55,7 +56,10 @@ struct ExchangeInfo {
   std::string_view upstream_transport_failure{};
   std::string_view termination_details{};  ///< %CONNECTION_TERMINATION_DETAILS%
 
-  std::string_view filter_chain{};  ///< %FILTER_CHAIN_NAME%
+  std::string_view filter_chain{};           ///< %FILTER_CHAIN_NAME%
+  std::string_view requested_server_name{};  ///< %REQUESTED_SERVER_NAME%: SNI, by TLS or by the inspector
+  const TlsInfo* downstream_tls = nullptr;   ///< null: plain text; the connection's
+  const TlsInfo* upstream_tls = nullptr;     ///< of the last attempt that got a connection; null: plain text
 
   const Address* downstream_remote = nullptr;  ///< after XFF processing
   const Address* downstream_direct = nullptr;  ///< the peer of the socket

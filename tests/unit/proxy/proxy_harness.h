@@ -123,7 +123,7 @@ class ProxyHarness {
     auto listener = std::make_shared<ListenerConfig>();
     listener->name = "listener";
     listener->address = *Address::ip("127.0.0.1", 0);
-    listener->filter_chain.http = http;
+    listener->filter_chains.emplace_back().http = http;
 
     std::vector<WorkerBatch> batches(1);
     clusters_.apply(batch, batches[0]);

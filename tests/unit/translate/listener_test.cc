@@ -40,7 +40,7 @@ TEST_F(ListenerTest, DefaultsAreEnvoys) {
   EXPECT_EQ(listener.config->name, "in");
   EXPECT_EQ(listener.config->hash, 42u);
   EXPECT_EQ(listener.config->address.to_string(), "127.0.0.1:80");
-  const auto& http = *listener.config->filter_chain.http;
+  const auto& http = *listener.config->filter_chains.front().http;
   EXPECT_EQ(http.stat_prefix, "in");
   EXPECT_EQ(http.max_request_headers_kb, 60u);
   EXPECT_EQ(http.stream_idle_timeout, Milliseconds(300000));
@@ -71,7 +71,7 @@ TEST_F(ListenerTest, ConnectionManagerFields) {
 )");
   ASSERT_TRUE(listener.config) << errors();
   EXPECT_EQ(listener.rds_name, "8080");
-  const auto& http = *listener.config->filter_chain.http;
+  const auto& http = *listener.config->filter_chains.front().http;
   EXPECT_EQ(http.rds_name, "8080");
   EXPECT_EQ(http.stream_idle_timeout, Milliseconds(0));
   EXPECT_EQ(http.idle_timeout, Milliseconds(10000));
@@ -124,7 +124,7 @@ TEST_F(ListenerTest, TypedStructIsUnwrappedAndReadStrictly) {
   };
   const auto listener = with_manager(kInline, router("{suppress_envoy_headers: true}"));
   ASSERT_TRUE(listener.config) << errors();
-  EXPECT_TRUE(listener.config->filter_chain.http->suppress_envoy_headers);
+  EXPECT_TRUE(listener.config->filter_chains.front().http->suppress_envoy_headers);
   with_manager(kInline, router("{made_up: true}"));
   EXPECT_NE(errors().find("http_filters[0].typed_config: envoy.extensions.filters.http.router.v3.Router: "),
             std::string::npos)
