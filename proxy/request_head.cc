@@ -204,9 +204,7 @@ HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerCon
   strip_port(head, config, peer);
   find_origin(head, config, peer, origin);
   sanitize(head, config, peer, origin, internal_only);
-  // Without TLS nobody can vouch for a client certificate.
-  using Forward = HttpConnectionManagerConfig::ForwardClientCert;
-  if (config.forward_client_cert != Forward::kAlwaysForwardOnly) head.remove(HeaderId::kXForwardedClientCert);
+  forward_client_cert(head, config, peer.tls_info, peer.client_cert);
   if (!config.via.empty()) append_list(head, HeaderId::kVia, config.via);
   set_request_id(head, config, config.use_remote_address && !origin.internal, random);
   head.set(HeaderId::kScheme, head.value_of(HeaderId::kXForwardedProto) == "https" ? "https" : "http");
