@@ -21,11 +21,7 @@ uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325UL
 
 void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
          Snapshot& snapshot) {
-  auto resource = std::make_shared<EncodedResource>();
-  resource->name = name;
-  resource->any = deterministic_bytes(pack(message));
-  resource->hash = hash_bytes(resource->any);
-  snapshot.groups[static_cast<size_t>(type)].resources.emplace(name, std::move(resource));
+  snapshot.groups[static_cast<size_t>(type)].resources.emplace(name, encode_resource(message, name));
 }
 
 void set_versions(Snapshot& snapshot) {
@@ -111,6 +107,7 @@ void add_inbound(const InboundPort& inbound, const Registry& registry, const Pro
 
 std::string_view type_url(XdsType type) {
   switch (type) {
+    case XdsType::kSecret: return "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
     case XdsType::kCluster: return "type.googleapis.com/envoy.config.cluster.v3.Cluster";
     case XdsType::kEndpoint: return "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
     case XdsType::kListener: return "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -121,12 +118,22 @@ std::string_view type_url(XdsType type) {
 
 std::string_view short_name(XdsType type) {
   switch (type) {
+    case XdsType::kSecret: return "SDS";
     case XdsType::kCluster: return "CDS";
     case XdsType::kEndpoint: return "EDS";
     case XdsType::kListener: return "LDS";
     case XdsType::kRoute: return "RDS";
   }
   return "";
+}
+
+std::shared_ptr<const EncodedResource> encode_resource(const google::protobuf::Message& message,
+                                                       std::string name) {
+  auto resource = std::make_shared<EncodedResource>();
+  resource->name = std::move(name);
+  resource->any = deterministic_bytes(pack(message));
+  resource->hash = hash_bytes(resource->any);
+  return resource;
 }
 
 std::string version_of(const EncodedResources& resources) {

@@ -10,15 +10,20 @@
 #include "istio/proxy_node.h"
 #include "istio/registry.h"
 
+namespace google::protobuf {
+class Message;
+}
+
 namespace remora::istio {
 
-/// The kinds of resource that are served, in the order in which a change must reach a proxy.
-enum class XdsType : uint8_t { kCluster, kEndpoint, kListener, kRoute };
-inline constexpr std::array<XdsType, 4> kXdsTypes{XdsType::kCluster, XdsType::kEndpoint, XdsType::kListener,
-                                                  XdsType::kRoute};
+/// The kinds of resource that are served, in the order in which a change must reach a proxy. Secrets wait for
+/// nothing, and clusters and listeners wait for them.
+enum class XdsType : uint8_t { kSecret, kCluster, kEndpoint, kListener, kRoute };
+inline constexpr std::array<XdsType, 5> kXdsTypes{XdsType::kSecret, XdsType::kCluster, XdsType::kEndpoint,
+                                                  XdsType::kListener, XdsType::kRoute};
 
 std::string_view type_url(XdsType type);
-/// "CDS", "EDS", "LDS", "RDS"
+/// "SDS", "CDS", "EDS", "LDS", "RDS"
 std::string_view short_name(XdsType type);
 
 /// A resource as bytes, made once and sent to every stream that wants it.
@@ -36,13 +41,18 @@ struct ResourceGroup {
   std::string version;  ///< a hash of what they hold: equal groups have equal versions, also after a restart
 };
 
-/// Everything that one proxy should have: one consistent state of the mesh.
+/// Everything that one proxy should have: one consistent state of the mesh. Without secrets, which are each
+/// proxy's own.
 struct Snapshot {
   std::array<ResourceGroup, kXdsTypes.size()> groups;
   Diagnostics notes;  ///< what this proxy could not get, and why
 
   const ResourceGroup& group(XdsType type) const { return groups[static_cast<size_t>(type)]; }
 };
+
+/// `message` with its type and hash.
+std::shared_ptr<const EncodedResource> encode_resource(const google::protobuf::Message& message,
+                                                       std::string name);
 
 /// The version of a group that holds these resources.
 std::string version_of(const EncodedResources& resources);
