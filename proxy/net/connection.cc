@@ -15,12 +15,17 @@ constexpr int kReadsPerTurn = 4;
 
 }  // namespace
 
-void Connection::adopt(int fd) {
+void Connection::adopt(int fd, std::unique_ptr<Transport> transport) {
   fd_ = fd;
+  transport_ = std::move(transport);
+  if (transport_ != nullptr) {
+    handshaking_ = true;
+    if (!connecting_) transport_->start(wire_);
+  }
   reactor_.add(fd, *this);
 }
 
-int Connection::connect(const Address& address) {
+int Connection::connect(const Address& address, std::unique_ptr<Transport> transport) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
   if (address.is_ip()) {
@@ -33,13 +38,13 @@ int Connection::connect(const Address& address) {
     return error;
   }
   connecting_ = true;
-  adopt(fd);
+  adopt(fd, std::move(transport));
   return 0;
 }
 
 void Connection::write(BodyChunk chunk) {
   output_.append(chunk.bytes);
-  if (!chunk.credit.empty()) credits_.push_back({written_ + output_.size(), std::move(chunk.credit)});
+  if (!chunk.credit.empty()) credits_.push_back({written_ + unsent(), std::move(chunk.credit)});
   flush_soon();
 }
 
@@ -59,16 +64,24 @@ void Connection::resume_reading() {
 
 void Connection::shutdown_write() {
   shutdown_wanted_ = true;
-  if (output_.empty() && fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+  if (fd_ < 0 || unsent() > 0) return;
+  if (transport_ != nullptr) {
+    flush_soon();
+  } else {
+    ::shutdown(fd_, SHUT_WR);
+  }
 }
 
 void Connection::close() {
   if (fd_ < 0) return;
   if (flush_wanted_) reactor_.forget(static_cast<TurnEndHandler&>(*this));
   if (again_wanted_) reactor_.forget(static_cast<EventHandler&>(*this));
+  if (transport_ != nullptr) say_goodbye();
   ::close(fd_);
   fd_ = -1;
   output_.clear();
+  wire_.clear();
+  sealed_ = 0;
   if (!delivering_) kept_.clear();
   credits_.clear();
   first_credit_ = 0;
@@ -91,10 +104,10 @@ void Connection::on_events(uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_done_ = true;
   if ((events & EPOLLOUT) != 0 && write_blocked_) {
     write_blocked_ = false;
-    if (!output_.empty()) flush_soon();
+    if (!output_.empty() || !wire_.empty()) flush_soon();
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
-  if (paused_) {
+  if (paused_ && !handshaking_) {
     read_missed_ = true;
     // A reset ends everything at once; a mere FIN is met when reading goes on.
     if ((events & EPOLLERR) != 0) {
@@ -118,11 +131,20 @@ void Connection::finish_connect() {
     return;
   }
   connecting_ = false;
-  owner_.on_connected();
+  if (transport_ == nullptr) {
+    owner_.on_connected();
+    return;
+  }
+  transport_->start(wire_);
+  flush_soon();
 }
 
 void Connection::read_available(bool to_the_end) {
   read_missed_ = false;
+  if (transport_ != nullptr && transport_->state() == Transport::State::kEnded && !end_told_) {
+    take_end();  // the peer's last word came while reading was paused
+    return;
+  }
   for (int round = 0; round < kReadsPerTurn; ++round) {
     const ssize_t got = ::recv(fd_, reactor_.scratch(), Reactor::kScratchBytes, 0);
     if (got < 0) {
@@ -131,13 +153,15 @@ void Connection::read_available(bool to_the_end) {
       return;
     }
     if (got == 0) {
-      if (!end_told_) {
-        end_told_ = true;
-        owner_.on_end();
-      }
+      take_end();
       return;
     }
-    deliver({reactor_.scratch(), static_cast<size_t>(got)});
+    const std::string_view bytes(reactor_.scratch(), static_cast<size_t>(got));
+    if (transport_ == nullptr) {
+      deliver(bytes);
+    } else {
+      decrypt(bytes);
+    }
     if (fd_ < 0) return;
     if (paused_) {
       read_missed_ = true;
@@ -149,6 +173,19 @@ void Connection::read_available(bool to_the_end) {
   }
   again_wanted_ = true;
   reactor_.again(*this);
+}
+
+void Connection::take_end() {
+  if (end_told_) return;
+  if (transport_ != nullptr) {
+    transport_->receive_end(wire_);
+    if (transport_->state() == Transport::State::kFailed) {
+      fail_transport();
+      return;
+    }
+  }
+  end_told_ = true;
+  owner_.on_end();
 }
 
 void Connection::deliver(std::string_view bytes) {
@@ -166,18 +203,35 @@ void Connection::deliver(std::string_view bytes) {
 
 void Connection::on_turn_end() {
   flush_wanted_ = false;
-  if (fd_ < 0 || connecting_ || write_blocked_ || output_.empty()) return;
-  const uint64_t before = written_;
-  if (!send_some()) return;
-  release_credits();
-  if (fd_ < 0) return;
-  if (output_.empty() && shutdown_wanted_) ::shutdown(fd_, SHUT_WR);
-  owner_.on_written(static_cast<size_t>(written_ - before), output_.empty());
+  if (fd_ < 0 || connecting_ || write_blocked_) return;
+  if (transport_ != nullptr) {
+    flush_transport();
+    return;
+  }
+  if (output_.empty()) return;
+  const auto before = output_.size();
+  const uint64_t position = written_;
+  if (!send_some(output_)) return;
+  written_ += before - output_.size();
+  tell_written(position);
 }
 
-bool Connection::send_some() {
-  while (!output_.empty()) {
-    const auto bytes = output_.view();
+/// Gives credits back for what has been written since `before`, and tells the owner.
+void Connection::tell_written(uint64_t before) {
+  release_credits();
+  if (fd_ < 0) return;
+  shut_down_if_due();
+  if (fd_ >= 0) owner_.on_written(static_cast<size_t>(written_ - before), unsent() == 0);
+}
+
+void Connection::shut_down_if_due() {
+  if (!shutdown_wanted_ || unsent() > 0) return;
+  if (transport_ == nullptr || end_transport()) ::shutdown(fd_, SHUT_WR);
+}
+
+bool Connection::send_some(ByteQueue& queue) {
+  while (!queue.empty()) {
+    const auto bytes = queue.view();
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
@@ -188,8 +242,7 @@ bool Connection::send_some() {
       fail_write(errno);
       return false;
     }
-    written_ += static_cast<uint64_t>(sent);
-    output_.consume(static_cast<size_t>(sent));
+    queue.consume(static_cast<size_t>(sent));
   }
   return true;
 }
@@ -206,10 +259,12 @@ void Connection::release_credits() {
 
 void Connection::fail_write(int error) {
   output_.clear();
+  wire_.clear();
+  sealed_ = 0;
   credits_.clear();
   first_credit_ = 0;
   // The peer may have answered early and closed: what it said is still there to be read, and counts for more.
-  if (!paused_) read_available(true);
+  if (!paused_ || handshaking_) read_available(true);
   if (fd_ >= 0) fail(error);
 }
 
