@@ -1,5 +1,6 @@
 #include "translate/access_log.h"
 #include "translate/field_check.h"
+#include "translate/http2_options.h"
 #include "translate/listener.h"
 #include "translate/route.h"
 #include "translate/values.h"
@@ -11,9 +12,14 @@ using Config = HttpConnectionManagerConfig;
 using Proto = ProtoConnectionManager;
 using CommonOptions = envoy::config::core::v3::HttpProtocolOptions;
 
-void check_codec(const Proto& manager, Context& context) {
-  if (manager.codec_type() == Proto::AUTO || manager.codec_type() == Proto::HTTP1) return;
-  context.unsupported("codec_type", Proto::CodecType_Name(manager.codec_type()));
+Config::Codec to_codec(const Proto& manager, Context& context) {
+  switch (manager.codec_type()) {
+    case Proto::HTTP1: return Config::Codec::kHttp1;
+    case Proto::HTTP2: return Config::Codec::kHttp2;
+    case Proto::HTTP3: context.unsupported("codec_type", "HTTP3"); break;
+    default: break;
+  }
+  return Config::Codec::kAuto;
 }
 
 void set_routes(const Proto& manager, Context& context, TranslatedConnectionManager& result) {
@@ -85,6 +91,14 @@ Config::ForwardClientCert to_forward_client_cert(Proto::ForwardClientCertDetails
   }
 }
 
+Config::ClientCertDetails to_cert_details(const Proto::SetCurrentClientCertDetails& details) {
+  return {.subject = details.subject().value(),
+          .cert = details.cert(),
+          .chain = details.chain(),
+          .dns = details.dns(),
+          .uri = details.uri()};
+}
+
 Config::ServerHeader to_server_header(Proto::ServerHeaderTransformation transformation) {
   switch (transformation) {
     case Proto::APPEND_IF_ABSENT: return Config::ServerHeader::kAppendIfAbsent;
@@ -105,6 +119,7 @@ void set_identity(const Proto& manager, Context& context, Config& out) {
   out.always_set_request_id_in_response = manager.always_set_request_id_in_response();
   out.append_x_forwarded_port = manager.append_x_forwarded_port();
   out.forward_client_cert = to_forward_client_cert(manager.forward_client_cert_details());
+  out.client_cert_details = to_cert_details(manager.set_current_client_cert_details());
   const auto scope = context.in("internal_address_config");
   const auto& internal = manager.internal_address_config();
   out.unix_sockets_internal = internal.unix_sockets();
@@ -149,6 +164,18 @@ void set_http1(const Proto& manager, Config& out) {
   out.proxy_100_continue = manager.proxy_100_continue();
 }
 
+void set_downstream_http2(const Proto& manager, Context& context, Config& out) {
+  if (manager.has_stream_error_on_invalid_http_message()) {
+    out.http2.stream_error_on_invalid_http_messaging = manager.stream_error_on_invalid_http_message().value();
+    if (manager.stream_error_on_invalid_http_message().value()) {
+      context.warning("stream_error_on_invalid_http_message",
+                      "has no effect on HTTP/1: a connection closes after an invalid message");
+    }
+  }
+  const auto scope = context.in("http2_protocol_options");
+  set_http2(manager.http2_protocol_options(), context, out.http2);
+}
+
 void set_upgrades(const Proto& manager, Context& context, Config& out) {
   for (int i = 0; i < manager.upgrade_configs_size(); ++i) {
     const auto scope = context.in("upgrade_configs", i);
@@ -170,7 +197,7 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   result.config = std::make_shared<Config>();
   Config& out = *result.config;
   out.stat_prefix = manager.stat_prefix();
-  check_codec(manager, context);
+  out.codec = to_codec(manager, context);
   set_routes(manager, context, result);
   set_http_filters(manager, direction, context, out);
   out.access_logs = to_access_logs(manager.access_log(), "access_log", context);
@@ -179,6 +206,7 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   set_identity(manager, context, out);
   set_path_and_host(manager, context, out);
   set_http1(manager, out);
+  set_downstream_http2(manager, context, out);
   set_upgrades(manager, context, out);
   return result;
 }

@@ -4,12 +4,11 @@ namespace remora::xds {
 namespace {
 
 constexpr std::string_view kNoDns = "only DNS clusters resolve names";
-constexpr std::string_view kNoTls = "TLS is not implemented";
 constexpr std::string_view kNoHealthChecks = "active health checking is not implemented";
 constexpr std::string_view kNoZoneAware =
     "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
 constexpr std::string_view kOtherLb = "no load balancer of this build reads it";
-constexpr std::string_view kHttp1Only = "upstream connections are HTTP/1 here";
+constexpr std::string_view kNoQuic = "there is no HTTP/3";
 
 }  // namespace
 
@@ -20,13 +19,13 @@ std::span<const MessageRules> cluster_rules() {
            "name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes "
            "lb_policy max_requests_per_connection circuit_breakers common_http_protocol_options "
            "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
-           "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata",
-       .checked_by_reader = "load_assignment load_balancing_policy http2_protocol_options cluster_type",
+           "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata "
+           "http2_protocol_options upstream_http_protocol_options protocol_selection",
+       .checked_by_reader = "load_assignment load_balancing_policy cluster_type",
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
              "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
              kNoDns},
-            {"upstream_http_protocol_options", kNoTls},
             {"ring_hash_lb_config maglev_lb_config original_dst_lb_config", kOtherLb},
             {"cleanup_interval", "only ORIGINAL_DST clusters clean up"},
             {"ignore_health_on_host_removal", kNoHealthChecks}},
@@ -95,14 +94,16 @@ std::span<const MessageRules> cluster_rules() {
 
       // How the upstream is spoken to.
       {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-       .implemented = "common_http_protocol_options explicit_http_config use_downstream_protocol_config",
-       .no_effect = {{"upstream_http_protocol_options", kNoTls}}},
+       .implemented = "common_http_protocol_options upstream_http_protocol_options explicit_http_config "
+                      "use_downstream_protocol_config auto_config"},
       {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig",
-       .implemented = "http_protocol_options",
-       .checked_by_reader = "http2_protocol_options http3_protocol_options"},
+       .implemented = "http_protocol_options http2_protocol_options"},
       {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
-       .implemented = "http_protocol_options",
-       .no_effect = {{"http2_protocol_options http3_protocol_options", kHttp1Only}}},
+       .implemented = "http_protocol_options http2_protocol_options",
+       .no_effect = {{"http3_protocol_options", kNoQuic}}},
+      {.message = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig",
+       .implemented = "http_protocol_options http2_protocol_options",
+       .no_effect = {{"alternate_protocols_cache_options", kNoQuic}}},
 
       // Endpoints.
       {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment",

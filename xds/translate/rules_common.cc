@@ -45,6 +45,21 @@ std::span<const MessageRules> common_rules() {
            "allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers",
        .no_effect = {{"use_balsa_parser", "this build has one HTTP/1 parser, its own"}},
        .only = {{"override_stream_error_on_invalid_http_message", "false"}}},
+      {.message = "envoy.config.core.v3.Http2ProtocolOptions",
+       .implemented =
+           "hpack_table_size max_concurrent_streams initial_stream_window_size "
+           "initial_connection_window_size "
+           "allow_connect max_outbound_frames max_outbound_control_frames "
+           "max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream "
+           "max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging "
+           "override_stream_error_on_invalid_http_message connection_keepalive",
+       .no_effect = {{"use_oghttp2_codec", "this build has one HTTP/2 codec, nghttp2"},
+                     {"max_metadata_size", "METADATA frames are never taken"}},
+       .only = {{"allow_metadata", "false"}}},
+      {.message = "envoy.config.core.v3.KeepaliveSettings",
+       .implemented = "interval timeout interval_jitter connection_idle_interval"},
+      {.message = "envoy.config.core.v3.UpstreamHttpProtocolOptions",
+       .implemented = "auto_sni auto_san_validation override_auto_sni_header"},
       {.message = "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat",
        .implemented = "proper_case_words"},
       {.message = "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords",

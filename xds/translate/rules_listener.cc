@@ -3,7 +3,7 @@
 namespace remora::xds {
 namespace {
 
-constexpr std::string_view kHttp1Only = "downstream connections are HTTP/1 here";
+constexpr std::string_view kNoQuic = "there is no HTTP/3";
 constexpr std::string_view kNoOverload = "there is no overload manager";
 
 }  // namespace
@@ -43,14 +43,16 @@ std::span<const MessageRules> listener_rules() {
            "generate_request_id preserve_external_request_id always_set_request_id_in_response "
            "forward_client_cert_details proxy_100_continue upgrade_configs normalize_path merge_slashes "
            "path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port "
-           "strip_trailing_host_dot append_x_forwarded_port",
+           "strip_trailing_host_dot append_x_forwarded_port http2_protocol_options "
+           "set_current_client_cert_details stream_error_on_invalid_http_message",
        .checked_by_reader = "route_config",
-       .no_effect = {{"http2_protocol_options http3_protocol_options", kHttp1Only},
-                     {"set_current_client_cert_details",
-                      "TLS is not implemented, so there is no client certificate"},
+       .no_effect = {{"http3_protocol_options", kNoQuic},
                      {"add_proxy_protocol_connection_state", "there is no PROXY protocol"},
                      {"append_local_overload", kNoOverload}},
-       .only = {{"add_user_agent", "false"}, {"stream_error_on_invalid_http_message", "false"}}},
+       .only = {{"add_user_agent", "false"}}},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager."
+                  "SetCurrentClientCertDetails",
+       .implemented = "subject cert chain dns uri"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.Rds",
        .implemented = "config_source route_config_name"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",

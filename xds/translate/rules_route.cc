@@ -49,7 +49,7 @@ std::span<const MessageRules> route_rules() {
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
                      {"hash_policy", "no load balancer of this build hashes"},
                      {"max_grpc_timeout grpc_timeout_offset", kNoGrpc},
-                     {"early_data_policy", "TLS is not implemented, so there is no early data"}}},
+                     {"early_data_policy", "early data is never accepted"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
        .implemented = "max_stream_duration",
        .no_effect = {{"grpc_timeout_header_max grpc_timeout_header_offset", kNoGrpc}}},

@@ -1,5 +1,6 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "translate/cluster.h"
+#include "translate/http2_options.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
 
@@ -44,14 +45,40 @@ void set_http1(const Http1Options& options, Context& context, ClusterConfig& out
   }
 }
 
-void set_explicit(const TypedOptions::ExplicitHttpConfig& config, Context& context, ClusterConfig& out) {
-  const auto scope = context.in("explicit_http_config");
-  if (config.has_http2_protocol_options())
-    context.unsupported("http2_protocol_options", "HTTP/2 towards upstreams");
-  if (config.has_http3_protocol_options()) context.unsupported("http3_protocol_options", "HTTP/3");
-  if (!config.has_http_protocol_options()) return;
-  const auto http1 = context.in("http_protocol_options");
-  set_http1(config.http_protocol_options(), context, out);
+/// The options of both protocols, which all three ways to choose between them hold.
+template <typename Config>
+void set_both(const Config& config, Context& context, ClusterConfig& out) {
+  if (config.has_http_protocol_options()) {
+    const auto http1 = context.in("http_protocol_options");
+    set_http1(config.http_protocol_options(), context, out);
+  }
+  if (config.has_http2_protocol_options()) {
+    const auto http2 = context.in("http2_protocol_options");
+    set_http2(config.http2_protocol_options(), context, out.http2);
+  }
+}
+
+void set_protocol(const TypedOptions& options, Context& context, ClusterConfig& out) {
+  if (options.has_explicit_http_config()) {
+    const auto scope = context.in("explicit_http_config");
+    set_both(options.explicit_http_config(), context, out);
+    out.protocol = options.explicit_http_config().has_http2_protocol_options() ? UpstreamProtocol::kHttp2
+                                                                               : UpstreamProtocol::kHttp1;
+  } else if (options.has_use_downstream_protocol_config()) {
+    const auto scope = context.in("use_downstream_protocol_config");
+    set_both(options.use_downstream_protocol_config(), context, out);
+    out.protocol = UpstreamProtocol::kDownstream;
+  } else if (options.has_auto_config()) {
+    const auto scope = context.in("auto_config");
+    set_both(options.auto_config(), context, out);
+    out.protocol = UpstreamProtocol::kAuto;
+  }
+}
+
+void set_names(const envoy::config::core::v3::UpstreamHttpProtocolOptions& options, ClusterConfig& out) {
+  out.auto_sni = options.auto_sni();
+  out.auto_sni_header = lower(options.override_auto_sni_header());
+  out.auto_san_validation = options.auto_san_validation();
 }
 
 void set_typed(const TypedOptions& options, Context& context, ClusterConfig& out) {
@@ -59,19 +86,12 @@ void set_typed(const TypedOptions& options, Context& context, ClusterConfig& out
     const auto scope = context.in("common_http_protocol_options");
     set_common(options.common_http_protocol_options(), context, out);
   }
-  if (options.has_explicit_http_config()) set_explicit(options.explicit_http_config(), context, out);
-  if (options.use_downstream_protocol_config().has_http_protocol_options()) {
-    const auto scope = context.in("use_downstream_protocol_config");
-    const auto http1 = context.in("http_protocol_options");
-    set_http1(options.use_downstream_protocol_config().http_protocol_options(), context, out);
-  }
+  if (options.has_upstream_http_protocol_options()) set_names(options.upstream_http_protocol_options(), out);
+  set_protocol(options, context, out);
 }
 
 /// The older spelling: fields of the cluster itself.
 void set_legacy(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
-  if (cluster.has_max_requests_per_connection()) {
-    out.max_requests_per_connection = cluster.max_requests_per_connection().value();
-  }
   if (cluster.has_common_http_protocol_options()) {
     const auto scope = context.in("common_http_protocol_options");
     set_common(cluster.common_http_protocol_options(), context, out);
@@ -80,14 +100,41 @@ void set_legacy(const ProtoCluster& cluster, Context& context, ClusterConfig& ou
     const auto scope = context.in("http_protocol_options");
     set_http1(cluster.http_protocol_options(), context, out);
   }
-  if (cluster.has_http2_protocol_options())
-    context.unsupported("http2_protocol_options", "HTTP/2 towards upstreams");
+  if (cluster.has_http2_protocol_options()) {
+    const auto scope = context.in("http2_protocol_options");
+    set_http2(cluster.http2_protocol_options(), context, out.http2);
+    out.protocol = UpstreamProtocol::kHttp2;
+  }
+  if (cluster.protocol_selection() == ProtoCluster::USE_DOWNSTREAM_PROTOCOL)
+    out.protocol = UpstreamProtocol::kDownstream;
+  if (cluster.has_upstream_http_protocol_options()) set_names(cluster.upstream_http_protocol_options(), out);
+}
+
+/// As in Envoy, the extension's options replace all of the older ones.
+void warn_of_legacy(const ProtoCluster& cluster, Context& context) {
+  const auto warn = [&](bool present, std::string_view field) {
+    if (present)
+      context.warning(field,
+                      "has no effect: typed_extension_protocol_options has " + std::string(kOptionsKey));
+  };
+  warn(cluster.has_common_http_protocol_options(), "common_http_protocol_options");
+  warn(cluster.has_http_protocol_options(), "http_protocol_options");
+  warn(cluster.has_http2_protocol_options(), "http2_protocol_options");
+  warn(cluster.has_upstream_http_protocol_options(), "upstream_http_protocol_options");
+  warn(cluster.protocol_selection() != ProtoCluster::USE_CONFIGURED_PROTOCOL, "protocol_selection");
 }
 
 }  // namespace
 
 void set_upstream_http(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
-  set_legacy(cluster, context, out);
+  if (cluster.has_max_requests_per_connection()) {
+    out.max_requests_per_connection = cluster.max_requests_per_connection().value();
+  }
+  if (cluster.typed_extension_protocol_options().contains(std::string(kOptionsKey))) {
+    warn_of_legacy(cluster, context);
+  } else {
+    set_legacy(cluster, context, out);
+  }
   for (const auto& [key, any] : cluster.typed_extension_protocol_options()) {
     const auto scope = context.in_key("typed_extension_protocol_options", key);
     const TypedConfig config = unpack(any);

@@ -201,17 +201,6 @@ typed_extension_protocol_options:
   EXPECT_EQ(older.config->max_requests_per_connection, 4u);
 }
 
-TEST_F(ClusterTest, Http2TowardsUpstreamsIsRefused) {
-  translate(std::string("name: a\ntyped_extension_protocol_options:\n  ") + kHttpOptions +
-            ":\n    \"@type\": type.googleapis.com/" + kHttpOptions +
-            "\n    explicit_http_config: {http2_protocol_options: {}}\n");
-  EXPECT_EQ(
-      errors(),
-      std::string("typed_extension_protocol_options[\"") + kHttpOptions +
-          "\"].explicit_http_config.http2_protocol_options: HTTP/2 towards upstreams is not implemented "
-          "by this build\n");
-}
-
 TEST_F(ClusterTest, CircuitBreakersAndOutlierDetection) {
   const auto cluster = translate(R"(
 name: a

@@ -68,11 +68,12 @@ name: a
 typed_extension_protocol_options:
   x:
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-    auto_config: {}
+    header_validation_config: {name: x}
 )");
   check_fields(cluster, context_);
-  EXPECT_EQ(errors(),
-            "typed_extension_protocol_options[\"x\"].auto_config: is not implemented by this build\n");
+  EXPECT_EQ(
+      errors(),
+      "typed_extension_protocol_options[\"x\"].header_validation_config: is not implemented by this build\n");
   report_ = {};
   (*cluster.mutable_typed_extension_protocol_options())["x"].set_value("\xff");
   check_fields(cluster, context_);

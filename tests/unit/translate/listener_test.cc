@@ -161,21 +161,18 @@ filter_chains:
 
 TEST_F(ListenerTest, FieldsOfTheConnectionManagerThatAreNotImplemented) {
   with_manager(std::string(kInline) + R"(
-        codec_type: HTTP2
+        codec_type: HTTP3
         local_reply_config: {}
-        http2_protocol_options: {max_concurrent_streams: 5}
-        stream_error_on_invalid_http_message: true
+        http3_protocol_options: {}
         original_ip_detection_extensions: [{name: x}]
 )");
   const std::string at = "filter_chains[0].filters[0].typed_config.";
-  for (const char* expected :
-       {"codec_type: HTTP2 is not implemented by this build",
-        "local_reply_config: is not implemented by this build",
-        "stream_error_on_invalid_http_message: only false is implemented by this build, not true",
-        "original_ip_detection_extensions: is not implemented by this build"}) {
+  for (const char* expected : {"codec_type: HTTP3 is not implemented by this build",
+                               "local_reply_config: is not implemented by this build",
+                               "original_ip_detection_extensions: is not implemented by this build"}) {
     EXPECT_NE(errors().find(at + expected), std::string::npos) << expected << "\nin\n" << errors();
   }
-  EXPECT_NE(warnings().find(at + "http2_protocol_options: has no effect"), std::string::npos);
+  EXPECT_NE(warnings().find(at + "http3_protocol_options: has no effect"), std::string::npos);
 }
 
 }  // namespace
