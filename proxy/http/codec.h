@@ -64,6 +64,7 @@ enum class StreamEnd : uint8_t {
   kComplete,       ///< complete, but nothing can follow
   kCutLocally,     ///< reset by us
   kCutRemotely,    ///< the upstream reset it, or closed in the middle
+  kRefused,        ///< the upstream has not touched it: REFUSED_STREAM, or above a GOAWAY's last stream
   kProtocolError,  ///< the upstream's bytes made no sense
 };
 /// With HTTP/2 a cut stream leaves its connection as usable as before: capacity() tells.
