@@ -20,15 +20,21 @@ class ControlPlane(Process):
         if not binary.exists():
             raise FileNotFoundError(f"no control plane to test at {binary}: build it, or set REMORA_BIN_DIR")
         self.store = folder.parent / f"{folder.name}-store"
+        self.ca = folder.parent / f"{folder.name}-store.ca"
         paths = [folder.parent / f"{name}-address" for name in ("xds", "admin", "api")]
+        tls_path = folder.parent / "xds-tls-address"
+        tls_path.unlink(missing_ok=True)
         for path in paths:
             path.unlink(missing_ok=True)
         super().__init__("remora-control", [
             binary, "--config", folder, "--store", self.store, "--xds-address", f"127.0.0.1:{xds_port}",
             "--admin-address", "127.0.0.1:0", "--api-address", "127.0.0.1:0", "--xds-address-path", paths[0],
-            "--admin-address-path", paths[1], "--api-address-path", paths[2], *arguments])
+            "--admin-address-path", paths[1], "--api-address-path", paths[2], "--xds-tls-address-path", tls_path,
+            *arguments])
         self.xds_port, self.admin_port, self.api_port = (
             wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}") for path in paths)
+        # Written with the others, and empty where nothing is served over TLS.
+        self.xds_tls_port = self.address_in(tls_path)
 
     def address_in(self, path):
         assert self.running, f"remora-control ended at start:\n{self.tail()}"

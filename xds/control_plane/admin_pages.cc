@@ -152,6 +152,7 @@ web::Response AdminPages::sync_states() const {
   for (const auto& stream : ads_.streams()) {
     if (!stream->node()) continue;
     json::object proxy{{"proxy", stream->node()->id}, {"peer", stream->peer()}};
+    if (!stream->identity().empty()) proxy["identity"] = stream->identity();
     for (const istio::XdsType type : istio::kXdsTypes) {
       proxy[istio::short_name(type)] = sync_json(stream->session().sync_state(type));
     }

@@ -10,13 +10,16 @@
 
 #include "control_plane/ads_stream.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "envoy/service/secret/v3/sds.grpc.pb.h"
 
 namespace remora::xds {
 namespace {
 
 using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
+using Sds = envoy::service::secret::v3::SecretDiscoveryService;
 using envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
+using RawReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 /// Ends at once with an honest answer.
 class DeltaRefusal : public grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
@@ -34,9 +37,9 @@ class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResource
  public:
   Service(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
 
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamAggregatedResources(
-      grpc::CallbackServerContext* call) override {
-    auto stream = std::make_shared<AdsStream>(owner_, context_, call->peer());
+  RawReactor* StreamAggregatedResources(grpc::CallbackServerContext* call) override {
+    auto stream =
+        std::make_shared<AdsStream>(owner_, context_, caller_of(*call), AdsStream::Scope::kEverything);
     stream->start();
     return stream.get();
   }
@@ -51,15 +54,44 @@ class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResource
   boost::asio::io_context& context_;
 };
 
-std::unique_ptr<grpc::Server> start_server(const std::string& address,
-                                           const std::vector<grpc::Service*>& services, int& port) {
+/// Secrets by themselves, for proxies whose configuration comes from elsewhere.
+class SecretService final
+    : public Sds::WithRawCallbackMethod_StreamSecrets<Sds::WithCallbackMethod_DeltaSecrets<Sds::Service>> {
+ public:
+  SecretService(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
+
+  RawReactor* StreamSecrets(grpc::CallbackServerContext* call) override {
+    auto stream = std::make_shared<AdsStream>(owner_, context_, caller_of(*call), AdsStream::Scope::kSecrets);
+    stream->start();
+    return stream.get();
+  }
+
+  grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse>* DeltaSecrets(
+      grpc::CallbackServerContext* /*call*/) override {
+    return new DeltaRefusal();
+  }
+
+ private:
+  AdsService& owner_;
+  boost::asio::io_context& context_;
+};
+
+/// One address to listen on, and where its port goes.
+struct Port {
+  std::string address;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  int number = 0;
+};
+
+std::unique_ptr<grpc::Server> start_server(std::vector<Port>& ports,
+                                           const std::vector<grpc::Service*>& services) {
   constexpr int kKeepaliveMs =
       30'000;  // a proxy that vanished without a word is forgotten after this and the timeout
   constexpr int kKeepaliveTimeoutMs = 10'000;
   constexpr int kMinPingIntervalMs = 5'000;
   constexpr int kMaxMessageBytes = 16 * 1024 * 1024;  // a whole flush of a large Envoy's statistics
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  for (Port& port : ports) builder.AddListeningPort(port.address, port.credentials, &port.number);
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second control plane must fail, not share
@@ -72,23 +104,52 @@ std::unique_ptr<grpc::Server> start_server(const std::string& address,
 
 }  // namespace
 
-AdsService::AdsService(boost::asio::io_context& context, Mesh& mesh)
+AdsService::AdsService(boost::asio::io_context& context, Mesh& mesh, std::optional<Identities> identities)
     : context_(context),
       mesh_(mesh),
       identifier_("remora-control"),
-      service_(std::make_unique<Service>(*this, context)) {}
+      identities_(identities),
+      service_(std::make_unique<Service>(*this, context)),
+      secret_service_(std::make_unique<SecretService>(*this, context)) {}
 
 AdsService::~AdsService() = default;
 
-Result<std::string> AdsService::listen(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return Error{"\"" + address + "\" is not HOST:PORT"};
-  int port = 0;
+Result<XdsAddresses> AdsService::listen(const XdsAddresses& addresses,
+                                        std::shared_ptr<grpc::ServerCredentials> credentials) {
+  std::vector<Port> ports;
+  XdsAddresses used;
+  std::vector<std::string*> places;
+  const auto add = [&](const std::string& address, auto wanted, std::string& place) {
+    if (address.empty()) return;
+    ports.push_back({address, std::move(wanted)});
+    places.push_back(&place);
+  };
+  add(addresses.plain, grpc::InsecureServerCredentials(), used.plain);
+  add(addresses.tls, std::move(credentials), used.tls);
+  for (const Port& port : ports) {
+    if (port.address.find(':') == std::string::npos) return Error{'"' + port.address + "\" is not HOST:PORT"};
+  }
   std::vector<grpc::Service*> services = more_services_;
   services.push_back(service_.get());
-  server_ = start_server(address, services, port);
-  if (server_ == nullptr || port == 0) return Error{"cannot listen on " + address};
-  return address.substr(0, colon + 1) + std::to_string(port);
+  services.push_back(secret_service_.get());
+  server_ = start_server(ports, services);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    const std::string& address = ports[i].address;
+    if (server_ == nullptr || ports[i].number == 0) return Error{"cannot listen on " + address};
+    *places[i] = address.substr(0, address.rfind(':') + 1) + std::to_string(ports[i].number);
+  }
+  return used;
+}
+
+Result<std::optional<istio::SpiffeId>> AdsService::identify(const Caller& caller,
+                                                            const istio::ProxyNode& node) const {
+  if (!identities_) return std::optional<istio::SpiffeId>();
+  return identities_->authenticator.identify(caller, node);
+}
+
+std::unique_ptr<SecretFeed> AdsService::make_secrets(istio::SpiffeId id, SecretFeed::Deliver deliver) const {
+  return std::make_unique<SecretFeed>(context_, identities_->authority, std::move(id), identities_->lifetime,
+                                      std::move(deliver));
 }
 
 bool AdsService::add(std::shared_ptr<AdsStream> stream) {
@@ -104,7 +165,8 @@ void AdsService::remove(const AdsStream* stream) {
 void AdsService::push() {
   const auto streams = streams_;  // a stream may leave meanwhile
   for (const auto& stream : streams) {
-    if (stream->node()) stream->set_snapshot(mesh_.snapshot_for(*stream->node()));
+    if (!stream->node() || stream->scope() == AdsStream::Scope::kSecrets) continue;
+    stream->set_snapshot(mesh_.snapshot_for(*stream->node()));
   }
 }
 

@@ -9,11 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "control_plane/authenticator.h"
 #include "control_plane/mesh.h"
+#include "control_plane/secret_feed.h"
 #include "remora/core/result.h"
 
 namespace grpc {
 class Server;
+class ServerCredentials;
 class Service;
 }  // namespace grpc
 
@@ -27,17 +30,32 @@ struct AdsCounters {
   std::array<uint64_t, istio::kXdsTypes.size()> rejects{};
 };
 
+/// Who proxies are, and what makes their certificates. Both outlive the service.
+struct Identities {
+  const Authenticator& authenticator;
+  const identity::CertificateAuthority& authority;
+  std::chrono::seconds lifetime;
+};
+
+/// Where to listen: "HOST:PORT", with port 0 for a free one; empty for nowhere.
+struct XdsAddresses {
+  std::string plain;
+  std::string tls;
+};
+
 /// The gRPC server and the streams on it. All methods on the control thread unless said otherwise.
 class AdsService {
  public:
-  AdsService(boost::asio::io_context& context, Mesh& mesh);
+  /// Without `identities` nobody gets secrets.
+  AdsService(boost::asio::io_context& context, Mesh& mesh, std::optional<Identities> identities = {});
   ~AdsService();
 
   /// Another service on the same server, which it outlives. Before listen().
   void also_serve(grpc::Service& service) { more_services_.push_back(&service); }
 
-  /// Listens on "HOST:PORT"; port 0 takes a free one. Returns the address in use.
-  Result<std::string> listen(const std::string& address);
+  /// Listens; `credentials` are for the TLS address. Returns the addresses in use.
+  Result<XdsAddresses> listen(const XdsAddresses& addresses,
+                              std::shared_ptr<grpc::ServerCredentials> credentials = nullptr);
 
   /// Sends every stream what changed for it.
   void push();
@@ -55,6 +73,8 @@ class AdsService {
   std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node) {
     return mesh_.snapshot_for(node);
   }
+  Result<std::optional<istio::SpiffeId>> identify(const Caller& caller, const istio::ProxyNode& node) const;
+  std::unique_ptr<SecretFeed> make_secrets(istio::SpiffeId id, SecretFeed::Deliver deliver) const;
   void count_push(istio::XdsType type) { ++counters_.pushes[static_cast<size_t>(type)]; }
   void count_reject(istio::XdsType type) { ++counters_.rejects[static_cast<size_t>(type)]; }
 
@@ -62,7 +82,9 @@ class AdsService {
   boost::asio::io_context& context_;
   Mesh& mesh_;
   std::string identifier_;
+  std::optional<Identities> identities_;
   std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<grpc::Service> secret_service_;
   std::vector<grpc::Service*> more_services_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::shared_ptr<AdsStream>> streams_;

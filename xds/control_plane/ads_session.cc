@@ -25,6 +25,10 @@ void AdsSession::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
   patience_over_ = false;
 }
 
+const istio::ResourceGroup& AdsSession::group(XdsType type) const {
+  return type == XdsType::kSecret && secrets_ != nullptr ? *secrets_ : snapshot_->group(type);
+}
+
 AdsSession::Outcome AdsSession::on_request(const DiscoveryQuery& query) {
   Channel& state = channel(query.type);
   const bool first = !state.subscribed;
@@ -107,7 +111,7 @@ std::optional<Delivery> AdsSession::next_full(XdsType type) {
 
 std::optional<Delivery> AdsSession::next_named(XdsType type) {
   Channel& state = channel(type);
-  const EncodedResources& available = snapshot_->group(type).resources;
+  const EncodedResources& available = group(type).resources;
   std::vector<std::shared_ptr<const istio::EncodedResource>> due;
   for (const std::string& name : state.names) {
     const auto resource = available.find(name);
@@ -123,7 +127,7 @@ std::optional<Delivery> AdsSession::next_named(XdsType type) {
     state.must_resend.erase(resource->name);
   }
   state.must_answer = false;
-  Delivery delivery = deliver(type, snapshot_->group(type).version);
+  Delivery delivery = deliver(type, group(type).version);
   delivery.resources = std::move(due);
   return delivery;
 }
@@ -140,7 +144,7 @@ Delivery AdsSession::deliver(XdsType type, std::string version) {
 /// longer.
 EncodedResources AdsSession::wanted(XdsType type) const {
   const Channel& state = channel(type);
-  const EncodedResources& available = snapshot_->group(type).resources;
+  const EncodedResources& available = group(type).resources;
   EncodedResources resources;
   if (state.wildcard) {
     resources = available;
@@ -178,7 +182,7 @@ void AdsSession::resend_endpoints_of_changed(const EncodedResources& before, con
 bool AdsSession::has_news(XdsType type) const {
   const Channel& state = channel(type);
   if (is_full(type)) return state.must_answer || !same(state.sent, wanted(type));
-  const EncodedResources& available = snapshot_->group(type).resources;
+  const EncodedResources& available = group(type).resources;
   return std::any_of(state.names.begin(), state.names.end(), [&](const std::string& name) {
     const auto resource = available.find(name);
     if (resource == available.end()) return false;
@@ -204,7 +208,7 @@ bool AdsSession::clusters_have_endpoints() const {
   const Channel& endpoints = channel(XdsType::kEndpoint);
   if (!clusters.subscribed) return true;
   if (has_news(XdsType::kCluster)) return false;
-  const EncodedResources& available = snapshot_->group(XdsType::kEndpoint).resources;
+  const EncodedResources& available = group(XdsType::kEndpoint).resources;
   return std::all_of(clusters.sent.begin(), clusters.sent.end(), [&](const auto& cluster) {
     return !available.contains(cluster.first) ||
            (endpoints.sent.contains(cluster.first) && !endpoints.must_resend.contains(cluster.first));

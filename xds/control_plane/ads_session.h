@@ -51,6 +51,9 @@ class AdsSession {
   /// What the proxy should have from now on.
   void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
 
+  /// The proxy's own secrets, which are no part of the mesh. None until then.
+  void set_secrets(std::shared_ptr<const istio::ResourceGroup> secrets) { secrets_ = std::move(secrets); }
+
   Outcome on_request(const DiscoveryQuery& query);
 
   /// The next response that is due, if any; it counts as sent. Call until there is none, after every change
@@ -84,6 +87,7 @@ class AdsSession {
     std::string error;
   };
 
+  const istio::ResourceGroup& group(istio::XdsType type) const;
   Channel& channel(istio::XdsType type) { return channels_[static_cast<size_t>(type)]; }
   const Channel& channel(istio::XdsType type) const { return channels_[static_cast<size_t>(type)]; }
   void subscribe(istio::XdsType type, const std::vector<std::string>& names);
@@ -100,6 +104,7 @@ class AdsSession {
   bool clusters_have_endpoints() const;
 
   std::shared_ptr<const istio::Snapshot> snapshot_;
+  std::shared_ptr<const istio::ResourceGroup> secrets_;
   std::array<Channel, istio::kXdsTypes.size()> channels_;
   uint64_t next_nonce_ = 1;
   bool holding_back_ = false;

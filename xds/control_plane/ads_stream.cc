@@ -16,10 +16,11 @@ constexpr std::chrono::seconds kPatience{2};
 
 }  // namespace
 
-AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer)
+AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope)
     : service_(service),
       context_(context),
-      peer_(std::move(peer)),
+      caller_(std::move(caller)),
+      scope_(scope),
       patience_(context) {}
 
 void AdsStream::start() {
@@ -76,9 +77,10 @@ void AdsStream::close(const grpc::Status& status) {
   if (closed_) return;
   closed_ = true;
   patience_.cancel();
+  secrets_.reset();
   service_.remove(this);
   if (node_)
-    spdlog::info("ads: {} ({}) disconnected: {}", node_->id, peer_,
+    spdlog::info("ads: {} ({}) disconnected: {}", node_->id, caller_.peer,
                  status.ok() ? "end of stream" : status.error_message());
   Finish(status);
 }
@@ -86,14 +88,43 @@ void AdsStream::close(const grpc::Status& status) {
 bool AdsStream::identify(const envoy::service::discovery::v3::DiscoveryRequest& request) {
   auto node = istio::parse_proxy_node(request.node());
   if (!node.ok()) {
-    spdlog::warn("ads: {}: {}", peer_, node.error().message);
+    spdlog::warn("ads: {}: {}", caller_.peer, node.error().message);
     close({grpc::StatusCode::INVALID_ARGUMENT, node.error().message});
     return false;
   }
   node_ = std::move(*node);
-  spdlog::info("ads: {} ({}) connected", node_->id, peer_);
-  set_snapshot(service_.snapshot_for(*node_));
+  if (!authenticate()) return false;
+  spdlog::info("ads: {} ({}) connected{}", node_->id, caller_.peer,
+               secrets_ == nullptr ? "" : " as " + secrets_->id().uri());
+  set_snapshot(scope_ == Scope::kSecrets ? std::make_shared<const istio::Snapshot>()
+                                         : service_.snapshot_for(*node_));
   return true;
+}
+
+/// From here on the proxy's configuration and its secrets are those of the identity that it has proved.
+bool AdsStream::authenticate() {
+  auto id = service_.identify(caller_, *node_);
+  if (!id.ok()) {
+    spdlog::warn("ads: {} ({}) is refused: {}", node_->id, caller_.peer, id.error().message);
+    node_.reset();
+    close({grpc::StatusCode::PERMISSION_DENIED, id.error().message});
+    return false;
+  }
+  if (!*id) return true;
+  node_->identified = true;
+  secrets_ =
+      service_.make_secrets(std::move(**id), [this](std::shared_ptr<const istio::ResourceGroup> secrets) {
+        session_.set_secrets(std::move(secrets));
+        pump();
+      });
+  return true;
+}
+
+bool AdsStream::may_ask_for(istio::XdsType type) {
+  if (type != istio::XdsType::kSecret) return scope_ == Scope::kEverything;
+  if (secrets_ != nullptr) return true;
+  spdlog::warn("ads: {} ({}) asks for secrets, but has not proved who it is", node_->id, caller_.peer);
+  return scope_ == Scope::kEverything;  // the rest of the stream can go on without them
 }
 
 void AdsStream::on_request(const envoy::service::discovery::v3::DiscoveryRequest& request) {
@@ -103,6 +134,13 @@ void AdsStream::on_request(const envoy::service::discovery::v3::DiscoveryRequest
     spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.type_url());
     return;
   }
+  if (!may_ask_for(query->type)) {
+    close({grpc::StatusCode::PERMISSION_DENIED, query->type == istio::XdsType::kSecret
+                                                    ? "secrets are for proxies that have proved who they are"
+                                                    : "this service has secrets only"});
+    return;
+  }
+  if (query->type == istio::XdsType::kSecret && secrets_ != nullptr) secrets_->start();
   const auto outcome = session_.on_request(*query);
   log_outcome(*query, outcome);
   pump();

@@ -11,6 +11,8 @@
 #include <string>
 
 #include "control_plane/ads_session.h"
+#include "control_plane/caller.h"
+#include "control_plane/secret_feed.h"
 #include "istio/proxy_node.h"
 
 namespace envoy::service::discovery::v3 {
@@ -27,7 +29,10 @@ class AdsService;
 class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                   public std::enable_shared_from_this<AdsStream> {
  public:
-  AdsStream(AdsService& service, boost::asio::io_context& context, std::string peer);
+  /// What the call is for: everything a proxy needs, or its secrets only.
+  enum class Scope { kEverything, kSecrets };
+
+  AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope);
 
   /// Registers with the service and reads the first request. Any thread; after the stream is held by a
   /// shared_ptr.
@@ -37,7 +42,10 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
   void close(const grpc::Status& status);
   const std::optional<istio::ProxyNode>& node() const { return node_; }
-  const std::string& peer() const { return peer_; }
+  const std::string& peer() const { return caller_.peer; }
+  /// The SPIFFE ID that the proxy has proved; empty: none.
+  std::string identity() const { return secrets_ == nullptr ? "" : secrets_->id().uri(); }
+  Scope scope() const { return scope_; }
   const AdsSession& session() const { return session_; }
 
   // gRPC's side.
@@ -49,19 +57,23 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
  private:
   void on_request(const envoy::service::discovery::v3::DiscoveryRequest& request);
   bool identify(const envoy::service::discovery::v3::DiscoveryRequest& request);
+  bool authenticate();
+  bool may_ask_for(istio::XdsType type);
   void log_outcome(const DiscoveryQuery& query, AdsSession::Outcome outcome);
   void pump();
   void wait_for_endpoints();
 
   AdsService& service_;
   boost::asio::io_context& context_;
-  const std::string peer_;
+  const Caller caller_;
+  const Scope scope_;
   std::shared_ptr<AdsStream> self_;  // what keeps it alive while gRPC knows it
 
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   AdsSession session_;
   std::optional<istio::ProxyNode> node_;
+  std::unique_ptr<SecretFeed> secrets_;  // of a proxy that has proved who it is
   boost::asio::steady_timer patience_;
   bool patience_running_ = false;
   bool writing_ = false;

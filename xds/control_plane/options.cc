@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 
+#include "istio/scalar.h"
+
 namespace remora::xds {
 namespace {
 
@@ -14,6 +16,12 @@ struct Flag {
   const char* help;
   std::function<void(Options&, const std::string&)> set;
 };
+
+/// Whole seconds; zero where it is no such duration, which check() refuses.
+std::chrono::seconds parse_seconds(const std::string& text) {
+  const auto duration = istio::parse_duration(text);
+  return duration ? std::chrono::duration_cast<std::chrono::seconds>(*duration) : std::chrono::seconds(0);
+}
 
 /// Zero where it is no such number; check() refuses that.
 std::chrono::milliseconds parse_milliseconds(const std::string& text) {
@@ -43,13 +51,48 @@ const std::vector<Flag>& flags() {
       {"--api-client-ca-file", "FILE", "authorities (PEM) whose client certificates may use the API",
        [](Options& o, const std::string& v) { o.client_ca_file = v; }},
       {"--xds-address", "HOST:PORT",
-       "where proxies connect (default 127.0.0.1:15010; port 0 takes a free one)",
-       [](Options& o, const std::string& v) { o.xds_address = v; }},
+       "where proxies connect (default 127.0.0.1:15010; port 0 takes a free one; none: nowhere in plain "
+       "text)",
+       [](Options& o, const std::string& v) { o.xds_address = v == "none" ? "" : v; }},
+      {"--xds-tls-address", "HOST:PORT",
+       "where proxies connect over TLS, with a certificate of the mesh or a join token (default nowhere)",
+       [](Options& o, const std::string& v) { o.xds_tls_address = v; }},
+      {"--xds-server-name", "NAME",
+       "a further name or IP address by which proxies call that address; may be given several times",
+       [](Options& o, const std::string& v) { o.xds_server_names.push_back(v); }},
+      {"--join-token-file", "FILE",
+       "bearer tokens with which proxies prove who they are, one a line: TOKEN [NAMESPACE/SERVICE-ACCOUNT]",
+       [](Options& o, const std::string& v) { o.join_token_file = v; }},
+      {"--trust-loopback", nullptr,
+       "proxies of this machine are who they say they are: for machines with one user",
+       [](Options& o, const std::string&) { o.trust_loopback = true; }},
+      {"--trust-domain", "NAME", "the mesh's SPIFFE trust domain (default cluster.local)",
+       [](Options& o, const std::string& v) { o.trust_domain = v; }},
+      {"--ca-dir", "FOLDER", "keeps the mesh's own root and its key (default: the store's folder with .ca)",
+       [](Options& o, const std::string& v) { o.ca_folder = v; }},
+      {"--ca-cert-file", "FILE",
+       "a given authority instead: its certificate, and those between it and the root (PEM)",
+       [](Options& o, const std::string& v) { o.ca_certificate_file = v; }},
+      {"--ca-key-file", "FILE", "private key of that certificate (PEM)",
+       [](Options& o, const std::string& v) { o.ca_key_file = v; }},
+      {"--ca-root-file", "FILE", "the root that it leads to (PEM; default: the certificate is a root itself)",
+       [](Options& o, const std::string& v) { o.ca_root_file = v; }},
+      {"--cert-lifetime", "DURATION",
+       "how long certificates live (default 24h); they are renewed at half of it",
+       [](Options& o, const std::string& v) { o.certificate_lifetime = parse_seconds(v); }},
+      {"--root-namespace", "NAME",
+       "whose PeerAuthentication without a selector holds for the mesh (default istio-system)",
+       [](Options& o, const std::string& v) { o.root_namespace = v; }},
+      {"--no-auto-mtls", nullptr,
+       "mutual TLS only where a DestinationRule asks for it; by default wherever the endpoint has a sidecar",
+       [](Options& o, const std::string&) { o.auto_mtls = false; }},
       {"--admin-address", "HOST:PORT",
        "the admin interface (default 127.0.0.1:15014; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.admin_address = v; }},
       {"--xds-address-path", "FILE", "write the xDS address in use to FILE",
        [](Options& o, const std::string& v) { o.xds_address_path = v; }},
+      {"--xds-tls-address-path", "FILE", "write the xDS address over TLS in use to FILE",
+       [](Options& o, const std::string& v) { o.xds_tls_address_path = v; }},
       {"--admin-address-path", "FILE", "write the admin address in use to FILE",
        [](Options& o, const std::string& v) { o.admin_address_path = v; }},
       {"--api-address-path", "FILE", "write the API's address in use to FILE",
@@ -75,6 +118,26 @@ std::string long_name(const std::string& name) {
   return name;
 }
 
+Result<void> check_identity(const Options& options) {
+  constexpr std::chrono::seconds kShortest{2};
+  if (!istio::is_trust_domain(options.trust_domain)) {
+    return Error{"--trust-domain: \"" + options.trust_domain + "\" is no SPIFFE trust domain"};
+  }
+  if (options.certificate_lifetime < kShortest) {
+    return Error{"--cert-lifetime: must be a duration of at least 2s"};
+  }
+  if (options.ca_certificate_file.empty() != options.ca_key_file.empty()) {
+    return Error{"--ca-cert-file and --ca-key-file belong together"};
+  }
+  if (!options.ca_root_file.empty() && options.ca_certificate_file.empty()) {
+    return Error{"--ca-root-file needs --ca-cert-file"};
+  }
+  if (options.xds_address.empty() && options.xds_tls_address.empty()) {
+    return Error{"--xds-address none needs --xds-tls-address"};
+  }
+  return {};
+}
+
 Result<void> check(const Options& options) {
   static constexpr std::array<std::string_view, 8> kLevels{"trace", "debug", "info",     "warning",
                                                            "warn",  "error", "critical", "off"};
@@ -91,7 +154,7 @@ Result<void> check(const Options& options) {
   if (!options.client_ca_file.empty() && options.certificate_file.empty()) {
     return Error{"--api-client-ca-file needs --api-cert-file"};
   }
-  return {};
+  return check_identity(options);
 }
 
 }  // namespace

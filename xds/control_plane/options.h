@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "istio/spiffe_id.h"
 #include "remora/core/result.h"
 
 namespace remora::xds {
@@ -19,15 +20,33 @@ struct Options {
   std::string certificate_file;
   std::string private_key_file;
   std::string client_ca_file;
-  std::string xds_address_path;    ///< file that receives the xDS address in use
-  std::string admin_address_path;  ///< file that receives the admin address in use
-  std::string api_address_path;    ///< file that receives the API's address in use
+  std::string xds_tls_address;  ///< xDS over TLS; empty: nowhere
+  std::vector<std::string> xds_server_names;
+  std::string ca_folder;  ///< of an authority of our own; empty: beside the store
+  std::string ca_certificate_file;
+  std::string ca_key_file;
+  std::string ca_root_file;
+  std::string trust_domain = istio::kDefaultTrustDomain;
+  std::string root_namespace = "istio-system";  ///< whose PeerAuthentications hold for the whole mesh
+  std::string join_token_file;
+  bool trust_loopback = false;
+  bool auto_mtls = true;
+  std::chrono::seconds certificate_lifetime{std::chrono::hours(24)};
+  std::string xds_tls_address_path;  ///< file that receives the xDS address over TLS
+  std::string xds_address_path;      ///< file that receives the xDS address in use
+  std::string admin_address_path;    ///< file that receives the admin address in use
+  std::string api_address_path;      ///< file that receives the API's address in use
   /// Canaries' ticks are at least so far apart, as in Flagger. Less is for tests.
   std::chrono::milliseconds rollout_min_interval{10'000};
   std::string log_level = "info";
   bool validate = false;
   bool help = false;
   bool version = false;
+
+  /// Whether there is any way for a proxy to prove who it is.
+  bool gives_identities() const {
+    return !xds_tls_address.empty() || !join_token_file.empty() || trust_loopback;
+  }
 };
 
 /// Arguments without the program's name. "--flag VALUE" and "--flag=VALUE" are the same.

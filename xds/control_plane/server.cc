@@ -7,7 +7,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 
@@ -16,11 +15,13 @@
 #include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/mesh.h"
+#include "control_plane/mesh_identity.h"
 #include "control_plane/status_writer.h"
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
 #include "page/mesh_json.h"
 #include "rollout/engine.h"
+#include "store/default_folder.h"
 #include "store/directory_store.h"
 #include "telemetry/metrics_service.h"
 #include "telemetry/traffic_store.h"
@@ -47,31 +48,23 @@ Result<void> write_address(const std::string& path, const std::string& address) 
   return {};
 }
 
-/// Where the store lies if nobody says: what users keep for themselves lies below their home.
-std::string default_store() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state == '/') return std::string(state) + "/remora-control";
-  const char* home = std::getenv("HOME");
-  return std::string(home == nullptr ? "/var/lib" : home) +
-         (home == nullptr ? "/remora-control" : "/.local/state/remora-control");
-}
-
 /// The composition root: who knows whom, and in which order they start and end.
 class Server {
  public:
   Server(const Options& options, boost::asio::io_context& context,
-         std::unique_ptr<store::DirectoryStore> store)
+         std::unique_ptr<store::DirectoryStore> store, std::unique_ptr<MeshIdentity> identity)
       : options_(options),
         context_(context),
         signals_(context_, SIGTERM, SIGINT),
         store_(std::move(store)),
+        identity_(std::move(identity)),
         manifests_(context_, options.config_paths),
         source_(context_, manifests_, store_->objects(),
                 [this](const store::ObjectKey& key) { return store_->path_of(key); }),
         mesh_(source_),
         statuses_(store_->objects()),
         reports_(context_, traffic_),
-        ads_(context_, mesh_),
+        ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
         rollouts_(rollout_environment()),
         pages_(mesh_, ads_, traffic_, &rollouts_),
         admin_(context_,
@@ -111,19 +104,34 @@ class Server {
 
  private:
   Result<void> start() {
-    const auto xds = ads_.listen(options_.xds_address);
-    if (!xds.ok()) return Error{"--xds-address: " + xds.error().message};
+    const auto xds = listen_for_proxies();
+    if (!xds.ok()) return Error{xds.error()};
     const auto admin = admin_.listen(options_.admin_address);
     if (!admin.ok()) return Error{"--admin-address: " + admin.error().message};
     const auto api = api_.listen(options_.api_address);
     if (!api.ok()) return Error{"--api-address: " + api.error().message};
-    auto written = write_address(options_.xds_address_path, *xds);
+    auto written = write_address(options_.xds_address_path, xds->plain);
+    if (written.ok()) written = write_address(options_.xds_tls_address_path, xds->tls);
     if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, *admin);
     if (!written.ok()) return written;
     rollouts_.start();
-    spdlog::info("{}: xDS on {}, admin on {}, API and page on {}", kVersion, *xds, *admin, *api);
+    spdlog::info("{}: xDS on {}{}, admin on {}, API and page on {}", kVersion, xds->plain,
+                 xds->tls.empty() ? "" : " and over TLS on " + xds->tls, *admin, *api);
     return {};
+  }
+
+  Result<XdsAddresses> listen_for_proxies() {
+    const XdsAddresses wanted{options_.xds_address, options_.xds_tls_address};
+    std::shared_ptr<grpc::ServerCredentials> credentials;
+    if (!wanted.tls.empty()) {
+      auto made = identity_->server_credentials(wanted.tls);
+      if (!made.ok()) return Error{"--xds-tls-address: " + made.error().message};
+      credentials = std::move(*made);
+    }
+    auto listening = ads_.listen(wanted, std::move(credentials));
+    if (!listening.ok()) return Error{"xDS: " + listening.error().message};
+    return listening;
   }
 
   rollout::Environment rollout_environment() {
@@ -155,6 +163,7 @@ class Server {
   boost::asio::io_context& context_;
   boost::asio::signal_set signals_;
   std::unique_ptr<store::DirectoryStore> store_;
+  std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;
   StoreSource source_;
   Mesh mesh_;
@@ -184,13 +193,19 @@ int validate_configuration(const std::vector<std::string>& paths) {
 int serve(const Options& options) {
   set_up_logging(options.log_level);
   boost::asio::io_context context(1);
-  auto store =
-      store::DirectoryStore::open(context, options.store_path.empty() ? default_store() : options.store_path);
+  const std::string folder = options.store_path.empty() ? store::default_folder() : options.store_path;
+  auto store = store::DirectoryStore::open(context, folder);
   if (!store.ok()) {
     spdlog::error("--store: {}", store.error().message);
     return 1;
   }
-  return Server(options, context, std::move(*store)).run();
+  auto identity =
+      MeshIdentity::open(context, options, options.ca_folder.empty() ? folder + ".ca" : options.ca_folder);
+  if (!identity.ok()) {
+    spdlog::error("{}", identity.error().message);
+    return 1;
+  }
+  return Server(options, context, std::move(*store), std::move(*identity)).run();
 }
 
 }  // namespace remora::xds

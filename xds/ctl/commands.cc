@@ -108,6 +108,39 @@ std::vector<Command> rollout_commands() {
   };
 }
 
+std::vector<Command> identity_commands() {
+  const Flag kServiceAccount{"--service-account", "", "NAME",
+                             "the workload's service account (default default)"};
+  const Flag kTrustDomain{"--trust-domain", "", "NAME", "the mesh's trust domain (default cluster.local)"};
+  return {
+      {.name = "identity issue",
+       .summary = "write a workload's certificate, with which its proxy joins the mesh",
+       .help = "Into --out go key.pem, cert-chain.pem, root-cert.pem, and xds-cluster.yaml: the cluster of a "
+               "bootstrap that\n"
+               "leads to the control plane with them. Works on the files of the certificate authority, so it "
+               "is for those\n"
+               "who may read them; no control plane has to run.",
+       .flags = {kNamespace,
+                 kServiceAccount,
+                 kTrustDomain,
+                 {"--out", "", "FOLDER", "where the files go (default the current folder)"},
+                 {"--lifetime", "", "DURATION", "how long the certificate lives (default 24h)"},
+                 {"--xds", "", "HOST:PORT",
+                  "the control plane's --xds-tls-address (default 127.0.0.1:15012)"},
+                 {"--root-namespace", "", "NAME", "as remora-control has it (default istio-system)"},
+                 {"--ca-dir", "", "FOLDER", "the own root of remora-control (default as remora-control's)"},
+                 {"--ca-cert-file", "", "FILE", "a given authority instead, as remora-control has it"},
+                 {"--ca-key-file", "", "FILE", "its private key"},
+                 {"--ca-root-file", "", "FILE", "the root that it leads to"}},
+       .run = identity_issue},
+      {.name = "identity token",
+       .summary = "print a new line for --join-token-file",
+       .help = "With --namespace or --service-account its holder is that workload, without it may be any.",
+       .flags = {kNamespace, kServiceAccount},
+       .run = identity_token},
+  };
+}
+
 std::vector<Command> other_commands() {
   return {
       {.name = "kubeconfig",
@@ -169,7 +202,8 @@ std::vector<Command> other_commands() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> all;
-    for (const auto& group : {resource_commands(), rollout_commands(), other_commands()}) {
+    for (const auto& group :
+         {resource_commands(), rollout_commands(), identity_commands(), other_commands()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

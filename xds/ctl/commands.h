@@ -42,6 +42,8 @@ int rollout_pause(const Arguments& arguments);
 int rollout_resume(const Arguments& arguments);
 int rollout_promote(const Arguments& arguments);
 int rollout_abort(const Arguments& arguments);
+int identity_issue(const Arguments& arguments);
+int identity_token(const Arguments& arguments);
 int kubeconfig(const Arguments& arguments);
 int validate(const Arguments& arguments);
 int status(const Arguments& arguments);

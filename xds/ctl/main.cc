@@ -51,8 +51,8 @@ int run(std::vector<std::string> words) {
   if (words.front() == "--version") return remora::ctl::version({});
   Arguments rest;
   const bool group = words.size() == 1 || words[1] == "--help" || words[1] == "-h";
-  if (words.front() == "rollout" && group) {
-    rest.words = {"rollout"};
+  if ((words.front() == "rollout" || words.front() == "identity") && group) {
+    rest.words = {words.front()};
     remora::ctl::help(rest);
     return words.size() == 1 ? remora::ctl::kFailed : remora::ctl::kGood;
   }

@@ -40,9 +40,9 @@ std::string short_id(const std::string& id) {
 
 /// One line per proxy, and one per thing that is wrong with it. Whether all is well.
 bool print_proxies(const json::array& proxies) {
-  constexpr const char* kTypes[] = {"CDS", "EDS", "LDS", "RDS"};
+  constexpr const char* kTypes[] = {"CDS", "EDS", "LDS", "RDS", "SDS"};
   bool good = true;
-  std::printf("%-40s %-15s %-15s %-15s %-15s\n", "PROXY", "CDS", "EDS", "LDS", "RDS");
+  std::printf("%-40s %-15s %-15s %-15s %-15s %-15s\n", "PROXY", "CDS", "EDS", "LDS", "RDS", "SDS");
   for (const json::value& proxy : proxies) {
     std::printf("%-40s", short_id(text_of(proxy, "proxy")).c_str());
     for (const char* type : kTypes) std::printf(" %-15s", text_of(field_of(proxy, type), "status").c_str());
@@ -53,6 +53,7 @@ bool print_proxies(const json::array& proxies) {
       good = false;
       std::printf("  %s rejected: %s\n", type, text_of(state, "error").c_str());
     }
+    if (const std::string id = text_of(proxy, "identity"); !id.empty()) std::printf("  %s\n", id.c_str());
     const json::value& notes = field_of(proxy, "notes");
     if (!notes.is_array()) continue;
     for (const json::value& note : notes.as_array()) {

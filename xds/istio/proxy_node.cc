@@ -45,7 +45,8 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 }  // namespace
 
 std::string ProxyNode::outbound_key() const {
-  std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "");
+  std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
+                    (identified ? "identified" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;
 }
@@ -71,6 +72,7 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   const size_t dot = parts[3].find('.');
   proxy.ns = metadata_string(metadata, "NAMESPACE", parts[3].substr(0, dot));
   if (proxy.ns.empty()) proxy.ns = kDefaultNamespace;
+  proxy.service_account = metadata_string(metadata, "SERVICE_ACCOUNT", "");
   const std::string mode = metadata_string(metadata, "INTERCEPTION_MODE", "NONE");
   if (mode != "NONE") {
     return Error{"node.metadata.INTERCEPTION_MODE " + mode + " is not implemented: only NONE is"};

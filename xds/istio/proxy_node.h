@@ -20,6 +20,9 @@ struct ProxyNode {
   std::string ip;    ///< where other proxies reach this one's workload; empty: a client only
   std::string name;  ///< "<name>.<ns>"
   std::string ns;
+  std::string service_account;  ///< as it says itself; empty: it does not say
+  /// It has proved to be who it says it is, so it has a certificate and can have mutual TLS.
+  bool identified = false;
   std::string cluster_id = "Kubernetes";
   Labels labels;
   /// Where outbound listeners bind. Empty: this proxy has none.
