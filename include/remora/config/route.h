@@ -125,6 +125,15 @@ struct HostRewrite {
   bool append_x_forwarded_host = false;
 };
 
+/// How long a gRPC call may take, from its grpc-timeout. Source: envoy.config.route.v3.RouteAction,
+/// max_stream_duration and the older max_grpc_timeout with grpc_timeout_offset.
+struct GrpcTimeouts {
+  std::optional<Milliseconds> header_max;  ///< the stream ends at grpc-timeout, at most here; 0: no limit
+  Milliseconds header_offset{0};           ///< so much earlier
+  std::optional<Milliseconds> max;         ///< instead of `timeout`: grpc-timeout, at most this; 0: no limit
+  Milliseconds offset{0};                  ///< so much earlier, unless nothing would be left
+};
+
 /// Where a request goes. Source: envoy.config.route.v3.RouteAction.
 struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
@@ -140,6 +149,9 @@ struct RouteAction {
   Milliseconds timeout{15000};               // 0: none
   std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
+  bool has_stream_duration =
+      false;  // max_stream_duration is there, even empty: then `timeout` does not count
+  GrpcTimeouts grpc_timeouts;
   std::optional<RetryPolicy> retry;                    // absent: the virtual host's
   std::vector<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
   std::vector<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled

@@ -21,6 +21,7 @@ struct LocalReply {
   std::string_view details;  ///< response code details, static
   ResponseFlag flag = ResponseFlag::kNone;
   std::function<void(HeaderMap&)> edit_head;  ///< may add headers; may be empty
+  int16_t grpc_status = -1;                   ///< for gRPC requests; -1: what `status` stands for
 };
 
 /// What a filter decided about the head it was shown. Replying is the return value, so that "replied and went

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,12 @@ struct Workload;
 enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kNone };
 /// "HTTP/1.0", "HTTP/1.1", "HTTP/2", "-".
 std::string_view protocol_name(Protocol protocol);
+
+/// Messages of a gRPC call, by their frames' beginnings. Source: Envoy, grpc_stats.v3.FilterObject.
+struct GrpcMessages {
+  uint64_t request = 0;
+  uint64_t response = 0;
+};
 
 /// What is known of one request/response exchange while it runs and when it is logged: the source of every
 /// %OPERATOR% of access logs and header values, of filters and of statistics. Owned by the exchange; the
@@ -82,6 +89,9 @@ struct ExchangeInfo {
   const HeaderMap* request = nullptr;
   const HeaderMap* response = nullptr;
   const HeaderMap* response_trailers = nullptr;
+
+  /// Messages that have passed so far, once the filter grpc_stats counts them (its emit_filter_state).
+  std::optional<GrpcMessages> grpc_messages;
 
   bool health_check = false;
   bool upgraded = false;
