@@ -140,9 +140,18 @@ void DownstreamConnection::end_exchange(MessageEvents* request) {
   worker_.recycle(std::move(exchange));
 }
 
-void DownstreamConnection::on_bad_request(HeadError error, MessageSink& response) {
+MessageEvents& DownstreamConnection::on_bad_request(HeadError error, MessageSink& response,
+                                                    Protocol protocol) {
   head_timer_.cancel();
-  begin_exchange(response, Protocol::kHttp11).refuse(error);
+  auto& exchange = begin_exchange(response, protocol);
+  exchange.refuse(error);
+  return exchange;
+}
+
+void DownstreamConnection::on_connection_failed(CodecFault /*fault*/) {
+  http_stats().add(kDownstreamCxProtocolError);
+  tell_exchanges_gone(Failure::kDownstreamProtocolError, kDownstreamCxDestroyLocalActiveRq);
+  begin_close();
 }
 
 void DownstreamConnection::before_response_head() {

@@ -56,7 +56,8 @@ class DownstreamConnection final : public Disposable,
   void on_error(int error) override;
   void on_written(size_t bytes, bool all) override;
   MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) override;
-  void on_bad_request(HeadError error, MessageSink& response) override;
+  MessageEvents& on_bad_request(HeadError error, MessageSink& response, Protocol protocol) override;
+  void on_connection_failed(CodecFault fault) override;
   void on_stream_done(MessageEvents* request, bool reusable) override;
   void on_request_outlived(MessageEvents& request) override;
   void on_window_open() override;

@@ -9,6 +9,16 @@
 
 namespace remora {
 
+/// Why a connection cannot go on.
+enum class CodecFault : uint8_t {
+  kNone,
+  kProtocol,         ///< the peer broke the protocol's rules
+  kFlood,            ///< too much of something that costs the peer little
+  kPrematureResets,  ///< streams opened only to be reset
+  kHeadTimeout,      ///< a head that does not come to its end
+  kKeepalive,        ///< PINGs stay unanswered
+};
+
 /// The codec seam: what a connection speaks, HTTP/1 and HTTP/2 by the same two pairs of interfaces. A codec
 /// turns bytes into MessageEvents and MessageSink calls into bytes; it knows framing and nothing of
 /// routes or clusters.
@@ -19,9 +29,9 @@ class ServerCodecEvents {
   /// A request begins. Returns who receives it; `response` is where the answer goes, valid until the stream
   /// is over.
   virtual MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) = 0;
-  /// Bytes that are no request: answer with `error.status`, if a stream can still be opened for it, and
-  /// close.
-  virtual void on_bad_request(HeadError error, MessageSink& response) = 0;
+  /// Bytes that are no request: answer with `error.status`. HTTP/1 is closed then. Returns who answers, as
+  /// a name of the stream.
+  virtual MessageEvents& on_bad_request(HeadError error, MessageSink& response, Protocol protocol) = 0;
   /// A stream is over in both directions; its MessageEvents and MessageSink are not used any more. `request`
   /// is what on_request_stream returned; null where that is known to be gone (on_request_outlived) or the
   /// stream was no request (on_bad_request). `reusable`: the connection can take another request.
@@ -29,6 +39,9 @@ class ServerCodecEvents {
   /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that
   /// the connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
   virtual void on_request_outlived(MessageEvents& request) = 0;
+  /// The connection cannot go on: the client broke the protocol or a limit, or does not answer PINGs. What
+  /// could be said of it (GOAWAY) waits in the output. Only at the end of a turn.
+  virtual void on_connection_failed(CodecFault fault) = 0;
 
  protected:
   ~ServerCodecEvents() = default;

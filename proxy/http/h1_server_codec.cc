@@ -94,7 +94,7 @@ void H1ServerCodec::refuse(HeadError error) {
   close_after_ = true;
   request_.minor_version = 1;
   head_request_ = false;
-  owner_.on_bad_request(error, *this);
+  owner_.on_bad_request(error, *this, Protocol::kHttp11);
 }
 
 void H1ServerCodec::discard(size_t size) {

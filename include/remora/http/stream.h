@@ -30,6 +30,9 @@ class CreditAccount {
   }
   /// The source goes away; outstanding credits return into nothing.
   void detach() { source_ = nullptr; }
+  /// Nothing is in flight and nobody but the caller holds it: it may serve another message.
+  [[nodiscard]] bool idle() const { return references_ == 1 && outstanding_ == 0; }
+  [[nodiscard]] size_t limit() const { return limit_; }
   /// True while more than the limit is in flight: the source should stop reading.
   [[nodiscard]] bool exhausted() const { return outstanding_ >= limit_; }
   void charge(size_t bytes) {
@@ -85,6 +88,17 @@ class Credit {
       bytes_ += std::exchange(other.bytes_, 0);
       std::exchange(other.account_, nullptr)->release_reference();
     }
+  }
+  /// Parts with the credit for up to `bytes`: a long body is paid back as its pieces leave.
+  Credit split(size_t bytes) {
+    Credit part;
+    if (account_ == nullptr) return part;
+    if (bytes >= bytes_) return std::exchange(*this, Credit());
+    account_->retain();
+    part.account_ = account_;
+    part.bytes_ = bytes;
+    bytes_ -= bytes;
+    return part;
   }
   [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return account_ == nullptr; }
