@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "common/proto_config.h"
+#include "grpc_stats/grpc_stats.h"
 #include "istio_stats/istio_stats.h"
 #include "peer_metadata/peer_metadata.h"
 
@@ -27,8 +28,7 @@ constexpr KnownFilter kFilters[] = {
     {.type = "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig",
      .left_out =
          "is left out: it chooses the ALPN of TLS connections to upstreams, and this build makes none"},
-    {.type = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
-     .left_out = "is left out: it only counts; this build has no statistics by gRPC method"},
+    {.type = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", .make = filters::make_grpc_stats},
 };
 
 const KnownFilter* find_filter(std::string_view type_url) {

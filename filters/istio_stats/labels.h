@@ -38,6 +38,9 @@ inline constexpr std::array<std::string_view, 25> kIstioLabels = {
     "connection_security_policy",
 };
 
+/// So many of them do not depend on the answer: the labels of the counts of messages.
+inline constexpr size_t kIstioMessageLabels = 20;
+
 /// One value per label of kIstioLabels.
 using IstioLabelValues = std::array<std::string, kIstioLabels.size()>;
 
@@ -58,6 +61,9 @@ struct LabelInputs {
   uint16_t response_code = 0;
   std::string grpc_status;
   ResponseFlags flags;
+  // The URI names of the certificates of a connection with mutual TLS; empty where there is none.
+  std::string_view local_principal{};
+  std::string_view peer_principal{};
 };
 
 IstioLabelValues istio_labels(const LabelInputs& inputs);

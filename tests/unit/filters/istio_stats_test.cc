@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "api/istio_stats.pb.h"
+#include "remora/http/tls_info.h"
 #include "unit/filters/filter_harness.h"
 #include "unit/support/allocation_counter.h"
 
@@ -185,6 +186,85 @@ TEST_F(IstioStats, CodeFlagsAndGrpcStatusMakeSeries) {
   EXPECT_EQ(all[2].first.at("request_protocol"), "grpc");
   EXPECT_EQ(all[2].first.at("grpc_response_status"), "14");  // what HTTP 503 means
   EXPECT_EQ(all[3].first.at("grpc_response_status"), "5");
+}
+
+/// A connection with mutual TLS.
+TlsInfo mutual_tls(const std::string& local, const std::string& peer) {
+  TlsInfo tls;
+  auto mine = std::make_shared<CertificateInfo>();
+  mine->uri_sans = {local};
+  auto theirs = std::make_shared<CertificateInfo>();
+  theirs->uri_sans = {peer, "spiffe://second/ns/is/sa/ignored"};
+  tls.local = mine;
+  tls.peer = theirs;
+  tls.peer_presented = tls.peer_validated = true;
+  return tls;
+}
+
+TEST_F(IstioStats, CertificatesNameThePrincipals) {
+  const std::string web = "spiffe://cluster.local/ns/edge/sa/web";
+  const std::string reviews_account = "spiffe://cluster.local/ns/books/sa/reviews";
+  auto server = make(TrafficDirection::kInbound)->create();
+  auto tls = mutual_tls(reviews_account, web);
+  exchange.info_.downstream_tls = &tls;
+  auto peer = std::make_shared<Workload>();
+  peer->name = "web-v1";
+  peer->namespace_name = "claimed";
+  exchange.info_.downstream_peer = peer;
+  server->on_complete(exchange);
+  tls.peer_validated = false;
+  server->on_complete(exchange);
+  auto client = make(TrafficDirection::kOutbound)->create();
+  const auto upstream = mutual_tls(web, reviews_account);
+  exchange.info_.downstream_tls = nullptr;
+  exchange.info_.upstream_tls = &upstream;
+  client->on_complete(exchange);
+
+  const auto all = series();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].first.at("source_principal"), web);
+  EXPECT_EQ(all[0].first.at("destination_principal"), reviews_account);
+  EXPECT_EQ(all[0].first.at("connection_security_policy"), "mutual_tls");
+  EXPECT_EQ(all[0].first.at("source_workload_namespace"), "edge");  // proven, whatever the peer says
+  EXPECT_EQ(all[1].first.at("source_principal"), "unknown");
+  EXPECT_EQ(all[1].first.at("connection_security_policy"), "none");
+  EXPECT_EQ(all[1].first.at("source_workload_namespace"), "claimed");
+  EXPECT_EQ(all[2].first.at("source_principal"), web);
+  EXPECT_EQ(all[2].first.at("destination_principal"), reviews_account);
+  EXPECT_EQ(all[2].first.at("destination_workload_namespace"), "books");
+  EXPECT_EQ(all[2].first.at("connection_security_policy"), "unknown");
+}
+
+TEST_F(IstioStats, ConnectionsOfTheSamePeersAreOneSeries) {
+  auto filter = make(TrafficDirection::kInbound)->create();
+  for (int i = 0; i < 3; ++i) {
+    const auto tls = mutual_tls("spiffe://td/ns/a/sa/b", "spiffe://td/ns/c/sa/d");
+    exchange.info_.downstream_tls = &tls;
+    filter->on_complete(exchange);
+  }
+  ASSERT_EQ(series().size(), 1u);
+  EXPECT_EQ(series()[0].second, 3u);
+}
+
+TEST_F(IstioStats, MessagesOfGrpcHaveLabelsThatDoNotDependOnTheAnswer) {
+  auto filter = make(TrafficDirection::kOutbound)->create();
+  exchange.request.add(HeaderId::kContentType, "application/grpc");
+  filter->on_complete(exchange);  // nobody counted messages
+  for (const auto& scope : stats.scopes()) EXPECT_NE(scope->name().tags.size(), filters::kIstioMessageLabels);
+  for (const uint16_t code : {200, 503}) {
+    exchange.info_.response_code = code;
+    exchange.info_.grpc_messages = {3, 4};
+    filter->on_complete(exchange);
+  }
+  size_t found = 0;
+  for (const auto& scope : stats.scopes()) {
+    if (scope->name().tags.size() != filters::kIstioMessageLabels) continue;
+    ++found;
+    EXPECT_EQ(scope->name().tags.back().name, "destination_cluster");
+    EXPECT_EQ(scope->value(filters::kRequestMessages), 6u);
+    EXPECT_EQ(scope->value(filters::kResponseMessages), 8u);
+  }
+  EXPECT_EQ(found, 1u);
 }
 
 TEST_F(IstioStats, HistogramsHoldTimesAndSizes) {
