@@ -6,7 +6,6 @@
 #include "exchange.h"
 #include "stats/http_stats.h"
 #include "worker.h"
-#include "worker_listener.h"
 
 namespace remora {
 namespace {
@@ -29,12 +28,13 @@ H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
 
 }  // namespace
 
-DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd,
-                                           const Address& remote)
-    : worker_(worker),
-      listener_(std::move(listener)),
-      http_(listener_->http()),
+DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener,
+                                           LocalRef<WorkerChain> chain, const AcceptedSocket& socket)
+    : WorkerConnection(std::move(listener), std::move(chain)),
+      worker_(worker),
+      http_(chain_->http()),
       id_(worker.next_connection_id()),
+      peer_(socket),
       settings_(settings_of(http_->config())),
       connection_(worker.reactor(), *this),
       account_(CreditAccount::make(this, buffer_limit())),
@@ -44,19 +44,16 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
       head_timer_(timer_calls<&DownstreamConnection::on_head_timeout>, this),
       duration_timer_(timer_calls<&DownstreamConnection::on_max_duration>, this),
       close_timer_(timer_calls<&DownstreamConnection::on_delayed_close>, this) {
-  peer_.direct_remote = remote;
-  peer_.direct_host = remote.is_ip() ? remote.host() : std::string();
-  connection_.adopt(fd);
-  peer_.local = connection_.local_address();
+  connection_.adopt(socket.fd);
   auto& stats = http_stats();
   stats.add(kDownstreamCxTotal);
   stats.add(kDownstreamCxActive);
   stats.add(kDownstreamCxHttp1Total);
   stats.add(kDownstreamCxHttp1Active);
-  listener_->stats().add(kListenerCxTotal);
-  listener_->stats().add(kListenerCxActive);
-  listener_->worker_stats().add(kWorkerCxTotal);
-  listener_->worker_stats().add(kWorkerCxActive);
+  chain_->listener_stats().add(kListenerCxTotal);
+  chain_->listener_stats().add(kListenerCxActive);
+  chain_->worker_stats().add(kWorkerCxTotal);
+  chain_->worker_stats().add(kWorkerCxActive);
   if (http().max_connection_duration.count() > 0)
     worker_.arm(duration_timer_, http().max_connection_duration);
   await_request();
@@ -71,7 +68,7 @@ LocalRef<WorkerRoutes> DownstreamConnection::routes() const {
   return http_->inline_routes() ? http_->inline_routes() : worker_.find_routes(http().rds_name);
 }
 
-size_t DownstreamConnection::buffer_limit() const { return http_->runtime().config->buffer_limit; }
+size_t DownstreamConnection::buffer_limit() const { return http_->runtime().buffer_limit; }
 
 void DownstreamConnection::count_listener_response(uint16_t status) {
   http_->responses().add(kListenerRqCompleted);
@@ -113,10 +110,10 @@ MessageEvents& DownstreamConnection::on_request_stream(MessageSink& response, Pr
 Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol protocol) {
   idle_timer_.cancel();
   const bool alone = exchanges_.empty();  // requests under way keep what they began with
-  if (alone && !closing_ && http_.get() != listener_->http().get()) {
+  if (alone && !closing_ && http_.get() != chain_->http().get()) {
     http_->stats().sub(kDownstreamCxActive);
     http_->stats().sub(kDownstreamCxHttp1Active);
-    http_ = listener_->http();
+    http_ = chain_->http();
     http_->stats().add(kDownstreamCxActive);
     http_->stats().add(kDownstreamCxHttp1Active);
     settings_ = settings_of(http_->config());
@@ -159,7 +156,7 @@ void DownstreamConnection::before_response_head() {
   if (most > 0 && requests_ >= most) {
     http_stats().add(kDownstreamCxMaxRequestsReached);
     codec_.start_drain();
-  } else if (draining_ || worker_.drain_closes(listener_->config())) {
+  } else if (draining_ || worker_.drain_closes(chain_->runtime().direction)) {
     http_stats().add(kDownstreamCxDrainClose);
     codec_.start_drain();
   }
@@ -260,12 +257,20 @@ void DownstreamConnection::on_idle_timeout() {
 void DownstreamConnection::on_head_timeout() { codec_.refuse_head({408, "request_header_timeout"}); }
 
 void DownstreamConnection::on_max_duration() {
+  if (ends_with_timer_) {
+    close_now();
+    return;
+  }
   http_stats().add(kDownstreamCxMaxDurationReached);
-  drain();
+  drain(Milliseconds(0));
 }
 
-void DownstreamConnection::drain() {
+void DownstreamConnection::drain(Milliseconds at_most) {
   draining_ = true;
+  if (at_most.count() > 0) {
+    ends_with_timer_ = true;
+    worker_.arm(duration_timer_, at_most);
+  }
   if (!codec_.busy() && !closing_) await_request();
 }
 
@@ -286,12 +291,12 @@ void DownstreamConnection::closed(bool remote) {
   stats.add(remote ? kDownstreamCxDestroyRemote : kDownstreamCxDestroyLocal);
   const auto age = elapsed_ms(accepted_, worker_.clock().now());
   stats.record(kDownstreamCxLengthMs, age);
-  listener_->stats().sub(kListenerCxActive);
-  listener_->worker_stats().sub(kWorkerCxActive);
+  chain_->listener_stats().sub(kListenerCxActive);
+  chain_->worker_stats().sub(kWorkerCxActive);
   received_.report(stats, kDownstreamCxRxBytesBuffered, 0);
   unsent_.report(stats, kDownstreamCxTxBytesBuffered, 0);
-  listener_->stats().add(kListenerCxDestroy);
-  listener_->stats().record(kListenerCxLengthMs, age);
+  chain_->listener_stats().add(kListenerCxDestroy);
+  chain_->listener_stats().record(kListenerCxLengthMs, age);
   worker_.remove_connection(*this);
 }
 

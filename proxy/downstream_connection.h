@@ -8,22 +8,23 @@
 #include "net/timer_wheel.h"
 #include "peer.h"
 #include "stats/buffered_gauge.h"
-#include "worker_http.h"
+#include "worker_connection.h"
 
 namespace remora {
 
 class Exchange;
 class Worker;
-class WorkerListener;
 
 /// One accepted connection: its codec, its present exchanges, its timers, and how it is closed. Owned by the
 /// worker.
-class DownstreamConnection final : public Disposable,
+class DownstreamConnection final : public WorkerConnection,
                                    private ConnectionOwner,
                                    private ServerCodecEvents,
                                    private BodySource {
  public:
-  DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, int fd, const Address& remote);
+  /// `chain` is one of HTTP.
+  DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, LocalRef<WorkerChain> chain,
+                       const AcceptedSocket& socket);
   ~DownstreamConnection() override;
 
   // For its exchange.
@@ -44,11 +45,9 @@ class DownstreamConnection final : public Disposable,
   /// The present response is this connection's last. Before its head is sent.
   void close_after_response() { codec_.start_drain(); }
 
-  /// The listener or the process is going: close when idle, at the latest at the next response.
-  void drain();
-  /// Ends it now, whatever is under way.
-  void close_now();
-  [[nodiscard]] const WorkerListener* listener() const { return listener_.get(); }
+  /// Closes when idle, at the latest at the next response.
+  void drain(Milliseconds at_most) override;
+  void close_now() override;
 
  private:
   size_t on_bytes(std::string_view bytes) override;
@@ -75,7 +74,6 @@ class DownstreamConnection final : public Disposable,
   void on_delayed_close();
 
   Worker& worker_;
-  LocalRef<WorkerListener> listener_;
   LocalRef<WorkerHttp> http_;
   uint64_t id_;
   Peer peer_;
@@ -93,6 +91,7 @@ class DownstreamConnection final : public Disposable,
   BufferedGauge unsent_;
   uint64_t requests_ = 0;
   bool draining_ = false;
+  bool ends_with_timer_ = false;  ///< duration_timer_ has become the drain's deadline
   bool closing_ = false;
   bool closed_ = false;
 };

@@ -57,11 +57,13 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   info_.stream_id = random().next();
   random_value_ = random().next();
   info_.protocol = protocol;
-  info_.filter_chain = connection.http_runtime().runtime().config->filter_chains.front().name;
+  info_.filter_chain = connection.http_runtime().runtime().config.name;
+  info_.requested_server_name = connection.peer().server_name;
+  info_.downstream_tls = connection.peer().tls_info;
   info_.start_wall = clock().wall();
   info_.start = clock().now();
   info_.downstream_direct = &connection.peer().direct_remote;
-  info_.downstream_remote = info_.downstream_direct;
+  info_.downstream_remote = &connection.peer().remote();
   info_.downstream_local = &connection.peer().local;
   http_stats().add(kDownstreamRqTotal);
   http_stats().add(kDownstreamRqActive);
@@ -648,7 +650,7 @@ void Exchange::finish() {
     }
   }
   filters_.complete(*this);
-  worker_.log_access(connection_->http_runtime(), info_, random_value_);
+  worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
   for (auto& mirror : mirrors_) {
     if (!request_complete_) mirror->abandon();
   }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "client_cert_header.h"
+#include "listener/accepted_socket.h"
 #include "remora/core/address.h"
 #include "remora/http/tls_info.h"
 
@@ -10,13 +12,29 @@ namespace remora {
 
 /// Who is at the other end of a downstream connection. Owned by the connection, borrowed by its exchanges.
 struct Peer {
-  Address direct_remote;    ///< the socket's peer
-  std::string direct_host;  ///< its address without the port, formatted once
-  Address local;
+  Peer() = default;
+  explicit Peer(const AcceptedSocket& socket);
+
+  Address direct_remote;             ///< the socket's peer
+  std::unique_ptr<Address> proxied;  ///< who it speaks for, by PROXY protocol; null: itself
+  std::string host;                  ///< of remote(), without the port, formatted once; "": no IP address
+  Address local;                     ///< where the client wanted to go
+  std::string server_name;           ///< SNI, by TLS or by the inspector; "": none
+  std::shared_ptr<const Metadata> metadata;  ///< of PROXY TLVs; null: none
   bool tls = false;
   const TlsInfo* tls_info = nullptr;  ///< null for plain text
   /// What requests of this connection say about its client certificate; a cache, hence mutable.
   mutable ClientCertElement client_cert;
+
+  [[nodiscard]] const Address& remote() const { return proxied ? *proxied : direct_remote; }
 };
+
+inline Peer::Peer(const AcceptedSocket& socket)
+    : direct_remote(socket.direct_remote),
+      proxied(socket.remote.empty() ? nullptr : std::make_unique<Address>(socket.remote)),
+      host(remote().is_ip() ? remote().host() : std::string()),
+      local(socket.local),
+      server_name(socket.server_name),
+      metadata(socket.metadata) {}
 
 }  // namespace remora

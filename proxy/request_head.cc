@@ -112,15 +112,15 @@ void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, con
   const auto forwarded = head.value_of(HeaderId::kXForwardedFor);
   const std::string_view own_proto = peer.tls ? "https" : "http";
   const bool single_hop = !forwarded.empty() && forwarded.find(',') == std::string_view::npos;
-  origin.remote = peer.direct_remote;
+  origin.remote = peer.remote();
   if (config.use_remote_address) {
-    origin.internal = !head.has(HeaderId::kXForwardedFor) && is_internal(peer.direct_remote, config);
+    origin.internal = !head.has(HeaderId::kXForwardedFor) && is_internal(peer.remote(), config);
     if (config.xff_num_trusted_hops > 0) {
       const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
       if (!trusted.empty()) origin.remote = trusted;
     }
-    if (!config.skip_xff_append && peer.direct_remote.is_ip())
-      append_list(head, HeaderId::kXForwardedFor, peer.direct_host);
+    if (!config.skip_xff_append && peer.remote().is_ip())
+      append_list(head, HeaderId::kXForwardedFor, peer.host);
     // The peer is the client: nobody in front of us can have known the scheme better.
     if (config.xff_num_trusted_hops == 0) head.set(HeaderId::kXForwardedProto, own_proto);
   } else {
@@ -148,8 +148,8 @@ void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const 
   }
   if (!config.use_remote_address) return;
   for (const auto id : kEdgeHeaders) head.remove(id);
-  if (origin.remote == peer.direct_remote) {
-    if (!peer.direct_host.empty()) head.set(HeaderId::kXEnvoyExternalAddress, peer.direct_host);
+  if (origin.remote == peer.remote()) {
+    if (!peer.host.empty()) head.set(HeaderId::kXEnvoyExternalAddress, peer.host);
   } else {
     head.set(HeaderId::kXEnvoyExternalAddress, origin.remote.host());
   }

@@ -16,7 +16,7 @@
 #include "admin/admin_view.h"
 #include "admin/process_memory.h"
 #include "admin/server_stats.h"
-#include "listener_manager.h"
+#include "listener/listener_manager.h"
 #include "log.h"
 #include "options.h"
 #include "upstream/cluster_manager.h"
@@ -117,7 +117,7 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
   for (size_t shard = 1; shard < stats.shards(); ++shard)
-    workers_.push_back(std::make_unique<Worker>(shard, logs_));
+    workers_.push_back(std::make_unique<Worker>(shard, logs_, std::chrono::seconds(options_.drain_time_s)));
 }
 
 Server::State::~State() {
@@ -278,6 +278,7 @@ void Server::State::refresh_stats() {
   block.set(kMemoryHeapSize, memory.heap_size);
   block.set(kMemoryPhysicalSize, memory.resident);
   clusters_.refresh_stats();
+  listener_manager_.refresh_stats();
 }
 
 void Server::State::reopen_logs() {

@@ -1,12 +1,16 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "downstream_connection.h"
+#include "listener/accepted_socket.h"
+#include "listener/worker_listener.h"
+#include "stats/http_stats.h"
 #include "upstream/pool.h"
-#include "worker_listener.h"
+#include "worker_connection.h"
 
 namespace remora {
 namespace {
@@ -16,7 +20,10 @@ constexpr size_t kSpareExchanges = 1024;
 
 }  // namespace
 
-Worker::Worker(size_t shard, AccessLogWriter& logs) : shard_(shard), logs_(logs) {}
+Worker::Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time)
+    : shard_(shard),
+      logs_(logs),
+      drain_time_(drain_time) {}
 
 Worker::~Worker() { stop(); }
 
@@ -41,7 +48,7 @@ void Worker::stop() {
 
 void Worker::end_everything() {
   for (auto& [name, listener] : listeners_) listener->stop();
-  std::vector<DownstreamConnection*> all;
+  std::vector<WorkerConnection*> all;
   for (auto& [connection, owned] : connections_) all.push_back(connection);
   for (auto* connection : all) connection->close_now();
   for (auto& [name, cluster] : clusters_) cluster->retire();
@@ -84,18 +91,17 @@ void Worker::apply_cluster(WorkerBatch::Cluster& update) {
 
 void Worker::apply_listener(WorkerBatch::Listener& update) {
   auto& slot = listeners_[update.runtime->config->name];
-  if (slot && update.sockets.empty()) {
-    slot->update(std::move(update.runtime));
+  if (slot && update.in_place) {
+    if (!slot->update(std::move(update.runtime))) return;
+    drain_connections(
+        [](const WorkerConnection& it) { return it.chain() != nullptr && it.chain()->retired(); },
+        drain_time_);
     return;
   }
   const auto old =
       std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
   slot->listen(std::move(update.sockets));
-  if (!old) return;
-  old->stop();
-  for (auto& [connection, owned] : connections_) {
-    if (connection->listener() == old.get()) connection->drain();
-  }
+  if (old) let_go(*old);
 }
 
 void Worker::remove_listener(const std::string& name) {
@@ -103,10 +109,24 @@ void Worker::remove_listener(const std::string& name) {
   if (found == listeners_.end()) return;
   const auto old = std::move(found->second);
   listeners_.erase(found);
-  old->stop();
-  for (auto& [connection, owned] : connections_) {
-    if (connection->listener() == old.get()) connection->drain();
+  let_go(*old);
+}
+
+void Worker::let_go(WorkerListener& listener) {
+  listener.stop();
+  listener.retire();
+  drain_connections([&listener](const WorkerConnection& it) { return &it.listener() == &listener; },
+                    drain_time_);
+}
+
+/// Connections may end, and leave the table, while they are told.
+template <typename Which>
+void Worker::drain_connections(Which which, Milliseconds at_most) {
+  std::vector<WorkerConnection*> concerned;
+  for (const auto& [connection, owned] : connections_) {
+    if (which(*connection)) concerned.push_back(connection);
   }
+  for (auto* connection : concerned) connection->drain(at_most);
 }
 
 LocalRef<WorkerCluster> Worker::find_cluster(std::string_view name) const {
@@ -121,23 +141,36 @@ LocalRef<WorkerRoutes> Worker::find_routes(std::string_view name) const {
 
 // ---------------------------------------------------------------------------------------------- connections
 
-void Worker::add_connection(LocalRef<WorkerListener> listener, int fd, const Address& remote) {
-  auto connection = std::make_unique<DownstreamConnection>(*this, std::move(listener), fd, remote);
-  auto* key = connection.get();
-  connections_.emplace(key, std::move(connection));
-  if (drain_.active) key->drain();
+void Worker::accept(LocalRef<WorkerListener> listener, AcceptedSocket socket) {
+  begin_connection(std::move(listener), std::move(socket));
 }
 
-void Worker::remove_connection(DownstreamConnection& connection) {
+void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket socket) {
+  auto chain = listener->choose(socket);
+  if (!chain) {
+    listener->stats().add(kListenerNoFilterChainMatch);
+    ::close(socket.fd);
+    return;
+  }
+  add_connection(
+      std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket));
+}
+
+void Worker::add_connection(std::unique_ptr<WorkerConnection> connection) {
+  auto* key = connection.get();
+  connections_.emplace(key, std::move(connection));
+  if (drain_.active) key->drain(Milliseconds(0));
+}
+
+void Worker::remove_connection(WorkerConnection& connection) {
   const auto found = connections_.find(&connection);
   if (found == connections_.end()) return;
   reactor_.dispose(std::move(found->second));
   connections_.erase(found);
 }
 
-bool Worker::drain_closes(const ListenerConfig& listener) {
-  if (!drain_.active || (drain_.inbound_only && listener.direction != TrafficDirection::kInbound))
-    return false;
+bool Worker::drain_closes(TrafficDirection direction) {
+  if (!drain_.active || (drain_.inbound_only && direction != TrafficDirection::kInbound)) return false;
   if (!drain_.gradual || drain_.duration.count() <= 0) return true;
   const auto elapsed = elapsed_ms(drain_.start, clock().now());
   return random_.below(static_cast<uint64_t>(drain_.duration.count())) < elapsed;
@@ -145,16 +178,14 @@ bool Worker::drain_closes(const ListenerConfig& listener) {
 
 void Worker::drain(DrainState state, bool stop_accepting) {
   drain_ = state;
-  const auto concerned = [&state](const ListenerConfig& config) {
-    return !state.inbound_only || config.direction == TrafficDirection::kInbound;
+  const auto concerned = [&state](const WorkerListener& listener) {
+    return !state.inbound_only || listener.config().direction == TrafficDirection::kInbound;
   };
   if (!stop_accepting) return;
   for (auto& [name, listener] : listeners_) {
-    if (concerned(listener->config())) listener->stop();
+    if (concerned(*listener)) listener->stop();
   }
-  for (auto& [connection, owned] : connections_) {
-    if (concerned(connection->listener()->config())) connection->drain();
-  }
+  drain_connections([&](const WorkerConnection& it) { return concerned(it.listener()); }, Milliseconds(0));
 }
 
 // ---------------------------------------------------------------------------------------------- exchanges
@@ -171,9 +202,9 @@ void Worker::recycle(std::unique_ptr<Exchange> exchange) {
   want_turn_end();
 }
 
-void Worker::log_access(const WorkerHttp& http, const ExchangeInfo& info, uint64_t random) {
-  const auto& configs = http.config().access_logs;
-  const auto& files = http.runtime().logs;
+void Worker::log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random) {
+  const auto& configs = chain.access_logs();
+  const auto& files = chain.logs;
   for (size_t i = 0; i < configs.size(); ++i) {
     if (files[i] == nullptr || (configs[i]->filter && !configs[i]->filter->matches(info, random))) continue;
     auto lines = std::find_if(log_lines_.begin(), log_lines_.end(),

@@ -12,6 +12,7 @@
 #include "access_log_writer.h"
 #include "exchange.h"
 #include "http/header_map_pool.h"
+#include "listener/chain_runtime.h"
 #include "local_ref.h"
 #include "net/reactor.h"
 #include "remora/config/bootstrap.h"
@@ -20,12 +21,12 @@
 #include "string_map.h"
 #include "upstream/worker_cluster.h"
 #include "worker_config.h"
-#include "worker_http.h"
 
 namespace remora {
 
-class DownstreamConnection;
+class WorkerConnection;
 class WorkerListener;
+struct AcceptedSocket;
 
 /// One consistent change as a worker sees it: prepared on the main thread, applied between two events.
 struct WorkerBatch {
@@ -35,7 +36,8 @@ struct WorkerBatch {
   };
   struct Listener {
     std::shared_ptr<const ListenerRuntime> runtime;
-    std::vector<int> sockets;  // this worker's own; empty: the addresses did not change
+    bool in_place = false;     // the next version, on the sockets of the one before
+    std::vector<int> sockets;  // this worker's own, if not in place
   };
   std::vector<Cluster> clusters;
   std::vector<std::pair<std::string, std::shared_ptr<const HostSet>>> hosts;
@@ -59,8 +61,8 @@ struct DrainState {
 /// shard and its view of the configuration. Nothing is shared with other workers on the path of a request.
 class Worker final : private TurnEndHandler {
  public:
-  /// `shard` counts from 1.
-  Worker(size_t shard, AccessLogWriter& logs);
+  /// `shard` counts from 1. `drain_time`: how long connections of filter chains that leave may go on.
+  Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time = Milliseconds(600000));
   ~Worker();
 
   // From the main thread.
@@ -91,16 +93,20 @@ class Worker final : private TurnEndHandler {
   [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) const;
   [[nodiscard]] LocalRef<WorkerRoutes> find_routes(std::string_view name) const;
 
-  void add_connection(LocalRef<WorkerListener> listener, int fd, const Address& remote);
-  void remove_connection(DownstreamConnection& connection);
-  /// Whether a response on `listener` should be the connection's last.
-  [[nodiscard]] bool drain_closes(const ListenerConfig& listener);
+  /// A listener's socket gave a connection.
+  void accept(LocalRef<WorkerListener> listener, AcceptedSocket socket);
+  /// All that can be known of the connection is known: chooses its filter chain and begins to serve it.
+  void begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket socket);
+  void add_connection(std::unique_ptr<WorkerConnection> connection);
+  void remove_connection(WorkerConnection& connection);
+  /// Whether a response in that direction should be the connection's last.
+  [[nodiscard]] bool drain_closes(TrafficDirection direction);
 
   std::unique_ptr<Exchange> take_exchange();
   [[nodiscard]] HeaderMapPool& heads() { return heads_; }
   /// Frees the exchange for its next life at the end of the turn.
   void recycle(std::unique_ptr<Exchange> exchange);
-  void log_access(const WorkerHttp& http, const ExchangeInfo& info, uint64_t random);
+  void log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random);
 
  private:
   void on_turn_end() override;
@@ -108,10 +114,14 @@ class Worker final : private TurnEndHandler {
   void apply_cluster(WorkerBatch::Cluster& update);
   void apply_listener(WorkerBatch::Listener& update);
   void remove_listener(const std::string& name);
+  void let_go(WorkerListener& listener);
+  template <typename Which>
+  void drain_connections(Which which, Milliseconds at_most);
   void end_everything();
 
   size_t shard_;
   AccessLogWriter& logs_;
+  Milliseconds drain_time_;
   Reactor reactor_;
   Random random_;
   DateCache date_;
@@ -119,7 +129,7 @@ class Worker final : private TurnEndHandler {
   StringMap<LocalRef<WorkerCluster>> clusters_;
   StringMap<LocalRef<WorkerRoutes>> routes_;
   StringMap<LocalRef<WorkerListener>> listeners_;
-  std::unordered_map<DownstreamConnection*, std::unique_ptr<DownstreamConnection>> connections_;
+  std::unordered_map<WorkerConnection*, std::unique_ptr<WorkerConnection>> connections_;
   HeaderMapPool heads_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<Exchange>> done_exchanges_;

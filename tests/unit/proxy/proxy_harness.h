@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "access_log_writer.h"
-#include "listener_manager.h"
+#include "listener/listener_manager.h"
 #include "remora/core/stats.h"
 #include "upstream/cluster_manager.h"
 #include "worker.h"

@@ -1,10 +1,10 @@
-#include "worker_listener.h"
+#include "listener/worker_listener.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "log.h"
 #include "stats/http_stats.h"
@@ -16,6 +16,13 @@ namespace {
 // How many connections one listener may take in one turn before established ones get theirs.
 constexpr uint32_t kAcceptsPerTurn = 64;
 constexpr Milliseconds kPauseWithoutDescriptors{100};
+
+Address local_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+}
 
 }  // namespace
 
@@ -29,10 +36,40 @@ WorkerListener::~WorkerListener() {
   for (const int socket : sockets_) ::close(socket);
 }
 
-void WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
-  stats_ = &runtime->stats->block(worker_.shard());
-  worker_stats_ = &runtime->worker_stats[worker_.shard() - 1]->block(worker_.shard());
-  http_ = LocalRef<WorkerHttp>(new WorkerHttp(std::move(runtime), worker_.shard()));
+bool WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
+  auto old = std::exchange(chains_, {});
+  chains_.reserve(runtime->chains.size());
+  for (const auto& chain : runtime->chains) {
+    if (chain.heir_of < old.size()) {
+      chains_.push_back(std::exchange(old[chain.heir_of], {}));
+      chains_.back()->update(chain.runtime);
+    } else {
+      chains_.emplace_back(new WorkerChain(chain.runtime, worker_.shard()));
+    }
+  }
+  runtime_ = std::move(runtime);
+  stats_ = &runtime_->stats->block(worker_.shard());
+  bool any = false;
+  for (const auto& chain : old) {
+    if (!chain) continue;
+    chain->retire();
+    any = true;
+  }
+  return any;
+}
+
+void WorkerListener::retire() {
+  retired_ = true;
+  for (const auto& chain : chains_) chain->retire();
+}
+
+const LocalRef<WorkerChain>& WorkerListener::choose(const AcceptedSocket& socket) const {
+  static thread_local const LocalRef<WorkerChain> kNothing;
+  const auto found =
+      runtime_->index.find({socket.local, socket.direct_remote, socket.speaks_for(), socket.server_name,
+                            socket.transport_protocol, socket.application_protocols});
+  if (found != FilterChainIndex::kNone) return chains_[found];
+  return runtime_->has_default() ? chains_.back() : kNothing;
 }
 
 void WorkerListener::listen(std::vector<int> sockets) {
@@ -67,8 +104,11 @@ bool WorkerListener::accept_one(int socket) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting();
     return errno == ECONNABORTED || errno == EINTR;
   }
-  worker_.add_connection(LocalRef<WorkerListener>(this), fd,
-                         Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length));
+  AcceptedSocket accepted;
+  accepted.fd = fd;
+  accepted.direct_remote = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length);
+  accepted.local = local_address(fd);
+  worker_.accept(LocalRef<WorkerListener>(this), std::move(accepted));
   return true;
 }
 

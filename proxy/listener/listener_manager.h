@@ -20,8 +20,9 @@ class ListenerManager {
   ~ListenerManager();
 
   /// Binds what `config` asks for and adds it to the batches (one per worker). An update with the same
-  /// addresses keeps the sockets. Error: an address cannot be bound, a log cannot be opened; the old listener
-  /// then stays.
+  /// addresses keeps the sockets, and the connections of filter chains that did not change. Error: two chains
+  /// match the same connections, an address cannot be bound, a log cannot be opened; the old listener then
+  /// stays.
   Result<void> add(std::shared_ptr<const ListenerConfig> config, std::vector<WorkerBatch>& out);
   void remove(const std::string& name, std::vector<WorkerBatch>& out);
 
@@ -35,11 +36,13 @@ class ListenerManager {
   [[nodiscard]] uint64_t connections() const;
   void count_failure();
   void count_success();
+  /// Sets the gauges of what drains.
+  void refresh_stats();
 
  private:
   Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config,
-                                                              const Bound* old);
-  Result<std::vector<std::vector<int>>> bind(const ListenerConfig& config, std::vector<Address>& bound);
+                                                              const ListenerRuntime* heritage);
+  void note_draining(const ListenerRuntime& old, const ListenerRuntime* next);
   void count_change(size_t kind);
 
   StatsStore& stats_;
@@ -48,6 +51,8 @@ class ListenerManager {
   std::shared_ptr<StatScope> scope_;
   std::map<std::string, Bound, std::less<>> listeners_;
   std::vector<std::string> order_;
+  std::vector<std::weak_ptr<const void>> draining_listeners_;
+  std::vector<std::weak_ptr<const ChainRuntime>> draining_chains_;
 };
 
 }  // namespace remora

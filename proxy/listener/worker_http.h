@@ -1,34 +1,22 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "access_log_writer.h"
+#include "listener/chain_runtime.h"
 #include "local_ref.h"
-#include "remora/config/listener.h"
-#include "remora/core/stats.h"
 #include "remora/filter/http_filter.h"
 #include "worker_config.h"
 
 namespace remora {
 
-/// What all workers share of one version of one listener. Made on the main thread.
-struct ListenerRuntime {
-  std::shared_ptr<const ListenerConfig> config;
-  std::shared_ptr<StatScope> stats;                      // listener_stat_schema()
-  std::shared_ptr<StatScope> http_stats;                 // http_stat_schema()
-  std::shared_ptr<StatScope> response_stats;             // listener_http_stat_schema()
-  std::vector<std::shared_ptr<StatScope>> worker_stats;  // listener_worker_stat_schema(), one per worker
-  std::vector<std::shared_ptr<LogFile>> logs;  // in the order of the connection manager's access_logs
-};
-
-/// One version of a listener's connection manager on one worker. Connections take the newest at each request,
+/// One version of a chain's connection manager on one worker. Connections take the newest at each request,
 /// so that a changed configuration reaches live connections without closing them; an exchange keeps the one
 /// it began with.
 class WorkerHttp final : public LocalCounted {
  public:
-  WorkerHttp(std::shared_ptr<const ListenerRuntime> runtime, size_t shard)
+  WorkerHttp(std::shared_ptr<const ChainRuntime> runtime, size_t shard)
       : runtime_(std::move(runtime)),
         stats_(runtime_->http_stats->block(shard)),
         responses_(runtime_->response_stats->block(shard)) {
@@ -37,10 +25,8 @@ class WorkerHttp final : public LocalCounted {
       shared_filters_.push_back(factory->stateless() ? factory->create() : nullptr);
   }
 
-  [[nodiscard]] const HttpConnectionManagerConfig& config() const {
-    return *runtime_->config->filter_chains.front().http;
-  }
-  [[nodiscard]] const ListenerRuntime& runtime() const { return *runtime_; }
+  [[nodiscard]] const HttpConnectionManagerConfig& config() const { return *runtime_->config.http; }
+  [[nodiscard]] const ChainRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] StatBlock& stats() { return stats_; }
   [[nodiscard]] StatBlock& responses() { return responses_; }
   /// Empty when the routes come by name (RDS).
@@ -51,7 +37,7 @@ class WorkerHttp final : public LocalCounted {
   }
 
  private:
-  std::shared_ptr<const ListenerRuntime> runtime_;
+  std::shared_ptr<const ChainRuntime> runtime_;
   StatBlock& stats_;
   StatBlock& responses_;
   LocalRef<WorkerRoutes> inline_routes_;

@@ -1,0 +1,63 @@
+#include "listener/chain_maker.h"
+
+#include <utility>
+
+#include "stats/http_stats.h"
+
+namespace remora {
+
+ChainMaker::ChainMaker(StatsStore& stats, AccessLogWriter& logs, const ListenerRuntime& listener,
+                       std::string prefix, size_t workers)
+    : stats_(stats),
+      logs_(logs),
+      listener_(listener),
+      prefix_(std::move(prefix)) {
+  for (size_t worker = 0; worker < workers; ++worker) {
+    worker_stats_.push_back(
+        stats_.make_scope(listener_worker_stat_schema(), listener_worker_scope_name(prefix_, worker)));
+  }
+}
+
+Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& chain) {
+  auto runtime = std::make_shared<ChainRuntime>();
+  runtime->config = chain;
+  runtime->buffer_limit = listener_.config->buffer_limit;
+  runtime->direction = listener_.config->direction;
+  runtime->listener_stats = listener_.stats;
+  runtime->worker_stats = worker_stats_;
+  for (const auto& log : runtime->access_logs()) {
+    auto file = logs_.open(*log);
+    if (!file) return std::move(file).error();
+    runtime->logs.push_back(*file);
+  }
+  if (chain.http) {
+    const auto& prefix = chain.http->stat_prefix;
+    runtime->http_stats = stats_.make_scope(http_stat_schema(), http_scope_name(prefix));
+    runtime->response_stats =
+        stats_.make_scope(listener_http_stat_schema(), listener_http_scope_name(prefix_, prefix));
+  }
+  return std::shared_ptr<const ChainRuntime>(std::move(runtime));
+}
+
+ChainHeritage::ChainHeritage(const ListenerRuntime* old) : old_(old) {
+  if (old == nullptr) return;
+  for (size_t i = 0; i < old->chains.size(); ++i) {
+    const auto& chain = old->chains[i].runtime->config;
+    const bool is_default = i >= old->config->filter_chains.size();
+    by_key_.emplace(Key{is_default, chain.name, chain.transport_hash}, i);
+  }
+}
+
+ChainHeritage::Found ChainHeritage::take(const FilterChain& chain, bool is_default) {
+  const auto found = by_key_.find({is_default, chain.name, chain.transport_hash});
+  if (found == by_key_.end()) return {};
+  const auto& old = old_->chains[found->second].runtime->config;
+  // A hash of 0 was never computed. Connections of a TCP proxy have no next request to take a change at.
+  const bool same = chain.hash != 0 && old.hash == chain.hash;
+  if (!same && !(chain.http && old.http)) return {};
+  const Found taken{found->second, same};
+  by_key_.erase(found);
+  return taken;
+}
+
+}  // namespace remora

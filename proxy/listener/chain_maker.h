@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "access_log_writer.h"
+#include "listener/chain_runtime.h"
+
+namespace remora {
+
+/// Makes the runtimes of a listener's filter chains. Main thread.
+class ChainMaker {
+ public:
+  /// `prefix`: the listener's name in statistics. All is borrowed.
+  ChainMaker(StatsStore& stats, AccessLogWriter& logs, const ListenerRuntime& listener, std::string prefix,
+             size_t workers);
+  /// Error: a log cannot be opened.
+  Result<std::shared_ptr<const ChainRuntime>> make(const FilterChain& chain);
+
+ private:
+  StatsStore& stats_;
+  AccessLogWriter& logs_;
+  const ListenerRuntime& listener_;
+  std::string prefix_;
+  std::vector<std::shared_ptr<StatScope>> worker_stats_;
+};
+
+/// Which chain of the version before a chain continues.
+class ChainHeritage {
+ public:
+  /// `old`: null if nothing goes on. Borrowed.
+  explicit ChainHeritage(const ListenerRuntime* old);
+
+  struct Found {
+    size_t number = ListenerRuntime::Chain::kNew;
+    bool same = false;  // nothing changed; else only what a live connection can take over
+  };
+  /// Each chain of the old version continues in one of the new at the most.
+  Found take(const FilterChain& chain, bool is_default);
+
+ private:
+  using Key = std::tuple<bool, std::string_view, uint64_t>;  // default, name, transport_hash
+  const ListenerRuntime* old_;
+  std::map<Key, size_t> by_key_;
+};
+
+}  // namespace remora

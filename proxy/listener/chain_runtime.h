@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "access_log_writer.h"
+#include "core/filter_chain_index.h"
+#include "remora/config/listener.h"
+#include "remora/core/stats.h"
+
+namespace remora {
+
+/// What all workers share of one version of one filter chain. Made on the main thread, immutable; goes with
+/// the last connection that holds it.
+struct ChainRuntime {
+  FilterChain config;
+  // Of the listener; a change of these makes new chains of all.
+  uint32_t buffer_limit = 0;
+  TrafficDirection direction = TrafficDirection::kUnspecified;
+  std::shared_ptr<StatScope> listener_stats;             // listener_stat_schema()
+  std::vector<std::shared_ptr<StatScope>> worker_stats;  // listener_worker_stat_schema(), one per worker
+
+  std::vector<std::shared_ptr<LogFile>> logs;  // in the order of access_logs()
+  // For HTTP.
+  std::shared_ptr<StatScope> http_stats;      // http_stat_schema()
+  std::shared_ptr<StatScope> response_stats;  // listener_http_stat_schema()
+
+  [[nodiscard]] const std::vector<std::shared_ptr<const AccessLogConfig>>& access_logs() const {
+    return config.http ? config.http->access_logs : config.tcp->access_logs;
+  }
+};
+
+/// What all workers share of one version of one listener. Made on the main thread, immutable.
+struct ListenerRuntime {
+  /// A chain of this version, and where connections of the version before it go on: the number of the chain
+  /// there that is this one, or whose connections may take over this one's connection manager.
+  struct Chain {
+    static constexpr size_t kNew = SIZE_MAX;
+    std::shared_ptr<const ChainRuntime> runtime;
+    size_t heir_of = kNew;
+  };
+
+  std::shared_ptr<const ListenerConfig> config;
+  std::shared_ptr<StatScope> stats;  // listener_stat_schema()
+  std::vector<Chain> chains;         // those of filter_chains; then the default one, if there is one
+  FilterChainIndex index;            // over filter_chains
+  /// Expires with the last version-holder: workers let go of a listener when its last connection ends.
+  std::shared_ptr<const void> alive = std::make_shared<int>(0);
+
+  [[nodiscard]] bool has_default() const { return chains.size() > config->filter_chains.size(); }
+};
+
+}  // namespace remora
