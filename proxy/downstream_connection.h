@@ -57,6 +57,7 @@ class DownstreamConnection final : public WorkerConnection,
   MessageEvents& on_request_stream(MessageSink& response, Protocol protocol) override;
   MessageEvents& on_bad_request(HeadError error, MessageSink& response, Protocol protocol) override;
   void on_connection_failed(CodecFault fault) override;
+  void on_connection_finished() override { begin_close(); }
   void on_stream_done(MessageEvents* request, bool reusable) override;
   void on_request_outlived(MessageEvents& request) override;
   void on_window_open() override;

@@ -42,6 +42,9 @@ class ServerCodecEvents {
   /// The connection cannot go on: the client broke the protocol or a limit, or does not answer PINGs. What
   /// could be said of it (GOAWAY) waits in the output. Only at the end of a turn.
   virtual void on_connection_failed(CodecFault fault) = 0;
+  /// Nothing can follow (a GOAWAY has come or gone, and no stream is left): to be closed once the output is
+  /// sent. Only at the end of a turn; may come more than once.
+  virtual void on_connection_finished() = 0;
 
  protected:
   ~ServerCodecEvents() = default;

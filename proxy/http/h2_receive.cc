@@ -28,11 +28,15 @@ int H2Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, 
   const bool answer = head->type == NGHTTP2_PING && (head->flags & NGHTTP2_FLAG_ACK) != 0;
   if (!answer) session.keepalive_.on_frame();
   if (head->type != NGHTTP2_CONTINUATION) session.inside_section_ = false;
-  if (head->type == NGHTTP2_DATA) {
-    if (auto* stream = find(session, head->stream_id))
+  if (head->type == NGHTTP2_DATA || head->type == NGHTTP2_HEADERS) {
+    auto* stream = find(session, head->stream_id);
+    if (stream == nullptr)
+      session.on_stray_frame(head->stream_id);
+    else
       stream->frame_left_ = (head->flags & NGHTTP2_FLAG_PADDED) != 0 ? kPadded : head->length;
-    return 0;
+    if (session.faulty()) return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
+  if (head->type == NGHTTP2_DATA) return 0;  // looked at when its padding is known
   if (session.guard_.on_frame(head->type, head->length, head->flags)) return 0;
   session.fault(CodecFault::kFlood);
   return NGHTTP2_ERR_CALLBACK_FAILURE;

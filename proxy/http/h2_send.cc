@@ -160,7 +160,8 @@ int H2Callbacks::on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, voi
       session.settings_.stats->add(kHttp2GoawaySent);
       if (frame->goaway.error_code == NGHTTP2_NO_ERROR) break;
       session.goaway_written_ = true;
-      session.fault(CodecFault::kProtocol);
+      session.fault(frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM ? CodecFault::kFlood
+                                                                          : CodecFault::kProtocol);
       break;
     default: break;
   }

@@ -16,7 +16,15 @@ H2ServerCodec::H2ServerCodec(Connection& connection, Reactor& reactor, ServerCod
 }
 
 size_t H2ServerCodec::receive(std::string_view bytes) {
-  take_bytes(bytes);
+  size_t taken = 0;
+  for (size_t at = 0; walker_.next(bytes, at);) {
+    if (walker_.type() != NGHTTP2_DATA) continue;
+    take_bytes(bytes.substr(taken, at - taken));
+    taken = at;
+    if (nghttp2_session_get_stream_user_data(session_, walker_.stream()) == nullptr)
+      on_stray_frame(walker_.stream());
+  }
+  take_bytes(bytes.substr(taken));
   return bytes.size();
 }
 
@@ -31,6 +39,7 @@ void H2ServerCodec::finish_drain() {
 }
 
 H2Stream* H2ServerCodec::on_new_stream(int32_t id) {
+  closed_.on_opened(id);
   auto& stream = add_stream();
   stream.id_ = id;
   nghttp2_session_set_stream_user_data(session_, id, &stream);
@@ -79,7 +88,11 @@ void H2ServerCodec::submit_head(H2Stream& stream, const HeaderMap& head, bool en
 
 /// An answer that is complete ends the stream; what is left of its request is not waited for.
 void H2ServerCodec::on_local_end_sent(H2Stream& stream) {
-  if (!stream.remote_ended_) submit_reset(stream, NGHTTP2_NO_ERROR);
+  if (stream.remote_ended_) {
+    closed_.on_closed(stream.id_);
+  } else {
+    submit_reset(stream, NGHTTP2_NO_ERROR);
+  }
   auto* events = stream.events_;
   drop_stream(stream);
   stream_over(events, false);
@@ -88,6 +101,7 @@ void H2ServerCodec::on_local_end_sent(H2Stream& stream) {
 void H2ServerCodec::on_cut(H2Stream& stream, Failure failure) {
   const bool young = reactor_.clock().now() - stream.opened_ <= H2FloodGuard::kPrematureAge;
   const bool premature = stream.reset_by_peer_ && !stream.head_sent_ && young;
+  if (stream.reset_by_peer_) closed_.on_closed(stream.id_);
   auto* events = stream.events_;
   drop_stream(stream);
   if (events != nullptr) events->on_reset(failure);
@@ -96,6 +110,14 @@ void H2ServerCodec::on_cut(H2Stream& stream, Failure failure) {
 
 Failure H2ServerCodec::cut_failure(const H2Stream& stream) const {
   return stream.reset_by_peer_ ? Failure::kDownstreamReset : Failure::kDownstreamProtocolError;
+}
+
+void H2ServerCodec::on_stray_frame(int32_t id) {
+  switch (closed_.judge(id)) {
+    case H2ClosedStreams::Verdict::kClosed: fault(CodecFault::kProtocol, NGHTTP2_STREAM_CLOSED); break;
+    case H2ClosedStreams::Verdict::kSkipped: fault(CodecFault::kProtocol); break;
+    case H2ClosedStreams::Verdict::kUnknown: break;
+  }
 }
 
 void H2ServerCodec::on_reset_here(MessageEvents* events) { stream_over(events, false); }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "http/codec.h"
+#include "http/h2_closed_streams.h"
+#include "http/h2_frame_walker.h"
 #include "http/h2_session.h"
 
 namespace remora {
@@ -34,11 +36,15 @@ class H2ServerCodec final : public ServerCodec, private H2Session {
   void on_reset_here(MessageEvents* events) override;
   void submit_head(H2Stream& stream, const HeaderMap& head, bool end) override;
   void on_fault(CodecFault fault) override { owner_.on_connection_failed(fault); }
+  void on_stray_frame(int32_t id) override;
+  void on_finished() override { owner_.on_connection_finished(); }
 
   void open(H2Stream& stream, bool end);
   void stream_over(MessageEvents* events, bool premature);
 
   ServerCodecEvents& owner_;
+  H2ClosedStreams closed_;
+  H2FrameWalker walker_{kPreface.size()};
   bool draining_ = false;
   bool goaway_ = false;
 };

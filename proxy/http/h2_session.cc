@@ -103,7 +103,7 @@ void H2Session::submit_settings(Side side) {
 }
 
 void H2Session::take_bytes(std::string_view bytes) {
-  if (faulty()) return;
+  if (faulty() || connection_.closed()) return;
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   const ssize_t used = nghttp2_session_mem_recv(session_, data, bytes.size());
   ask_turn_end();
@@ -127,6 +127,7 @@ void H2Session::on_turn_end() {
   if (!connection_.closed() && !faulty()) {
     gather();
     watch_output();
+    if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) on_finished();
   }
   if (faulty()) tell_fault();
   for (auto& stream : dropped_) H2Stream::give(std::move(stream));
@@ -201,9 +202,10 @@ void H2Session::send_ping() {
   ask_turn_end();
 }
 
-void H2Session::fault(CodecFault fault) {
+void H2Session::fault(CodecFault fault, uint32_t code) {
   if (faulty()) return;
   fault_ = fault;
+  fault_code_ = code != 0 ? code : code_of(fault);
   ask_turn_end();
 }
 
@@ -214,7 +216,7 @@ void H2Session::tell_fault() {
   if (fault_ == CodecFault::kKeepalive) {
     settings_.stats->add(kHttp2KeepaliveTimeout);
   } else if (!goaway_written_) {
-    write_goaway(code_of(fault_));
+    write_goaway(fault_code_);
   }
   on_fault(fault_);
 }

@@ -47,8 +47,8 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   void drop_stream(H2Stream& stream);
   /// A message that breaks a rule of HTTP: ends its stream, or the connection where the options say so.
   void refuse_message(H2Stream& stream);
-  /// The connection cannot go on: told at the end of the turn.
-  void fault(CodecFault fault);
+  /// The connection cannot go on: told at the end of the turn. `code`: what a GOAWAY says, if not the usual.
+  void fault(CodecFault fault, uint32_t code = 0);
   [[nodiscard]] bool faulty() const { return fault_ != CodecFault::kNone; }
   [[nodiscard]] size_t stream_count() const { return streams_.size(); }
   [[nodiscard]] H2Stream& stream_at(size_t place) { return *streams_[place]; }
@@ -70,6 +70,10 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   virtual void on_peer_settings() {}
   virtual void on_peer_goaway() {}
   virtual void on_fault(CodecFault fault) = 0;
+  /// A frame of a message on a stream that does not exist (any more).
+  virtual void on_stray_frame(int32_t /*id*/) {}
+  /// A GOAWAY has come or gone, and no stream is left.
+  virtual void on_finished() {}
 
   Connection& connection_;
   Reactor& reactor_;
@@ -112,6 +116,7 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   uint64_t appended_ = 0;                 // bytes gathered ever
   size_t unflushed_ = 0;                  // streams whose end is here and has not left
   CodecFault fault_ = CodecFault::kNone;
+  uint32_t fault_code_ = 0;
   bool fault_told_ = false;
   bool output_full_ = false;  // more can be gathered when some of it has been sent
   bool turn_end_asked_ = false;

@@ -24,6 +24,7 @@ class ServerCodecTest : public testing::Test, public ServerCodecEvents {
     return recorder_;
   }
   void on_connection_failed(CodecFault) override {}
+  void on_connection_finished() override {}
   void on_request_outlived(MessageEvents&) override { ++outlived_; }
   void on_stream_done(MessageEvents*, bool reusable) override {
     ++done_;
@@ -167,6 +168,7 @@ TEST(BackPressure, HeldCreditsStopTheReadingAndReleasedOnesResumeIt) {
     MessageEvents& on_request_stream(MessageSink&, Protocol) override { return recorder; }
     MessageEvents& on_bad_request(HeadError, MessageSink&, Protocol) override { return recorder; }
     void on_connection_failed(CodecFault) override {}
+    void on_connection_finished() override {}
     void on_stream_done(MessageEvents*, bool) override {}
     void on_request_outlived(MessageEvents&) override {}
     Recorder recorder;

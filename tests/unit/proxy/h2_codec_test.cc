@@ -58,6 +58,7 @@ class ServerEnd final : public End, public ServerCodecEvents {
   void on_stream_done(MessageEvents*, bool) override { ++done; }
   void on_request_outlived(MessageEvents&) override {}
   void on_connection_failed(CodecFault why) override { fault = why; }
+  void on_connection_finished() override { finished = true; }
 
   std::unique_ptr<H2ServerCodec> codec;
   std::vector<std::unique_ptr<Recorder>> requests;
@@ -65,6 +66,7 @@ class ServerEnd final : public End, public ServerCodecEvents {
   std::string refused;
   int done = 0;
   bool hold = false;
+  bool finished = false;
   CodecFault fault = CodecFault::kNone;
 };
 
@@ -361,9 +363,11 @@ TEST_F(H2PairTest, DrainTakesWhatIsUnderWayAndNothingElse) {
   EXPECT_EQ(client->codec->capacity(), 0u);
   server->codec->finish_drain();
   turns();
+  EXPECT_FALSE(server->finished);
   server->responses[0]->send_head(response(), true);
   turns();
   EXPECT_EQ(answer.log, "head(200) end ");
+  EXPECT_TRUE(server->finished);
 }
 
 TEST_F(H2PairTest, AFinishedAnswerThatIsNotFetchedIsGivenUp) {
