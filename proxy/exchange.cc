@@ -146,11 +146,12 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   if (end) request_complete_ = true;
 
   auto* sink = try_.sink();
-  if (keep_body_ && body_.size() + chunk.bytes.size() > connection_->buffer_limit()) {
+  const size_t most = retry_.enabled() ? connection_->buffer_limit() : kMostForSecondChance;
+  if (keep_body_ && body_.size() + chunk.bytes.size() > most) {
     // Too much to be sent again: from here on there is one attempt. What was sent needs no copy any more.
     keep_body_ = false;
     if (sink != nullptr) body_.clear();
-    if (cluster_) cluster_->stats().add(kRetryOrShadowAbandoned);
+    if (cluster_ && retry_.enabled()) cluster_->stats().add(kRetryOrShadowAbandoned);
   }
   if (sink == nullptr || keep_body_) body_.append(chunk.bytes);
   if (sink == nullptr) {
@@ -293,7 +294,9 @@ void Exchange::forward() {
   info_.cluster = &cluster_->config();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   retry_.begin(policy ? &*policy : nullptr, request_);
-  keep_body_ = retry_.enabled();
+  // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
+  // again if it is small.
+  keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1;
   read_timeouts();
   prepare_upstream_head();
   start_mirrors();
@@ -347,8 +350,8 @@ void Exchange::start_mirrors() {
     const auto name = policy.cluster_header.empty()
                           ? std::string_view(policy.cluster)
                           : request_.get(policy.cluster_header).value_or(std::string_view());
-    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, request_complete_,
-                                route_timeout_value_);
+    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, info_.protocol,
+                                request_complete_, route_timeout_value_);
     if (mirror && !request_complete_) {
       if (!body_.empty()) mirror->add_body(body_.view(), false);
       mirrors_.push_back(std::move(mirror));
@@ -369,7 +372,7 @@ void Exchange::start_try() {
                           : route_->forward.metadata_match;
   if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr)
     tried_.push_back(&try_.host()->host().state());
-  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts()});
+  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), info_.protocol, &request_});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});
@@ -388,6 +391,7 @@ void Exchange::start_try() {
 void Exchange::on_try_ready(MessageSink& request) {
   cluster_->report_connected(*try_.host());
   info_.upstream_local = try_.local_address();
+  info_.upstream_tls = try_.tls();
   if (info_.upstream_first_sent == MonotonicTime{}) info_.upstream_first_sent = clock().now();
   const bool head_is_all = request_complete_ && body_.empty() && !has_request_trailers_;
   request.send_head(request_, head_is_all);
@@ -429,14 +433,8 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
   }
   const bool sent = info_.upstream_first_sent != MonotonicTime{} && failure != Failure::kConnectFailure &&
                     failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
-  const auto method = request_.method();
-  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
-                          method == "PUT" || method == "DELETE";
-  // An idle connection that the upstream closed while our request was on its way: that is no failure of the
-  // host. One more attempt is safe if repeating the request is, and nothing of it is lost.
-  if (failure == Failure::kConnectionTermination && try_.on_used_connection() && idempotent &&
-      !stale_retry_used_ && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_) {
-    stale_retry_used_ = true;
+  if (!second_chance_used_ && deserves_second_chance(failure)) {
+    second_chance_used_ = true;
     start_try();
     return;
   }
@@ -450,6 +448,18 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
     info_.upstream_transport_failure = info_.details_storage;
   }
   fail(failure, transport_failure);
+}
+
+/// One more attempt, outside of the retry policy, where it is safe and the host is not to blame: the upstream
+/// says that it has not looked at the request, or it closed an idle connection while our request was on its
+/// way and repeating that does no harm.
+bool Exchange::deserves_second_chance(Failure failure) const {
+  if (failure == Failure::kRefusedStream) return keep_body_ || info_.request_body_bytes == 0;
+  if (failure != Failure::kConnectionTermination || !try_.on_used_connection()) return false;
+  const auto method = request_.method();
+  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
+                          method == "PUT" || method == "DELETE";
+  return idempotent && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_;
 }
 
 bool Exchange::retry_after(const RetryDecision& decision) {
@@ -469,7 +479,7 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   touch();
   if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
   const uint16_t status = head.status();
-  cluster_->report_status(*try_.host(), status);
+  cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end);
   const bool tunnel = status == 101 || (wants_upgrade_ && !end && status / 100 == 1);
   const auto decision = retry_.on_response(head, *cluster_, random());
   if (decision.retry && !tunnel) {
@@ -552,6 +562,7 @@ void Exchange::on_try_body(BodyChunk chunk, bool end) {
 
 void Exchange::on_try_trailers(HeaderMap& trailers) {
   if (phase_ == Phase::kOver) return;
+  if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*try_.host(), trailers);
   response_trailers_.swap(trailers);
   info_.response_trailers = &response_trailers_;
   info_.upstream_last_received = clock().now();
@@ -786,7 +797,7 @@ void Exchange::recycle() {
   connection_ = nullptr;
   response_sink_ = nullptr;
   request_complete_ = has_request_trailers_ = wants_upgrade_ = response_begun_ = head_only_ = false;
-  keep_body_ = stale_retry_used_ = false;
+  keep_body_ = second_chance_used_ = false;
   idle_timeout_ = route_timeout_value_ = Milliseconds(0);
   ++life_;
 }

@@ -88,6 +88,7 @@ class Exchange final : public MessageEvents,
   void on_try_trailers(HeaderMap& trailers) override;
   void on_try_failed(Failure failure, std::string_view transport_failure) override;
   void send_held_body(MessageSink& request);
+  [[nodiscard]] bool deserves_second_chance(Failure failure) const;
   bool retry_after(const RetryDecision& decision);
   void on_back_off_over();
 
@@ -120,6 +121,9 @@ class Exchange final : public MessageEvents,
 
   [[nodiscard]] const HttpConnectionManagerConfig& http() const;
   [[nodiscard]] StatBlock& http_stats();
+
+  /// Bodies up to here are kept until the response begins where only a refused stream makes them needed.
+  static constexpr size_t kMostForSecondChance = 16 * 1024;
 
   Worker& worker_;
   DownstreamConnection* connection_ = nullptr;
@@ -154,7 +158,7 @@ class Exchange final : public MessageEvents,
   ByteQueue body_;                       // unsent request body; all of it while it may have to be sent again
   Credit body_credit_;
   bool keep_body_ = false;
-  bool stale_retry_used_ = false;
+  bool second_chance_used_ = false;
   std::vector<LocalRef<Mirror>> mirrors_;
 
   MonotonicTime last_activity_{};

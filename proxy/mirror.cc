@@ -1,5 +1,6 @@
 #include "mirror.h"
 
+#include "local_reply.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
 #include "upstream/pool.h"
@@ -21,9 +22,9 @@ std::string shadow_host(std::string_view host) {
 }  // namespace
 
 LocalRef<Mirror> Mirror::start(Worker& worker, LocalRef<WorkerCluster> cluster, const MirrorPolicy& policy,
-                               const HeaderMap& request, bool end, Milliseconds timeout) {
+                               const HeaderMap& request, Protocol protocol, bool end, Milliseconds timeout) {
   if (!cluster) return {};
-  auto pool = cluster->pick({});
+  auto pool = cluster->pick({.protocol = protocol, .request = &request});
   if (!pool) {
     cluster->stats().add(kUpstreamCxNoneHealthy);
     return {};
@@ -107,7 +108,7 @@ void Mirror::on_head(HeaderMap& head, bool end) {
   stats.add(kUpstreamRqCompleted);
   stats.add(class_stat(kUpstreamRq1xx, status));
   stats.count_status(status);
-  cluster_->report_status(*host_, status);
+  cluster_->report_response(*host_, head, is_grpc_request(request_), end);
   if (end) on_body({}, true);
 }
 
@@ -118,7 +119,10 @@ void Mirror::on_body(BodyChunk /*chunk*/, bool end) {
   over();
 }
 
-void Mirror::on_trailers(HeaderMap& /*trailers*/) { on_body({}, true); }
+void Mirror::on_trailers(HeaderMap& trailers) {
+  if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*host_, trailers);
+  on_body({}, true);
+}
 
 void Mirror::on_reset(Failure failure) {
   sink_ = nullptr;

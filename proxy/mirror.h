@@ -20,9 +20,9 @@ class Worker;
 class Mirror final : public LocalCounted, private StreamRequest, private MessageEvents {
  public:
   /// Empty if the cluster does not exist or has no host. `request` is the head as it goes to the real
-  /// upstream.
+  /// upstream, `protocol` what it came in.
   static LocalRef<Mirror> start(Worker& worker, LocalRef<WorkerCluster> cluster, const MirrorPolicy& policy,
-                                const HeaderMap& request, bool end, Milliseconds timeout);
+                                const HeaderMap& request, Protocol protocol, bool end, Milliseconds timeout);
   ~Mirror() override;
 
   void add_body(std::string_view bytes, bool end);

@@ -116,7 +116,8 @@ bool RetryState::wants_failure(Failure failure, bool sent) const {
     case Failure::kPerTryTimeout: return wants(kRetryOn5xx) || wants(kRetryOnGatewayError);
     default:
       return wants(kRetryOnReset) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) ||
-             (wants(kRetryOnResetBeforeRequest) && !sent);
+             (wants(kRetryOnResetBeforeRequest) && !sent) ||
+             (wants(kRetryOnRefusedStream) && failure == Failure::kRefusedStream);
   }
 }
 

@@ -21,12 +21,14 @@ void UpstreamTry::abandon() {
 void UpstreamTry::clear() {
   host_.reset();
   pool_.reset();
+  tls_.reset();
 }
 
 void UpstreamTry::on_stream(MessageSink& request, UpstreamConnection& connection) {
   sink_ = &request;
-  used_connection_ = connection.requests() > 1;
+  used_connection_ = connection.was_resting();
   local_address_ = connection.local_address();
+  tls_ = connection.tls();
   owner_.on_try_ready(request);
 }
 
@@ -54,7 +56,9 @@ void UpstreamTry::on_trailers(HeaderMap& trailers) {
 
 void UpstreamTry::on_reset(Failure failure) {
   sink_ = nullptr;
-  owner_.on_try_failed(failure, {});
+  // Where a server refuses our certificate behind its handshake, this says why.
+  owner_.on_try_failed(failure,
+                       failure == Failure::kConnectFailure ? pool_->transport_failure() : std::string_view());
 }
 
 }  // namespace remora

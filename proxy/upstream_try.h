@@ -6,6 +6,7 @@
 #include "remora/core/address.h"
 #include "upstream/pool.h"
 #include "upstream/stream_request.h"
+#include "upstream/upstream_tls_info.h"
 #include "upstream/worker_cluster.h"
 
 namespace remora {
@@ -42,11 +43,13 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   [[nodiscard]] bool active() const { return sink_ != nullptr || waiting(); }
   /// Of the last attempt; null before the first.
   [[nodiscard]] WorkerHost* host() const { return host_.get(); }
-  /// The connection had carried a request before this one: a failure may be an idle close that crossed our
-  /// request.
+  /// The connection had been resting since an earlier request: a failure may be an idle close that crossed
+  /// ours.
   [[nodiscard]] bool on_used_connection() const { return used_connection_; }
   [[nodiscard]] bool response_begun() const { return response_begun_; }
   [[nodiscard]] const Address* local_address() const { return &local_address_; }
+  /// Of the last attempt that got a connection; null for plain text. Lives until clear() or the next one.
+  [[nodiscard]] const TlsInfo* tls() const { return tls_ ? &tls_->info : nullptr; }
   /// Forgets host and pool; only when not active().
   void clear();
 
@@ -66,6 +69,7 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   LocalRef<WorkerHost> host_;
   MessageSink* sink_ = nullptr;
   Address local_address_;
+  LocalRef<UpstreamTlsInfo> tls_;
   bool used_connection_ = false;
   bool response_begun_ = false;
 };

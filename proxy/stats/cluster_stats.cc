@@ -68,7 +68,7 @@ constexpr StatDef kClusterStatDefs[] = {
     {"lb_subsets_selected"},
     {"lb_subsets_fallback"},
     {"lb_subsets_fallback_panic"},
-    // HTTP/2, pool limits and TCP proxying do not exist in this build: these stay 0, truly.
+    // Pool limits and further connect attempts do not exist in this build: those two stay 0, truly.
     {"upstream_cx_http2_total"},
     {"upstream_cx_pool_overflow"},
     {"upstream_cx_close_notify"},

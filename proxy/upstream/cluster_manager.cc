@@ -55,10 +55,12 @@ struct ClusterManager::Entry {
   std::vector<std::string> subsets;
 };
 
-ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish)
+ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
+                               MakeClientTls make_tls)
     : io_(io),
       stats_(stats),
       publish_(std::move(publish)),
+      make_tls_(std::move(make_tls)),
       manager_scope_(
           stats.make_scope(kManagerStatDefs, {"cluster_manager.", "envoy_cluster_manager_", {}, {}})) {}
 
@@ -94,6 +96,11 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
 
 void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out) {
   const auto& config = *update.config;
+  auto tls = ClusterTls::make(config, make_tls_);
+  if (!tls) {
+    log_error("upstream", "{}; the version before it, if there is one, stays", tls.error().message);
+    return;
+  }
   auto& slot = clusters_[config.name];
   const bool added = slot == nullptr;
   if (added) slot = std::make_unique<Entry>(io_);
@@ -103,6 +110,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   auto runtime = std::make_shared<ClusterRuntime>();
   runtime->config = update.config;
   runtime->store = &stats_;
+  runtime->tls = std::move(*tls);
   if (added || cluster_stat_name(*entry.runtime->config) != stat_name) {
     runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name(stat_name));
   } else {

@@ -10,6 +10,7 @@
 #include "remora/core/random.h"
 #include "remora/core/stats.h"
 #include "upstream/cluster_runtime.h"
+#include "upstream/cluster_tls.h"
 
 namespace boost::asio {
 class io_context;
@@ -26,7 +27,9 @@ class ClusterManager {
  public:
   /// `publish` sends the new hosts of one cluster to all workers.
   using Publish = std::function<void(const std::string& cluster, std::shared_ptr<const HostSet> hosts)>;
-  ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish);
+  /// `make_tls` makes the contexts of clusters that need one; without it such clusters are refused.
+  ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
+                 MakeClientTls make_tls = {});
   ~ClusterManager();
 
   /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
@@ -50,6 +53,7 @@ class ClusterManager {
   boost::asio::io_context& io_;
   StatsStore& stats_;
   Publish publish_;
+  MakeClientTls make_tls_;
   Random random_;
   std::shared_ptr<StatScope> manager_scope_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;

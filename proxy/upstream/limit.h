@@ -105,6 +105,7 @@ class BreakerUnit {
   BreakerUnit& operator=(BreakerUnit&& other) noexcept;
   ~BreakerUnit() { reset(); }
   explicit operator bool() const { return breakers_ != nullptr; }
+  [[nodiscard]] bool high_priority() const { return high_priority_; }
   void reset();
 
  private:

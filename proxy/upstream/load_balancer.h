@@ -13,7 +13,9 @@
 namespace remora {
 
 class EdfSchedule;
+class HeaderMap;
 class StatBlock;
+enum class Protocol : uint8_t;
 
 /// Where a load balancer counts: a worker's block of the cluster's scope, and the indices in its schema.
 struct LbStats {
@@ -34,6 +36,10 @@ struct LbContext {
   std::span<const HostState* const> tried{};
   /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
   uint32_t attempts = 0;
+  // Not for the host, but for its pool: what the request came in (use_downstream_protocol_config), and whom
+  // it asks for (auto_sni, auto_san_validation); null: nobody.
+  Protocol protocol{};
+  const HeaderMap* request = nullptr;
 };
 
 /// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ),

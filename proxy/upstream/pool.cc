@@ -6,23 +6,35 @@
 #include "upstream/upstream_connection.h"
 
 namespace remora {
+namespace {
+
+// What a server most likely takes at once, as long as it has not said (RFC 9113 section 6.5.2).
+constexpr size_t kUsualStreams = 100;
+
+}  // namespace
 
 void StreamRequest::cancel_wait() {
   if (pool_ != nullptr) pool_->unlink(*this);
 }
 
-HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host)
+HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host, const PoolKey& key)
     : cluster_(std::move(cluster)),
-      host_(new WorkerHost(std::move(host), cluster_->context().shard)) {}
+      host_(new WorkerHost(std::move(host), cluster_->context().shard)),
+      name_(key.name),
+      protocol_(key.protocol) {}
 
 HostPool::~HostPool() = default;
 
+bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
+  return cluster_->make_transport(*host_, protocol_, name_, out);
+}
+
+// ---------------------------------------------------------------------------------------------- requests
+
 void HostPool::open(StreamRequest& request, bool high_priority) {
   request.high_priority_ = high_priority;
-  if (!idle_.empty()) {
-    auto* connection = idle_.back();
-    idle_.pop_back();
-    assign(*connection, request);
+  if (!ready_.empty()) {
+    assign(*ready_.back(), request);
     return;
   }
   auto pending = BreakerUnit::take(cluster_->breakers(), Resource::kPendingRequests, high_priority,
@@ -63,13 +75,34 @@ void HostPool::assign(UpstreamConnection& connection, StreamRequest& request) {
                                 cluster_->context().shard);
   if (!unit) {
     cluster_->stats().add(kUpstreamRqPendingOverflow);
-    idle_.push_back(&connection);
-    connection.rest();
     request.on_no_stream(Failure::kOverflow, {});
     return;
   }
   auto& sink = connection.open(request.response_events(), std::move(unit));
+  list(connection, connection.room() > 0);
   request.on_stream(sink, connection);
+}
+
+void HostPool::fail_waiting(Failure failure, std::string_view transport_failure) {
+  // Those who hear of it may come back at once: only the present ones are failed.
+  const LocalRef<HostPool> self(this);
+  for (size_t left = waiting_; left > 0 && first_waiting_ != nullptr; --left) {
+    auto& request = *first_waiting_;
+    unlink(request);
+    cluster_->stats().add(kUpstreamRqPendingFailureEject);
+    request.on_no_stream(failure, transport_failure);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- connecting
+
+size_t HostPool::expected_streams() const {
+  const auto& config = cluster_->config();
+  const bool one_at_a_time = protocol_ == UpstreamProtocol::kHttp1 || agreed_ == UpstreamProtocol::kHttp1;
+  if (one_at_a_time) return 1;
+  const size_t most = config.max_requests_per_connection;
+  const size_t streams = std::min<size_t>(kUsualStreams, config.http2.max_concurrent_streams);
+  return most > 0 ? std::min(most, streams) : streams;
 }
 
 void HostPool::connect_if_needed() {
@@ -87,73 +120,111 @@ bool HostPool::connect(bool high_priority) {
     unit = BreakerUnit::force(cluster_->breakers(), Resource::kConnections, high_priority,
                               cluster_->context().shard);
   }
-  connections_.push_back(std::make_unique<UpstreamConnection>(LocalRef<HostPool>(this), std::move(unit)));
-  ++connecting_;
+  const size_t expected = expected_streams();
+  connections_.push_back(
+      std::make_unique<UpstreamConnection>(LocalRef<HostPool>(this), protocol_, expected, std::move(unit)));
+  connecting_ += expected;
   connections_.back()->connect();
   return true;
 }
 
 void HostPool::on_connected(UpstreamConnection& connection) {
-  --connecting_;
+  connecting_ -= connection.expected();
+  if (protocol_ == UpstreamProtocol::kAuto)
+    agreed_ = connection.multiplexes() ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   on_available(connection);
+  // It may carry fewer than it was thought to.
+  if (protocol_ != UpstreamProtocol::kHttp1) connect_if_needed();
 }
 
 void HostPool::on_connect_failed(Failure failure, std::string_view transport_failure) {
-  --connecting_;
   fail_waiting(failure, transport_failure);
+  leave_if_idle();
 }
 
-void HostPool::fail_waiting(Failure failure, std::string_view transport_failure) {
-  // Those who hear of it may come back at once: only the present ones are failed.
-  const LocalRef<HostPool> self(this);
-  for (size_t left = waiting_; left > 0 && first_waiting_ != nullptr; --left) {
-    auto& request = *first_waiting_;
-    unlink(request);
-    cluster_->stats().add(kUpstreamRqPendingFailureEject);
-    request.on_no_stream(failure, transport_failure);
-  }
-}
+// ---------------------------------------------------------------------------------------------- connections
 
 void HostPool::on_available(UpstreamConnection& connection) {
-  if (first_waiting_ != nullptr) {
+  while (first_waiting_ != nullptr && connection.room() > 0) {
     auto& request = *first_waiting_;
     unlink(request);
     assign(connection, request);
-    return;
   }
-  if (retired_) {
+  settle(connection);
+}
+
+void HostPool::settle(UpstreamConnection& connection) {
+  if (connection.closed() || !connection.connected()) return;
+  list(connection, !retired_ && connection.room() > 0);
+  if (!connection.idle()) return;
+  if (retired_ || connection.retired()) {
     connection.close();
-    return;
+  } else {
+    connection.rest();
   }
-  idle_.push_back(&connection);
-  connection.rest();
+}
+
+void HostPool::list(UpstreamConnection& connection, bool ready) {
+  if (connection.listed_ == ready) return;
+  connection.listed_ = ready;
+  if (ready) {
+    ready_.push_back(&connection);
+  } else if (ready_.back() == &connection) {
+    ready_.pop_back();
+  } else {
+    std::erase(ready_, &connection);
+  }
 }
 
 void HostPool::on_closed(UpstreamConnection& connection) {
-  std::erase(idle_, &connection);
+  list(connection, false);
   const auto found = std::find_if(connections_.begin(), connections_.end(),
                                   [&](const auto& owned) { return owned.get() == &connection; });
-  if (found != connections_.end()) {
-    std::swap(*found, connections_.back());
-    auto gone = std::move(connections_.back());
-    connections_.pop_back();
-    cluster_->context().reactor.dispose(std::move(gone));
+  std::swap(*found, connections_.back());
+  auto gone = std::move(connections_.back());
+  connections_.pop_back();
+  cluster_->context().reactor.dispose(std::move(gone));
+  if (!connection.connected()) {
+    connecting_ -= connection.expected();
+    return;  // on_connect_failed follows
   }
   // Requests that found the connection breaker closed to them now have room.
-  if (connection.connected()) connect_if_needed();
+  connect_if_needed();
+  leave_if_idle();
 }
+
+/// Connections of a host's pools by name come and go with the names: so do the pools.
+void HostPool::leave_if_idle() {
+  if (named() && connections_.empty() && waiting_ == 0) cluster_->forget(*this);
+}
+
+// ---------------------------------------------------------------------------------------------- changes
 
 void HostPool::set_host(std::shared_ptr<const Host> host) {
   if (host.get() == &host_->host()) return;
-  host_ = LocalRef<WorkerHost>(new WorkerHost(std::move(host), cluster_->context().shard));
+  const auto before =
+      std::exchange(host_, LocalRef<WorkerHost>(new WorkerHost(std::move(host), cluster_->context().shard)));
+  if (!cluster_->same_transport(before->endpoint(), host_->endpoint())) renew();
+}
+
+/// Connections to be made from now on are secured in another way: those that stand serve no new request.
+void HostPool::renew() {
+  std::vector<UpstreamConnection*> present;
+  for (const auto& connection : connections_) present.push_back(connection.get());
+  for (auto* connection : present) {
+    if (connection->connected()) {
+      connection->retire();
+    } else {
+      connection->close();
+    }
+  }
+  connect_if_needed();
 }
 
 void HostPool::retire() {
   retired_ = true;
-  const auto idle = std::move(idle_);
-  idle_.clear();
-  for (auto* connection : idle) connection->close();
-  for (auto& connection : connections_) connection->retire();
+  const auto ready = ready_;
+  for (auto* connection : ready) settle(*connection);
 }
 
 }  // namespace remora

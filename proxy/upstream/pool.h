@@ -1,40 +1,62 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "local_ref.h"
+#include "remora/config/cluster.h"
 #include "remora/core/failure.h"
 #include "upstream/stream_request.h"
 #include "upstream/worker_cluster.h"
 
 namespace remora {
 
+class Transport;
 class UpstreamConnection;
 
-/// One worker's connections to one host. Hands streams out at once where a connection is free, else queues
-/// the request and connects; the cluster's circuit breakers bound both. Source: Envoy, connection pooling.
+/// What connections of one pool have in common, beyond their host.
+struct PoolKey {
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;  // never kDownstream
+  /// auto_sni, auto_san_validation: the host that requests name. "" without these.
+  std::string_view name;
+};
+
+/// One worker's connections to one host that can serve the same requests. Hands streams out at once where a
+/// connection has room, else queues the request and connects; the cluster's circuit breakers bound both.
+/// Source: Envoy, connection pooling.
 class HostPool final : public LocalCounted {
  public:
-  HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host);
+  HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host, const PoolKey& key);
   ~HostPool() override;
 
   /// Answers through the request, possibly from within.
   void open(StreamRequest& request, bool high_priority);
   /// The same member with a changed endpoint.
   void set_host(std::shared_ptr<const Host> host);
-  /// The host has left: no new connection is kept, idle ones close, busy ones when their request is over.
+  /// The host has left: no new connection is kept, idle ones close, busy ones when their requests are over.
   void retire();
 
+  [[nodiscard]] bool serves(const PoolKey& key) const {
+    return protocol_ == key.protocol && name_ == key.name;
+  }
+  /// One of many of its host: goes when it has nothing left.
+  [[nodiscard]] bool named() const { return !name_.empty(); }
   [[nodiscard]] const LocalRef<WorkerHost>& host() const { return host_; }
   [[nodiscard]] WorkerCluster& cluster() { return *cluster_; }
+  /// What the transport said of the last connection that it gave up after connecting.
+  [[nodiscard]] std::string_view transport_failure() const { return transport_failure_; }
 
   // From connections.
+  bool make_transport(std::unique_ptr<Transport>& out) const;
+  void set_transport_failure(std::string_view text) { transport_failure_ = text; }
   void on_connected(UpstreamConnection& connection);
   void on_connect_failed(Failure failure, std::string_view transport_failure);
-  /// A connection can take a stream.
+  /// A connection has room again, or less than before.
   void on_available(UpstreamConnection& connection);
+  /// Puts a connection where it belongs: among the ready ones, to rest, or away.
+  void settle(UpstreamConnection& connection);
   /// A connection has closed; it is freed at the end of the turn.
   void on_closed(UpstreamConnection& connection);
 
@@ -47,15 +69,23 @@ class HostPool final : public LocalCounted {
   void connect_if_needed();
   bool connect(bool high_priority);
   void fail_waiting(Failure failure, std::string_view transport_failure);
+  void list(UpstreamConnection& connection, bool ready);
+  void renew();
+  void leave_if_idle();
+  [[nodiscard]] size_t expected_streams() const;
 
   LocalRef<WorkerCluster> cluster_;
   LocalRef<WorkerHost> host_;
+  std::string name_;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;
-  std::vector<UpstreamConnection*> idle_;  // the most recently used last, and taken first
+  std::vector<UpstreamConnection*> ready_;  // with room; the most recently used last, and taken first
   StreamRequest* first_waiting_ = nullptr;
   StreamRequest* last_waiting_ = nullptr;
   size_t waiting_ = 0;
-  size_t connecting_ = 0;
+  size_t connecting_ = 0;  // streams that connections under way will carry, as far as is known
+  std::string transport_failure_;
+  UpstreamProtocol protocol_;
+  UpstreamProtocol agreed_ = UpstreamProtocol::kAuto;  // kAuto: what the last handshake led to
   bool retired_ = false;
 };
 

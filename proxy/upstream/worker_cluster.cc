@@ -1,11 +1,33 @@
 #include "upstream/worker_cluster.h"
 
-#include <unordered_set>
+#include <algorithm>
+#include <charconv>
+#include <iterator>
 
+#include "net/transport.h"
+#include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
+#include "upstream/cluster_tls.h"
 #include "upstream/pool.h"
+#include "upstream/requested_host.h"
 
 namespace remora {
+namespace {
+
+/// The HTTP status that stands for `grpc-status`; 0 if there is none. Source: Envoy, Grpc::Utility.
+uint16_t http_status_of_grpc(const HeaderMap& head) {
+  const auto text = head.get(HeaderId::kGrpcStatus);
+  if (!text) return 0;
+  constexpr uint16_t kStatuses[] = {200, 499, 500, 400, 504, 404, 409, 403, 429,
+                                    400, 409, 400, 501, 500, 503, 500, 401};
+  unsigned value = 0;
+  const auto read = std::from_chars(text->data(), text->data() + text->size(), value);
+  const bool known =
+      read.ec == std::errc() && read.ptr == text->data() + text->size() && value < std::size(kStatuses);
+  return known ? kStatuses[value] : uint16_t{500};
+}
+
+}  // namespace
 
 WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const ClusterRuntime> runtime)
     : context_(context),
@@ -14,7 +36,8 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
       balancer_(
           *runtime_->config, context.shard,
           LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback, kLbSubsetsFallbackPanic},
-          context.random) {}
+          context.random),
+      codecs_(*runtime_, context.shard) {}
 
 WorkerCluster::~WorkerCluster() = default;
 
@@ -35,10 +58,10 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
   for (auto entry = pools_.begin(); entry != pools_.end();) {
     const auto found = present.find(entry->first);
     if (found == present.end()) {
-      entry->second->retire();
+      entry->second.retire();
       entry = pools_.erase(entry);
     } else {
-      entry->second->set_host(found->second);
+      entry->second.set_host(found->second);
       ++entry;
     }
   }
@@ -46,39 +69,95 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
 
 void WorkerCluster::retire() {
   retired_ = true;
-  const auto pools = std::move(pools_);
+  auto pools = std::move(pools_);
   pools_.clear();
-  for (const auto& [state, pool] : pools) pool->retire();
+  for (auto& [state, of_host] : pools) of_host.retire();
 }
+
+// ---------------------------------------------------------------------------------------------- choosing
 
 LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
   if (hosts_ == nullptr) return {};
   const Host* host = balancer_.pick(*hosts_, context);
   if (host == nullptr) return {};
-  auto& pool = pools_[&host->state()];
-  if (!pool) {
-    for (const auto& candidate : hosts_->hosts()) {
-      if (candidate.get() == host)
-        pool = LocalRef<HostPool>(new HostPool(LocalRef<WorkerCluster>(this), candidate));
-    }
-  }
-  auto chosen = pool;
+  const auto key = key_for(context);
+  auto& pools = pools_[&host->state()];
+  if (auto known = pools.find(key)) return known;
+  const auto& all = hosts_->hosts();
+  const auto shared =
+      std::find_if(all.begin(), all.end(), [host](const auto& candidate) { return candidate.get() == host; });
+  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), *shared, key));
   // An exchange that began before the cluster was retired may still ask; its pool then lives just for it.
   if (retired_) {
-    pools_.erase(&host->state());
-    chosen->retire();
+    pools_.clear();
+    made->retire();
+  } else {
+    pools.add(made);
   }
-  return chosen;
+  return made;
 }
+
+PoolKey WorkerCluster::key_for(const LbContext& context) const {
+  PoolKey key{config().protocol, {}};
+  if (key.protocol == UpstreamProtocol::kDownstream)
+    key.protocol = context.protocol == Protocol::kHttp2 ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
+  if ((config().auto_sni || config().auto_san_validation) && context.request != nullptr)
+    key.name = requested_host(*context.request, config().auto_sni_header);
+  return key;
+}
+
+void WorkerCluster::forget(const HostPool& pool) {
+  const auto entry = pools_.find(&pool.host()->host().state());
+  if (entry != pools_.end()) entry->second.forget(pool);
+}
+
+bool WorkerCluster::make_transport(const WorkerHost& host, std::unique_ptr<Transport>& out) const {
+  return !runtime_->tls ||
+         runtime_->tls->make_transport(host.endpoint(), {.shard = context_.shard, .sni = {}, .san = {}}, out);
+}
+
+bool WorkerCluster::make_transport(const WorkerHost& host, UpstreamProtocol protocol, std::string_view name,
+                                   std::unique_ptr<Transport>& out) const {
+  if (!runtime_->tls) return true;
+  static const std::string protocols[] = {"h2", "http/1.1"};
+  TransportWish wish{.shard = context_.shard, .sni = {}, .san = {}, .alpn = protocols};
+  if (protocol == UpstreamProtocol::kHttp1) wish.alpn = wish.alpn.last(1);
+  if (protocol == UpstreamProtocol::kHttp2) wish.alpn = wish.alpn.first(1);
+  if (config().auto_sni && !is_ip_text(name)) wish.sni = name;
+  // A request without a host names nobody whom a certificate could speak for.
+  if (config().auto_san_validation) wish.san = name.empty() ? std::string_view("(no host)") : name;
+  return runtime_->tls->make_transport(host.endpoint(), wish, out);
+}
+
+bool WorkerCluster::same_transport(const Endpoint& a, const Endpoint& b) const {
+  return !runtime_->tls || runtime_->tls->same(a, b);
+}
+
+// ---------------------------------------------------------------------------------------------- results
 
 void WorkerCluster::report_connected(const WorkerHost& host) {
   if (config().outlier && config().outlier->split_external_local_origin_errors)
     charge_outlier(host, OutlierResult::kConnected, 0);
 }
 
-void WorkerCluster::report_status(const WorkerHost& host, uint16_t status) {
-  (status >= 500 ? host.stats().rq_error : host.stats().rq_success).add();
-  if (config().outlier) charge_outlier(host, OutlierResult::kResponse, status);
+/// Outlier detection judges by the head alone, as Envoy does: a head without a gRPC status is the HTTP one's.
+void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end) {
+  const uint16_t status = head.status();
+  const uint16_t grpc_status = grpc ? http_status_of_grpc(head) : 0;
+  if (config().outlier)
+    charge_outlier(host, OutlierResult::kResponse, grpc_status != 0 ? grpc_status : status);
+  if (status >= 500) {
+    host.stats().rq_error.add();
+  } else if (!grpc) {
+    host.stats().rq_success.add();
+  } else if (end) {
+    report_grpc_trailers(host, head);
+  }
+}
+
+void WorkerCluster::report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers) {
+  const uint16_t status = http_status_of_grpc(trailers);
+  (status == 0 || status >= 500 ? host.stats().rq_error : host.stats().rq_success).add();
 }
 
 void WorkerCluster::report_failure(const WorkerHost& host, Failure failure) {

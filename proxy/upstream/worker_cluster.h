@@ -10,12 +10,16 @@
 #include "remora/config/cluster.h"
 #include "remora/core/failure.h"
 #include "remora/core/random.h"
+#include "upstream/client_codecs.h"
 #include "upstream/cluster_runtime.h"
+#include "upstream/host_pools.h"
 #include "upstream/load_balancer.h"
 
 namespace remora {
 
 class HostPool;
+class Transport;
+struct PoolKey;
 
 /// What the upstream side needs of its worker. Borrowed.
 struct UpstreamContext {
@@ -51,12 +55,25 @@ class WorkerCluster final : public LocalCounted {
   /// The cluster is replaced or removed: idle connections close now, the others with their requests.
   void retire();
 
-  /// The pool of the chosen host; empty when there is none to choose.
+  /// The chosen host's pool for such a request; empty when there is no host to choose.
   LocalRef<HostPool> pick(const LbContext& context);
+  /// The pool has nothing left and is one of many.
+  void forget(const HostPool& pool);
+
+  /// The transport of a connection to `host` into `out`; null there: plain text. False: its secrets have not
+  /// come, which is counted.
+  bool make_transport(const WorkerHost& host, std::unique_ptr<Transport>& out) const;
+  /// As above, for HTTP. `name`: PoolKey::name.
+  bool make_transport(const WorkerHost& host, UpstreamProtocol protocol, std::string_view name,
+                      std::unique_ptr<Transport>& out) const;
+  [[nodiscard]] bool same_transport(const Endpoint& a, const Endpoint& b) const;
 
   // What became of an attempt: for outlier detection and the host's own counters.
   void report_connected(const WorkerHost& host);
-  void report_status(const WorkerHost& host, uint16_t status);
+  /// A response's head. Where it answers a gRPC request (`grpc`), the status in `grpc-status` is what counts;
+  /// it may come with the trailers only, then report_grpc_trailers() follows.
+  void report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end);
+  void report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers);
   void report_failure(const WorkerHost& host, Failure failure);
 
   [[nodiscard]] const ClusterConfig& config() const { return *runtime_->config; }
@@ -64,9 +81,11 @@ class WorkerCluster final : public LocalCounted {
   /// The counts of internal or of external requests (origin_stat_schema()), made at the first one.
   [[nodiscard]] StatBlock& origin_stats(bool internal);
   [[nodiscard]] CircuitBreakers& breakers() { return *runtime_->breakers; }
+  [[nodiscard]] ClientCodecs& codecs() { return codecs_; }
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
 
  private:
+  [[nodiscard]] PoolKey key_for(const LbContext& context) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
 
   UpstreamContext context_;
@@ -74,7 +93,8 @@ class WorkerCluster final : public LocalCounted {
   StatBlock& stats_;
   LoadBalancer balancer_;
   std::shared_ptr<const HostSet> hosts_;
-  std::unordered_map<const HostState*, LocalRef<HostPool>> pools_;
+  std::unordered_map<const HostState*, HostPools> pools_;
+  ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   bool retired_ = false;
 };
