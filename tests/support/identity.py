@@ -31,7 +31,7 @@ def issued_cluster(folder):
 
 
 def openssl(*arguments, data=b""):
-    return subprocess.run(["openssl", *map(str, arguments)], input=data, capture_output=True, check=True).stdout.decode()
+    return subprocess.run(["openssl", *map(str, arguments)], input=data, capture_output=True, check=True).stdout.decode(errors="replace")
 
 
 def describe(pem):

@@ -22,7 +22,8 @@ void log_new(const istio::Diagnostics& before, const istio::Diagnostics& now) {
 
 }  // namespace
 
-Mesh::Mesh(ResourceSource& source) : source_(source) {
+Mesh::Mesh(ResourceSource& source, istio::MeshSettings settings)
+    : source_(source), settings_(std::move(settings)) {
   refresh();
   source_.watch([this] {
     refresh();
@@ -32,7 +33,7 @@ Mesh::Mesh(ResourceSource& source) : source_(source) {
 
 void Mesh::refresh() {
   ResourceList list = source_.list();
-  state_ = istio::reconcile(state_.registry.get(), list.resources);
+  state_ = istio::reconcile(state_.registry.get(), list.resources, settings_);
   istio::Diagnostics findings = std::move(list.findings);
   findings.insert(findings.end(), state_.findings.begin(), state_.findings.end());
   log_new(findings_, findings);

@@ -17,7 +17,7 @@ namespace remora::xds {
 class Mesh {
  public:
   /// Takes the source's present contents, and follows it. The source must outlive the mesh.
-  explicit Mesh(ResourceSource& source);
+  explicit Mesh(ResourceSource& source, istio::MeshSettings settings = {});
 
   const istio::Registry& registry() const { return *state_.registry; }
   /// Everything that is wrong, in files and between resources.
@@ -36,6 +36,7 @@ class Mesh {
   void forget_unused();
 
   ResourceSource& source_;
+  const istio::MeshSettings settings_;
   istio::Reconciled state_;
   istio::Diagnostics findings_;
   uint64_t version_ = 0;

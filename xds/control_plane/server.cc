@@ -61,7 +61,7 @@ class Server {
         manifests_(context_, options.config_paths),
         source_(context_, manifests_, store_->objects(),
                 [this](const store::ObjectKey& key) { return store_->path_of(key); }),
-        mesh_(source_),
+        mesh_(source_, {options.trust_domain, options.root_namespace, options.auto_mtls}),
         statuses_(store_->objects()),
         reports_(context_, traffic_),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),

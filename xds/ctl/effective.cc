@@ -17,11 +17,12 @@ struct KindName {
   std::array<const char*, 3> names;  ///< plural, singular, short
 };
 
-constexpr std::array<KindName, 7> kKinds{{
+constexpr std::array<KindName, 8> kKinds{{
     {"VirtualService", {"virtualservices", "virtualservice", "vs"}},
     {"DestinationRule", {"destinationrules", "destinationrule", "dr"}},
     {"ServiceEntry", {"serviceentries", "serviceentry", "se"}},
     {"WorkloadEntry", {"workloadentries", "workloadentry", "we"}},
+    {"PeerAuthentication", {"peerauthentications", "peerauthentication", "pa"}},
     {"Service", {"services", "service", "svc"}},
     {"Deployment", {"deployments", "deployment", "deploy"}},
     {"Canary", {"canaries", "canary", "canary"}},

@@ -2,6 +2,7 @@
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "istio/build_tls.h"
 #include "istio/names.h"
 #include "istio/proto_util.h"
 #include "istio/translate.h"
@@ -23,28 +24,58 @@ void set_load_balancer(const PolicySettings& policy, Cluster& cluster) {
   }
 }
 
-void set_http_options(const ConnectionPool& pool, Cluster& cluster) {
-  if (!pool.idle_timeout && pool.max_requests_per_connection.value_or(0) == 0) return;
-  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
-  options.mutable_explicit_http_config()->mutable_http_protocol_options();
-  auto& common = *options.mutable_common_http_protocol_options();
-  if (pool.idle_timeout) set_duration(*pool.idle_timeout, *common.mutable_idle_timeout());
-  if (pool.max_requests_per_connection.value_or(0) > 0) {
-    common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+void set_protocol(UpstreamHttp protocol, const ConnectionPool& pool, HttpProtocolOptions& options) {
+  const auto limit_streams = [&](envoy::config::core::v3::Http2ProtocolOptions& http2) {
+    if (pool.max_concurrent_streams)
+      http2.mutable_max_concurrent_streams()->set_value(*pool.max_concurrent_streams);
+  };
+  if (protocol == UpstreamHttp::kHttp2) {
+    limit_streams(*options.mutable_explicit_http_config()->mutable_http2_protocol_options());
+  } else if (protocol == UpstreamHttp::kAsClient) {
+    options.mutable_use_downstream_protocol_config()->mutable_http_protocol_options();
+    limit_streams(*options.mutable_use_downstream_protocol_config()->mutable_http2_protocol_options());
+  } else {
+    options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  }
+}
+
+/// A TLS server of somebody else wants to hear the host's name, and is to prove that it is its own.
+bool set_automatic_names(const ClusterParts& parts, const PolicySettings& policy,
+                         HttpProtocolOptions& options) {
+  if (!policy.tls || !policy.tls->sni.empty()) return false;
+  if (policy.tls->mode != ClientTls::Mode::kSimple && policy.tls->mode != ClientTls::Mode::kMutual)
+    return false;
+  auto& names = *options.mutable_upstream_http_protocol_options();
+  names.set_auto_sni(true);
+  names.set_auto_san_validation(!policy.tls->insecure_skip_verify && peer_names(parts, *policy.tls).empty());
+  return true;
+}
+
+void set_http_options(UpstreamHttp protocol, const ConnectionPool& pool, HttpProtocolOptions options,
+                      bool needed, Cluster& cluster) {
+  const bool limits = pool.idle_timeout || pool.max_requests_per_connection.value_or(0) > 0;
+  if (protocol == UpstreamHttp::kNone || (protocol == UpstreamHttp::kHttp1 && !limits && !needed)) return;
+  set_protocol(protocol, pool, options);
+  if (limits) {
+    auto& common = *options.mutable_common_http_protocol_options();
+    if (pool.idle_timeout) set_duration(*pool.idle_timeout, *common.mutable_idle_timeout());
+    if (pool.max_requests_per_connection.value_or(0) > 0) {
+      common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
+    }
   }
   (*cluster.mutable_typed_extension_protocol_options())
       ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = pack(options);
 }
 
-void set_connection_pool(const PolicySettings& policy, Cluster& cluster) {
-  const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+void set_connection_pool(const ConnectionPool& pool, Cluster& cluster) {
   set_duration(pool.connect_timeout.value_or(kConnectTimeout), *cluster.mutable_connect_timeout());
   auto& thresholds = *cluster.mutable_circuit_breakers()->add_thresholds();
   thresholds.mutable_max_connections()->set_value(pool.max_connections.value_or(kNoLimit));
   thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
   thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
   thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
-  set_http_options(pool, cluster);
 }
 
 /// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
@@ -110,7 +141,15 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   if (own.load_balancer) policy.load_balancer = own.load_balancer;
   if (own.connection_pool) policy.connection_pool = own.connection_pool;
   if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
+  if (own.tls) policy.tls = own.tls;
   return policy;
+}
+
+UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy) {
+  if (!port.is_http()) return UpstreamHttp::kNone;
+  if (policy.connection_pool && policy.connection_pool->use_client_protocol) return UpstreamHttp::kAsClient;
+  const bool upgraded = policy.connection_pool && policy.connection_pool->upgrade_to_http2;
+  return upgraded || port.protocol == Protocol::kHttp2 ? UpstreamHttp::kHttp2 : UpstreamHttp::kHttp1;
 }
 
 Cluster build_outbound_cluster(const ClusterParts& parts) {
@@ -126,8 +165,13 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
 
   const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
   set_load_balancer(policy, cluster);
-  set_connection_pool(policy, cluster);
+  const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+  set_connection_pool(pool, cluster);
+  HttpProtocolOptions options;
+  const bool named = set_automatic_names(parts, policy, options);
+  set_http_options(upstream_protocol(parts.port, policy), pool, std::move(options), named, cluster);
   set_outlier_detection(policy, cluster);
+  set_transport_sockets(parts, policy, cluster);
 
   auto& metadata = istio_metadata(*cluster.mutable_metadata());
   set_rule_metadata(parts.rule, metadata);
@@ -143,7 +187,11 @@ Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
   Cluster cluster;
   cluster.set_name(inbound_name(inbound.port));
   cluster.set_type(Cluster::STATIC);
-  set_connection_pool(effective_policy(rule, nullptr, port->number), cluster);
+  const PolicySettings policy = effective_policy(rule, nullptr, port->number);
+  ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+  pool.upgrade_to_http2 = false;  // between sidecars; the application speaks what its port says
+  set_connection_pool(pool, cluster);
+  set_http_options(upstream_protocol(*port, {.connection_pool = pool}), pool, {}, false, cluster);
   auto& assignment = *cluster.mutable_load_assignment();
   assignment.set_cluster_name(cluster.name());
   auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "istio/build_tls.h"
 #include "istio/hosts.h"
 #include "istio/names.h"
 #include "istio/proto_util.h"
@@ -45,12 +46,14 @@ void set_locality(const std::string& text, LocalityLbEndpoints& group) {
 
 }  // namespace
 
-ClusterLoadAssignment build_load_assignment(const ClusterParts& parts, const std::string& cluster_id) {
+ClusterLoadAssignment build_load_assignment(const ClusterParts& parts) {
   static const Labels kAll;
   const Labels& wanted = parts.subset == nullptr ? kAll : parts.subset->labels;
   ClusterLoadAssignment assignment;
   assignment.set_cluster_name(outbound_cluster_name(
       parts.port.number, parts.subset == nullptr ? "" : parts.subset->name, parts.service.host));
+  const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
+  const bool by_endpoint = encryption_of(parts, policy) == Encryption::kWhereSidecar;
   std::map<std::string, LocalityLbEndpoints*> groups;
   for (const Endpoint& endpoint : parts.port.endpoints) {
     if (!labels_match(wanted, endpoint.labels)) continue;
@@ -63,7 +66,12 @@ ClusterLoadAssignment build_load_assignment(const ClusterParts& parts, const std
     set_socket_address(endpoint.address, endpoint.port, *lb_endpoint.mutable_endpoint()->mutable_address());
     lb_endpoint.mutable_load_balancing_weight()->set_value(endpoint.weight);
     auto& metadata = istio_metadata(*lb_endpoint.mutable_metadata());
-    (*metadata.mutable_fields())["workload"].set_string_value(workload_metadata(endpoint, cluster_id));
+    (*metadata.mutable_fields())["workload"].set_string_value(
+        workload_metadata(endpoint, parts.view.node().cluster_id));
+    if (by_endpoint && takes_mutual_tls(endpoint, parts.view.registry())) {
+      set_tls_mode(
+          (*lb_endpoint.mutable_metadata()->mutable_filter_metadata())["envoy.transport_socket_match"]);
+    }
     auto& weight = *group->mutable_load_balancing_weight();
     weight.set_value(weight.value() + endpoint.weight);
   }

@@ -21,6 +21,22 @@ struct ConnectionPool {
   std::optional<uint32_t> max_requests_per_connection;
   std::optional<uint32_t> max_retries;
   std::optional<Duration> idle_timeout;
+  std::optional<Duration> tcp_idle_timeout;
+  std::optional<uint32_t> max_concurrent_streams;
+  bool upgrade_to_http2 = false;
+  bool use_client_protocol = false;
+};
+
+/// https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
+struct ClientTls {
+  enum class Mode { kDisable, kSimple, kMutual, kIstioMutual };
+  Mode mode = Mode::kDisable;
+  std::string client_certificate;  ///< files, as the proxy finds them
+  std::string private_key;
+  std::string ca_certificates;  ///< empty: the system's
+  std::vector<std::string> subject_alt_names;
+  std::string sni;
+  bool insecure_skip_verify = false;
 };
 
 struct OutlierDetection {
@@ -39,6 +55,7 @@ struct PolicySettings {
   std::optional<LoadBalancer> load_balancer;
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
+  std::optional<ClientTls> tls;
 };
 
 struct TrafficPolicy {

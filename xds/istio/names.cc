@@ -27,6 +27,15 @@ std::string outbound_cluster_name(uint16_t port, std::string_view subset, std::s
       .append(host);
 }
 
+std::string mesh_server_name(uint16_t port, std::string_view subset, std::string_view host) {
+  return std::string("outbound_.")
+      .append(std::to_string(port))
+      .append("_.")
+      .append(subset)
+      .append("_.")
+      .append(host);
+}
+
 std::string inbound_name(uint16_t port) { return "inbound|" + std::to_string(port) + "||"; }
 
 std::string listener_name(std::string_view address, uint16_t port) {

@@ -15,6 +15,9 @@ std::string outbound_cluster_name(uint16_t port, std::string_view subset, std::s
 /// "inbound|8080||"
 std::string inbound_name(uint16_t port);
 
+/// "outbound_.8080_.v1_.myapp.default.svc.cluster.local": what a sidecar asks another one for, in TLS.
+std::string mesh_server_name(uint16_t port, std::string_view subset, std::string_view host);
+
 /// "127.0.0.1_8080"
 std::string listener_name(std::string_view address, uint16_t port);
 

@@ -12,6 +12,7 @@ ServiceEntry read_service_entry(Fields& spec);
 Workload read_workload(Fields& spec);
 Service read_service(Fields& spec);
 Deployment read_deployment(Fields& spec);
+PeerAuthentication read_peer_authentication(Fields& spec);
 Canary read_canary(Fields& spec);
 CanaryAnalysis read_analysis(Fields& fields);
 MetricTemplate read_metric_template(Fields& spec);

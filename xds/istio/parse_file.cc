@@ -9,7 +9,9 @@ namespace remora::istio {
 namespace {
 
 constexpr std::array<std::string_view, 3> kIstioVersions{"v1", "v1beta1", "v1alpha3"};
+constexpr std::array<std::string_view, 2> kSecurityVersions{"v1", "v1beta1"};
 constexpr std::string_view kIstioGroup = "networking.istio.io/";
+constexpr std::string_view kSecurityGroup = "security.istio.io/";
 
 struct Kind {
   std::string_view group;  ///< with its slash; empty for Kubernetes' core
@@ -17,12 +19,13 @@ struct Kind {
   Spec (*read)(Fields&);
 };
 
-const std::array<Kind, 9>& kinds() {
-  static const std::array<Kind, 9> kKinds{{
+const std::array<Kind, 10>& kinds() {
+  static const std::array<Kind, 10> kKinds{{
       {kIstioGroup, "VirtualService", [](Fields& f) -> Spec { return read_virtual_service(f); }},
       {kIstioGroup, "DestinationRule", [](Fields& f) -> Spec { return read_destination_rule(f); }},
       {kIstioGroup, "ServiceEntry", [](Fields& f) -> Spec { return read_service_entry(f); }},
       {kIstioGroup, "WorkloadEntry", [](Fields& f) -> Spec { return read_workload(f); }},
+      {kSecurityGroup, "PeerAuthentication", [](Fields& f) -> Spec { return read_peer_authentication(f); }},
       {"", "Service", [](Fields& f) -> Spec { return read_service(f); }},
       {"apps/", "Deployment", [](Fields& f) -> Spec { return read_deployment(f); }},
       {"flagger.app/", "Canary", [](Fields& f) -> Spec { return read_canary(f); }},
@@ -37,6 +40,9 @@ bool version_fits(const Kind& kind, std::string_view api_version) {
   const std::string_view version = api_version.substr(kind.group.size());
   if (kind.group == kIstioGroup) {
     return std::find(kIstioVersions.begin(), kIstioVersions.end(), version) != kIstioVersions.end();
+  }
+  if (kind.group == kSecurityGroup) {
+    return std::find(kSecurityVersions.begin(), kSecurityVersions.end(), version) != kSecurityVersions.end();
   }
   return version == (kind.group == "flagger.app/" ? "v1beta1" : "v1");
 }

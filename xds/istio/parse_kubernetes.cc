@@ -24,8 +24,7 @@ ServicePort read_service_port(Fields& fields) {
   port.number = number.value_or(0);
   fields.string("name", port.name);
   port.protocol = read_protocol(fields, port.name);
-  if (port.protocol == Protocol::kOther)
-    fields.warning("", "gets no listener: this build carries HTTP/1.1 only");
+  if (port.protocol == Protocol::kOther) fields.warning("", "gets no listener: its protocol is not carried");
   if (port.protocol == Protocol::kUndeclared) {
     fields.warning("",
                    "does not declare its protocol and is taken for HTTP: name it http, http-... or tcp-...");
@@ -107,6 +106,7 @@ Deployment read_deployment(Fields& spec) {
       meta.ignore_rest();
     });
     pod.object("spec", [&](Fields& pod_spec) {
+      pod_spec.string("serviceAccountName", deployment.service_account);
       pod_spec.objects("containers", [&](Fields& item) { read_container(item, deployment); });
       pod_spec.ignore_rest();
     });

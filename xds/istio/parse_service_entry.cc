@@ -35,7 +35,7 @@ void read_ports(Fields& spec, ServiceEntry& entry) {
       item.error("number", "port " + std::to_string(port.number) + " is used twice");
     }
     if (port.protocol == Protocol::kOther) {
-      item.warning("", "gets no listener: this build carries HTTP/1.1 only");
+      item.warning("", "gets no listener: its protocol is not carried");
     }
     entry.ports.push_back(std::move(port));
   });
@@ -84,7 +84,7 @@ ServiceEntry read_service_entry(Fields& spec) {
     spec.error("workloadSelector", "cannot stand beside endpoints");
   }
   read_export_to(spec, entry.export_to);
-  spec.unsupported("subjectAltNames", Severity::kError, "is not implemented: upstream traffic is plain text");
+  spec.strings("subjectAltNames", entry.subject_alt_names);
   return entry;
 }
 

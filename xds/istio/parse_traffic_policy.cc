@@ -34,7 +34,7 @@ void read_tcp_pool(Fields& fields, ConnectionPool& pool) {
   read_duration(fields, "connectTimeout", pool.connect_timeout);
   fields.unsupported("tcpKeepalive", Severity::kError, "is not implemented");
   fields.unsupported("maxConnectionDuration", Severity::kError, "is not implemented");
-  fields.unsupported("idleTimeout", Severity::kWarning, "is for TCP traffic, of which this build has none");
+  read_duration(fields, "idleTimeout", pool.tcp_idle_timeout);
 }
 
 void read_http_pool(Fields& fields, ConnectionPool& pool) {
@@ -43,20 +43,14 @@ void read_http_pool(Fields& fields, ConnectionPool& pool) {
   fields.unsigned_integer("maxRequestsPerConnection", pool.max_requests_per_connection, 0U, 0x7fffffffU);
   fields.unsigned_integer("maxRetries", pool.max_retries, 0U);
   read_duration(fields, "idleTimeout", pool.idle_timeout);
-  enum class Upgrade { kNone, kUpgrade };
-  static const Words<Upgrade> kUpgrades{
-      {"DEFAULT", Upgrade::kNone}, {"DO_NOT_UPGRADE", Upgrade::kNone}, {"UPGRADE", Upgrade::kUpgrade}};
-  Upgrade upgrade = Upgrade::kNone;
-  if (fields.word("h2UpgradePolicy", kUpgrades, upgrade) && upgrade == Upgrade::kUpgrade) {
-    fields.error("h2UpgradePolicy", "UPGRADE is not implemented: upstream traffic is HTTP/1.1");
+  static const Words<bool> kUpgrades{{"DEFAULT", false}, {"DO_NOT_UPGRADE", false}, {"UPGRADE", true}};
+  fields.word("h2UpgradePolicy", kUpgrades, pool.upgrade_to_http2);
+  fields.boolean("useClientProtocol", pool.use_client_protocol);
+  if (pool.upgrade_to_http2 && pool.use_client_protocol) {
+    fields.error("useClientProtocol", "cannot stand beside h2UpgradePolicy UPGRADE");
   }
-  bool client_protocol = false;
-  if (fields.boolean("useClientProtocol", client_protocol) && client_protocol) {
-    fields.error("useClientProtocol", "is not implemented: upstream traffic is HTTP/1.1");
-  }
-  fields.unsupported("maxConcurrentStreams", Severity::kWarning,
-                     "is for HTTP/2, which this build does not speak");
-  fields.unsupported("http2KeepAlive", Severity::kWarning, "is for HTTP/2, which this build does not speak");
+  fields.unsigned_integer("maxConcurrentStreams", pool.max_concurrent_streams, 1U, 0x7fffffffU);
+  fields.unsupported("http2KeepAlive", Severity::kWarning, "is not implemented");
 }
 
 ConnectionPool read_connection_pool(Fields& fields) {
@@ -86,20 +80,38 @@ OutlierDetection read_outlier_detection(Fields& fields) {
   return outlier;
 }
 
-void read_tls(Fields& fields) {
-  enum class Mode { kDisable, kTls };
+void require(Fields& fields, std::string_view name, const std::string& value) {
+  if (value.empty()) fields.error(name, "is required for MUTUAL");
+}
+
+ClientTls read_tls(Fields& fields) {
+  using Mode = ClientTls::Mode;
   static const Words<Mode> kModes{{"DISABLE", Mode::kDisable},
-                                  {"SIMPLE", Mode::kTls},
-                                  {"MUTUAL", Mode::kTls},
-                                  {"ISTIO_MUTUAL", Mode::kTls}};
-  Mode mode = Mode::kDisable;
-  if (fields.word("mode", kModes, mode) && mode != Mode::kDisable) {
-    fields.error("mode", "is not implemented: upstream traffic is plain text, so only DISABLE is right");
+                                  {"SIMPLE", Mode::kSimple},
+                                  {"MUTUAL", Mode::kMutual},
+                                  {"ISTIO_MUTUAL", Mode::kIstioMutual}};
+  ClientTls tls;
+  fields.word("mode", kModes, tls.mode);
+  fields.string("clientCertificate", tls.client_certificate);
+  fields.string("privateKey", tls.private_key);
+  fields.string("caCertificates", tls.ca_certificates);
+  fields.strings("subjectAltNames", tls.subject_alt_names);
+  fields.string("sni", tls.sni);
+  fields.boolean("insecureSkipVerify", tls.insecure_skip_verify);
+  fields.unsupported("credentialName", Severity::kError, "is not implemented: name files");
+  fields.unsupported("caCrl", Severity::kError, "is not implemented");
+  if (tls.mode == Mode::kMutual) {
+    require(fields, "clientCertificate", tls.client_certificate);
+    require(fields, "privateKey", tls.private_key);
+  } else {
+    for (const char* name : {"clientCertificate", "privateKey"}) {
+      if (fields.has(name)) fields.error(name, "is for MUTUAL only");
+    }
   }
-  for (const char* name : {"clientCertificate", "privateKey", "caCertificates", "credentialName",
-                           "subjectAltNames", "sni", "insecureSkipVerify", "caCrl"}) {
-    fields.unsupported(name, Severity::kError, "is not implemented: upstream traffic is plain text");
+  if (tls.mode == Mode::kIstioMutual && fields.has("caCertificates")) {
+    fields.error("caCertificates", "has no place beside ISTIO_MUTUAL, which brings the mesh's own");
   }
+  return tls;
 }
 
 PolicySettings read_settings(Fields& fields) {
@@ -109,7 +121,7 @@ PolicySettings read_settings(Fields& fields) {
                 [&](Fields& item) { settings.connection_pool = read_connection_pool(item); });
   fields.object("outlierDetection",
                 [&](Fields& item) { settings.outlier_detection = read_outlier_detection(item); });
-  fields.object("tls", read_tls);
+  fields.object("tls", [&](Fields& item) { settings.tls = read_tls(item); });
   return settings;
 }
 

@@ -4,13 +4,33 @@
 #include <array>
 #include <cctype>
 #include <string>
+#include <utility>
 
 namespace remora::istio {
 namespace {
 
-constexpr std::array<std::string_view, 14> kOtherProtocols{
-    "tcp",   "tls",   "https", "grpc",       "grpc-web", "http2", "mongo",
-    "mysql", "redis", "udp",   "http_proxy", "h2c",      "ws",    "wss"};
+constexpr std::array<std::pair<std::string_view, Protocol>, 20> kWords{{
+    {"http", Protocol::kHttp},
+    {"http1", Protocol::kHttp},
+    {"ws", Protocol::kHttp},
+    {"kubernetes.io/ws", Protocol::kHttp},  // Kubernetes' own names carry a prefix
+    {"http2", Protocol::kHttp2},
+    {"h2c", Protocol::kHttp2},
+    {"kubernetes.io/h2c", Protocol::kHttp2},
+    {"grpc", Protocol::kHttp2},
+    {"grpc-web", Protocol::kHttp2},
+    {"tcp", Protocol::kTcp},
+    {"mongo", Protocol::kTcp},
+    {"mysql", Protocol::kTcp},
+    {"redis", Protocol::kTcp},
+    {"tls", Protocol::kTls},
+    {"https", Protocol::kTls},
+    {"wss", Protocol::kTls},
+    {"kubernetes.io/wss", Protocol::kTls},
+    {"udp", Protocol::kOther},
+    {"sctp", Protocol::kOther},
+    {"http_proxy", Protocol::kOther},
+}};
 
 }  // namespace
 
@@ -18,18 +38,16 @@ Protocol protocol_of_word(std::string_view word) {
   std::string lower(word);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  // Kubernetes' own names for WebSocket over plain HTTP/1.1 carry a prefix.
-  if (lower == "http" || lower == "http1" || lower == "kubernetes.io/ws" || lower == "ws")
-    return Protocol::kHttp;
-  const bool known =
-      std::find(kOtherProtocols.begin(), kOtherProtocols.end(), lower) != kOtherProtocols.end();
-  return known || lower.starts_with("kubernetes.io/") ? Protocol::kOther : Protocol::kUndeclared;
+  const auto known =
+      std::find_if(kWords.begin(), kWords.end(), [&](const auto& entry) { return entry.first == lower; });
+  if (known != kWords.end()) return known->second;
+  return lower.starts_with("kubernetes.io/") ? Protocol::kOther : Protocol::kUndeclared;
 }
 
 Protocol protocol_of_port_name(std::string_view name) {
   const Protocol whole = protocol_of_word(name);
   if (whole != Protocol::kUndeclared) return whole;
-  if (name.starts_with("grpc-web-")) return Protocol::kOther;
+  if (name.starts_with("grpc-web-")) return Protocol::kHttp2;
   const size_t dash = name.find('-');
   return dash == std::string_view::npos ? Protocol::kUndeclared : protocol_of_word(name.substr(0, dash));
 }

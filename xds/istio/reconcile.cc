@@ -43,14 +43,16 @@ bool provides(const Resource& resource, const DanglingReference& reference) {
 
 class Reconciler {
  public:
-  Reconciler(const Registry* last_good, const std::vector<ResourcePtr>& wanted) : current_(index(wanted)) {
+  Reconciler(const Registry* last_good, const std::vector<ResourcePtr>& wanted, const MeshSettings& settings)
+      : settings_(settings),
+        current_(index(wanted)) {
     if (last_good != nullptr) good_ = index(last_good->resources());
   }
 
   Reconciled run() {
     // Each round holds, restores or drops something for good, so the rounds end.
     for (;;) {
-      auto registry = std::make_shared<const Registry>(values(current_));
+      auto registry = std::make_shared<const Registry>(values(current_), settings_);
       bool changed = false;
       for (const ResourcePtr& resource : registry->virtual_services()) {
         const auto references = dangling_references(*resource, *registry);
@@ -108,6 +110,7 @@ class Reconciler {
     return {std::move(registry), std::move(findings)};
   }
 
+  const MeshSettings& settings_;
   ById good_;
   ById current_;
   std::set<std::string> restored_;
@@ -117,8 +120,9 @@ class Reconciler {
 
 }  // namespace
 
-Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted) {
-  return Reconciler(last_good, wanted).run();
+Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted,
+                     const MeshSettings& settings) {
+  return Reconciler(last_good, wanted, settings).run();
 }
 
 }  // namespace remora::istio

@@ -17,6 +17,7 @@ struct Reconciled {
 /// version in `last_good` (null: nothing was good yet); if that one no longer fits either, because what it
 /// leads to was taken away, the taken parts stay too; if there is no good version at all, it is left out. The
 /// rest of `wanted` takes effect. Pure.
-Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted);
+Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted,
+                     const MeshSettings& settings = {});
 
 }  // namespace remora::istio

@@ -48,10 +48,10 @@ class Checker {
       const MeshPort* port = service.find_port(*destination.port);
       if (port == nullptr) {
         add(Kind::kPort, service.host, destination, "port.number", missing_port(service, *destination.port));
-      } else if (!port->carried()) {
+      } else if (!port->is_http()) {
         add(Kind::kPort, service.host, destination, "port.number",
             "port " + std::to_string(port->number) + " of " + service.origin->id() +
-                " is not HTTP/1.1, which is all that this build carries");
+                " is not HTTP, and http routes lead to it");
       }
       return;
     }
@@ -77,7 +77,7 @@ class Checker {
       const MeshService* service = registry_.find_service(resolve_host(host, resource_.ns));
       if (service == nullptr) continue;
       for (const MeshPort& port : service->ports) {
-        if (port.carried()) ports.push_back(port.number);
+        if (port.is_http()) ports.push_back(port.number);
       }
     }
     return ports;

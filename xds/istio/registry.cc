@@ -15,6 +15,11 @@ bool precedes(const ResourcePtr& a, const ResourcePtr& b) {
          std::tie(b->creation_timestamp, b->ns, b->name, b->kind);
 }
 
+std::vector<ResourcePtr> in_order(std::vector<ResourcePtr> resources) {
+  std::sort(resources.begin(), resources.end(), precedes);
+  return resources;
+}
+
 }  // namespace
 
 Diagnostic finding(Severity severity, const Resource& resource, std::string path, std::string message) {
@@ -37,8 +42,11 @@ const std::vector<std::string>& MergedRule::export_to() const {
   return std::get<DestinationRule>(parts.front()->spec).export_to;
 }
 
-Registry::Registry(std::vector<ResourcePtr> resources) : resources_(std::move(resources)) {
-  std::sort(resources_.begin(), resources_.end(), precedes);
+Registry::Registry(std::vector<ResourcePtr> resources, MeshSettings settings)
+    : settings_(std::move(settings)),
+      resources_(in_order(std::move(resources))),
+      peer_policies_(resources_, settings_.root_namespace),
+      findings_(peer_policies_.findings()) {
   for (const ResourcePtr& resource : resources_) {
     if (std::holds_alternative<Workload>(resource->spec)) workloads_.push_back(resource);
     if (std::holds_alternative<VirtualService>(resource->spec)) virtual_services_.push_back(resource);
@@ -48,7 +56,7 @@ Registry::Registry(std::vector<ResourcePtr> resources) : resources_(std::move(re
 }
 
 void Registry::add_services() {
-  const WorkloadIndex workloads(workloads_);
+  const WorkloadIndex workloads(workloads_, resources_);
   for (const ResourcePtr& resource : resources_) {
     for (MeshService& service : mesh_services(resource, workloads)) add_service(std::move(service));
   }

@@ -5,9 +5,18 @@
 #include <utility>
 #include <vector>
 
+#include "istio/peer_policies.h"
 #include "istio/resource.h"
+#include "istio/spiffe_id.h"
 
 namespace remora::istio {
+
+/// What holds for the mesh as a whole (Istio: MeshConfig).
+struct MeshSettings {
+  std::string trust_domain = kDefaultTrustDomain;
+  std::string root_namespace = "istio-system";  ///< whose PeerAuthentication holds for every workload
+  bool auto_mtls = true;  ///< mutual TLS wherever the endpoint has a sidecar and no rule says otherwise
+};
 
 /// One address that serves a port of a service.
 struct Endpoint {
@@ -18,6 +27,7 @@ struct Endpoint {
   std::string workload;  ///< the WorkloadEntry's name, or the ServiceEntry's for inline endpoints
   std::string locality;
   uint32_t weight = 1;
+  std::string service_account;  ///< empty: not known
 };
 
 struct MeshPort {
@@ -26,8 +36,11 @@ struct MeshPort {
   Protocol protocol = Protocol::kHttp;
   std::vector<Endpoint> endpoints;
 
-  /// Whether this build carries the port's traffic. What declares nothing is taken for HTTP.
+  /// Whether sidecars carry the port's traffic. What declares nothing is taken for HTTP.
   bool carried() const { return protocol != Protocol::kOther; }
+  bool is_http() const {
+    return protocol == Protocol::kHttp || protocol == Protocol::kHttp2 || protocol == Protocol::kUndeclared;
+  }
 };
 
 /// A host that can be called: from a Kubernetes Service, or one host of a ServiceEntry.
@@ -38,6 +51,7 @@ struct MeshService {
   bool external = false;
   std::vector<std::string> addresses;
   std::vector<std::string> export_to;
+  std::vector<std::string> subject_alt_names;  ///< by which its TLS servers are known, outside of the mesh
   std::vector<MeshPort> ports;
   ResourcePtr origin;
 
@@ -59,7 +73,10 @@ struct MergedRule {
 /// independent of any proxy; equal resources give an equal registry, in whatever order they come.
 class Registry {
  public:
-  explicit Registry(std::vector<ResourcePtr> resources);
+  explicit Registry(std::vector<ResourcePtr> resources, MeshSettings settings = {});
+
+  const MeshSettings& settings() const { return settings_; }
+  const PeerPolicies& peer_policies() const { return peer_policies_; }
 
   const std::vector<ResourcePtr>& resources() const { return resources_; }
   const std::vector<MeshService>& services() const { return services_; }
@@ -82,7 +99,9 @@ class Registry {
   void add_rules();
   const MergedRule* rule_in(const std::string& ns, const std::string& host) const;
 
-  std::vector<ResourcePtr> resources_;
+  MeshSettings settings_;
+  std::vector<ResourcePtr> resources_;  // oldest first
+  PeerPolicies peer_policies_;
   std::vector<ResourcePtr> workloads_;
   std::vector<ResourcePtr> virtual_services_;
   std::vector<MeshService> services_;

@@ -8,13 +8,14 @@
 #include "istio/canary.h"
 #include "istio/destination_rule.h"
 #include "istio/diagnostic.h"
+#include "istio/peer_authentication.h"
 #include "istio/services.h"
 #include "istio/virtual_service.h"
 
 namespace remora::istio {
 
 using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment,
-                          Canary, MetricTemplate, AlertProvider>;
+                          Canary, MetricTemplate, AlertProvider, PeerAuthentication>;
 
 /// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
 /// made, and shared by every list that holds it.

@@ -33,8 +33,16 @@ MeshPort mesh_port(const Port& port) {
 }
 
 Endpoint endpoint_of(const Workload& workload, uint16_t port, const Resource& owner, Labels labels) {
-  return {workload.address,  port,           std::move(labels), owner.ns, owner.name,
-          workload.locality, workload.weight};
+  return {workload.address,  port,
+          std::move(labels), owner.ns,
+          owner.name,        workload.locality,
+          workload.weight,   workload.service_account};
+}
+
+Endpoint endpoint_of(const Resource& entry, uint16_t port, const WorkloadIndex& workloads) {
+  Endpoint endpoint = endpoint_of(std::get<Workload>(entry.spec), port, entry, workload_labels(entry));
+  endpoint.service_account = workloads.service_account(entry);
+  return endpoint;
 }
 
 MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex& workloads) {
@@ -50,8 +58,7 @@ MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex&
     MeshPort& mesh = service.ports.emplace_back(mesh_port(port));
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
-      mesh.endpoints.push_back(
-          endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
+      mesh.endpoints.push_back(endpoint_of(*entry, endpoint_port(port, workload), workloads));
     }
   }
   return service;
@@ -67,6 +74,7 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
   service.external = spec.external;
   service.addresses = spec.addresses;
   service.export_to = spec.export_to;
+  service.subject_alt_names = spec.subject_alt_names;
   service.origin = resource;
   const auto selected = workloads.select(resource->ns, spec.workload_selector);
   for (const ServiceEntryPort& port : spec.ports) {
@@ -77,8 +85,7 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
     }
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
-      mesh.endpoints.push_back(
-          endpoint_of(workload, endpoint_port(port, workload), *entry, workload_labels(*entry)));
+      mesh.endpoints.push_back(endpoint_of(*entry, endpoint_port(port, workload), workloads));
     }
   }
   return service;
@@ -92,7 +99,14 @@ Labels workload_labels(const Resource& workload) {
   return labels;
 }
 
-WorkloadIndex::WorkloadIndex(const std::vector<ResourcePtr>& workloads) {
+WorkloadIndex::WorkloadIndex(const std::vector<ResourcePtr>& workloads,
+                             const std::vector<ResourcePtr>& resources) {
+  for (const ResourcePtr& resource : resources) {
+    const auto* deployment = std::get_if<Deployment>(&resource->spec);
+    const bool useful =
+        deployment != nullptr && !deployment->service_account.empty() && !deployment->pod_labels.empty();
+    if (useful) deployments_[resource->ns].push_back(deployment);
+  }
   for (const ResourcePtr& entry : workloads) {
     for (const auto& label : workload_labels(*entry)) by_label_[{entry->ns, label}].push_back(entry.get());
   }
@@ -111,6 +125,17 @@ std::vector<const Resource*> WorkloadIndex::select(const std::string& ns, const 
   std::copy_if(rarest->begin(), rarest->end(), std::back_inserter(selected),
                [&](const Resource* entry) { return labels_match(selector, workload_labels(*entry)); });
   return selected;
+}
+
+std::string WorkloadIndex::service_account(const Resource& workload) const {
+  const std::string& own = std::get<Workload>(workload.spec).service_account;
+  const auto deployments = deployments_.find(workload.ns);
+  if (!own.empty() || deployments == deployments_.end()) return own;
+  const Labels labels = workload_labels(workload);
+  for (const Deployment* deployment : deployments->second) {
+    if (labels_match(deployment->pod_labels, labels)) return deployment->service_account;
+  }
+  return "";
 }
 
 std::vector<MeshService> mesh_services(const ResourcePtr& resource, const WorkloadIndex& workloads) {

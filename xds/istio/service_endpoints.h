@@ -13,15 +13,21 @@ namespace remora::istio {
 /// holds.
 class WorkloadIndex {
  public:
-  /// `workloads` (resources that hold a Workload) must outlive the index.
-  explicit WorkloadIndex(const std::vector<ResourcePtr>& workloads);
+  /// `workloads` (resources that hold a Workload) and `resources` (of which the Deployments count) must
+  /// outlive the index.
+  WorkloadIndex(const std::vector<ResourcePtr>& workloads, const std::vector<ResourcePtr>& resources);
 
   /// The entries of `ns` with all labels of `selector`, in their order; none for an empty selector.
   std::vector<const Resource*> select(const std::string& ns, const Labels& selector) const;
 
+  /// What `workload` runs as: its own word, else that of the Deployment whose pods have its labels; empty
+  /// where nobody says.
+  std::string service_account(const Resource& workload) const;
+
  private:
   using Key = std::pair<std::string, std::pair<std::string, std::string>>;  // namespace, label
   std::map<Key, std::vector<const Resource*>> by_label_;
+  std::map<std::string, std::vector<const Deployment*>> deployments_;  // by namespace
 };
 
 /// The labels a workload is selected by: its spec's, with the object's own where the spec does not say

@@ -10,8 +10,15 @@ namespace remora::istio {
 
 using Labels = std::map<std::string, std::string>;
 
-/// How a port's bytes are to be read. Only HTTP/1.1 gets listeners and clusters in this build.
-enum class Protocol { kHttp, kUndeclared, kOther };
+/// How a port's bytes are to be read.
+enum class Protocol {
+  kHttp,        ///< HTTP/1.1 at the application; sidecars speak what they like among themselves
+  kHttp2,       ///< HTTP/2 without ALPN, gRPC
+  kTcp,         ///< bytes that only the two applications understand
+  kTls,         ///< the same, and the client's first message names the host
+  kUndeclared,  ///< nobody says; taken for HTTP/1.1
+  kOther,       ///< what no sidecar carries
+};
 
 /// WorkloadEntry's spec, and a ServiceEntry's inline endpoint: the same fields.
 struct Workload {
@@ -39,6 +46,7 @@ struct ServiceEntry {
   std::vector<Workload> endpoints;
   Labels workload_selector;  ///< empty: `endpoints` count
   std::vector<std::string> export_to;
+  std::vector<std::string> subject_alt_names;  ///< by which its TLS servers are known
 };
 
 struct ServicePort {
@@ -60,6 +68,7 @@ struct Service {
 struct Deployment {
   Labels pod_labels;
   std::vector<uint16_t> container_ports;
+  std::string service_account;
 };
 
 }  // namespace remora::istio

@@ -2,11 +2,14 @@
 
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build_tls.h"
+#include "istio/names.h"
 #include "istio/proto_util.h"
 #include "istio/translate.h"
 
@@ -28,34 +31,70 @@ void set_versions(Snapshot& snapshot) {
   for (ResourceGroup& group : snapshot.groups) group.version = version_of(group.resources);
 }
 
-void add_cluster(const ClusterParts& parts, const std::string& cluster_id, Snapshot& snapshot) {
-  const auto cluster = build_outbound_cluster(parts);
-  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  add(build_load_assignment(parts, cluster_id), cluster.name(), XdsType::kEndpoint, snapshot);
+void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
+  snapshot.notes.push_back(
+      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
 }
 
-using ServicesByPort = std::map<uint16_t, std::vector<const MeshService*>>;
+void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
+  if (lacks_identity(parts)) {
+    const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
+    note(parts.view.node(), "cluster " + outbound_cluster_name(parts.port.number, subset, parts.service.host),
+         "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
+    return;
+  }
+  const auto cluster = build_outbound_cluster(parts);
+  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  add(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
+}
 
-ServicesByPort add_clusters(const MeshView& view, Snapshot& snapshot) {
-  ServicesByPort by_port;
+using OutboundPorts = std::map<uint16_t, OutboundPort>;
+
+void add_to_port(const MeshService& service, const MeshPort& port, OutboundPorts& ports) {
+  OutboundPort& outbound = ports[port.number];
+  outbound.number = port.number;
+  if (port.is_http()) {
+    outbound.http.push_back(&service);
+  } else {
+    (port.protocol == Protocol::kTls ? outbound.tls : outbound.tcp).push_back(&service);
+  }
+}
+
+OutboundPorts add_clusters(const MeshView& view, Snapshot& snapshot) {
+  OutboundPorts ports;
   for (const MeshService* service : view.services()) {
     const MergedRule* rule = view.registry().find_rule(service->host, view.node().ns);
     for (const MeshPort& port : service->ports) {
       if (!port.carried()) continue;
-      by_port[port.number].push_back(service);
-      add_cluster({*service, port, rule, nullptr}, view.node().cluster_id, snapshot);
+      add_to_port(*service, port, ports);
+      add_cluster({*service, port, rule, nullptr, view}, snapshot);
       if (rule == nullptr) continue;
-      for (const Subset& subset : rule->subsets) {
-        add_cluster({*service, port, rule, &subset}, view.node().cluster_id, snapshot);
-      }
+      for (const Subset& subset : rule->subsets) add_cluster({*service, port, rule, &subset, view}, snapshot);
     }
   }
-  return by_port;
+  return ports;
 }
 
-void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
-  snapshot.notes.push_back(
-      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
+/// Without interception the client's address is the listener's, so TCP services cannot share a port.
+void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot& snapshot) {
+  for (size_t i = port.http.empty() ? 1 : 0; i < port.tcp.size(); ++i) {
+    note(node, "listener " + listener_name(node.outbound_address, port.number),
+         "does not lead to " + port.tcp[i]->host + ": " +
+             (port.http.empty() ? port.tcp.front()->host : port.http.front()->host) +
+             " has the port, and TCP does not say whom it is for",
+         snapshot);
+  }
+}
+
+void add_outbound_port(const OutboundPort& port, const MeshView& view, Snapshot& snapshot) {
+  if (!port.http.empty()) {
+    const auto routes = build_route_configuration(port.number, port.http, view);
+    add(routes, routes.name(), XdsType::kRoute, snapshot);
+  }
+  if (view.node().outbound_address.empty()) return;
+  const auto listener = build_outbound_listener(port, view);
+  add(listener, listener.name(), XdsType::kListener, snapshot);
+  note_unreachable(port, view.node(), snapshot);
 }
 
 /// The ports on which this proxy's own address serves something.
@@ -69,6 +108,7 @@ std::map<uint16_t, InboundPort> inbound_ports(const Registry& registry, const Pr
         if (endpoint.address != node.ip) continue;
         InboundPort& inbound = ports[endpoint.port];
         inbound.port = endpoint.port;
+        if (inbound.workload == nullptr) inbound.workload = &endpoint;
         inbound.services.emplace_back(&service, &port);
       }
     }
@@ -89,17 +129,32 @@ void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node,
        snapshot);
 }
 
-void add_inbound(const InboundPort& inbound, const Registry& registry, const ProxyNode& node,
-                 Snapshot& snapshot) {
+/// What the listener takes from clients. Nothing where mutual TLS is asked for and the proxy has no
+/// certificate: that must not fall back to plain text.
+std::optional<MtlsMode> inbound_mode(const InboundPort& inbound, const MeshView& view) {
+  const Endpoint& workload = *inbound.workload;
+  const MtlsMode mode = view.registry().peer_policies().mode_for(workload.ns, workload.labels, inbound.port);
+  if (view.node().identified) return mode;
+  return mode == MtlsMode::kStrict ? std::nullopt : std::optional(MtlsMode::kDisable);
+}
+
+void add_inbound(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
+  const ProxyNode& node = view.node();
+  const std::string name = "listener " + listener_name(node.ip, inbound.port);
   if (node.ip == node.app_address) {
-    note(node, "listener " + node.ip + '_' + std::to_string(inbound.port),
-         "is left out: the application listens on that address itself", snapshot);
+    note(node, name, "is left out: the application listens on that address itself", snapshot);
     return;
   }
   remove_clashing_outbound(inbound, node, snapshot);
-  const auto cluster = build_inbound_cluster(inbound, node, registry);
+  const auto mode = inbound_mode(inbound, view);
+  if (!mode) {
+    note(node, name, "is left out: it takes mutual TLS only, and the proxy has not proved who it is",
+         snapshot);
+    return;
+  }
+  const auto cluster = build_inbound_cluster(inbound, node, view.registry());
   add(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  const auto listener = build_inbound_listener(inbound, node);
+  const auto listener = build_inbound_listener(inbound, view, *mode);
   add(listener, listener.name(), XdsType::kListener, snapshot);
 }
 
@@ -150,14 +205,7 @@ std::string version_of(const EncodedResources& resources) {
 Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {
   const MeshView view(registry, node);
   Snapshot snapshot;
-  const ServicesByPort by_port = add_clusters(view, snapshot);
-  for (const auto& [port, services] : by_port) {
-    const auto routes = build_route_configuration(port, services, view);
-    add(routes, routes.name(), XdsType::kRoute, snapshot);
-    if (node.outbound_address.empty()) continue;
-    const auto listener = build_outbound_listener(port, node);
-    add(listener, listener.name(), XdsType::kListener, snapshot);
-  }
+  for (const auto& entry : add_clusters(view, snapshot)) add_outbound_port(entry.second, view, snapshot);
   set_versions(snapshot);
   return snapshot;
 }
@@ -167,7 +215,8 @@ std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const P
   const auto ports = inbound_ports(registry, node);
   if (ports.empty()) return outbound;
   auto snapshot = std::make_shared<Snapshot>(*outbound);
-  for (const auto& [port, inbound] : ports) add_inbound(inbound, registry, node, *snapshot);
+  const MeshView view(registry, node);
+  for (const auto& entry : ports) add_inbound(entry.second, view, *snapshot);
   set_versions(*snapshot);
   return snapshot;
 }

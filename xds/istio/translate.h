@@ -35,14 +35,23 @@ struct ClusterParts {
   const MeshPort& port;
   const MergedRule* rule;
   const Subset* subset;
+  const MeshView& view;
 };
+
+/// What a proxy speaks to a port's endpoints.
+enum class UpstreamHttp { kHttp1, kHttp2, kAsClient, kNone };
+UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy);
+
+/// By which names the endpoints' certificates are recognised: the rule's, else the ServiceEntry's.
+const std::vector<std::string>& peer_names(const ClusterParts& parts, const ClientTls& rule);
+
 envoy::config::cluster::v3::Cluster build_outbound_cluster(const ClusterParts& parts);
-envoy::config::endpoint::v3::ClusterLoadAssignment build_load_assignment(const ClusterParts& parts,
-                                                                         const std::string& cluster_id);
+envoy::config::endpoint::v3::ClusterLoadAssignment build_load_assignment(const ClusterParts& parts);
 
 /// Workloads of the proxy's own address that share a port, and the services they are endpoints of.
 struct InboundPort {
   uint16_t port = 0;
+  const Endpoint* workload = nullptr;  ///< the first of them
   std::vector<std::pair<const MeshService*, const MeshPort*>> services;
 };
 envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
@@ -71,8 +80,17 @@ envoy::config::route::v3::RouteConfiguration build_route_configuration(
 /// The table of an inbound listener: everything goes to the application.
 envoy::config::route::v3::RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound);
 
-envoy::config::listener::v3::Listener build_outbound_listener(uint16_t port, const ProxyNode& node);
-envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound,
-                                                             const ProxyNode& node);
+/// The services that share a port, by what they speak.
+struct OutboundPort {
+  uint16_t number = 0;
+  std::vector<const MeshService*> http;
+  std::vector<const MeshService*> tls;  ///< told apart by the name that the client asks for
+  std::vector<const MeshService*>
+      tcp;  ///< cannot be told apart: the first one has the port, unless HTTP does
+};
+envoy::config::listener::v3::Listener build_outbound_listener(const OutboundPort& port, const MeshView& view);
+/// `mode` is never kUnset.
+envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound, const MeshView& view,
+                                                             MtlsMode mode);
 
 }  // namespace remora::istio

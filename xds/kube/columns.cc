@@ -83,6 +83,10 @@ Columns service() {
           {"Selector", "string", "Labels by which its workloads are found.", 1, {}, service_selector_cell}};
 }
 
+Columns peer_authentication() {
+  return {{"Mode", "string", "Whether clients must come over mutual TLS.", 0, "spec.mtls.mode"}, kAge};
+}
+
 Columns config_map() { return {{"Data", "string", "Number of entries.", 0, {}, entries_cell}, kAge}; }
 
 Columns secret() {
@@ -100,6 +104,7 @@ const Table& table() {
                             {"DestinationRule", destination_rule()},
                             {"ServiceEntry", service_entry()},
                             {"WorkloadEntry", workload_entry()},
+                            {"PeerAuthentication", peer_authentication()},
                             {"Canary", canary()},
                             {"MetricTemplate", metric_template()},
                             {"AlertProvider", alert_provider()},

@@ -121,17 +121,17 @@ ConnectionPoolSettings object -- Limits of connections and requests.
     connectTimeout string -- Time to connect; 10s where not given.
     tcpKeepalive any -- Not implemented; refused.
     maxConnectionDuration string -- Not implemented; refused.
-    idleTimeout string -- For TCP traffic, of which this build has none.
+    idleTimeout string -- How long a connection of TCP traffic may carry nothing.
   http object -- Of requests.
     http1MaxPendingRequests int -- Most requests that wait for a connection.
     http2MaxRequests int -- Most requests at once.
     maxRequestsPerConnection int -- After so many a connection closes; 0 is no limit.
     maxRetries int -- Most retries at once.
     idleTimeout string -- How long an idle connection is kept.
-    h2UpgradePolicy enum:DEFAULT|DO_NOT_UPGRADE|UPGRADE -- UPGRADE is not implemented; refused.
-    useClientProtocol bool -- Not implemented; refused.
-    maxConcurrentStreams int -- For HTTP/2, which this build does not speak.
-    http2KeepAlive any -- For HTTP/2, which this build does not speak.
+    h2UpgradePolicy enum:DEFAULT|DO_NOT_UPGRADE|UPGRADE -- UPGRADE: the hosts are spoken to in HTTP/2.
+    useClientProtocol bool -- Whether the hosts are spoken to as the client speaks.
+    maxConcurrentStreams int -- Most requests at once on one HTTP/2 connection.
+    http2KeepAlive any -- Not implemented.
 OutlierDetection object -- When a failing host is left out for a while.
   consecutiveErrors int -- Deprecated: write consecutiveGatewayErrors.
   consecutive5xxErrors int -- 5xx answers in a row.
@@ -142,15 +142,15 @@ OutlierDetection object -- When a failing host is left out for a while.
   baseEjectionTime string -- How long a host is left out at first.
   maxEjectionPercent int -- Most hosts that are out at once.
   minHealthPercent int -- Below so many good hosts, nobody is left out.
-ClientTLSSettings object -- How connections are encrypted. Only DISABLE is implemented; the rest is refused.
-  mode enum:DISABLE|SIMPLE|MUTUAL|ISTIO_MUTUAL -- The kind of TLS.
-  clientCertificate string -- Not implemented; refused.
-  privateKey string -- Not implemented; refused.
-  caCertificates string -- Not implemented; refused.
+ClientTLSSettings object -- How connections are encrypted.
+  mode enum:DISABLE|SIMPLE|MUTUAL|ISTIO_MUTUAL -- Not; TLS; with a client certificate; with that of the mesh.
+  clientCertificate string -- MUTUAL: a file of the proxy (PEM).
+  privateKey string -- MUTUAL: a file of the proxy (PEM).
+  caCertificates string -- A file of the proxy (PEM): who may have signed the server's certificate; the system's where not given.
   credentialName string -- Not implemented; refused.
-  subjectAltNames []string -- Not implemented; refused.
-  sni string -- Not implemented; refused.
-  insecureSkipVerify bool -- Not implemented; refused.
+  subjectAltNames []string -- Names, of which the server's certificate must have one.
+  sni string -- The name that is asked for; the request's host where not given.
+  insecureSkipVerify bool -- Whether any certificate is good enough.
   caCrl string -- Not implemented; refused.
 TrafficPolicy object -- How traffic reaches a service's hosts.
   loadBalancer @LoadBalancerSettings -- How a host is picked.
@@ -203,7 +203,16 @@ ServiceEntry object -- A service that is not one of Kubernetes.
     workloadSelector object -- Picks WorkloadEntries instead.
       labels map:string -- Labels that they have.
     exportTo []string -- The namespaces that see this object.
-    subjectAltNames []string -- Not implemented; refused.
+    subjectAltNames []string -- Names, of which the hosts' TLS certificates must have one.
+  status @IstioStatus -- How the control plane sees it.
+MutualTLS object -- Whether clients must come over mutual TLS.
+  mode enum:UNSET|DISABLE|PERMISSIVE|STRICT -- As the wider policy says; never; as they like; always.
+PeerAuthentication object -- What workloads take from their clients.
+  spec! object -- What its author wants.
+    selector object -- For which workloads; for the namespace where not given, or the mesh in the root namespace.
+      matchLabels! map:string -- Labels that they have.
+    mtls @MutualTLS -- For all ports.
+    portLevelMtls map:@MutualTLS -- For single ports of the workload, by number.
   status @IstioStatus -- How the control plane sees it.
 )";
 }

@@ -6,6 +6,7 @@ namespace remora::store {
 namespace {
 
 constexpr std::string_view kIstio = "networking.istio.io";
+constexpr std::string_view kIstioSecurity = "security.istio.io";
 constexpr std::string_view kFlagger = "flagger.app";
 const std::vector<std::string_view> kIstioVersions{"v1", "v1beta1", "v1alpha3"};
 const std::vector<std::string_view> kIstioCategories{"istio-io", "networking-istio-io"};
@@ -94,6 +95,14 @@ const std::vector<Kind>& table() {
        .singular = "workloadentry",
        .short_names = {"we"},
        .categories = kIstioCategories,
+       .has_status = true},
+      {.group = kIstioSecurity,
+       .versions = {"v1", "v1beta1"},
+       .kind = "PeerAuthentication",
+       .plural = "peerauthentications",
+       .singular = "peerauthentication",
+       .short_names = {"pa"},
+       .categories = {"istio-io", "security-istio-io"},
        .has_status = true},
   };
   return kKinds;

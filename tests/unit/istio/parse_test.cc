@@ -185,18 +185,29 @@ INSTANTIATE_TEST_SUITE_P(
              kDr + "spec.trafficPolicy.loadBalancer.simple: PASSTHROUGH is not implemented: it needs the "
                    "connection's "
                    "original destination"),
-        rule("TLS", "  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}\n",
-             kDr + "spec.trafficPolicy.tls.mode: is not implemented: upstream traffic is plain text, so only "
-                   "DISABLE is right"),
+        rule("secrets by name", "  trafficPolicy: {tls: {mode: SIMPLE, credentialName: cert}}\n",
+             kDr + "spec.trafficPolicy.tls.credentialName: is not implemented: name files"),
+        rule("mutual without a key", "  trafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /c.pem}}\n",
+             kDr + "spec.trafficPolicy.tls.privateKey: is required for MUTUAL"),
+        rule("a key for nothing", "  trafficPolicy: {tls: {mode: ISTIO_MUTUAL, privateKey: /k.pem}}\n",
+             kDr + "spec.trafficPolicy.tls.privateKey: is for MUTUAL only"),
+        rule("foreign roots", "  trafficPolicy: {tls: {mode: ISTIO_MUTUAL, caCertificates: /ca.pem}}\n",
+             kDr +
+                 "spec.trafficPolicy.tls.caCertificates: has no place beside ISTIO_MUTUAL, which brings the "
+                 "mesh's own"),
+        rule("unknown TLS", "  trafficPolicy: {tls: {mode: STRICT}}\n",
+             kDr +
+                 "spec.trafficPolicy.tls.mode: \"STRICT\" is none of DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL"),
         rule("no connections", "  trafficPolicy: {connectionPool: {tcp: {maxConnections: 0}}}\n",
              kDr +
                  "spec.trafficPolicy.connectionPool.tcp.maxConnections: must be from 1 to 4294967295, is 0"),
         rule("keepalive", "  trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {time: 1s}}}}\n",
              kDr + "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive: is not implemented"),
-        rule("HTTP/2", "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}\n",
-             kDr + "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy: UPGRADE is not implemented: "
-                   "upstream traffic is "
-                   "HTTP/1.1"),
+        rule("two protocols",
+             "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE, useClientProtocol: "
+             "true}}}\n",
+             kDr + "spec.trafficPolicy.connectionPool.http.useClientProtocol: cannot stand beside "
+                   "h2UpgradePolicy UPGRADE"),
         rule("too many ejected", "  trafficPolicy: {outlierDetection: {maxEjectionPercent: 101}}\n",
              kDr + "spec.trafficPolicy.outlierDetection.maxEjectionPercent: must be from 0 to 100, is 101"),
         rule("port twice",
@@ -240,10 +251,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"unknown protocol",
              entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: SPDY}]"),
              {kSe + "spec.ports[0].protocol: \"SPDY\" is no known protocol"}},
-        Case{"TCP",
-             entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: TCP}]"),
-             {"warning: ServiceEntry default/e: spec.ports[0]: gets no listener: this build carries HTTP/1.1 "
-              "only"}},
+        Case{"UDP",
+             entry("resolution: STATIC, ports: [{number: 80, name: x, protocol: UDP}]"),
+             {"warning: ServiceEntry default/e: spec.ports[0]: gets no listener: its protocol is not "
+              "carried"}},
         Case{"endpoint by name",
              entry(kPorts + ", endpoints: [{address: b.test}]"),
              {kSe + "spec.endpoints[0].address: \"b.test\" is no IP address: names and sockets are not "
@@ -265,8 +276,7 @@ INSTANTIATE_TEST_SUITE_P(
               "http-... or tcp-..."}},
         Case{"UDP",
              service("ports: [{name: dns, port: 53, protocol: UDP}]"),
-             {"warning: Service default/s: spec.ports[0]: gets no listener: this build carries HTTP/1.1 "
-              "only"}},
+             {"warning: Service default/s: spec.ports[0]: gets no listener: its protocol is not carried"}},
         Case{"workload without address",
              "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\n"
              "spec: {labels: {a: b}}\n",

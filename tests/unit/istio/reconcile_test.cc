@@ -123,8 +123,7 @@ TEST_F(Reconcile, RefusesAPortThatIsNotCarried) {
                       virtual_service("  - route: [{destination: {host: db, port: {number: 5432}}}]\n")})));
   ASSERT_EQ(state.findings.size(), 1U);
   EXPECT_EQ(state.findings[0].path, "spec.http[0].route[0].destination.port.number");
-  EXPECT_NE(state.findings[0].message.find("port 5432 of Service default/db is not HTTP/1.1"),
-            std::string::npos);
+  EXPECT_NE(state.findings[0].message.find("port 5432 of Service default/db is not HTTP"), std::string::npos);
 }
 
 TEST_F(Reconcile, SaysWhatIsIdle) {

@@ -49,8 +49,10 @@ const std::string kHost = "myapp.default.svc.cluster.local";
 Cluster cluster_of(const Registry& mesh, const std::string& subset = "") {
   const MeshService& service = *mesh.find_service(kHost);
   const MergedRule* rule = mesh.find_rule(kHost, "default");
+  const ProxyNode node = client();
+  const MeshView view(mesh, node);
   return build_outbound_cluster(
-      {service, service.ports[0], rule, subset.empty() ? nullptr : rule->find_subset(subset)});
+      {service, service.ports[0], rule, subset.empty() ? nullptr : rule->find_subset(subset), view});
 }
 
 /// The routes of a VirtualService with this http list, for port 8080.
@@ -209,8 +211,10 @@ TEST(Endpoints, OfASubsetAreThoseWithItsLabels) {
   const Registry mesh = registry(kMyapp + "---" + kSubsets);
   const MeshService& service = *mesh.find_service(kHost);
   const MergedRule* rule = mesh.find_rule(kHost, "default");
-  EXPECT_TRUE(is(
-      build_load_assignment({service, service.ports[0], rule, rule->find_subset("v1")}, "Kubernetes"), R"pb(
+  const ProxyNode node = client();
+  const MeshView view(mesh, node);
+  EXPECT_TRUE(
+      is(build_load_assignment({service, service.ports[0], rule, rule->find_subset("v1"), view}), R"pb(
         cluster_name: "outbound|8080|v1|myapp.default.svc.cluster.local"
         endpoints {
           locality {}
@@ -248,7 +252,9 @@ spec:
   - {address: 127.0.0.3, locality: eu/a/1, weight: 3}
 )");
   const MeshService& service = mesh.services()[0];
-  const auto assignment = build_load_assignment({service, service.ports[0], nullptr, nullptr}, "Kubernetes");
+  const ProxyNode node = client();
+  const MeshView view(mesh, node);
+  const auto assignment = build_load_assignment({service, service.ports[0], nullptr, nullptr, view});
   ASSERT_EQ(assignment.endpoints_size(), 2);
   EXPECT_TRUE(is(assignment.endpoints(0).locality(), R"pb(region: "eu" zone: "a" sub_zone: "1")pb"));
   EXPECT_EQ(assignment.endpoints(0).lb_endpoints_size(), 2);
@@ -535,8 +541,16 @@ envoy::extensions::filters::network::http_connection_manager::v3::HttpConnection
   return manager;
 }
 
+envoy::config::listener::v3::Listener outbound_listener(const ProxyNode& node) {
+  const Registry mesh = registry(kMyapp);
+  OutboundPort port;
+  port.number = 8080;
+  port.http = {mesh.find_service(kHost)};
+  return build_outbound_listener(port, MeshView(mesh, node));
+}
+
 TEST(Listeners, OutboundTakeRoutesByTheirPort) {
-  const auto listener = build_outbound_listener(8080, client());
+  const auto listener = outbound_listener(client());
   EXPECT_EQ(listener.name(), "127.0.0.1_8080");
   EXPECT_EQ(listener.traffic_direction(), envoy::config::core::v3::OUTBOUND);
   const auto manager = manager_of(listener);
@@ -555,7 +569,7 @@ TEST(Listeners, OutboundTakeRoutesByTheirPort) {
 TEST(Listeners, ForAStockEnvoyHaveOnlyItsFilters) {
   ProxyNode node = client();
   node.plain_envoy = true;
-  const auto manager = manager_of(build_outbound_listener(8080, node));
+  const auto manager = manager_of(outbound_listener(node));
   ASSERT_EQ(manager.http_filters_size(), 1);
   EXPECT_EQ(manager.http_filters(0).name(), "envoy.filters.http.router");
 }

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "istio/resource.h"
+
+namespace remora::istio {
+
+/// Which PeerAuthentication holds for a workload's port: the workload's own, else its namespace's, else the
+/// mesh's. Of several of one kind the oldest counts.
+class PeerPolicies {
+ public:
+  /// `oldest_first` may hold resources of any kind. Policies without a selector in `root_namespace` are the
+  /// mesh's.
+  PeerPolicies(const std::vector<ResourcePtr>& oldest_first, std::string root_namespace);
+
+  /// Never kUnset: what nobody decides is kPermissive.
+  MtlsMode mode_for(const std::string& ns, const Labels& labels, uint16_t port) const;
+
+  /// Policies that an older one leaves without effect: warnings.
+  const Diagnostics& findings() const { return findings_; }
+
+ private:
+  /// A namespace's policies.
+  struct Space {
+    ResourcePtr whole;
+    std::vector<ResourcePtr> workloads;  ///< with selectors, oldest first
+  };
+
+  const PeerAuthentication* policy_of(const std::string& ns) const;
+  const PeerAuthentication* workload_policy(const std::string& ns, const Labels& labels) const;
+
+  std::string root_namespace_;
+  std::map<std::string, Space> spaces_;
+  Diagnostics findings_;
+};
+
+}  // namespace remora::istio
