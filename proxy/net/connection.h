@@ -73,8 +73,11 @@ class Connection final : private EventHandler, private TurnEndHandler {
   [[nodiscard]] size_t unsent() const { return output_.size() + sealed_; }
   [[nodiscard]] Address local_address() const;
   /// What the TLS handshake agreed on: null for plain text and before its end. Lives as long as the
-  /// connection.
-  [[nodiscard]] const TlsInfo* tls() const { return transport_ ? transport_->info() : nullptr; }
+  /// connection; shared_tls() as long as somebody holds it.
+  [[nodiscard]] const TlsInfo* tls() const { return shared_tls().get(); }
+  [[nodiscard]] std::shared_ptr<const TlsInfo> shared_tls() const {
+    return transport_ ? transport_->info() : nullptr;
+  }
   /// Why the transport failed, as Envoy words it; "" if it did not.
   [[nodiscard]] std::string_view transport_failure() const {
     return transport_ ? transport_->failure() : std::string_view{};

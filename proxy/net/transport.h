@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace remora {
@@ -41,7 +42,7 @@ class Transport {
 
   [[nodiscard]] virtual State state() const = 0;
   /// What the handshake agreed on; null before that.
-  [[nodiscard]] virtual const TlsInfo* info() const = 0;
+  [[nodiscard]] virtual std::shared_ptr<const TlsInfo> info() const = 0;
   /// In Envoy's form, "TLS_error:|<code>:<library>:<function>:<reason>:TLS_error_end"; "" while all is well.
   [[nodiscard]] virtual std::string_view failure() const = 0;
 };

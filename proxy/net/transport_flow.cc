@@ -91,7 +91,7 @@ void Connection::fail_transport() {
   goodbye_said_ = true;
   // The kernel answers bytes that nobody read with a reset, which would overtake the alert.
   ::shutdown(fd_, SHUT_WR);
-  for (int i = 0; i < kLastReads && ::recv(fd_, reactor_.scratch(), Reactor::kScratchBytes, 0) > 0; ++i) {}
+  for (int i = 0; i<kLastReads&& ::recv(fd_, reactor_.scratch(), Reactor::kScratchBytes, 0)> 0; ++i) {}
   fail(EPROTO);
 }
 

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "remora/config/tls.h"
+#include "remora/core/result.h"
+#include "tls/key_pair.h"
+#include "tls/parameters.h"
+#include "tls/ssl_stats.h"
+#include "tls/verifier.h"
+
+namespace remora {
+
+class KeyLog;
+class TicketKeys;
+
+/// All that a context is made from, with names resolved to what they stand for now.
+struct TlsMaterial {
+  std::vector<std::shared_ptr<const KeyPair>> pairs;
+  std::shared_ptr<const Verifier> verifier;  // null: the peer's certificate is not looked at
+  std::shared_ptr<TicketKeys> tickets;       // servers
+  std::shared_ptr<SslStats> stats;
+  std::string where;
+};
+
+/// An SSL_CTX with what both sides share: parameters, buffers, verification by the transport's context, the
+/// key pair (`pair` may be null). Errors name the field.
+Result<SslCtxPtr> make_ssl_context(const CommonTls& common, TlsSide side, const KeyPair* pair);
+
+/// Appends secrets of connections to a file (SSLKEYLOGFILE's format), for those who decrypt captures. Kept by
+/// the context; "" as path: null. Errors: the file cannot be opened.
+Result<std::shared_ptr<KeyLog>> open_key_log(const std::string& path);
+void install_key_log(SSL_CTX* context, KeyLog& log);
+
+}  // namespace remora
