@@ -11,9 +11,9 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "json_line.h"
-#include "options.h"
-#include "payload.h"
+#include "grpc/json_line.h"
+#include "grpc/options.h"
+#include "grpc/payload.h"
 #include "peer.grpc.pb.h"
 
 namespace remora::test {
