@@ -250,8 +250,7 @@ UpdateStats& AdsProtocol::child_stats(ResourceType type, const std::string& pare
   } else {
     const auto* entry = store_.listeners().find(parent);
     const auto& version = entry->active ? entry->active : entry->warming;
-    stats = UpdateStats(stats_store_,
-                        UpdateStats::routes(version->parent.config->filter_chains.front().http->stat_prefix, child));
+    stats = UpdateStats(stats_store_, UpdateStats::routes(version->parent.routes.front().stat_prefix, child));
   }
   stats.attempt();
   return stats;

@@ -69,7 +69,7 @@ Error to_error(const ConfigReport& report) {
 
 }  // namespace
 
-Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats) {
+Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats, const SecretCheck& check) {
   LoadedBootstrap loaded;
   auto proto = read_bootstrap(options, loaded.report);
   if (!proto.ok()) return std::move(proto).error();
@@ -77,6 +77,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   Bootstrap& out = loaded.bootstrap;
   out.node = to_node(proto->node());
   Environment environment{stats, out.node, out.runtime};
+  environment.check_secret = check;
   Context context(environment, loaded.report);
   check_fields(*proto, context);
   out.runtime = flatten_runtime(*proto, context);
@@ -96,7 +97,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
 
   out.static_resources = resources.ready();
   loaded.source = make_xds_source({std::move(*proto), ads, std::move(resources), metrics_sinks, out.node,
-                                   out.runtime, stats, options.reject_unknown_dynamic_fields});
+                                   out.runtime, stats, options.reject_unknown_dynamic_fields, check});
   return loaded;
 }
 

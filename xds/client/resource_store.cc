@@ -1,6 +1,6 @@
 #include "client/resource_store.h"
 
-#include "client/content_hash.h"
+#include "translate/content_hash.h"
 #include "translate/endpoint.h"
 #include "translate/route.h"
 
@@ -36,6 +36,10 @@ const std::string& name_of(ResourceType type, const Message& message) {
 std::string_view noun(ResourceType type) {
   constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener", "routes"};
   return kNouns[index_of(type)];
+}
+
+TranslatedListener::Routes first_routes(const TranslatedListener& listener) {
+  return listener.routes.empty() ? TranslatedListener::Routes{} : listener.routes.front();
 }
 
 template <typename Set>
@@ -102,8 +106,8 @@ void ResourceStore::add_static(const envoy::config::bootstrap::v3::Bootstrap& bo
   for (const auto& listener : resources.listeners) {
     ListenerSet::Version version{{{}, {}, wall},
                                  listener.translated,
-                                 listener.translated.rds_name,
-                                 listener.translated.initial_fetch_timeout};
+                                 first_routes(listener.translated).name,
+                                 first_routes(listener.translated).initial_fetch_timeout};
     version.record.resource.PackFrom(bootstrap.static_resources().listeners(listener.index));
     const std::string name = listener.translated.config->name;
     if (version.child.empty()) {
@@ -245,8 +249,8 @@ void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Co
   const auto& listener = static_cast<const envoy::config::listener::v3::Listener&>(*incoming.message);
   TranslatedListener translated = translate_listener(listener, {step.version, true}, incoming.hash, context);
   if (!translated.config || !context.report().ok()) return;
-  ListenerSet::Version version{step.record(incoming), translated, translated.rds_name,
-                               translated.initial_fetch_timeout};
+  ListenerSet::Version version{step.record(incoming), translated, first_routes(translated).name,
+                               first_routes(translated).initial_fetch_timeout};
   listeners_.offer(incoming.name, std::move(version), step.now);
 }
 

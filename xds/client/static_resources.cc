@@ -4,8 +4,8 @@
 #include <set>
 
 #include "client/ads_config.h"
-#include "client/content_hash.h"
 #include "client/metrics_config.h"
+#include "translate/content_hash.h"
 
 namespace remora::xds {
 namespace {
@@ -13,25 +13,30 @@ namespace {
 using envoy::config::bootstrap::v3::Bootstrap;
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
-constexpr const char* kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-/// The cluster of the management server or a statistics sink speaks HTTP/2, or is found by DNS: for gRPC
-/// alone, no route can use it.
+/// The cluster of the management server or a statistics sink is found by DNS: for gRPC alone, no route can
+/// use it.
 bool is_for_grpc_only(const ProtoCluster& cluster, const std::vector<std::string>& grpc_servers) {
   if (std::ranges::find(grpc_servers, cluster.name()) == grpc_servers.end()) return false;
-  return cluster.has_http2_protocol_options() ||
-         cluster.typed_extension_protocol_options().contains(kHttpOptions) ||
-         cluster.type() != ProtoCluster::STATIC;
+  return cluster.type() != ProtoCluster::STATIC;
 }
 
-/// What operators see of such a cluster (/clusters, /config_dump): its name and, if they are known, its
-/// addresses.
+/// What operators see of such a cluster (/clusters, /config_dump): its name.
 ProtoCluster shown_part(const ProtoCluster& cluster) {
   ProtoCluster out;
   out.set_name(cluster.name());
   out.set_alt_stat_name(cluster.alt_stat_name());
-  if (cluster.type() == ProtoCluster::STATIC) *out.mutable_load_assignment() = cluster.load_assignment();
   return out;
+}
+
+void translate_secrets(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
+  std::set<std::string> seen;
+  for (int i = 0; i < bootstrap.static_resources().secrets_size(); ++i) {
+    const ProtoSecret& secret = bootstrap.static_resources().secrets(i);
+    const auto scope = context.in("secrets", i);
+    if (!seen.insert(secret.name()).second) context.error("name", "duplicate secret " + secret.name());
+    out.secrets.push_back({i, translate_secret(secret, static_secret_key(secret.name()), {},
+                                               std::chrono::system_clock::now(), context)});
+  }
 }
 
 void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
@@ -71,6 +76,7 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
   {
     Context context(environment, report);
     const auto scope = context.in("static_resources");
+    translate_secrets(bootstrap, context, out);
     translate_clusters(bootstrap, context, out);
     translate_listeners(bootstrap, context, out);
   }
@@ -81,11 +87,11 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
 ConfigBatch StaticResources::ready() const {
   ConfigBatch batch;
   for (const Cluster& cluster : clusters) {
-    if (cluster.translated.endpoints)
+    if (cluster.translated.complete())
       batch.clusters.push_back({cluster.translated.config, cluster.translated.endpoints});
   }
   for (const Listener& listener : listeners) {
-    if (listener.translated.rds_name.empty()) batch.listeners.push_back(listener.translated.config);
+    if (listener.translated.complete()) batch.listeners.push_back(listener.translated.config);
   }
   return batch;
 }
@@ -95,7 +101,7 @@ bool StaticResources::needs_ads() const {
     if (!cluster.translated.endpoints) return true;
   }
   for (const Listener& listener : listeners) {
-    if (!listener.translated.rds_name.empty()) return true;
+    if (!listener.translated.routes.empty()) return true;
   }
   return false;
 }

@@ -9,10 +9,11 @@
 #include "translate/cluster.h"
 #include "translate/context.h"
 #include "translate/listener.h"
+#include "translate/secret.h"
 
 namespace remora::xds {
 
-/// Static clusters and listeners as they were translated, by position in the bootstrap.
+/// Static clusters, listeners and secrets as they were translated, by position in the bootstrap.
 struct StaticResources {
   struct Cluster {
     int index = 0;  // in static_resources.clusters
@@ -22,8 +23,13 @@ struct StaticResources {
     int index = 0;
     TranslatedListener translated;
   };
+  struct StaticSecret {
+    int index = 0;
+    std::shared_ptr<const Secret> translated;
+  };
   std::vector<Cluster> clusters;
   std::vector<Listener> listeners;
+  std::vector<StaticSecret> secrets;
 
   /// What can be used without a management server: everything but EDS clusters and listeners with RDS.
   [[nodiscard]] ConfigBatch ready() const;

@@ -1,6 +1,6 @@
 #include "client/update_stats.h"
 
-#include "client/content_hash.h"
+#include "translate/content_hash.h"
 
 namespace remora::xds {
 namespace {

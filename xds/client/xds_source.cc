@@ -21,6 +21,7 @@ class XdsSource final : public ConfigSource {
         store_({.stats = options_.stats,
                 .node = options_.node,
                 .runtime = options_.runtime,
+                .check_secret = options_.check_secret,
                 .reject_unknown_fields = options_.reject_unknown_fields}) {
     store_.add_static(options_.bootstrap, options_.resources, std::chrono::steady_clock::now(), loaded_);
   }

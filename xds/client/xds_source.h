@@ -23,6 +23,7 @@ struct XdsSourceOptions {
   std::map<std::string, std::string> runtime;
   StatsStore& stats;  // outlives the source
   bool reject_unknown_fields = false;
+  SecretCheck check_secret;
 };
 
 /// The one ConfigSource of the proxy: static resources, and ADS and pushes of

@@ -80,7 +80,7 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
 Milliseconds check_ads_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
                               Context& context) {
   const auto scope = context.in(field);
-  if (source.has_api_config_source()) context.unsupported("api_config_source", "a source other than ads");
+  if (!source.has_ads()) context.error("only ads is implemented by this build as a source of these");
   if (source.resource_api_version() == envoy::config::core::v3::V2)
     context.error("resource_api_version", "must be V3");
   if (!source.has_initial_fetch_timeout()) return kDefaultFetchTimeout;
@@ -98,7 +98,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   set_load_balancer(cluster, context, *out);
   set_panic_threshold(cluster, context, *out);
   set_upstream_http(cluster, context, *out);
-  check_transport_socket(cluster.has_transport_socket(), cluster.transport_socket(), context);
+  set_transport_sockets(cluster, context, result.secrets, *out);
   if (cluster.has_circuit_breakers()) {
     const auto scope = context.in("circuit_breakers");
     set_circuit_breakers(cluster.circuit_breakers(), context, *out);

@@ -10,6 +10,7 @@
 #include "envoy/extensions/load_balancing_policies/subset/v3/subset.pb.h"
 #include "remora/config/cluster.h"
 #include "translate/context.h"
+#include "translate/secret_source.h"
 
 namespace remora::xds {
 
@@ -18,6 +19,9 @@ struct TranslatedCluster {
   std::shared_ptr<const ClusterConfig> config;        // null after an error
   std::shared_ptr<const EndpointSet> endpoints;       // a static cluster's; null for EDS
   std::optional<Milliseconds> initial_fetch_timeout;  // of the EDS source; 0: wait for ever
+  SecretNeeds secrets;
+  /// Nothing has to come before it can be used.
+  [[nodiscard]] bool complete() const { return endpoints != nullptr && secrets.empty(); }
 };
 
 /// How the resource came: from a management server with a version, or from the bootstrap.

@@ -9,7 +9,13 @@
 #include "remora/config/bootstrap.h"
 #include "remora/config/report.h"
 
+namespace envoy::config::core::v3 {
+class GrpcService;
+}
+
 namespace remora::xds {
+
+class Context;
 
 /// What a translation may depend on besides its message. Borrowed.
 struct Environment {
@@ -20,6 +26,13 @@ struct Environment {
   const std::map<std::string, std::string>& runtime;
   /// Whether a cluster of that name is there, for routes that must name existing ones; null: not checked.
   std::function<bool(const std::string&)> has_cluster{};
+  /// Whether static_resources.secrets has one of that name; null: not checked.
+  std::function<bool(const std::string&)> has_static_secret{};
+  /// Records why a secret server cannot be reached that way. The context stands at the message; null: not
+  /// checked.
+  std::function<void(const envoy::config::core::v3::GrpcService&, Context&)> check_grpc_service{};
+  /// Whether certificates can be used; null: taken as they are.
+  SecretCheck check_secret{};
   /// What to do with bytes of a message that no field claims (only possible in resources from a management
   /// server).
   bool reject_unknown_fields = false;

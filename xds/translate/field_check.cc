@@ -44,7 +44,7 @@ class RuleIndex {
 
   RuleIndex() {
     for (const auto& rules :
-         {bootstrap_rules(), listener_rules(), route_rules(), cluster_rules(), common_rules()}) {
+         {bootstrap_rules(), listener_rules(), route_rules(), cluster_rules(), tls_rules(), common_rules()}) {
       for (const MessageRules& entry : rules) add(entry);
     }
   }

@@ -1,8 +1,6 @@
 #include "translate/listener.h"
 
 #include "translate/field_check.h"
-#include "translate/transport_socket.h"
-#include "translate/typed_config.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -45,57 +43,13 @@ void set_socket(const v3::Listener& listener, ListenerConfig& out) {
   out.freebind = listener.freebind().value();
 }
 
-void refuse_listener_filters(const v3::Listener& listener, Context& context) {
-  for (int i = 0; i < listener.listener_filters_size(); ++i) {
-    const auto scope = context.in("listener_filters", i);
-    const auto& filter = listener.listener_filters(i);
-    refuse_extension("listener filter", filter.name(), unpack(filter.typed_config()), context);
+void set_inspection(const v3::Listener& listener, Context& context, ListenerConfig& out) {
+  set_listener_filters(listener, context, out);
+  if (listener.has_listener_filters_timeout()) {
+    out.listener_filters_timeout =
+        to_milliseconds(listener.listener_filters_timeout(), "listener_filters_timeout", context);
   }
-}
-
-/// Standing at the chain.
-void set_chain(const v3::FilterChain& chain, Context& context, ListenerConfig& out,
-               TranslatedListener& result) {
-  auto& made = out.filter_chains.emplace_back();
-  made.name = chain.name();
-  if (chain.filter_chain_match().ByteSizeLong() > 0) {
-    context.unsupported("filter_chain_match", "choosing a filter chain by the connection");
-  }
-  if (chain.filters_size() == 0) {
-    context.error("filters", "must end with an HTTP connection manager");
-    return;
-  }
-  check_transport_socket(chain.has_transport_socket(), chain.transport_socket(), context);
-  for (int i = 0; i + 1 < chain.filters_size(); ++i) {
-    const auto scope = context.in("filters", i);
-    refuse_extension("network filter", chain.filters(i).name(), unpack(chain.filters(i).typed_config()),
-                     context);
-  }
-  const auto scope = context.in("filters", chain.filters_size() - 1);
-  const auto& filter = chain.filters(chain.filters_size() - 1);
-  const TypedConfig config = unpack(filter.typed_config());
-  const auto* manager = dynamic_cast<const ProtoConnectionManager*>(config.message.get());
-  if (manager == nullptr) return refuse_extension("network filter", filter.name(), config, context);
-  const auto typed = context.in("typed_config");
-  auto translated = to_connection_manager(*manager, out.direction, context);
-  result.rds_name = translated.config->rds_name;
-  result.initial_fetch_timeout = translated.initial_fetch_timeout;
-  made.http = std::move(translated.config);
-}
-
-void set_chains(const v3::Listener& listener, Context& context, ListenerConfig& out,
-                TranslatedListener& result) {
-  const int count = listener.filter_chains_size() + (listener.has_default_filter_chain() ? 1 : 0);
-  if (count == 0) return context.error("filter_chains", "must not be empty");
-  // All of them are read even then, so that one run names everything that is missing.
-  if (count > 1) context.unsupported("filter_chains", "more than one filter chain");
-  for (int i = 0; i < listener.filter_chains_size(); ++i) {
-    const auto scope = context.in("filter_chains", i);
-    set_chain(listener.filter_chains(i), context, out, result);
-  }
-  if (!listener.has_default_filter_chain()) return;
-  const auto scope = context.in("default_filter_chain");
-  set_chain(listener.default_filter_chain(), context, out, result);
+  out.continue_on_listener_filters_timeout = listener.continue_on_listener_filters_timeout();
 }
 
 }  // namespace
@@ -114,8 +68,8 @@ TranslatedListener translate_listener(const v3::Listener& listener, const Resour
   out->direction = to_direction(listener.traffic_direction());
   set_addresses(listener, context, *out);
   set_socket(listener, *out);
-  refuse_listener_filters(listener, context);
-  set_chains(listener, context, *out, result);
+  set_inspection(listener, context, *out);
+  set_filter_chains(listener, context, *out, result);
   if (out->name.empty() && !out->address.empty()) out->name = out->address.to_string();
   if (context.report().error_count() == errors_before) result.config = std::move(out);
   return result;

@@ -9,18 +9,33 @@
 #include "remora/config/listener.h"
 #include "translate/cluster.h"
 #include "translate/context.h"
+#include "translate/secret_source.h"
 
 namespace remora::xds {
 
 struct TranslatedListener {
   std::shared_ptr<const ListenerConfig> config;  // null after an error
-  std::string rds_name;                          // the route table it waits for; "" if its routes are inline
-  Milliseconds initial_fetch_timeout{0};         // of the RDS source; 0: wait for ever
+  /// A route table that one of its connection managers takes over RDS.
+  struct Routes {
+    std::string name;
+    std::string stat_prefix;                // of that connection manager
+    Milliseconds initial_fetch_timeout{0};  // 0: wait for ever
+  };
+  std::vector<Routes> routes;
+  SecretNeeds secrets;
+  /// Nothing has to come before it can serve.
+  [[nodiscard]] bool complete() const { return routes.empty() && secrets.empty(); }
 };
 
 /// Listener -> ListenerConfig. The context stands at the message. `content_hash` names its content.
 TranslatedListener translate_listener(const envoy::config::listener::v3::Listener& listener,
                                       const ResourceOrigin& origin, uint64_t content_hash, Context& context);
+
+// The parts; each standing at the listener.
+void set_listener_filters(const envoy::config::listener::v3::Listener& listener, Context& context,
+                          ListenerConfig& out);
+void set_filter_chains(const envoy::config::listener::v3::Listener& listener, Context& context,
+                       ListenerConfig& out, TranslatedListener& result);
 
 using ProtoConnectionManager =
     envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;

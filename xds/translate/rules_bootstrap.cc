@@ -33,7 +33,7 @@ std::span<const MessageRules> bootstrap_rules() {
       {.message = "xds.core.v3.ContextParams", .implemented = "params"},
       {.message = "envoy.config.bootstrap.v3.Bootstrap.StaticResources",
        .implemented = "",
-       .checked_by_reader = "listeners clusters"},
+       .checked_by_reader = "listeners clusters secrets"},
       {.message = "envoy.config.bootstrap.v3.Bootstrap.DynamicResources",
        .implemented = "lds_config cds_config ads_config"},
       {.message = "envoy.config.bootstrap.v3.ClusterManager",

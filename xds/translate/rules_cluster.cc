@@ -20,7 +20,8 @@ std::span<const MessageRules> cluster_rules() {
            "lb_policy max_requests_per_connection circuit_breakers common_http_protocol_options "
            "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
            "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata "
-           "http2_protocol_options upstream_http_protocol_options protocol_selection",
+           "http2_protocol_options upstream_http_protocol_options protocol_selection "
+           "transport_socket_matches",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type",
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
@@ -30,6 +31,8 @@ std::span<const MessageRules> cluster_rules() {
             {"cleanup_interval", "only ORIGINAL_DST clusters clean up"},
             {"ignore_health_on_host_removal", kNoHealthChecks}},
        .only = {{"wait_for_warm_on_init", "true"}}},
+      {.message = "envoy.config.cluster.v3.Cluster.TransportSocketMatch",
+       .implemented = "name match transport_socket"},
       {.message = "envoy.config.cluster.v3.Cluster.EdsClusterConfig",
        .implemented = "eds_config service_name"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",

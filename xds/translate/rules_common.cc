@@ -31,6 +31,7 @@ std::span<const MessageRules> common_rules() {
       {.message = "envoy.type.v3.FractionalPercent", .implemented = "numerator denominator"},
       {.message = "envoy.type.v3.Percent", .implemented = "value"},
       {.message = "envoy.type.v3.Int64Range", .implemented = "start end"},
+      {.message = "envoy.type.v3.Int32Range", .implemented = "start end"},
       {.message = "envoy.type.matcher.v3.StringMatcher",
        .implemented = "exact prefix suffix safe_regex contains ignore_case"},
       {.message = "envoy.type.matcher.v3.RegexMatcher",
@@ -67,7 +68,10 @@ std::span<const MessageRules> common_rules() {
 
       // Where configuration comes from.
       {.message = "envoy.config.core.v3.ConfigSource",
-       .implemented = "ads api_config_source initial_fetch_timeout resource_api_version"},
+       .implemented = "ads api_config_source path_config_source path initial_fetch_timeout "
+                      "resource_api_version"},
+      {.message = "envoy.config.core.v3.PathConfigSource", .implemented = "path watched_directory"},
+      {.message = "envoy.config.core.v3.WatchedDirectory", .implemented = "path"},
       {.message = "envoy.config.core.v3.AggregatedConfigSource", .implemented = ""},
       {.message = "envoy.config.core.v3.ApiConfigSource",
        .implemented = "api_type transport_api_version grpc_services set_node_on_first_message_only",

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
+
+#include "translate/yaml_document.h"
 
 namespace remora::xds {
 namespace {
@@ -144,15 +144,19 @@ std::optional<double> runtime_number(const std::string& key, const Context& cont
 
 std::string to_bytes(const envoy::config::core::v3::DataSource& source, std::string_view field,
                      Context& context) {
-  using envoy::config::core::v3::DataSource;
   const auto scope = context.in(field);
+  return to_bytes(source, context);
+}
+
+std::string to_bytes(const envoy::config::core::v3::DataSource& source, Context& context) {
+  using envoy::config::core::v3::DataSource;
   switch (source.specifier_case()) {
     case DataSource::kInlineString: return source.inline_string();
     case DataSource::kInlineBytes: return source.inline_bytes();
     case DataSource::kFilename: {
-      std::ifstream file(source.filename(), std::ios::binary);
-      if (!file) context.error("filename", "cannot read " + source.filename());
-      return {std::istreambuf_iterator<char>(file), {}};
+      auto bytes = read_file(source.filename());
+      if (!bytes.ok()) context.error("filename", bytes.error().message);
+      return bytes.ok() ? std::move(*bytes) : std::string();
     }
     case DataSource::kEnvironmentVariable: {
       const char* value = std::getenv(source.environment_variable().c_str());

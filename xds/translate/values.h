@@ -48,6 +48,8 @@ std::optional<double> runtime_number(const std::string& key, const Context& cont
 /// The bytes a DataSource names. Errors: an unreadable file, an unset variable.
 std::string to_bytes(const envoy::config::core::v3::DataSource& source, std::string_view field,
                      Context& context);
+/// Standing at the source.
+std::string to_bytes(const envoy::config::core::v3::DataSource& source, Context& context);
 
 /// Lower-case ASCII.
 std::string lower(std::string_view text);

@@ -1,6 +1,7 @@
 #include "translate/yaml_document.h"
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -113,6 +114,8 @@ void append(const YAML::Node& node, std::string& out) {
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) return Error{path + ": cannot be read: it is a folder"};
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{path + ": cannot be read"};
   std::string text(std::istreambuf_iterator<char>(file), {});

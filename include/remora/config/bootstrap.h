@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,8 +98,15 @@ struct LoadedBootstrap {
   std::unique_ptr<ConfigSource> source;  // never null
 };
 
+/// Whether a secret can be used (a key that fits its certificate, PEM that OpenSSL reads), without using it.
+/// Its name is empty for content that stands in a resource. Any thread. xds/ asks it before it accepts a
+/// resource, so that a refusal reaches the management server with its reason.
+using SecretCheck = std::function<Result<void>(const Secret&)>;
+
 /// Reads, merges (--config-yaml over --config-path) and validates a bootstrap, YAML or JSON, strictly through
 /// Envoy's protos. The error lists every finding by full path, one a line. Implemented in xds/client.
-Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats);
+/// Without `check`, secrets are accepted unjudged.
+Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats,
+                                       const SecretCheck& check = nullptr);
 
 }  // namespace remora

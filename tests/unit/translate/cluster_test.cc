@@ -69,7 +69,7 @@ type: LOGICAL_DNS
 lb_policy: RING_HASH
 transport_socket:
   name: tls
-  typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: x}
+  typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext}
 health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]
 common_lb_config: {locality_weighted_lb_config: {}, update_merge_window: 1s}
 respect_dns_ttl: true
@@ -78,7 +78,7 @@ respect_dns_ttl: true
   for (const char* expected :
        {"type: the cluster type LOGICAL_DNS is not implemented", "lb_policy: RING_HASH is not implemented",
         ("transport_socket: the transport socket 'tls' of type "
-         "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not implemented"),
+         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not implemented"),
         "health_checks: is not implemented",
         "common_lb_config.locality_weighted_lb_config: is not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;

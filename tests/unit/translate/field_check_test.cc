@@ -69,6 +69,7 @@ typed_extension_protocol_options:
   x:
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
     header_validation_config: {name: x}
+    explicit_http_config: {http_protocol_options: {}}
 )");
   check_fields(cluster, context_);
   EXPECT_EQ(

@@ -70,7 +70,8 @@ TEST_F(ListenerTest, ConnectionManagerFields) {
             log_format: {json_format: {code: "%RESPONSE_CODE%", nested: {method: "%REQ(:METHOD)%"}}}
 )");
   ASSERT_TRUE(listener.config) << errors();
-  EXPECT_EQ(listener.rds_name, "8080");
+  ASSERT_EQ(listener.routes.size(), 1u);
+  EXPECT_EQ(listener.routes[0].name, "8080");
   const auto& http = *listener.config->filter_chains.front().http;
   EXPECT_EQ(http.rds_name, "8080");
   EXPECT_EQ(http.stream_idle_timeout, Milliseconds(0));
@@ -136,24 +137,20 @@ TEST_F(ListenerTest, WhatIsNotImplementedIsNamed) {
 name: in
 address: {socket_address: {address: example.com, port_value: 70000}}
 listener_filters: [{name: envoy.filters.listener.tls_inspector}]
-use_original_dst: true
 filter_chains:
 - filters:
-  - name: tcp
+  - name: direct
     typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-      stat_prefix: t
-      cluster: c
+      "@type": type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config
 - filter_chain_match: {destination_port: 80}
 )"));
   const std::string text = errors();
   for (const char* expected : {"listener_filters[0].typed_config: is required: the listener filter "
                                "'envoy.filters.listener.tls_inspector'",
-                               "use_original_dst: only false is implemented by this build, not true",
                                "address.socket_address.port_value: must be at most 65535",
-                               "filter_chains: more than one filter chain",
-                               "filter_chains[0].filters[0]: the network filter 'tcp' of type "
-                               "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy is "
+                               "filter_chains[1].filters: must end with an HTTP connection manager",
+                               "filter_chains[0].filters[0]: the network filter 'direct' of type "
+                               "envoy.extensions.filters.network.direct_response.v3.Config is "
                                "not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
   }

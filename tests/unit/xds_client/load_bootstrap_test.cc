@@ -193,12 +193,15 @@ tracing: {http: {name: x}}
 layered_runtime: {layers: [{name: r, rtds_layer: {name: x}}]}
 static_resources:
   clusters: [{name: a, lb_policy: RING_HASH}, {name: a}]
-  secrets: [{name: s}]
+  secrets: [{name: s}, {name: s, generic_secret: {}}]
 )");
   EXPECT_EQ(text,
-            "static_resources.secrets: is not implemented by this build\n"
             "tracing: is not implemented by this build\n"
             "layered_runtime.layers[0].rtds_layer: is not implemented by this build\n"
+            "static_resources.secrets[0]: one of tls_certificate, validation_context, session_ticket_keys is "
+            "required\n"
+            "static_resources.secrets[1].name: duplicate secret s\n"
+            "static_resources.secrets[1].generic_secret: is not implemented by this build\n"
             "static_resources.clusters[0].lb_policy: RING_HASH is not implemented by this build\n"
             "static_resources.clusters[1].name: duplicate cluster a");
 }
