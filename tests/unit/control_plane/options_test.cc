@@ -44,6 +44,20 @@ TEST(Options, FaultsAreNamed) {
   EXPECT_EQ(error_of({"--config=a", "-l", "loud"}), "--log-level: \"loud\" is no level");
 }
 
+TEST(Options, OfIdentityBelongTogether) {
+  EXPECT_EQ(error_of({"--ca-cert-file", "a"}), "--ca-cert-file and --ca-key-file belong together");
+  EXPECT_EQ(error_of({"--ca-root-file", "a"}), "--ca-root-file needs --ca-cert-file");
+  EXPECT_EQ(error_of({"--trust-domain", "A"}), "--trust-domain: \"A\" is no SPIFFE trust domain");
+  EXPECT_EQ(error_of({"--cert-lifetime", "1s"}), "--cert-lifetime: must be a duration of at least 2s");
+  EXPECT_EQ(error_of({"--cert-lifetime", "soon"}), "--cert-lifetime: must be a duration of at least 2s");
+  EXPECT_EQ(error_of({"--xds-address", "none"}), "--xds-address none needs --xds-tls-address");
+  EXPECT_TRUE(
+      parse_options({"--xds-address", "none", "--xds-tls-address", "0.0.0.0:0"})->xds_address.empty());
+  EXPECT_FALSE(parse_options({})->gives_identities());
+  EXPECT_TRUE(parse_options({"--trust-loopback"})->gives_identities());
+  EXPECT_EQ(parse_options({"--cert-lifetime", "1h30m"})->certificate_lifetime, std::chrono::minutes(90));
+}
+
 TEST(Options, HelpAndVersionNeedNothingElse) {
   EXPECT_TRUE(parse_options({"--help"}).ok());
   EXPECT_TRUE(parse_options({"--version"}).ok());
