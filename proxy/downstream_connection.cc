@@ -12,6 +12,8 @@ namespace {
 
 // How long the rest of an already answered request is waited for.
 constexpr Milliseconds kDiscardTime{1000};
+// How long a TLS handshake may take where transport_socket_connect_timeout does not say it.
+constexpr Milliseconds kHandshakeTime{10000};
 
 H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
   H1ServerSettings settings;
@@ -29,7 +31,8 @@ H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
 }  // namespace
 
 DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener,
-                                           LocalRef<WorkerChain> chain, const AcceptedSocket& socket)
+                                           LocalRef<WorkerChain> chain, const AcceptedSocket& socket,
+                                           std::unique_ptr<Transport> transport)
     : WorkerConnection(std::move(listener), std::move(chain)),
       worker_(worker),
       http_(chain_->http()),
@@ -43,18 +46,39 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
       idle_timer_(timer_calls<&DownstreamConnection::on_idle_timeout>, this),
       head_timer_(timer_calls<&DownstreamConnection::on_head_timeout>, this),
       duration_timer_(timer_calls<&DownstreamConnection::on_max_duration>, this),
-      close_timer_(timer_calls<&DownstreamConnection::on_delayed_close>, this) {
-  connection_.adopt(socket.fd);
-  auto& stats = http_stats();
-  stats.add(kDownstreamCxTotal);
-  stats.add(kDownstreamCxActive);
-  stats.add(kDownstreamCxHttp1Total);
-  stats.add(kDownstreamCxHttp1Active);
+      close_timer_(timer_calls<&DownstreamConnection::on_delayed_close>, this),
+      handshake_timer_(timer_calls<&DownstreamConnection::on_handshake_timeout>, this) {
+  const bool plain = transport == nullptr;
+  connection_.adopt(socket.fd, std::move(transport));
+  peer_.tls = !plain;
+  count_active(true);
+  http_stats().add(kDownstreamCxTotal);
   chain_->listener_stats().add(kListenerCxTotal);
   chain_->listener_stats().add(kListenerCxActive);
   chain_->worker_stats().add(kWorkerCxTotal);
   chain_->worker_stats().add(kWorkerCxActive);
-  if (http().max_connection_duration.count() > 0)
+  if (plain) {
+    begin_http();
+    return;
+  }
+  http_stats().add(kDownstreamCxSslTotal);
+  const auto configured = chain_->runtime().config.transport_socket_connect_timeout;
+  worker_.arm(handshake_timer_, configured.count() > 0 ? configured : kHandshakeTime);
+}
+
+// The handshake is over.
+void DownstreamConnection::on_connected() {
+  handshake_timer_.cancel();
+  peer_.tls_info = connection_.tls();
+  if (!peer_.tls_info->sni.empty()) peer_.server_name = peer_.tls_info->sni;
+  begin_http();
+}
+
+void DownstreamConnection::begin_http() {
+  open_ = true;
+  http_stats().add(kDownstreamCxHttp1Total);
+  http_stats().add(kDownstreamCxHttp1Active);
+  if (!ends_with_timer_ && http().max_connection_duration.count() > 0)
     worker_.arm(duration_timer_, http().max_connection_duration);
   await_request();
 }
@@ -111,11 +135,9 @@ Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol p
   idle_timer_.cancel();
   const bool alone = exchanges_.empty();  // requests under way keep what they began with
   if (alone && !closing_ && http_.get() != chain_->http().get()) {
-    http_->stats().sub(kDownstreamCxActive);
-    http_->stats().sub(kDownstreamCxHttp1Active);
+    count_active(false);
     http_ = chain_->http();
-    http_->stats().add(kDownstreamCxActive);
-    http_->stats().add(kDownstreamCxHttp1Active);
+    count_active(true);
     settings_ = settings_of(http_->config());
   }
   ++requests_;
@@ -123,6 +145,15 @@ Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol p
   Exchange& exchange = *exchanges_.back();
   exchange.begin(*this, response, protocol);
   return exchange;
+}
+
+/// Moves the gauges of what this connection is, when it begins, ends or changes its connection manager.
+void DownstreamConnection::count_active(bool more) {
+  auto& stats = http_stats();
+  const auto count = [&stats, more](size_t stat) { more ? stats.add(stat) : stats.sub(stat); };
+  count(kDownstreamCxActive);
+  if (open_) count(kDownstreamCxHttp1Active);
+  if (peer_.tls) count(kDownstreamCxSslActive);
 }
 
 /// The one that receives `request`; without a name, the one that began last.
@@ -249,6 +280,11 @@ void DownstreamConnection::on_delayed_close() {
   closed(false);
 }
 
+void DownstreamConnection::on_handshake_timeout() {
+  chain_->listener_stats().add(kListenerCxTransportSocketConnectTimeout);
+  closed(false);
+}
+
 void DownstreamConnection::on_idle_timeout() {
   http_stats().add(kDownstreamCxIdleTimeout);
   closed(false);
@@ -271,7 +307,7 @@ void DownstreamConnection::drain(Milliseconds at_most) {
     ends_with_timer_ = true;
     worker_.arm(duration_timer_, at_most);
   }
-  if (!codec_.busy() && !closing_) await_request();
+  if (open_ && !codec_.busy() && !closing_) await_request();
 }
 
 void DownstreamConnection::close_now() {
@@ -282,11 +318,11 @@ void DownstreamConnection::close_now() {
 void DownstreamConnection::closed(bool remote) {
   if (std::exchange(closed_, true)) return;
   connection_.close();
-  for (auto* timer : {&idle_timer_, &head_timer_, &duration_timer_, &close_timer_}) timer->cancel();
+  for (auto* timer : {&idle_timer_, &head_timer_, &duration_timer_, &close_timer_, &handshake_timer_})
+    timer->cancel();
   while (!exchanges_.empty()) end_exchange(nullptr);
+  count_active(false);
   auto& stats = http_stats();
-  stats.sub(kDownstreamCxActive);
-  stats.sub(kDownstreamCxHttp1Active);
   stats.add(kDownstreamCxDestroy);
   stats.add(remote ? kDownstreamCxDestroyRemote : kDownstreamCxDestroyLocal);
   const auto age = elapsed_ms(accepted_, worker_.clock().now());

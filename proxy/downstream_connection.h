@@ -13,6 +13,7 @@
 namespace remora {
 
 class Exchange;
+class Transport;
 class Worker;
 
 /// One accepted connection: its codec, its present exchanges, its timers, and how it is closed. Owned by the
@@ -22,9 +23,9 @@ class DownstreamConnection final : public WorkerConnection,
                                    private ServerCodecEvents,
                                    private BodySource {
  public:
-  /// `chain` is one of HTTP.
+  /// `chain` is one of HTTP. `transport`: null for plain text.
   DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener, LocalRef<WorkerChain> chain,
-                       const AcceptedSocket& socket);
+                       const AcceptedSocket& socket, std::unique_ptr<Transport> transport);
   ~DownstreamConnection() override;
 
   // For its exchange.
@@ -50,6 +51,7 @@ class DownstreamConnection final : public WorkerConnection,
   void close_now() override;
 
  private:
+  void on_connected() override;
   size_t on_bytes(std::string_view bytes) override;
   void on_end() override;
   void on_error(int error) override;
@@ -62,6 +64,8 @@ class DownstreamConnection final : public WorkerConnection,
   void on_request_outlived(MessageEvents& request) override;
   void on_window_open() override;
 
+  void begin_http();
+  void count_active(bool more);
   Exchange& begin_exchange(MessageSink& response, Protocol protocol);
   void end_exchange(MessageEvents* request);
   void tell_exchanges_gone(Failure failure, size_t by_whom);
@@ -69,6 +73,7 @@ class DownstreamConnection final : public WorkerConnection,
   void begin_close();
   void client_gone();
   void closed(bool remote);
+  void on_handshake_timeout();
   void on_idle_timeout();
   void on_head_timeout();
   void on_max_duration();
@@ -88,9 +93,11 @@ class DownstreamConnection final : public WorkerConnection,
   Timer head_timer_;
   Timer duration_timer_;
   Timer close_timer_;
+  Timer handshake_timer_;
   BufferedGauge received_;
   BufferedGauge unsent_;
   uint64_t requests_ = 0;
+  bool open_ = false;  ///< HTTP has begun: no handshake is under way any more
   bool draining_ = false;
   bool ends_with_timer_ = false;  ///< duration_timer_ has become the drain's deadline
   bool closing_ = false;

@@ -19,6 +19,7 @@
 #include "listener/listener_manager.h"
 #include "log.h"
 #include "options.h"
+#include "tls/tls_contexts.h"
 #include "upstream/cluster_manager.h"
 #include "worker.h"
 
@@ -79,6 +80,7 @@ class Server::State final : public ConfigSink, public AdminView {
   boost::asio::steady_timer exit_timer_;
   boost::asio::steady_timer drain_timer_;
   AccessLogWriter logs_;
+  TlsContexts tls_;
   ClusterManager clusters_;
   ListenerManager listener_manager_;
   std::shared_ptr<StatScope> server_scope_;
@@ -107,13 +109,21 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       signals_(io_, SIGTERM, SIGINT),
       exit_timer_(io_),
       drain_timer_(io_),
-      clusters_(io_, stats,
-                [this](const std::string& cluster, std::shared_ptr<const HostSet> hosts) {
-                  std::vector<WorkerBatch> batches(workers_.size());
-                  for (auto& batch : batches) batch.hosts.emplace_back(cluster, hosts);
-                  send(std::move(batches));
-                }),
-      listener_manager_(stats, logs_, stats.shards() - 1),
+      tls_(stats),
+      clusters_(
+          io_, stats,
+          [this](const std::string& cluster, std::shared_ptr<const HostSet> hosts) {
+            std::vector<WorkerBatch> batches(workers_.size());
+            for (auto& batch : batches) batch.hosts.emplace_back(cluster, hosts);
+            send(std::move(batches));
+          },
+          [this](auto config, auto owner, auto where) {
+            return tls_.client(std::move(config), std::move(owner), std::move(where));
+          }),
+      listener_manager_(stats, logs_, stats.shards() - 1,
+                        [this](auto config, auto owner, auto where) {
+                          return tls_.server(std::move(config), std::move(owner), std::move(where));
+                        }),
       server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
   for (size_t shard = 1; shard < stats.shards(); ++shard)
@@ -181,6 +191,9 @@ void Server::State::initial_fetch_done() {
 
 /// False only if a static listener cannot be opened: then there is nothing to serve with.
 bool Server::State::apply_now(ConfigBatch batch) {
+  for (auto& secret : batch.secrets) {
+    if (auto set = tls_.set_secret(std::move(secret)); !set) log_error("tls", "{}", set.error().message);
+  }
   WorkerBatch common;
   clusters_.apply(batch, common);
   common.routes = std::move(batch.routes);
@@ -203,6 +216,7 @@ bool Server::State::apply_now(ConfigBatch batch) {
     }
     for (const auto& name : batch.removed_listeners) listener_manager_.remove(name, batches);
   }
+  for (const auto& name : batch.removed_secrets) tls_.remove_secret(name);
   send(std::move(batches));
   return true;
 }
@@ -272,7 +286,7 @@ void Server::State::refresh_stats() {
   block.set(kState, static_cast<uint64_t>(state()));
   block.set(kConcurrency, workers_.size());
   block.set(kTotalConnections, listener_manager_.connections());
-  block.set(kDaysUntilFirstCertExpiring, UINT32_MAX);
+  block.set(kDaysUntilFirstCertExpiring, tls_.days_until_first_expiry(std::chrono::system_clock::now()));
   const auto memory = process_memory();
   block.set(kMemoryAllocated, memory.allocated);
   block.set(kMemoryHeapSize, memory.heap_size);

@@ -8,7 +8,9 @@
 #include "downstream_connection.h"
 #include "listener/accepted_socket.h"
 #include "listener/worker_listener.h"
+#include "net/transport.h"
 #include "stats/http_stats.h"
+#include "tls/server_tls.h"
 #include "upstream/pool.h"
 #include "worker_connection.h"
 
@@ -152,8 +154,18 @@ void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket 
     ::close(socket.fd);
     return;
   }
-  add_connection(
-      std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket));
+  std::unique_ptr<Transport> transport;
+  if (const auto& slot = chain->runtime().tls) {
+    const auto tls = slot->current();
+    transport = tls == nullptr ? nullptr : tls->accept(shard_);
+    if (transport == nullptr) {
+      slot->stats().not_ready(shard_);
+      ::close(socket.fd);
+      return;
+    }
+  }
+  add_connection(std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket,
+                                                        std::move(transport)));
 }
 
 void Worker::add_connection(std::unique_ptr<WorkerConnection> connection) {

@@ -6,10 +6,11 @@
 
 namespace remora {
 
-ChainMaker::ChainMaker(StatsStore& stats, AccessLogWriter& logs, const ListenerRuntime& listener,
-                       std::string prefix, size_t workers)
+ChainMaker::ChainMaker(StatsStore& stats, AccessLogWriter& logs, const MakeServerTls& make_tls,
+                       const ListenerRuntime& listener, std::string prefix, size_t workers)
     : stats_(stats),
       logs_(logs),
+      make_tls_(make_tls),
       listener_(listener),
       prefix_(std::move(prefix)) {
   for (size_t worker = 0; worker < workers; ++worker) {
@@ -29,6 +30,14 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
     auto file = logs_.open(*log);
     if (!file) return std::move(file).error();
     runtime->logs.push_back(*file);
+  }
+  if (chain.tls) {
+    const auto where = "filter chain '" + chain.name + "'";
+    if (!make_tls_) return Error{where + ": TLS is not available"};
+    auto slot = make_tls_(chain.tls, {listener_scope_name(prefix_), true},
+                          "listener '" + listener_.config->name + "': " + where);
+    if (!slot) return std::move(slot).error();
+    runtime->tls = std::move(*slot);
   }
   if (chain.http) {
     const auto& prefix = chain.http->stat_prefix;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -7,21 +8,27 @@
 
 #include "access_log_writer.h"
 #include "listener/chain_runtime.h"
+#include "tls/ssl_stats.h"
 
 namespace remora {
+
+/// Makes the slot in which the contexts of a TLS configuration follow their secrets (TlsContexts::server).
+using MakeServerTls = std::function<Result<std::shared_ptr<TlsSlot<ServerTls>>>(
+    std::shared_ptr<const DownstreamTls>, SslOwner, std::string where)>;
 
 /// Makes the runtimes of a listener's filter chains. Main thread.
 class ChainMaker {
  public:
   /// `prefix`: the listener's name in statistics. All is borrowed.
-  ChainMaker(StatsStore& stats, AccessLogWriter& logs, const ListenerRuntime& listener, std::string prefix,
-             size_t workers);
-  /// Error: a log cannot be opened.
+  ChainMaker(StatsStore& stats, AccessLogWriter& logs, const MakeServerTls& make_tls,
+             const ListenerRuntime& listener, std::string prefix, size_t workers);
+  /// Error: a log cannot be opened, a certificate cannot be used.
   Result<std::shared_ptr<const ChainRuntime>> make(const FilterChain& chain);
 
  private:
   StatsStore& stats_;
   AccessLogWriter& logs_;
+  const MakeServerTls& make_tls_;
   const ListenerRuntime& listener_;
   std::string prefix_;
   std::vector<std::shared_ptr<StatScope>> worker_stats_;

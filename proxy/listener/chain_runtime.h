@@ -9,8 +9,11 @@
 #include "core/filter_chain_index.h"
 #include "remora/config/listener.h"
 #include "remora/core/stats.h"
+#include "tls/tls_slot.h"
 
 namespace remora {
+
+class ServerTls;
 
 /// What all workers share of one version of one filter chain. Made on the main thread, immutable; goes with
 /// the last connection that holds it.
@@ -23,6 +26,7 @@ struct ChainRuntime {
   std::vector<std::shared_ptr<StatScope>> worker_stats;  // listener_worker_stat_schema(), one per worker
 
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of access_logs()
+  std::shared_ptr<TlsSlot<ServerTls>> tls;     // null: plain text
   // For HTTP.
   std::shared_ptr<StatScope> http_stats;      // http_stat_schema()
   std::shared_ptr<StatScope> response_stats;  // listener_http_stat_schema()

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "listener/chain_maker.h"
 #include "listener/listen_sockets.h"
 #include "log.h"
 #include "stats/http_stats.h"
@@ -68,10 +67,12 @@ std::string stat_prefix(const ListenerConfig& config) {
 
 }  // namespace
 
-ListenerManager::ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers)
+ListenerManager::ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers,
+                                 MakeServerTls make_tls)
     : stats_(stats),
       logs_(logs),
       workers_(workers),
+      make_tls_(std::move(make_tls)),
       scope_(stats.make_scope(kManagerStatDefs, {"listener_manager.", "envoy_listener_manager_", {}, {}})) {
   scope_->block(0).set(kWorkersStarted, 1);
 }
@@ -92,7 +93,7 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   const auto prefix = stat_prefix(*config);
   auto runtime = std::make_shared<ListenerRuntime>(ListenerRuntime{
       config, stats_.make_scope(listener_stat_schema(), listener_scope_name(prefix)), {}, std::move(*index)});
-  ChainMaker maker(stats_, logs_, *runtime, prefix, workers_);
+  ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_);
   ChainHeritage inherited(heritage);
   for (size_t i = 0; i <= config->filter_chains.size(); ++i) {
     const bool is_default = i == config->filter_chains.size();

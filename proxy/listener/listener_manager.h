@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "access_log_writer.h"
+#include "listener/chain_maker.h"
 #include "remora/config/snapshot.h"
 #include "remora/core/stats.h"
 #include "worker.h"
@@ -16,7 +17,8 @@ namespace remora {
 /// prepares what workers get. The cost of an update is that of the listeners it names.
 class ListenerManager {
  public:
-  ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers);
+  /// Without `make_tls`, listeners with TLS are refused.
+  ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_t workers, MakeServerTls make_tls = {});
   ~ListenerManager();
 
   /// Binds what `config` asks for and adds it to the batches (one per worker). An update with the same
@@ -48,6 +50,7 @@ class ListenerManager {
   StatsStore& stats_;
   AccessLogWriter& logs_;
   size_t workers_;
+  MakeServerTls make_tls_;
   std::shared_ptr<StatScope> scope_;
   std::map<std::string, Bound, std::less<>> listeners_;
   std::vector<std::string> order_;

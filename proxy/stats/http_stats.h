@@ -90,6 +90,11 @@ enum ListenerStat : size_t {
   kListenerCxLengthMs,
   kListenerCxOverflow,
   kListenerNoFilterChainMatch,
+  kListenerCxTransportSocketConnectTimeout,
+  kListenerPreCxActive,
+  kListenerPreCxTimeout,
+  kListenerFilterRemoteClose,
+  kListenerFilterError,
   kListenerStatCount
 };
 StatSchema listener_stat_schema();
