@@ -15,19 +15,6 @@ constexpr Milliseconds kDiscardTime{1000};
 // How long a TLS handshake may take where transport_socket_connect_timeout does not say it.
 constexpr Milliseconds kHandshakeTime{10000};
 
-H1ServerSettings settings_of(const HttpConnectionManagerConfig& http) {
-  H1ServerSettings settings;
-  settings.rules.limits = {size_t{http.max_request_headers_kb} * 1024, http.max_headers_count};
-  settings.rules.allow_absolute_url = http.allow_absolute_url;
-  settings.rules.accept_http_10 = http.accept_http_10;
-  settings.rules.default_host_for_http_10 = http.default_host_for_http_10;
-  settings.enable_trailers = http.enable_trailers;
-  settings.header_case = http.header_case == HttpConnectionManagerConfig::HeaderCase::kProper
-                             ? HeaderCase::kProper
-                             : HeaderCase::kLower;
-  return settings;
-}
-
 }  // namespace
 
 DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListener> listener,
@@ -38,10 +25,8 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
       http_(chain_->http()),
       id_(worker.next_connection_id()),
       peer_(socket),
-      settings_(settings_of(http_->config())),
       connection_(worker.reactor(), *this),
       account_(CreditAccount::make(this, buffer_limit())),
-      codec_(connection_, *account_, *this, settings_, worker.heads()),
       accepted_(worker.clock().now()),
       idle_timer_(timer_calls<&DownstreamConnection::on_idle_timeout>, this),
       head_timer_(timer_calls<&DownstreamConnection::on_head_timeout>, this),
@@ -76,8 +61,6 @@ void DownstreamConnection::on_connected() {
 
 void DownstreamConnection::begin_http() {
   open_ = true;
-  http_stats().add(kDownstreamCxHttp1Total);
-  http_stats().add(kDownstreamCxHttp1Active);
   if (!ends_with_timer_ && http().max_connection_duration.count() > 0)
     worker_.arm(duration_timer_, http().max_connection_duration);
   await_request();
@@ -106,21 +89,40 @@ void DownstreamConnection::await_request() {
   if (timeout.count() > 0) worker_.arm(idle_timer_, timeout);
 }
 
+DownstreamCodec::Parts DownstreamConnection::codec_parts() {
+  return {connection_, worker_.reactor(), *account_, *this, worker_.heads(), http_->http2_stats()};
+}
+
+bool DownstreamConnection::choose_codec(std::string_view bytes) {
+  if (!codec_.choose(http(), bytes, codec_parts())) return false;
+  count_codec();
+  return true;
+}
+
+void DownstreamConnection::count_codec() {
+  http_stats().add(codec_.multiplexes() ? kDownstreamCxHttp2Total : kDownstreamCxHttp1Total);
+  http_stats().add(codec_.multiplexes() ? kDownstreamCxHttp2Active : kDownstreamCxHttp1Active);
+}
+
+void DownstreamConnection::watch_head() {
+  if (codec_ && !codec_->inside_head()) {
+    head_timer_.cancel();
+  } else if (!head_timer_.armed() && http().request_headers_timeout.count() > 0) {
+    worker_.arm(head_timer_, http().request_headers_timeout);
+  }
+}
+
 size_t DownstreamConnection::on_bytes(std::string_view bytes) {
   http_stats().add(kDownstreamCxRxBytesTotal, bytes.size());
-  const size_t used = codec_.receive(bytes);
+  size_t used = 0;
+  if (codec_ || choose_codec(bytes)) used = codec_->receive(bytes);
   if (closed_) return bytes.size();
   received_.report(http_stats(), kDownstreamCxRxBytesBuffered, bytes.size() - used);
-  if (codec_.inside_head()) {
-    if (!head_timer_.armed() && http().request_headers_timeout.count() > 0)
-      worker_.arm(head_timer_, http().request_headers_timeout);
-  } else {
-    head_timer_.cancel();
-  }
+  watch_head();
   if (account_->exhausted()) {
     connection_.pause_reading();
     http_stats().add(kDownstreamFlowControlPaused);
-  } else if (used < bytes.size() && codec_.busy() &&
+  } else if (used < bytes.size() && codec_ && codec_->busy() &&
              connection_.kept_bytes() + bytes.size() - used > Reactor::kScratchBytes) {
     connection_.pause_reading();  // pipelined requests wait in the kernel, not here
   }
@@ -138,7 +140,7 @@ Exchange& DownstreamConnection::begin_exchange(MessageSink& response, Protocol p
     count_active(false);
     http_ = chain_->http();
     count_active(true);
-    settings_ = settings_of(http_->config());
+    codec_.take_settings(http_->config());
   }
   ++requests_;
   exchanges_.push_back(worker_.take_exchange());
@@ -152,7 +154,7 @@ void DownstreamConnection::count_active(bool more) {
   auto& stats = http_stats();
   const auto count = [&stats, more](size_t stat) { more ? stats.add(stat) : stats.sub(stat); };
   count(kDownstreamCxActive);
-  if (open_) count(kDownstreamCxHttp1Active);
+  if (codec_) count(codec_.multiplexes() ? kDownstreamCxHttp2Active : kDownstreamCxHttp1Active);
   if (peer_.tls) count(kDownstreamCxSslActive);
 }
 
@@ -176,21 +178,39 @@ MessageEvents& DownstreamConnection::on_bad_request(HeadError error, MessageSink
   return exchange;
 }
 
-void DownstreamConnection::on_connection_failed(CodecFault /*fault*/) {
-  http_stats().add(kDownstreamCxProtocolError);
+void DownstreamConnection::on_connection_failed(CodecFault fault) {
+  if (fault == CodecFault::kPrematureResets) {
+    http_stats().add(kDownstreamRqTooManyPrematureResets);
+  } else if (fault != CodecFault::kKeepalive) {
+    http_stats().add(kDownstreamCxProtocolError);
+  }
   tell_exchanges_gone(Failure::kDownstreamProtocolError, kDownstreamCxDestroyLocalActiveRq);
   begin_close();
 }
 
 void DownstreamConnection::before_response_head() {
+  if (drain_sequence_) return;
   const auto most = http().max_requests_per_connection;
   if (most > 0 && requests_ >= most) {
     http_stats().add(kDownstreamCxMaxRequestsReached);
-    codec_.start_drain();
   } else if (draining_ || worker_.drain_closes(chain_->runtime().direction)) {
     http_stats().add(kDownstreamCxDrainClose);
-    codec_.start_drain();
+  } else {
+    return;
   }
+  start_drain_sequence();
+}
+
+void DownstreamConnection::close_after_response() {
+  if (!codec_.multiplexes()) codec_->start_drain();
+}
+
+/// HTTP/1: the present response says that it is the last. HTTP/2: a GOAWAY that takes what is still coming,
+/// and after the drain time one that takes no more.
+void DownstreamConnection::start_drain_sequence() {
+  codec_->start_drain();
+  if (!codec_.multiplexes() || closing_ || std::exchange(drain_sequence_, true)) return;
+  worker_.arm(close_timer_, http().drain_timeout);
 }
 
 void DownstreamConnection::on_stream_done(MessageEvents* request, bool reusable) {
@@ -199,8 +219,8 @@ void DownstreamConnection::on_stream_done(MessageEvents* request, bool reusable)
     begin_close();
     return;
   }
-  close_timer_.cancel();
-  await_request();
+  if (!codec_.multiplexes()) close_timer_.cancel();
+  if (exchanges_.empty()) await_request();
   if (connection_.kept_bytes() > 0 || connection_.reading_paused()) connection_.resume_reading();
 }
 
@@ -216,8 +236,8 @@ void DownstreamConnection::on_window_open() {
 }
 
 void DownstreamConnection::on_end() {
-  if (codec_.on_end()) {
-    if (!codec_.busy()) closed(true);
+  if (!codec_ || codec_->on_end()) {
+    if (!codec_ || !codec_->busy()) closed(true);
     return;
   }
   client_gone();
@@ -246,6 +266,7 @@ void DownstreamConnection::tell_exchanges_gone(Failure failure, size_t by_whom) 
 void DownstreamConnection::on_written(size_t bytes, bool all) {
   http_stats().add(kDownstreamCxTxBytesTotal, bytes);
   unsent_.report(http_stats(), kDownstreamCxTxBytesBuffered, connection_.unsent());
+  if (codec_) codec_->on_output_sent();
   if (closing_ && all && http().delayed_close_timeout.count() == 0) closed(false);
 }
 
@@ -266,6 +287,10 @@ void DownstreamConnection::begin_close() {
 }
 
 void DownstreamConnection::on_delayed_close() {
+  if (!closing_ && codec_.multiplexes()) {
+    codec_->finish_drain();
+    return;
+  }
   if (!closing_) {
     begin_close();  // the rest of the request did not come in time
     return;
@@ -287,10 +312,20 @@ void DownstreamConnection::on_handshake_timeout() {
 
 void DownstreamConnection::on_idle_timeout() {
   http_stats().add(kDownstreamCxIdleTimeout);
+  if (codec_.multiplexes() && !draining_) {
+    drain(Milliseconds(0));  // streams may be on their way
+    return;
+  }
   closed(false);
 }
 
-void DownstreamConnection::on_head_timeout() { codec_.refuse_head({408, "request_header_timeout"}); }
+void DownstreamConnection::on_head_timeout() {
+  if (!codec_) {
+    codec_.choose_http1(http(), codec_parts());
+    count_codec();
+  }
+  codec_->refuse_head({408, "request_header_timeout"});
+}
 
 void DownstreamConnection::on_max_duration() {
   if (ends_with_timer_) {
@@ -307,7 +342,11 @@ void DownstreamConnection::drain(Milliseconds at_most) {
     ends_with_timer_ = true;
     worker_.arm(duration_timer_, at_most);
   }
-  if (open_ && !codec_.busy() && !closing_) await_request();
+  if (codec_.multiplexes() && !closing_ && !drain_sequence_) {
+    http_stats().add(kDownstreamCxDrainClose);
+    start_drain_sequence();
+  }
+  if (open_ && exchanges_.empty() && !closing_ && (!codec_ || !codec_->busy())) await_request();
 }
 
 void DownstreamConnection::close_now() {

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "http/h1_server_codec.h"
+#include "downstream_codec.h"
 #include "local_ref.h"
 #include "net/connection.h"
 #include "net/timer_wheel.h"
@@ -44,7 +44,7 @@ class DownstreamConnection final : public WorkerConnection,
   void before_response_head();
   void count_listener_response(uint16_t status);
   /// The present response is this connection's last. Before its head is sent.
-  void close_after_response() { codec_.start_drain(); }
+  void close_after_response();
 
   /// Closes when idle, at the latest at the next response.
   void drain(Milliseconds at_most) override;
@@ -66,6 +66,11 @@ class DownstreamConnection final : public WorkerConnection,
 
   void begin_http();
   void count_active(bool more);
+  bool choose_codec(std::string_view bytes);
+  void count_codec();
+  DownstreamCodec::Parts codec_parts();
+  void watch_head();
+  void start_drain_sequence();
   Exchange& begin_exchange(MessageSink& response, Protocol protocol);
   void end_exchange(MessageEvents* request);
   void tell_exchanges_gone(Failure failure, size_t by_whom);
@@ -83,22 +88,22 @@ class DownstreamConnection final : public WorkerConnection,
   LocalRef<WorkerHttp> http_;
   uint64_t id_;
   Peer peer_;
-  H1ServerSettings settings_;
   Connection connection_;
   CreditAccount* account_;
-  H1ServerCodec codec_;
+  DownstreamCodec codec_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;  ///< under way; HTTP/1 has one at the most
   MonotonicTime accepted_;
   Timer idle_timer_;
   Timer head_timer_;
   Timer duration_timer_;
-  Timer close_timer_;
+  Timer close_timer_;  ///< the end of a delayed close, of a discarded request, of HTTP/2's drain sequence
   Timer handshake_timer_;
   BufferedGauge received_;
   BufferedGauge unsent_;
   uint64_t requests_ = 0;
   bool open_ = false;  ///< HTTP has begun: no handshake is under way any more
   bool draining_ = false;
+  bool drain_sequence_ = false;   ///< of HTTP/2, under way
   bool ends_with_timer_ = false;  ///< duration_timer_ has become the drain's deadline
   bool closing_ = false;
   bool closed_ = false;

@@ -67,7 +67,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   info_.downstream_local = &connection.peer().local;
   http_stats().add(kDownstreamRqTotal);
   http_stats().add(kDownstreamRqActive);
-  http_stats().add(kDownstreamRqHttp1Total);
+  http_stats().add(protocol == Protocol::kHttp2 ? kDownstreamRqHttp2Total : kDownstreamRqHttp1Total);
   touch();
 }
 
@@ -686,6 +686,10 @@ void Exchange::refuse(HeadError error) {
 /// The codec gave up on the request's body.
 void Exchange::on_reset(Failure failure) {
   if (phase_ == Phase::kOver) return;
+  if (info_.protocol == Protocol::kHttp2) {
+    on_downstream_gone(failure);  // the stream is no more
+    return;
+  }
   if (failure == Failure::kDownstreamProtocolError) http_stats().add(kDownstreamCxProtocolError);
   request_complete_ = false;
   fail(failure, {});

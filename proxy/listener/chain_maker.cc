@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "stats/http2_stats.h"
 #include "stats/http_stats.h"
 
 namespace remora {
@@ -44,6 +45,7 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
     runtime->http_stats = stats_.make_scope(http_stat_schema(), http_scope_name(prefix));
     runtime->response_stats =
         stats_.make_scope(listener_http_stat_schema(), listener_http_scope_name(prefix_, prefix));
+    runtime->http2_stats = stats_.make_scope(http2_stat_schema(), downstream_http2_scope_name());
   }
   return std::shared_ptr<const ChainRuntime>(std::move(runtime));
 }

@@ -30,6 +30,7 @@ struct ChainRuntime {
   // For HTTP.
   std::shared_ptr<StatScope> http_stats;      // http_stat_schema()
   std::shared_ptr<StatScope> response_stats;  // listener_http_stat_schema()
+  std::shared_ptr<StatScope> http2_stats;     // http2_stat_schema(), of all downstream connections
 
   [[nodiscard]] const std::vector<std::shared_ptr<const AccessLogConfig>>& access_logs() const {
     return config.http ? config.http->access_logs : config.tcp->access_logs;

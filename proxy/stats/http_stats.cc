@@ -72,6 +72,7 @@ constexpr StatDef kHttpStatDefs[] = {
     {"rq_total"},
     {"rq_reset_after_downstream_response_started"},
     {"rs_too_large"},
+    {"downstream_rq_too_many_premature_resets"},
 };
 static_assert(std::size(kHttpStatDefs) == kHttpStatCount);
 

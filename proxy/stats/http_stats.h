@@ -67,6 +67,7 @@ enum HttpStat : size_t {
   kRqTotal,
   kRqResetAfterDownstreamResponseStarted,
   kRsTooLarge,
+  kDownstreamRqTooManyPrematureResets,
   kHttpStatCount
 };
 
