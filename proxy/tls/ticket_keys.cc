@@ -52,7 +52,8 @@ int choose_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX*
   for (const auto& key : current->keys) {
     if (std::memcmp(name, key.data(), kNameBytes) != 0) continue;
     if (!use_key(key, iv, cipher, mac, false)) return -1;
-    return &key == current->keys.data() ? 1 : 2;
+    // Tickets of TLS 1.3 serve once: whoever uses one needs another.
+    return &key == current->keys.data() && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
   }
   return 0;
 }

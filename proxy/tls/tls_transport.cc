@@ -62,6 +62,12 @@ TlsTransport::TlsTransport(SslPtr ssl, std::shared_ptr<const TlsContext> context
   SSL_set_ex_data(ssl_.get(), index_of_transport(), this);
 }
 
+// OpenSSL forbids the resumption of a session whose connection goes without a close_notify. Since TLS 1.1
+// there is no reason for that (RFC 4346 section 7.2.1), and a peer's session would be lost with every cut.
+TlsTransport::~TlsTransport() {
+  if (state_ != State::kFailed) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 TlsTransport& TlsTransport::of(const SSL* ssl) {
   return *static_cast<TlsTransport*>(SSL_get_ex_data(ssl, index_of_transport()));
 }

@@ -43,6 +43,7 @@ class TlsTransport final : public Transport {
   };
 
   TlsTransport(SslPtr ssl, std::shared_ptr<const TlsContext> context, Handshake handshake);
+  ~TlsTransport() override;
 
   void start(ByteQueue& wire) override;
   std::string_view receive(std::string_view bytes, ByteQueue& wire) override;

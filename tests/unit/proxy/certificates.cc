@@ -118,8 +118,10 @@ X509Ptr make_certificate(const CertificateWish& wish, EVP_PKEY* key, X509* issue
 }
 
 CertificateWish authority_wish(std::string name) {
-  return {
-      .common_name = std::move(name), .authority = true, .key_usage = "keyCertSign,cRLSign,digitalSignature"};
+  return {.common_name = std::move(name),
+          .ends_s = 30 * 86400 + 600,
+          .authority = true,
+          .key_usage = "keyCertSign,cRLSign,digitalSignature"};
 }
 
 }  // namespace
