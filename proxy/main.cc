@@ -11,6 +11,7 @@
 #include "remora/core/format.h"
 #include "remora/core/stats.h"
 #include "server.h"
+#include "tls/check_secret.h"
 
 namespace {
 
@@ -60,7 +61,7 @@ int main(int argc, char** argv) {
   remora::set_format_environment({host_name()});
 
   remora::StatsStore stats(options.concurrency + 1);
-  auto loaded = remora::load_bootstrap(options, stats);
+  auto loaded = remora::load_bootstrap(options, stats, remora::check_secret);
   if (!loaded) {
     std::fprintf(stderr, "error initializing configuration '%s':\n%s\n", configuration_name(options).c_str(),
                  loaded.error().message.c_str());

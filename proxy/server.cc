@@ -52,6 +52,9 @@ class Server::State final : public ConfigSink, public AdminView {
   }
   std::vector<AdminListener> listeners() override;
   AdminServerInfo server_info() override;
+  void each_tls_context(const std::function<void(const CertificateSet&)>& visit) override {
+    tls_.each_context(visit);
+  }
   std::vector<UnreadyTargets> unready_targets() override;
   const std::map<std::string, std::string>& runtime() override { return loaded_.bootstrap.runtime; }
   void refresh_stats() override;

@@ -16,6 +16,8 @@
 
 namespace remora {
 
+struct CertificateSet;
+
 /// Numbers are those of the `server.state` gauge. Source: envoy.admin.v3.ServerInfo.State.
 enum class ServerState : uint8_t { kLive = 0, kDraining = 1, kPreInitializing = 2, kInitializing = 3 };
 
@@ -89,6 +91,8 @@ class AdminView {
   /// The listeners that accept connections, in order of creation.
   virtual std::vector<AdminListener> listeners() = 0;
   virtual AdminServerInfo server_info() = 0;
+  /// Calls `visit` for the certificates of every TLS context in use.
+  virtual void each_tls_context(const std::function<void(const CertificateSet&)>& visit) = 0;
   /// Empty once the server is initialised.
   virtual std::vector<UnreadyTargets> unready_targets() = 0;
   /// The static runtime layer, flattened.

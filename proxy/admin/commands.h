@@ -44,10 +44,10 @@ Response ready(const Request&, AdminSources&);
 Response runtime(const Request&, AdminSources&);
 Response memory(const Request&, AdminSources&);
 Response init_dump(const Request&, AdminSources&);
-Response certs(const Request&, AdminSources&);
 Response config_dump(const Request&, AdminSources&);
 Response server_info(const Request&, AdminSources&);  // server_info.cc
 Response hot_restart_version(const Request&, AdminSources&);
+Response certs(const Request&, AdminSources&);             // certs.cc
 Response logging(const Request&, AdminSources&);           // logging.cc
 Response healthcheck_fail(const Request&, AdminSources&);  // control.cc
 Response healthcheck_ok(const Request&, AdminSources&);

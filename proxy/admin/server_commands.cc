@@ -120,18 +120,6 @@ Response init_dump(const Request&, AdminSources& sources) {
   return Response::json(std::move(body));
 }
 
-// This build has no TLS, hence no certificates.
-Response certs(const Request&, AdminSources&) {
-  std::string body;
-  JsonWriter json(body);
-  json.begin_object();
-  json.key("certificates");
-  json.begin_array();
-  json.end_array();
-  json.end_object();
-  return Response::json(std::move(body));
-}
-
 Response config_dump(const Request& request, AdminSources& sources) {
   ConfigSource::DumpQuery query;
   query.resource = request.parameter("resource").value_or("");

@@ -18,8 +18,10 @@ Result<OperatorPtr> make_environment(const OperatorCall& call);
 Result<OperatorPtr> make_unique_id(const OperatorCall& call);
 Result<OperatorPtr> make_path(const OperatorCall& call);
 Result<OperatorPtr> make_query(const OperatorCall& call);
+Result<OperatorPtr> make_tls(const OperatorCall& call);
+Result<OperatorPtr> make_server_name(const OperatorCall& call);
 
-/// An operator of something that this build never has (TLS, tracing): always without a value.
+/// An operator of something that this build never has (tracing): always without a value.
 Result<OperatorPtr> make_unset(const OperatorCall& call);
 
 }  // namespace remora

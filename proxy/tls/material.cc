@@ -110,8 +110,10 @@ Result<void> load(KnownSecret& known) {
 
 Result<KnownSecret> know_secret(std::shared_ptr<const Secret> secret) {
   KnownSecret known{std::move(secret), nullptr, nullptr};
-  if (auto loaded = load(known); !loaded)
-    return std::move(loaded).error().in("secret '" + known.secret->name + "'");
+  if (auto loaded = load(known); !loaded) {
+    const auto& name = known.secret->name;  // "" where it stands in the configuration itself
+    return name.empty() ? std::move(loaded).error() : std::move(loaded).error().in("secret '" + name + "'");
+  }
   return known;
 }
 

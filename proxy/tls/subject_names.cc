@@ -13,7 +13,8 @@ std::optional<std::string> text_of(const ASN1_STRING* string) {
   if (string == nullptr) return std::nullopt;
   const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
   std::string text(data, static_cast<size_t>(ASN1_STRING_length(string)));
-  if (text.find('\0') != std::string::npos) return std::nullopt;
+  const bool control = std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (control) return std::nullopt;
   return text;
 }
 

@@ -17,11 +17,12 @@ struct SubjectName {
   std::string oid;  // kOther
 };
 
-/// A certificate's subject alternative names. A name with a NUL byte inside is left out: what compares it as
-/// a C string and what compares it by length would see different names.
+/// A certificate's subject alternative names. A name with a NUL byte or another control character inside is
+/// left out: what compares it as a C string and what compares it by length would see different names, and a
+/// line break would split the header or log line that shows it.
 std::vector<SubjectName> subject_names(X509* certificate);
 
-/// The last common name of the subject; "" if there is none, or one with a NUL byte.
+/// The last common name of the subject; "" if there is none, or one as above.
 std::string common_name(X509* certificate);
 
 /// Whether a certificate's DNS name covers `host`, ignoring case. "*" stands for exactly one label, the

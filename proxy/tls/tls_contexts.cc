@@ -8,6 +8,7 @@
 #include "log.h"
 #include "remora/http/tls_info.h"
 #include "tls/certificate_info.h"
+#include "tls/check_secret.h"
 #include "tls/client_context.h"
 #include "tls/material.h"
 #include "tls/server_context.h"

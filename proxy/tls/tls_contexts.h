@@ -9,28 +9,13 @@
 
 #include "remora/config/tls.h"
 #include "remora/core/result.h"
+#include "tls/certificate_set.h"
 #include "tls/client_tls.h"
 #include "tls/server_tls.h"
 #include "tls/ssl_stats.h"
 #include "tls/tls_slot.h"
 
 namespace remora {
-
-/// One certificate that is in use, for /certs.
-struct CertificateEntry {
-  std::string path;  // TlsCertificate::origin or CertificateValidation::ca_origin
-  std::string serial;
-  std::vector<std::pair<std::string, std::string>>
-      subject_alt_names;  // ("dns" | "uri" | "ip_address", value)
-  WallTime valid_from{};
-  WallTime expires{};
-};
-
-/// The certificates of one context, as GET /certs lists them.
-struct CertificateSet {
-  std::vector<CertificateEntry> ca;
-  std::vector<CertificateEntry> chain;
-};
 
 /// Makes TLS contexts from configuration and secrets, and makes them again when a secret changes: that costs
 /// what uses the secret. Main thread only. What it hands out may outlive it.
@@ -65,8 +50,5 @@ class TlsContexts {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-/// Whether OpenSSL can use it, without using it: what TlsContexts::set_secret() would refuse. Any thread.
-Result<void> check_secret(const Secret& secret);
 
 }  // namespace remora

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "admin/commands.h"
 #include "unit/proxy/admin_fakes.h"
 
@@ -263,6 +265,23 @@ TEST(AdminRequest, DecodesParametersOfQueryAndForm) {
   EXPECT_EQ(request.parameter("y"), "%zz");
   EXPECT_EQ(request.parameter("z"), "1=");
   EXPECT_FALSE(request.has("w"));
+}
+
+TEST_F(AdminCommands, CertificatesInEnvoysForm) {
+  EXPECT_EQ(get("/certs").body, "{\n \"certificates\": []\n}\n");
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  CertificateEntry entry{"/etc/cert.pem", "0a", {{"dns", "a.example"}, {"uri", "spiffe://b"}}, {}, {}};
+  entry.valid_from = WallTime(std::chrono::seconds(1700000000));
+  entry.expires = now + std::chrono::hours(49);
+  view.certificates = {{{}, {entry}}};
+  const auto body = get("/certs").body;
+  for (const char* part :
+       {"\"ca_cert\": []", "\"path\": \"/etc/cert.pem\"", "\"serial_number\": \"0a\"",
+        "\"dns\": \"a.example\"", "\"uri\": \"spiffe://b\"", "\"days_until_expiration\": \"2\"",
+        "\"valid_from\": \"2023-11-14T22:13:20Z\"", "\"expiration_time\": \"20"})
+    EXPECT_NE(body.find(part), std::string::npos) << part << " is not in " << body;
+  view.certificates[0].chain[0].expires = now - std::chrono::hours(49);
+  EXPECT_NE(get("/certs").body.find("\"days_until_expiration\": \"0\""), std::string::npos);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "admin/admin_view.h"
 #include "remora/config/bootstrap.h"
 #include "remora/core/stats.h"
+#include "tls/certificate_set.h"
 
 namespace remora {
 
@@ -41,6 +42,9 @@ struct FakeView final : AdminView {
   }
   std::vector<AdminListener> listeners() override { return all_listeners; }
   AdminServerInfo server_info() override { return info; }
+  void each_tls_context(const std::function<void(const CertificateSet&)>& visit) override {
+    for (const auto& set : certificates) visit(set);
+  }
   std::vector<UnreadyTargets> unready_targets() override { return unready; }
   const std::map<std::string, std::string>& runtime() override { return runtime_values; }
   void refresh_stats() override { ++refreshed; }
@@ -63,6 +67,7 @@ struct FakeView final : AdminView {
   std::vector<std::unique_ptr<Cluster>> all_clusters;
   std::vector<AdminListener> all_listeners;
   AdminServerInfo info{.version = "0/1.0.0/Clean/RELEASE/none", .state = ServerState::kLive, .uptime_s = 7};
+  std::vector<CertificateSet> certificates;
   std::vector<UnreadyTargets> unready;
   std::map<std::string, std::string> runtime_values;
   std::map<std::string, std::string> levels = {{"http", "info"}, {"upstream", "info"}};
