@@ -13,6 +13,17 @@ MonotonicTime after(MonotonicTime now, Milliseconds timeout) {
   return timeout.count() == 0 ? MonotonicTime::max() : now + timeout;
 }
 
+/// Of the connection manager that takes these routes.
+std::string stat_prefix_of(const ListenerSet::Entry& entry, const std::string& routes) {
+  for (const auto* version : {&entry.active, &entry.warming}) {
+    if (!*version) continue;
+    for (const auto& candidate : (*version)->parent.routes) {
+      if (candidate.name == routes) return candidate.stat_prefix;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 AdsProtocol::AdsProtocol(const AdsConfig& config, const envoy::config::core::v3::Node& node,
@@ -22,13 +33,15 @@ AdsProtocol::AdsProtocol(const AdsConfig& config, const envoy::config::core::v3:
       store_(store),
       stats_store_(stats),
       sink_(sink),
-      control_plane_(stats),
       source_stats_(stats) {
+  if (config.target.empty()) return;
+  control_plane_.emplace(stats);
   at(ResourceType::kClusters).stats = UpdateStats(stats, UpdateStats::clusters());
   at(ResourceType::kListeners).stats = UpdateStats(stats, UpdateStats::listeners());
 }
 
 void AdsProtocol::start(MonotonicTime now) {
+  started_once_ = true;
   started_ = now;
   if (config_.clusters) subscribe(ResourceType::kClusters, after(now, config_.clusters_fetch_timeout));
   settle(now);
@@ -52,7 +65,7 @@ void AdsProtocol::ask(ResourceType type) {
 void AdsProtocol::connected() {
   is_connected_ = true;
   first_on_stream_ = true;
-  control_plane_.connected(true);
+  control_plane_->connected(true);
   outgoing_.clear();
   for (const ResourceType type : kResourceTypes) {
     Subscription& subscription = at(type);
@@ -64,14 +77,16 @@ void AdsProtocol::connected() {
 
 void AdsProtocol::disconnected() {
   is_connected_ = false;
-  control_plane_.connected(false);
+  control_plane_->connected(false);
   outgoing_.clear();
   for (const ResourceType type : kResourceTypes) {
     Subscription& subscription = at(type);
     subscription.held_nack.reset();
     if (subscription.subscribed && subscription.stats) subscription.stats.failure();
-    for (auto& [parent, stats] : child_stats_[index_of(type)]) stats.failure();
+    for (auto& [names, stats] : child_stats_[index_of(type)]) stats.failure();
   }
+  for (const std::string& name : store_.wanted(ResourceType::kSecrets))
+    store_.secrets().stats(ads_secret_key(name)).failure();
 }
 
 std::optional<AdsProtocol::Request> AdsProtocol::next_request() {
@@ -126,7 +141,7 @@ void AdsProtocol::answer(ResourceType type, const Response& response, const Upda
     outgoing_.push_back({type, result.details()});
   } else {
     subscription.held_nack = result.details();
-    control_plane_.rate_limited();
+    control_plane_->rate_limited();
   }
 }
 
@@ -156,17 +171,17 @@ MonotonicTime AdsProtocol::next_deadline() const {
 }
 
 void AdsProtocol::settle(MonotonicTime now) {
+  if (!started_once_) return;
   advance_start(now);
   ask_for_new_names();
   ConfigBatch batch = store_.take_batch();
-  for (const std::string& name : batch.removed_clusters)
-    child_stats_[index_of(ResourceType::kEndpoints)].erase(name);
-  for (const std::string& name : batch.removed_listeners)
-    child_stats_[index_of(ResourceType::kRoutes)].erase(name);
+  forget_child_stats(ResourceType::kEndpoints, batch.removed_clusters);
+  forget_child_stats(ResourceType::kRoutes, batch.removed_listeners);
   count_timeouts();
   source_stats_.warming(store_.clusters().warming_count(), store_.listeners().warming_count());
   source_stats_.unknown_fields(store_.unknown_fields());
   if (!batch.empty()) sink_.apply(std::move(batch));
+  if (settled_) settled_();
   if (done_ || !clusters_ready_ || store_.listeners().is_warming()) return;
   if (config_.listeners && !at(ResourceType::kListeners).answered) return;
   done_ = true;
@@ -174,7 +189,7 @@ void AdsProtocol::settle(MonotonicTime now) {
 }
 
 void AdsProtocol::ask_for_new_names() {
-  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes}) {
+  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes, ResourceType::kSecrets}) {
     Subscription& subscription = at(type);
     if (store_.wanted_version(type) == subscription.names_version) continue;
     subscription.subscribed = true;
@@ -194,17 +209,32 @@ void AdsProtocol::advance_start(MonotonicTime now) {
   subscribe(ResourceType::kListeners, after(heard ? now : started_, config_.listeners_fetch_timeout));
 }
 
+void AdsProtocol::forget_child_stats(ResourceType type, const std::vector<std::string>& parents) {
+  auto& stats = child_stats_[index_of(type)];
+  for (const std::string& parent : parents) {
+    auto found = stats.lower_bound({parent, {}});
+    while (found != stats.end() && found->first.first == parent) found = stats.erase(found);
+  }
+}
+
 void AdsProtocol::count_timeouts() {
   const auto timed_out = store_.take_timed_out();
-  for (const std::string& name : timed_out.clusters) {
-    log(LogLevel::kWarning, "the endpoints of cluster '" + name + "' did not come in time: it is empty");
-    const std::string& child = store_.clusters().find(name)->active->child;
-    child_stats(ResourceType::kEndpoints, name, child).fetch_timeout();
-  }
-  for (const std::string& name : timed_out.listeners) {
-    log(LogLevel::kWarning, "the routes of listener '" + name + "' did not come in time: it answers 404");
-    const std::string& child = store_.listeners().find(name)->active->child;
-    child_stats(ResourceType::kRoutes, name, child).fetch_timeout();
+  for (const auto& [name, need] : timed_out.clusters) count_timeout(name, need);
+  for (const auto& [name, need] : timed_out.listeners) count_timeout(name, need);
+}
+
+void AdsProtocol::count_timeout(const std::string& parent, const NeedKey& need) {
+  switch (need.kind) {
+    case NeedKind::kEndpoints:
+      log(LogLevel::kWarning, "the endpoints of cluster '" + parent + "' did not come in time: it is empty");
+      return child_stats(ResourceType::kEndpoints, parent, need.name).fetch_timeout();
+    case NeedKind::kRoutes:
+      log(LogLevel::kWarning, "the routes of listener '" + parent + "' did not come in time: it answers 404");
+      return child_stats(ResourceType::kRoutes, parent, need.name).fetch_timeout();
+    case NeedKind::kSecret:
+      log(LogLevel::kWarning, "the secret '" + need.name + "' did not come in time: connections of '" +
+                                  parent + "' that need it are closed");
+      if (UpdateStats& stats = store_.secrets().stats(need.name)) stats.fetch_timeout();
   }
 }
 
@@ -227,30 +257,33 @@ void AdsProtocol::count(ResourceType type, const UpdateResult& result, const std
 
 template <typename Call>
 void AdsProtocol::each_child_stats(ResourceType type, const std::string& child, Call call) {
-  const auto visit = [&](const auto& set) {
-    const auto* entry = set.find_child(child);
+  if (type == ResourceType::kSecrets) {
+    if (UpdateStats& stats = store_.secrets().stats(ads_secret_key(child))) call(stats);
+    return;
+  }
+  const auto visit = [&](const auto& table) {
+    const auto* entry = table.find(child);
     if (entry == nullptr) return;
-    for (const std::string& parent : entry->parents) call(child_stats(type, parent, child));
+    for (const std::string& parent : entry->users) call(child_stats(type, parent, child));
   };
   if (type == ResourceType::kEndpoints) {
-    visit(store_.clusters());
+    visit(store_.endpoints());
   } else {
-    visit(store_.listeners());
+    visit(store_.routes());
   }
 }
 
 UpdateStats& AdsProtocol::child_stats(ResourceType type, const std::string& parent,
                                       const std::string& child) {
-  UpdateStats& stats = child_stats_[index_of(type)][parent];
+  UpdateStats& stats = child_stats_[index_of(type)][{parent, child}];
   if (stats) return stats;
   if (type == ResourceType::kEndpoints) {
     const auto* entry = store_.clusters().find(parent);
     const auto& version = entry->active ? entry->active : entry->warming;
     stats = UpdateStats(stats_store_, UpdateStats::endpoints(cluster_stat_name(*version->parent.config)));
   } else {
-    const auto* entry = store_.listeners().find(parent);
-    const auto& version = entry->active ? entry->active : entry->warming;
-    stats = UpdateStats(stats_store_, UpdateStats::routes(version->parent.routes.front().stat_prefix, child));
+    stats = UpdateStats(stats_store_,
+                        UpdateStats::routes(stat_prefix_of(*store_.listeners().find(parent), child), child));
   }
   stats.attempt();
   return stats;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,7 +32,12 @@ class AdsProtocol {
   AdsProtocol(const AdsConfig& config, const envoy::config::core::v3::Node& node, ResourceStore& store,
               StatsStore& stats, ConfigSink& sink);
 
+  /// Without a management server (an empty target) it only hands over what other sources give.
   void start(MonotonicTime now);
+  /// Something else than a response has changed the store.
+  void store_changed(MonotonicTime now) { settle(now); }
+  /// Called after each change, for whoever follows what the store needs from elsewhere.
+  void on_settled(std::function<void()> call) { settled_ = std::move(call); }
   void connected();
   void disconnected();
   void received(const Response& response, MonotonicTime now, WallTime wall);
@@ -74,6 +80,8 @@ class AdsProtocol {
   void count_timeouts();
   void count(ResourceType type, const UpdateResult& result, const std::string& version);
   UpdateStats& child_stats(ResourceType type, const std::string& parent, const std::string& child);
+  void count_timeout(const std::string& parent, const NeedKey& need);
+  void forget_child_stats(ResourceType type, const std::vector<std::string>& parents);
   template <typename Call>
   void each_child_stats(ResourceType type, const std::string& child, Call call);
 
@@ -82,15 +90,18 @@ class AdsProtocol {
   ResourceStore& store_;
   StatsStore& stats_store_;
   ConfigSink& sink_;
-  ControlPlaneStats control_plane_;
+  std::optional<ControlPlaneStats> control_plane_;  // with a management server
   SourceStats source_stats_;
   std::array<Subscription, kResourceTypeCount> subscriptions_;
-  std::map<std::string, UpdateStats> child_stats_[kResourceTypeCount];  // by parent
+  std::map<std::pair<std::string, std::string>, UpdateStats>
+      child_stats_[kResourceTypeCount];  // parent, child
   std::deque<Outgoing> outgoing_;
   bool is_connected_ = false;
   bool first_on_stream_ = true;
   bool clusters_ready_ = false;
   bool done_ = false;
+  bool started_once_ = false;
+  std::function<void()> settled_;
   MonotonicTime started_{};
 };
 

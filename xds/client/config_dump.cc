@@ -100,30 +100,34 @@ admin::ListenersConfigDump dump_listeners(const DumpSources& sources, const Name
 
 using ConnectionManager = ProtoConnectionManager;
 
-/// The route configuration that stands in a listener; nullopt if it has none.
-std::optional<envoy::config::route::v3::RouteConfiguration> inline_routes(const Any& resource) {
+/// The route configurations that stand in a listener.
+std::vector<envoy::config::route::v3::RouteConfiguration> inline_routes(const Any& resource) {
+  std::vector<envoy::config::route::v3::RouteConfiguration> out;
   envoy::config::listener::v3::Listener listener;
-  if (!resource.UnpackTo(&listener)) return std::nullopt;
-  const auto& chain =
-      listener.filter_chains_size() > 0 ? listener.filter_chains(0) : listener.default_filter_chain();
-  for (const auto& filter : chain.filters()) {
-    ConnectionManager manager;
-    if (filter.typed_config().UnpackTo(&manager) && manager.has_route_config()) return manager.route_config();
+  if (!resource.UnpackTo(&listener)) return out;
+  if (listener.has_default_filter_chain()) *listener.add_filter_chains() = listener.default_filter_chain();
+  for (const auto& chain : listener.filter_chains()) {
+    for (const auto& filter : chain.filters()) {
+      ConnectionManager manager;
+      if (filter.typed_config().UnpackTo(&manager) && manager.has_route_config())
+        out.push_back(manager.route_config());
+    }
   }
-  return std::nullopt;
+  return out;
 }
 
 admin::RoutesConfigDump dump_routes(const DumpSources& sources, const NameFilter& filter) {
   admin::RoutesConfigDump out;
   for (const auto& [name, entry] : sources.store.listeners().entries()) {
-    if (!entry.active || !entry.active->child.empty()) continue;
-    const auto routes = inline_routes(entry.active->record.resource);
-    if (!routes || !filter.wants(routes->name())) continue;
-    auto& fixed = *out.add_static_route_configs();
-    fixed.mutable_route_config()->PackFrom(*routes);
-    *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
+    if (!entry.active) continue;
+    for (const auto& routes : inline_routes(entry.active->record.resource)) {
+      if (!filter.wants(routes.name())) continue;
+      auto& fixed = *out.add_static_route_configs();
+      fixed.mutable_route_config()->PackFrom(routes);
+      *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
+    }
   }
-  for (const auto& [name, child] : sources.store.listeners().children()) {
+  for (const auto& [name, child] : sources.store.routes().entries()) {
     if ((!child.record && !child.refused) || !filter.wants(name)) continue;
     auto& dynamic = *out.add_dynamic_route_configs();
     if (child.record) {
@@ -139,14 +143,14 @@ admin::RoutesConfigDump dump_routes(const DumpSources& sources, const NameFilter
 admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const NameFilter& filter) {
   admin::EndpointsConfigDump out;
   for (const auto& [name, entry] : sources.store.clusters().entries()) {
-    if (!entry.active || !entry.active->child.empty() || !filter.wants(name)) continue;
+    if (!entry.active || !entry.active->parent.endpoints || !filter.wants(name)) continue;
     envoy::config::cluster::v3::Cluster cluster;
     if (!entry.active->record.resource.UnpackTo(&cluster)) continue;
     auto& fixed = *out.add_static_endpoint_configs();
     fixed.mutable_endpoint_config()->PackFrom(cluster.load_assignment());
     *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
   }
-  for (const auto& [name, child] : sources.store.clusters().children()) {
+  for (const auto& [name, child] : sources.store.endpoints().entries()) {
     if ((!child.record && !child.refused) || !filter.wants(name)) continue;
     auto& dynamic = *out.add_dynamic_endpoint_configs();
     if (child.record) {

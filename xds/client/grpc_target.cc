@@ -47,9 +47,7 @@ constexpr std::string_view kReadOfCluster[] = {"name",
 
 /// gRPC's own client makes the connection, so of its server's cluster little more than the address counts.
 void check_cluster(const ProtoCluster& cluster, Context& context) {
-  if (cluster.has_transport_socket() || cluster.transport_socket_matches_size() > 0) {
-    context.unsupported("transport_socket", "TLS to a gRPC server");
-  }
+  to_grpc_tls(cluster, context);
   if (cluster.type() == ProtoCluster::EDS || cluster.type() == ProtoCluster::ORIGINAL_DST) {
     context.error("type", "the cluster of a gRPC server must be STATIC, STRICT_DNS or LOGICAL_DNS");
   }
@@ -64,8 +62,8 @@ void check_cluster(const ProtoCluster& cluster, Context& context) {
   }
 }
 
-std::string target_of_cluster(const Bootstrap& bootstrap, const std::string& name,
-                              Milliseconds& connect_timeout, Context& context) {
+std::string target_of_cluster(const Bootstrap& bootstrap, const std::string& name, Context& context,
+                              GrpcTarget& out) {
   int index = 0;
   const ProtoCluster* cluster = find_cluster(bootstrap, name, index);
   if (cluster == nullptr) {
@@ -73,7 +71,10 @@ std::string target_of_cluster(const Bootstrap& bootstrap, const std::string& nam
     return {};
   }
   if (cluster->has_connect_timeout())
-    connect_timeout = to_milliseconds(cluster->connect_timeout(), "cluster_name", context);
+    out.connect_timeout = to_milliseconds(cluster->connect_timeout(), "cluster_name", context);
+  ConfigReport elsewhere;  // check_grpc_cluster says what is wrong with the socket, under the cluster's path
+  Context quiet(context.environment(), elsewhere);
+  out.tls = to_grpc_tls(*cluster, quiet);
   for (const auto& locality : cluster->load_assignment().endpoints()) {
     for (const auto& endpoint : locality.lb_endpoints()) {
       if (endpoint.endpoint().has_address()) return to_target(endpoint.endpoint().address());
@@ -99,7 +100,7 @@ void set_grpc_target(const Bootstrap& bootstrap, const v3::GrpcService& service,
   out.authority = envoy.authority();
   if (envoy.has_max_receive_message_length())
     out.max_message_bytes = envoy.max_receive_message_length().value();
-  out.target = target_of_cluster(bootstrap, envoy.cluster_name(), out.connect_timeout, context);
+  out.target = target_of_cluster(bootstrap, envoy.cluster_name(), context, out);
 }
 
 void check_grpc_cluster(const Bootstrap& bootstrap, const std::string& name, Context& at_root) {
@@ -119,7 +120,10 @@ std::shared_ptr<grpc::Channel> make_grpc_channel(const GrpcTarget& target) {
   arguments.SetMaxReceiveMessageSize(
       target.max_message_bytes == 0 ? -1 : static_cast<int>(target.max_message_bytes));
   if (!target.authority.empty()) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, target.authority);
-  return grpc::CreateCustomChannel(target.target, grpc::InsecureChannelCredentials(), arguments);
+  if (!target.tls)
+    return grpc::CreateCustomChannel(target.target, grpc::InsecureChannelCredentials(), arguments);
+  if (!target.tls->server_name.empty()) arguments.SetSslTargetNameOverride(target.tls->server_name);
+  return grpc::CreateCustomChannel(target.target, make_grpc_credentials(*target.tls), arguments);
 }
 
 }  // namespace remora::xds

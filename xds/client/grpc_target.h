@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "client/grpc_tls.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "translate/context.h"
 
@@ -21,6 +23,7 @@ struct GrpcTarget {
   std::vector<std::pair<std::string, std::string>> initial_metadata;
   uint32_t max_message_bytes = 0;  // 0: gRPC's default
   Milliseconds connect_timeout{5000};
+  std::optional<GrpcTls> tls;  // nothing: plain text
 };
 
 /// Reads a GrpcService, whose cluster is one of the bootstrap's own. Errors are recorded, those about the

@@ -89,7 +89,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   StaticResources resources = translate_static_resources(*proto, environment, loaded.report);
   if (resources.needs_ads() && !ads) {
     context.error("dynamic_resources.ads_config",
-                  "is required: a static resource takes its endpoints or routes over ads");
+                  "is required: a static resource takes its endpoints, routes or secrets over ads");
   }
   out.has_dynamic_resources = ads.has_value();
   if (out.has_dynamic_resources || !metrics_sinks.empty()) check_node(*proto, context);

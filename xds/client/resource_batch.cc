@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "client/resource_store.h"
 
 namespace remora::xds {
@@ -16,56 +19,66 @@ std::shared_ptr<const RouteTable> no_routes(const std::string& name) {
   return std::move(*table);
 }
 
-template <typename Set>
-auto value_of(const Set& set, const std::string& child) {
-  const auto* entry = set.find_child(child);
-  return entry == nullptr ? nullptr : entry->value;
-}
-
 }  // namespace
 
 ConfigBatch ResourceStore::take_batch() {
   ConfigBatch batch;
+  add_secret_changes(batch);
   add_cluster_changes(batch);
   add_listener_changes(batch);
   return batch;
 }
 
-void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
-  const auto changes = clusters_.take_changes();
-  timed_out_.clusters.insert(timed_out_.clusters.end(), changes.timed_out.begin(), changes.timed_out.end());
-  for (const std::string& name : changes.activated) {
-    const auto& active = *clusters_.find(name)->active;
-    auto endpoints = active.child.empty() ? active.parent.endpoints : value_of(clusters_, active.child);
-    if (!endpoints) endpoints = no_endpoints(active.child);
-    batch.clusters.push_back({active.parent.config, std::move(endpoints)});
+void ResourceStore::add_secret_changes(ConfigBatch& batch) {
+  auto& table = secrets_.table();
+  for (const std::string& key : table.take_changed()) {
+    batch.secrets.push_back(table.value_of(key));
+    delivered_secrets_.insert(key);
   }
-  for (const std::string& child : changes.changed_children) {
-    const auto* entry = clusters_.find_child(child);
-    for (const std::string& name : entry->parents) {
+  for (const std::string& key : table.take_dropped()) {
+    if (delivered_secrets_.erase(key) > 0) batch.removed_secrets.push_back(key);
+  }
+}
+
+void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
+  auto changes = clusters_.take_changes();
+  std::ranges::move(changes.timed_out, std::back_inserter(timed_out_.clusters));
+  for (const std::string& name : changes.activated) {
+    const auto& cluster = clusters_.find(name)->active->parent;
+    const std::string& service = cluster.config->eds_service_name;
+    auto endpoints = service.empty() ? cluster.endpoints : endpoints_.value_of(service);
+    if (!endpoints) endpoints = no_endpoints(service);
+    batch.clusters.push_back({cluster.config, std::move(endpoints)});
+  }
+  for (const std::string& service : endpoints_.take_changed()) {
+    const auto* entry = endpoints_.find(service);
+    for (const std::string& name : entry->users) {
       const auto* parent = clusters_.find(name);
-      const bool uses = parent->active && parent->active->child == child;
+      const bool uses = parent->active && parent->active->parent.config->eds_service_name == service;
       if (uses && !changes.activated.contains(name)) batch.endpoints.emplace_back(name, entry->value);
     }
   }
+  endpoints_.take_dropped();  // they go with their clusters
   batch.removed_clusters.assign(changes.removed.begin(), changes.removed.end());
 }
 
 void ResourceStore::add_listener_changes(ConfigBatch& batch) {
-  const auto changes = listeners_.take_changes();
-  timed_out_.listeners.insert(timed_out_.listeners.end(), changes.timed_out.begin(), changes.timed_out.end());
-  std::set<std::string> tables = changes.changed_children;
+  auto changes = listeners_.take_changes();
+  std::ranges::move(changes.timed_out, std::back_inserter(timed_out_.listeners));
+  std::set<std::string> tables = routes_.take_changed();
   for (const std::string& name : changes.activated) {
-    const auto& active = *listeners_.find(name)->active;
-    batch.listeners.push_back(active.parent.config);
-    if (!active.child.empty() && !delivered_routes_.contains(active.child)) tables.insert(active.child);
+    const auto& listener = listeners_.find(name)->active->parent;
+    batch.listeners.push_back(listener.config);
+    for (const auto& routes : listener.routes) {
+      if (!delivered_routes_.contains(routes.name)) tables.insert(routes.name);
+    }
   }
   for (const std::string& name : tables) {
-    const auto table = value_of(listeners_, name);
+    const auto table = routes_.value_of(name);
     batch.routes.emplace_back(name, table ? table : no_routes(name));
     delivered_routes_.insert(name);
   }
-  for (const std::string& name : changes.dropped_children) {
+  for (const std::string& name : routes_.take_dropped()) {
     if (delivered_routes_.erase(name) > 0) batch.removed_routes.push_back(name);
   }
   batch.removed_listeners.assign(changes.removed.begin(), changes.removed.end());

@@ -17,6 +17,7 @@ std::unique_ptr<Message> make(ResourceType type) {
       return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
     case ResourceType::kListeners: return std::make_unique<envoy::config::listener::v3::Listener>();
     case ResourceType::kRoutes: return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
+    case ResourceType::kSecrets: return std::make_unique<ProtoSecret>();
   }
   return nullptr;
 }
@@ -29,17 +30,14 @@ const std::string& name_of(ResourceType type, const Message& message) {
       return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
     case ResourceType::kListeners:
       return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
+    case ResourceType::kSecrets: return static_cast<const ProtoSecret&>(message).name();
     default: return static_cast<const envoy::config::route::v3::RouteConfiguration&>(message).name();
   }
 }
 
 std::string_view noun(ResourceType type) {
-  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener", "routes"};
+  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener", "routes", "secret"};
   return kNouns[index_of(type)];
-}
-
-TranslatedListener::Routes first_routes(const TranslatedListener& listener) {
-  return listener.routes.empty() ? TranslatedListener::Routes{} : listener.routes.front();
 }
 
 template <typename Set>
@@ -50,9 +48,9 @@ const ResourceRecord* latest_of(const Set& set, const std::string& name) {
   return entry->active ? &entry->active->record : nullptr;
 }
 
-template <typename Set>
-const ResourceRecord* latest_child_of(const Set& set, const std::string& name) {
-  const auto* child = set.find_child(name);
+template <typename Table>
+const ResourceRecord* latest_child_of(const Table& table, const std::string& name) {
+  const auto* child = table.find(name);
   return child != nullptr && child->record ? &*child->record : nullptr;
 }
 
@@ -81,50 +79,55 @@ std::string UpdateResult::details() const {
   return text;
 }
 
-ResourceStore::ResourceStore(const Environment& environment) : environment_(environment) {
+ResourceStore::ResourceStore(const Environment& environment)
+    : environment_(environment),
+      secrets_(environment_) {
   environment_.unknown_fields = &unknown_fields_;
   environment_.has_cluster = [this](const std::string& name) {
     return latest_of(clusters_, name) != nullptr;
+  };
+  environment_.has_static_secret = [this](const std::string& name) {
+    return secrets_.table().find(static_secret_key(name)) != nullptr;
   };
 }
 
 void ResourceStore::add_static(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
                                const StaticResources& resources, MonotonicTime now, WallTime wall) {
-  for (const auto& cluster : resources.clusters) {
-    const auto& source = bootstrap.static_resources().clusters(cluster.index);
-    ClusterSet::Version version{{{}, {}, wall}, cluster.translated, {}, {}};
-    version.record.resource.PackFrom(source);
-    if (cluster.translated.endpoints) {
-      clusters_.preset(source.name(), std::move(version));
+  const auto record = [&](const Message& source) {
+    ResourceRecord made{{}, {}, wall};
+    made.resource.PackFrom(source);
+    return made;
+  };
+  const auto& source = bootstrap.static_resources();
+  for (const auto& secret : resources.secrets)
+    secrets_.add_static(record(source.secrets(secret.index)), secret.translated);
+  for (const auto& [index, translated] : resources.clusters) {
+    const std::string& name = source.clusters(index).name();
+    if (translated.complete()) {
+      clusters_.preset(name, {record(source.clusters(index)), translated, {}});
       continue;
     }
-    version.child = cluster.translated.config->eds_service_name;
-    version.fetch_timeout = *cluster.translated.initial_fetch_timeout;
-    clusters_.offer(source.name(), std::move(version), now);
-    clusters_.mark_static(source.name());
+    offer(name, record(source.clusters(index)), translated, now);
+    clusters_.mark_static(name);
   }
-  for (const auto& listener : resources.listeners) {
-    ListenerSet::Version version{{{}, {}, wall},
-                                 listener.translated,
-                                 first_routes(listener.translated).name,
-                                 first_routes(listener.translated).initial_fetch_timeout};
-    version.record.resource.PackFrom(bootstrap.static_resources().listeners(listener.index));
-    const std::string name = listener.translated.config->name;
-    if (version.child.empty()) {
-      listeners_.preset(name, std::move(version));
-    } else {
-      listeners_.offer(name, std::move(version), now);
-      listeners_.mark_static(name);
+  for (const auto& [index, translated] : resources.listeners) {
+    const std::string& name = translated.config->name;
+    if (translated.complete()) {
+      listeners_.preset(name, {record(source.listeners(index)), translated, {}});
+      continue;
     }
+    offer(name, record(source.listeners(index)), translated, now);
+    listeners_.mark_static(name);
   }
 }
 
 const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string& name) const {
   switch (type) {
     case ResourceType::kClusters: return latest_of(clusters_, name);
-    case ResourceType::kEndpoints: return latest_child_of(clusters_, name);
+    case ResourceType::kEndpoints: return latest_child_of(endpoints_, name);
     case ResourceType::kListeners: return latest_of(listeners_, name);
-    default: return latest_child_of(listeners_, name);
+    case ResourceType::kSecrets: return latest_child_of(secrets_.table(), ads_secret_key(name));
+    default: return latest_child_of(routes_, name);
   }
 }
 
@@ -215,6 +218,7 @@ void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResul
       case ResourceType::kEndpoints: take_endpoints(step, incoming, context); break;
       case ResourceType::kListeners: take_listener(step, incoming, context); break;
       case ResourceType::kRoutes: take_routes(step, incoming, context); break;
+      case ResourceType::kSecrets: take_secret(step, incoming, context); break;
     }
   }
   if (report.ok()) {
@@ -231,43 +235,54 @@ void ResourceStore::take_cluster(const Step& step, const Incoming& incoming, Con
   const auto& cluster = static_cast<const envoy::config::cluster::v3::Cluster&>(*incoming.message);
   TranslatedCluster translated = translate_cluster(cluster, {step.version, true}, context);
   if (!translated.config || !context.report().ok()) return;
-  ClusterSet::Version version{step.record(incoming), std::move(translated), {}, {}};
-  version.child = version.parent.config->eds_service_name;
-  version.fetch_timeout = version.parent.initial_fetch_timeout.value_or(Milliseconds{0});
-  clusters_.offer(incoming.name, std::move(version), step.now);
+  offer(incoming.name, step.record(incoming), std::move(translated), step.now);
 }
 
 void ResourceStore::take_endpoints(const Step& step, const Incoming& incoming, Context& context) {
-  if (clusters_.find_child(incoming.name) == nullptr) return;  // nobody asked for it
+  if (endpoints_.find(incoming.name) == nullptr) return;  // nobody asked for it
   const auto& assignment =
       static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(*incoming.message);
   auto endpoints = translate_endpoints(assignment, step.version, context);
-  if (endpoints) clusters_.supply(incoming.name, step.record(incoming), std::move(endpoints));
+  if (!endpoints) return;
+  endpoints_.supply(incoming.name, step.record(incoming), std::move(endpoints));
+  clusters_.settled({NeedKind::kEndpoints, incoming.name});
 }
 
 void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Context& context) {
   const auto& listener = static_cast<const envoy::config::listener::v3::Listener&>(*incoming.message);
   TranslatedListener translated = translate_listener(listener, {step.version, true}, incoming.hash, context);
   if (!translated.config || !context.report().ok()) return;
-  ListenerSet::Version version{step.record(incoming), translated, first_routes(translated).name,
-                               first_routes(translated).initial_fetch_timeout};
-  listeners_.offer(incoming.name, std::move(version), step.now);
+  offer(incoming.name, step.record(incoming), std::move(translated), step.now);
 }
 
 void ResourceStore::take_routes(const Step& step, const Incoming& incoming, Context& context) {
-  if (listeners_.find_child(incoming.name) == nullptr) return;
+  if (routes_.find(incoming.name) == nullptr) return;
   const auto& config = static_cast<const envoy::config::route::v3::RouteConfiguration&>(*incoming.message);
   auto table = translate_routes(config, step.version, false, context);
-  if (table) listeners_.supply(incoming.name, step.record(incoming), std::move(table));
+  if (!table) return;
+  routes_.supply(incoming.name, step.record(incoming), std::move(table));
+  listeners_.settled({NeedKind::kRoutes, incoming.name});
+}
+
+void ResourceStore::take_secret(const Step& step, const Incoming& incoming, Context& context) {
+  const std::string key = ads_secret_key(incoming.name);
+  const SecretSource* source = secrets_.source_of(key);
+  if (source == nullptr || source->kind != SecretSource::Kind::kAds) return;  // nobody asked for it
+  secrets_.take(key, static_cast<const ProtoSecret&>(*incoming.message), step.record(incoming), context);
+  secret_settled(key);
 }
 
 void ResourceStore::refuse(const Step& step, const Incoming& incoming, std::string details) {
   RefusedUpdate update{step.record(incoming), std::move(details)};
   switch (step.type) {
     case ResourceType::kClusters: clusters_.refuse(incoming.name, std::move(update)); break;
-    case ResourceType::kEndpoints: clusters_.refuse_child(incoming.name, std::move(update)); break;
+    case ResourceType::kEndpoints: endpoints_.refuse(incoming.name, std::move(update)); break;
     case ResourceType::kListeners: listeners_.refuse(incoming.name, std::move(update)); break;
-    case ResourceType::kRoutes: listeners_.refuse_child(incoming.name, std::move(update)); break;
+    case ResourceType::kRoutes: routes_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kSecrets:
+      secrets_.refuse(ads_secret_key(incoming.name), std::move(update));
+      secret_settled(ads_secret_key(incoming.name));
+      break;
   }
 }
 
@@ -300,16 +315,22 @@ MonotonicTime ResourceStore::next_deadline() const {
 std::vector<std::string> ResourceStore::wanted(ResourceType type) const {
   std::vector<std::string> names;
   if (type == ResourceType::kEndpoints) {
-    for (const auto& [name, child] : clusters_.children()) names.push_back(name);
+    for (const auto& [name, child] : endpoints_.entries()) names.push_back(name);
   } else if (type == ResourceType::kRoutes) {
-    for (const auto& [name, child] : listeners_.children()) names.push_back(name);
+    for (const auto& [name, child] : routes_.entries()) names.push_back(name);
+  } else if (type == ResourceType::kSecrets) {
+    return secrets_.ads_names();
   }
   return names;
 }
 
 uint64_t ResourceStore::wanted_version(ResourceType type) const {
-  if (type == ResourceType::kEndpoints) return clusters_.child_names_version();
-  return type == ResourceType::kRoutes ? listeners_.child_names_version() : 0;
+  switch (type) {
+    case ResourceType::kEndpoints: return endpoints_.names_version();
+    case ResourceType::kRoutes: return routes_.names_version();
+    case ResourceType::kSecrets: return secrets_.ads_names_version();
+    default: return 0;
+  }
 }
 
 }  // namespace remora::xds

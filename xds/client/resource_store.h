@@ -9,7 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "client/child_table.h"
 #include "client/resource_types.h"
+#include "client/secret_table.h"
 #include "client/static_resources.h"
 #include "client/warming_set.h"
 #include "remora/config/snapshot.h"
@@ -19,8 +21,10 @@
 
 namespace remora::xds {
 
-using ClusterSet = WarmingSet<TranslatedCluster, std::shared_ptr<const EndpointSet>>;
-using ListenerSet = WarmingSet<TranslatedListener, std::shared_ptr<const RouteTable>>;
+using ClusterSet = WarmingSet<TranslatedCluster>;
+using ListenerSet = WarmingSet<TranslatedListener>;
+using EndpointTable = ChildTable<std::shared_ptr<const EndpointSet>>;
+using RoutesTable = ChildTable<std::shared_ptr<const RouteTable>>;
 
 /// What became of one response.
 struct UpdateResult {
@@ -41,7 +45,10 @@ class ResourceStore {
  public:
   explicit ResourceStore(const Environment& environment);
 
-  /// What the bootstrap holds. EDS clusters and RDS listeners begin to warm.
+  ResourceStore(const ResourceStore&) = delete;
+  ResourceStore& operator=(const ResourceStore&) = delete;
+
+  /// What the bootstrap holds. What is not complete begins to warm.
   void add_static(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const StaticResources& resources,
                   MonotonicTime now, WallTime wall);
 
@@ -52,17 +59,22 @@ class ResourceStore {
   UpdateResult update(ResourceType type, const std::string& version, const Resources& resources,
                       MonotonicTime now, WallTime wall);
 
-  /// Activates what has waited for its endpoints or routes long enough.
+  /// A secret as a secret server gave it: the answer names exactly the one of that key.
+  UpdateResult update_secret(const std::string& key, const std::string& version, const Resources& resources,
+                             WallTime wall);
+  /// Reads secrets anew whose files may be others. True: something changed.
+  bool reload_secrets(const std::set<std::string>& keys, WallTime wall);
+
+  /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now);
   [[nodiscard]] MonotonicTime next_deadline() const;
 
   /// All changes since the last call, as one batch.
   ConfigBatch take_batch();
-  /// Names of clusters and listeners that became active without their endpoints or routes since the last
-  /// call.
+  /// Clusters and listeners that became active without something they need since the last call, and what.
   struct TimedOut {
-    std::vector<std::string> clusters;
-    std::vector<std::string> listeners;
+    std::vector<std::pair<std::string, NeedKey>> clusters;
+    std::vector<std::pair<std::string, NeedKey>> listeners;
   };
   TimedOut take_timed_out() { return std::exchange(timed_out_, {}); }
 
@@ -74,8 +86,29 @@ class ResourceStore {
   [[nodiscard]] uint64_t unknown_fields() const { return unknown_fields_; }
   [[nodiscard]] const ClusterSet& clusters() const { return clusters_; }
   [[nodiscard]] const ListenerSet& listeners() const { return listeners_; }
+  [[nodiscard]] const EndpointTable& endpoints() const { return endpoints_; }
+  [[nodiscard]] const RoutesTable& routes() const { return routes_; }
+  [[nodiscard]] const SecretTable& secrets() const { return secrets_; }
+  SecretTable& secrets() { return secrets_; }
 
  private:
+  /// What clusters, or listeners, need: endpoints or routes, and secrets of both.
+  template <typename Own>
+  class Keeper final : public NeedKeeper {
+   public:
+    Keeper(Own& own, SecretTable& secrets, std::string_view kind)
+        : own_(own),
+          secrets_(secrets),
+          kind_(kind) {}
+    void hold(const NeedKey& key, const std::string& parent) override;
+    void release(const NeedKey& key, const std::string& parent) override;
+    [[nodiscard]] bool is_settled(const NeedKey& key) const override;
+
+   private:
+    Own& own_;
+    SecretTable& secrets_;
+    const std::string kind_;  // tells a cluster from a listener of the same name
+  };
   struct Incoming;
   struct Step;  // what all resources of one response share
   bool read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
@@ -85,6 +118,11 @@ class ResourceStore {
   void take_endpoints(const Step& step, const Incoming& incoming, Context& context);
   void take_listener(const Step& step, const Incoming& incoming, Context& context);
   void take_routes(const Step& step, const Incoming& incoming, Context& context);
+  void take_secret(const Step& step, const Incoming& incoming, Context& context);
+  void offer(const std::string& name, ResourceRecord record, TranslatedCluster translated, MonotonicTime now);
+  void offer(const std::string& name, ResourceRecord record, TranslatedListener translated,
+             MonotonicTime now);
+  void secret_settled(const std::string& key);
   /// Entries of versions that are no longer there, once they may be as many as the others.
   void forget_old_names(ResourceType type);
   void remove_missing(ResourceType type, const std::vector<Incoming>& incoming);
@@ -94,18 +132,25 @@ class ResourceStore {
 
   void add_cluster_changes(ConfigBatch& batch);
   void add_listener_changes(ConfigBatch& batch);
+  void add_secret_changes(ConfigBatch& batch);
 
   Environment environment_;
   uint64_t unknown_fields_ = 0;
-  ClusterSet clusters_;
-  ListenerSet listeners_;
+  EndpointTable endpoints_;
+  RoutesTable routes_;
+  SecretTable secrets_;
+  Keeper<EndpointTable> cluster_needs_{endpoints_, secrets_, "cluster "};
+  Keeper<RoutesTable> listener_needs_{routes_, secrets_, "listener "};
+  ClusterSet clusters_{cluster_needs_};
+  ListenerSet listeners_{listener_needs_};
   std::set<std::string> delivered_routes_;
+  std::set<std::string> delivered_secrets_;
   TimedOut timed_out_;
   /// Names of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
   std::unordered_map<uint64_t, std::string> names_[kResourceTypeCount];
   static constexpr size_t kFirstNamesLimit = 1024;
   size_t names_limit_[kResourceTypeCount] = {kFirstNamesLimit, kFirstNamesLimit, kFirstNamesLimit,
-                                             kFirstNamesLimit};
+                                             kFirstNamesLimit, kFirstNamesLimit};
 };
 
 }  // namespace remora::xds

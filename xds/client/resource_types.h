@@ -9,19 +9,22 @@ namespace remora::xds {
 
 /// The types that come over ADS, in the order in which they must change so that nothing is used before it is
 /// there.
-enum class ResourceType : uint8_t { kClusters, kEndpoints, kListeners, kRoutes };
+enum class ResourceType : uint8_t { kClusters, kEndpoints, kListeners, kRoutes, kSecrets };
 
-inline constexpr std::array<ResourceType, 4> kResourceTypes = {
-    ResourceType::kClusters, ResourceType::kEndpoints, ResourceType::kListeners, ResourceType::kRoutes};
+inline constexpr std::array<ResourceType, 5> kResourceTypes = {
+    ResourceType::kClusters, ResourceType::kEndpoints, ResourceType::kListeners, ResourceType::kRoutes,
+    ResourceType::kSecrets};
 inline constexpr size_t kResourceTypeCount = kResourceTypes.size();
 
 constexpr size_t index_of(ResourceType type) { return static_cast<size_t>(type); }
 
 constexpr std::string_view type_url(ResourceType type) {
-  constexpr std::string_view kUrls[] = {"type.googleapis.com/envoy.config.cluster.v3.Cluster",
-                                        "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-                                        "type.googleapis.com/envoy.config.listener.v3.Listener",
-                                        "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"};
+  constexpr std::string_view kUrls[] = {
+      "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+      "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+      "type.googleapis.com/envoy.config.listener.v3.Listener",
+      "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"};
   return kUrls[index_of(type)];
 }
 

@@ -72,6 +72,10 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
   std::set<std::string> names;
   for (const auto& cluster : bootstrap.static_resources().clusters()) names.insert(cluster.name());
   environment.has_cluster = [&names](const std::string& name) { return names.contains(name); };
+  environment.has_static_secret = [&bootstrap](const std::string& name) {
+    return std::ranges::any_of(bootstrap.static_resources().secrets(),
+                               [&](const ProtoSecret& secret) { return secret.name() == name; });
+  };
   StaticResources out;
   {
     Context context(environment, report);
@@ -81,6 +85,7 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
     translate_listeners(bootstrap, context, out);
   }
   environment.has_cluster = nullptr;
+  environment.has_static_secret = nullptr;
   return out;
 }
 
@@ -97,13 +102,17 @@ ConfigBatch StaticResources::ready() const {
 }
 
 bool StaticResources::needs_ads() const {
-  for (const Cluster& cluster : clusters) {
-    if (!cluster.translated.endpoints) return true;
-  }
-  for (const Listener& listener : listeners) {
-    if (!listener.translated.routes.empty()) return true;
-  }
-  return false;
+  const auto from_ads = [](const SecretNeeds& needs) {
+    return std::ranges::any_of(
+        needs, [](const SecretNeed& need) { return need.source.kind == SecretSource::Kind::kAds; });
+  };
+  return std::ranges::any_of(clusters,
+                             [&](const Cluster& cluster) {
+                               return !cluster.translated.endpoints || from_ads(cluster.translated.secrets);
+                             }) ||
+         std::ranges::any_of(listeners, [&](const Listener& listener) {
+           return !listener.translated.routes.empty() || from_ads(listener.translated.secrets);
+         });
 }
 
 }  // namespace remora::xds

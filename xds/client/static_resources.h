@@ -31,7 +31,7 @@ struct StaticResources {
   std::vector<Listener> listeners;
   std::vector<StaticSecret> secrets;
 
-  /// What can be used without a management server: everything but EDS clusters and listeners with RDS.
+  /// What can be used at once; the rest waits in the store for endpoints, routes or secrets.
   [[nodiscard]] ConfigBatch ready() const;
   /// Whether something here waits for a management server.
   [[nodiscard]] bool needs_ads() const;

@@ -30,6 +30,13 @@ UpdateStats::UpdateStats(StatsStore& store, ScopeName name)
 
 ScopeName UpdateStats::clusters() { return {"cluster_manager.cds.", "envoy_cluster_manager_cds_", {}}; }
 ScopeName UpdateStats::listeners() { return {"listener_manager.lds.", "envoy_listener_manager_lds_", {}}; }
+ScopeName UpdateStats::secret(const std::string& name) {
+  std::string metric = name;  // Envoy extracts no label from it
+  for (char& c : metric) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return {"sds." + name + ".", "envoy_sds_" + metric + "_", {}};
+}
 ScopeName UpdateStats::endpoints(const std::string& stat_name) {
   return {"cluster." + stat_name + ".", "envoy_cluster_", {{"envoy_cluster_name", stat_name}}};
 }

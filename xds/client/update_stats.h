@@ -9,7 +9,7 @@
 namespace remora::xds {
 
 /// Envoy's statistics of one subscription: cluster_manager.cds., listener_manager.lds., cluster.<name>. (its
-/// endpoints) and http.<prefix>.rds.<routes>. Written by the thread that owns the stream.
+/// endpoints), http.<prefix>.rds.<routes>. and sds.<name>. Written by the thread that owns the stream.
 class UpdateStats {
  public:
   UpdateStats() = default;
@@ -19,6 +19,7 @@ class UpdateStats {
   static ScopeName listeners();
   /// `stat_name` as cluster_stat_name() gives it.
   static ScopeName endpoints(const std::string& stat_name);
+  static ScopeName secret(const std::string& name);
   static ScopeName routes(const std::string& stat_prefix, const std::string& route_config_name);
 
   /// The subscription began.

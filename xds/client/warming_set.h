@@ -1,86 +1,86 @@
 #pragma once
 
-#include <google/protobuf/any.pb.h>
-
 #include <algorithm>
+#include <compare>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "client/resource_record.h"
 #include "remora/core/clock.h"
 
 namespace remora::xds {
 
-/// One accepted version of a resource, as it came.
-struct ResourceRecord {
-  google::protobuf::Any resource;
-  std::string version;
-  WallTime updated{};
+enum class NeedKind : uint8_t { kEndpoints, kRoutes, kSecret };
+
+/// Something without which a resource cannot be used.
+struct NeedKey {
+  NeedKind kind = NeedKind::kEndpoints;
+  std::string name;
+  auto operator<=>(const NeedKey&) const = default;
+};
+struct Need {
+  NeedKey key;
+  Milliseconds fetch_timeout{0};  // 0: it is waited for for ever
 };
 
-/// The last update of a resource that was refused.
-struct RefusedUpdate {
-  ResourceRecord record;
-  std::string details;
+/// Where needs are kept. Not owned by a WarmingSet; outlives it.
+class NeedKeeper {
+ public:
+  virtual ~NeedKeeper() = default;
+  /// `parent` uses or waits for it from now on; until release().
+  virtual void hold(const NeedKey& key, const std::string& parent) = 0;
+  virtual void release(const NeedKey& key, const std::string& parent) = 0;
+  /// There is nothing to wait for: it is there, or is known not to come.
+  [[nodiscard]] virtual bool is_settled(const NeedKey& key) const = 0;
 };
 
-/// Resources of one type ("parents": clusters, listeners), each of which may need one of another type
-/// ("child": its endpoints, its routes) before it can be used. A new parent, or a new version of one,
-/// **warms**: it becomes active when its child is there, or its fetch timeout has passed; the version before
-/// serves meanwhile. Children live as long as a parent names them. Knows nothing of protocols or time
-/// sources; single-threaded.
-template <typename Parent, typename Child>
+/// Resources of one type ("parents": clusters, listeners), each of which may need others (its endpoints, its
+/// routes, its certificates) before it can be used. A new parent, or a new version of one, **warms**: it
+/// becomes active when everything is there, or was waited for long enough; the version before serves
+/// meanwhile. Knows nothing of protocols or time sources; single-threaded.
+template <typename Parent>
 class WarmingSet {
  public:
   struct Version {
     ResourceRecord record;
     Parent parent;
-    std::string child;              // "": needs none
-    Milliseconds fetch_timeout{0};  // 0: for ever
+    std::vector<Need> needs;
   };
   struct Entry {
     bool is_static = false;
     std::optional<Version> active;
     std::optional<Version> warming;
-    MonotonicTime deadline = MonotonicTime::max();
-    std::optional<RefusedUpdate> refused;
-  };
-  struct ChildEntry {
-    std::optional<ResourceRecord> record;
-    Child value{};                  // null until it came
-    std::set<std::string> parents;  // names of entries that use or wait for it
+    std::map<NeedKey, MonotonicTime> missing;  // of the one that warms, with its deadlines
     std::optional<RefusedUpdate> refused;
   };
   /// What has changed since the last take_changes().
   struct Changes {
     std::set<std::string> activated;
     std::set<std::string> removed;
-    std::set<std::string> changed_children;
-    std::set<std::string> dropped_children;
-    std::vector<std::string> timed_out;  // activated without their child
+    std::vector<std::pair<std::string, NeedKey>> timed_out;  // what did not come in time, and for whom
   };
+
+  explicit WarmingSet(NeedKeeper& keeper) : keeper_(keeper) {}
 
   void offer(const std::string& name, Version version, MonotonicTime now) {
     Entry& entry = entries_[name];
     entry.refused.reset();
-    release_later(entry.warming);
-    warming_.erase(name);
-    if (!version.child.empty()) {
-      const auto [child, is_new] = children_.try_emplace(version.child);
-      child->second.parents.insert(name);
-      if (is_new) ++child_names_version_;
+    for (const Need& need : version.needs) keeper_.hold(need.key, name);
+    const std::optional<Version> before = stop_warming(name, entry);
+    for (const Need& need : version.needs) {
+      if (keeper_.is_settled(need.key)) continue;
+      const bool forever = need.fetch_timeout.count() == 0;
+      entry.missing[need.key] = forever ? MonotonicTime::max() : now + need.fetch_timeout;
+      waiting_[need.key].insert(name);
     }
-    const bool ready = version.child.empty() || children_[version.child].value != nullptr;
-    entry.deadline = version.fetch_timeout.count() == 0 ? MonotonicTime::max() : now + version.fetch_timeout;
     entry.warming = std::move(version);
     warming_.insert(name);
-    if (ready) activate(name, entry);
-    release(name);
+    release_unused(name, before);
+    activate_if_complete(name);
   }
 
   /// An active entry without waiting, and without being reported as changed: what is there from the start.
@@ -94,111 +94,109 @@ class WarmingSet {
   void remove(const std::string& name) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) return;
-    release_later(found->second.warming);
-    release_later(found->second.active);
-    if (found->second.active) changes_.removed.insert(name);
+    const std::optional<Version> warming = stop_warming(name, found->second);
+    const std::optional<Version> active = std::move(found->second.active);
+    if (active) changes_.removed.insert(name);
     changes_.activated.erase(name);
-    warming_.erase(name);
     entries_.erase(found);
-    release(name);
+    release_unused(name, warming);
+    release_unused(name, active);
   }
 
-  /// Ignored unless some parent names it.
-  void supply(const std::string& child, ResourceRecord record, Child value) {
-    const auto found = children_.find(child);
-    if (found == children_.end()) return;
-    found->second.record = std::move(record);
-    found->second.value = std::move(value);
-    found->second.refused.reset();
-    changes_.changed_children.insert(child);
-    changes_.dropped_children.erase(child);
-    const std::set<std::string> parents = found->second.parents;
+  /// Something that parents may wait for is there, or will not come.
+  void settled(const NeedKey& key) {
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;
+    const std::set<std::string> parents = std::move(found->second);
+    waiting_.erase(found);
     for (const std::string& name : parents) {
-      Entry& entry = entries_[name];
-      if (entry.warming && entry.warming->child == child) activate(name, entry);
-      release(name);
+      entries_[name].missing.erase(key);
+      activate_if_complete(name);
     }
   }
 
   void refuse(const std::string& name, RefusedUpdate update) { entries_[name].refused = std::move(update); }
-  void refuse_child(const std::string& child, RefusedUpdate update) {
-    const auto found = children_.find(child);
-    if (found != children_.end()) found->second.refused = std::move(update);
-  }
 
-  /// Activates what has waited long enough.
+  /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now) {
-    const std::set<std::string> waiting = warming_;
-    for (const std::string& name : waiting) {
-      Entry& entry = entries_[name];
-      if (entry.deadline > now) continue;
-      changes_.timed_out.push_back(name);
-      activate(name, entry);
-      release(name);
+    const std::set<std::string> warming = warming_;
+    for (const std::string& name : warming) {
+      auto& missing = entries_[name].missing;
+      for (auto need = missing.begin(); need != missing.end();) {
+        if (need->second > now) {
+          ++need;
+          continue;
+        }
+        changes_.timed_out.emplace_back(name, need->first);
+        forget_waiting(need->first, name);
+        need = missing.erase(need);
+      }
+      activate_if_complete(name);
     }
   }
   [[nodiscard]] MonotonicTime next_deadline() const {
     MonotonicTime next = MonotonicTime::max();
-    for (const std::string& name : warming_) next = std::min(next, entries_.at(name).deadline);
+    for (const std::string& name : warming_) {
+      for (const auto& [key, deadline] : entries_.at(name).missing) next = std::min(next, deadline);
+    }
     return next;
   }
 
   [[nodiscard]] Changes take_changes() { return std::exchange(changes_, {}); }
-  /// Another number whenever the set of children's names is another.
-  [[nodiscard]] uint64_t child_names_version() const { return child_names_version_; }
   [[nodiscard]] bool is_warming() const { return !warming_.empty(); }
   [[nodiscard]] size_t warming_count() const { return warming_.size(); }
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
-  [[nodiscard]] const std::map<std::string, ChildEntry>& children() const { return children_; }
   [[nodiscard]] const Entry* find(const std::string& name) const {
     const auto found = entries_.find(name);
     return found == entries_.end() ? nullptr : &found->second;
   }
-  [[nodiscard]] const ChildEntry* find_child(const std::string& name) const {
-    const auto found = children_.find(name);
-    return found == children_.end() ? nullptr : &found->second;
-  }
 
  private:
-  void activate(const std::string& name, Entry& entry) {
-    release_later(entry.active);
-    entry.active = std::move(entry.warming);
+  void activate_if_complete(const std::string& name) {
+    Entry& entry = entries_[name];
+    if (!entry.warming || !entry.missing.empty()) return;
+    const std::optional<Version> before = std::exchange(entry.active, std::move(entry.warming));
     entry.warming.reset();
     warming_.erase(name);
     changes_.activated.insert(name);
     changes_.removed.erase(name);
+    release_unused(name, before);
   }
 
-  /// Children are let go only when the step is complete, so that one that the next version names again is
-  /// kept.
-  void release_later(const std::optional<Version>& version) {
-    if (version && !version->child.empty()) maybe_unused_.insert(version->child);
+  /// What warmed, if anything.
+  std::optional<Version> stop_warming(const std::string& name, Entry& entry) {
+    for (const auto& [key, deadline] : entry.missing) forget_waiting(key, name);
+    entry.missing.clear();
+    warming_.erase(name);
+    return std::exchange(entry.warming, std::nullopt);
   }
 
-  void release(const std::string& name) {
+  void forget_waiting(const NeedKey& key, const std::string& name) {
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;
+    found->second.erase(name);
+    if (found->second.empty()) waiting_.erase(found);
+  }
+
+  /// Lets go what a version that is over needed and no other version of the entry needs.
+  void release_unused(const std::string& name, const std::optional<Version>& version) {
+    if (!version) return;
     const Entry* entry = find(name);
-    for (const std::string& child : std::exchange(maybe_unused_, {})) {
-      if (entry != nullptr && (names(entry->active, child) || names(entry->warming, child))) continue;
-      const auto found = children_.find(child);
-      if (found == children_.end()) continue;
-      found->second.parents.erase(name);
-      if (!found->second.parents.empty()) continue;
-      changes_.changed_children.erase(child);
-      if (found->second.value != nullptr) changes_.dropped_children.insert(child);
-      children_.erase(found);
-      ++child_names_version_;
+    for (const Need& need : version->needs) {
+      if (entry != nullptr && (names(entry->active, need.key) || names(entry->warming, need.key))) continue;
+      keeper_.release(need.key, name);
     }
   }
-  static bool names(const std::optional<Version>& version, const std::string& child) {
-    return version && version->child == child;
+  static bool names(const std::optional<Version>& version, const NeedKey& key) {
+    const auto same = [&](const Need& need) { return need.key == key; };
+    return version && std::any_of(version->needs.begin(), version->needs.end(), same);
   }
 
+  NeedKeeper& keeper_;
   std::map<std::string, Entry> entries_;
-  std::map<std::string, ChildEntry> children_;
   std::set<std::string> warming_;
-  std::set<std::string> maybe_unused_;
+  std::map<NeedKey, std::set<std::string>> waiting_;  // who waits for what
   Changes changes_;
-  uint64_t child_names_version_ = 0;
 };
 
 }  // namespace remora::xds

@@ -35,11 +35,14 @@ class XdsSource final : public ConfigSource {
           std::make_unique<MetricsSink>(config, options_.bootstrap.node(), options_.stats));
       metrics_sinks_.back()->start();
     }
-    if (!options_.ads) return sink.initial_fetch_done();
-    protocol_ =
-        std::make_unique<AdsProtocol>(*options_.ads, options_.bootstrap.node(), store_, options_.stats, sink);
-    stream_ = std::make_unique<AdsStream>(*options_.ads, *protocol_, mutex_);
-    stream_->start();
+    protocol_ = std::make_unique<AdsProtocol>(ads_, options_.bootstrap.node(), store_, options_.stats, sink);
+    if (options_.ads) {
+      stream_ = std::make_unique<AdsStream>(ads_, *protocol_, mutex_);
+      stream_->start();
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    protocol_->start(std::chrono::steady_clock::now());
   }
 
   void stop() override {
@@ -56,6 +59,7 @@ class XdsSource final : public ConfigSource {
 
  private:
   const XdsSourceOptions options_;
+  const AdsConfig ads_{options_.ads.value_or(AdsConfig{})};
   const WallTime loaded_;
   std::mutex mutex_;   // guards what follows once the stream's thread runs
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched

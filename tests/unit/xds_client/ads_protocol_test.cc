@@ -19,6 +19,7 @@ class RecordingSink final : public ConfigSink {
 class AdsProtocolTest : public testing::Test {
  protected:
   AdsProtocolTest() {
+    config_.target = "ipv4:127.0.0.1:1";
     config_.clusters = config_.listeners = true;
     identity_.set_id("n");
     identity_.set_cluster("c");

@@ -1,0 +1,113 @@
+#include "client/log.h"
+#include "client/resource_store.h"
+
+namespace remora::xds {
+
+/// What clusters and listeners need before they can be used, and secrets, which both need.
+
+template <typename Own>
+void ResourceStore::Keeper<Own>::hold(const NeedKey& key, const std::string& parent) {
+  if (key.kind == NeedKind::kSecret) {
+    secrets_.hold(key.name, kind_ + parent, std::chrono::system_clock::now());
+  } else {
+    own_.hold(key.name, parent);
+  }
+}
+
+template <typename Own>
+void ResourceStore::Keeper<Own>::release(const NeedKey& key, const std::string& parent) {
+  if (key.kind == NeedKind::kSecret) {
+    secrets_.release(key.name, kind_ + parent);
+  } else {
+    own_.release(key.name, parent);
+  }
+}
+
+template <typename Own>
+bool ResourceStore::Keeper<Own>::is_settled(const NeedKey& key) const {
+  return key.kind == NeedKind::kSecret ? secrets_.is_settled(key.name) : own_.value_of(key.name) != nullptr;
+}
+
+template class ResourceStore::Keeper<EndpointTable>;
+template class ResourceStore::Keeper<RoutesTable>;
+
+namespace {
+
+void add_secret_needs(const SecretNeeds& secrets, std::vector<Need>& out) {
+  for (const SecretNeed& secret : secrets)
+    out.push_back({{NeedKind::kSecret, secret.key}, secret.fetch_timeout});
+}
+
+}  // namespace
+
+void ResourceStore::offer(const std::string& name, ResourceRecord record, TranslatedCluster translated,
+                          MonotonicTime now) {
+  std::vector<Need> needs;
+  if (!translated.config->eds_service_name.empty()) {
+    needs.push_back({{NeedKind::kEndpoints, translated.config->eds_service_name},
+                     translated.initial_fetch_timeout.value_or(Milliseconds{0})});
+  }
+  add_secret_needs(translated.secrets, needs);
+  secrets_.expect(translated.secrets);
+  clusters_.offer(name, {std::move(record), std::move(translated), std::move(needs)}, now);
+}
+
+void ResourceStore::offer(const std::string& name, ResourceRecord record, TranslatedListener translated,
+                          MonotonicTime now) {
+  std::vector<Need> needs;
+  for (const auto& routes : translated.routes)
+    needs.push_back({{NeedKind::kRoutes, routes.name}, routes.initial_fetch_timeout});
+  add_secret_needs(translated.secrets, needs);
+  secrets_.expect(translated.secrets);
+  listeners_.offer(name, {std::move(record), std::move(translated), std::move(needs)}, now);
+}
+
+void ResourceStore::secret_settled(const std::string& key) {
+  if (!secrets_.is_settled(key)) return;
+  clusters_.settled({NeedKind::kSecret, key});
+  listeners_.settled({NeedKind::kSecret, key});
+}
+
+UpdateResult ResourceStore::update_secret(const std::string& key, const std::string& version,
+                                          const Resources& resources, WallTime wall) {
+  UpdateResult result;
+  const SecretSource* source = secrets_.source_of(key);
+  if (source == nullptr) return result;  // nobody needs it any more
+  ConfigReport report;
+  Context context(environment_, report);
+  ResourceRecord record{{}, version, wall};
+  ProtoSecret secret;
+  if (resources.size() != 1) {
+    report.error({}, "has " + std::to_string(resources.size()) + " resources instead of one");
+  } else {
+    record.resource = resources[0];
+    if (!resources[0].UnpackTo(&secret)) {
+      report.error({}, "is no Secret");
+    } else if (secret.name() != source->name) {
+      report.error({}, "is the secret '" + secret.name() + "'");
+    } else {
+      secrets_.take(key, secret, record, context);
+    }
+  }
+  if (report.ok()) {
+    result.accepted.push_back(key);
+  } else {
+    result.refused.push_back(key);
+    result.errors.push_back("secret '" + source->name + "': " + report.error_text());
+    secrets_.refuse(key, {std::move(record), report.error_text()});
+  }
+  secret_settled(key);
+  return result;
+}
+
+bool ResourceStore::reload_secrets(const std::set<std::string>& keys, WallTime wall) {
+  bool changed = false;
+  for (const std::string& key : keys) {
+    if (!secrets_.reload(key, wall)) continue;
+    changed = true;
+    secret_settled(key);
+  }
+  return changed;
+}
+
+}  // namespace remora::xds
