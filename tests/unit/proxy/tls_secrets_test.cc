@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/tls_harness.h"
+#include "tls/check_secret.h"
 
 namespace remora {
 namespace {
