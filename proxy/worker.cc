@@ -7,6 +7,7 @@
 
 #include "downstream_connection.h"
 #include "listener/accepted_socket.h"
+#include "listener/pending_socket.h"
 #include "listener/worker_listener.h"
 #include "net/transport.h"
 #include "stats/http_stats.h"
@@ -55,6 +56,7 @@ void Worker::end_everything() {
   for (auto* connection : all) connection->close_now();
   for (auto& [name, cluster] : clusters_) cluster->retire();
   listeners_.clear();
+  listeners_by_address_.clear();
   clusters_.clear();
   routes_.clear();
 }
@@ -102,6 +104,7 @@ void Worker::apply_listener(WorkerBatch::Listener& update) {
   }
   const auto old =
       std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
+  listeners_by_address_[slot->config().address.to_string()] = slot;
   slot->listen(std::move(update.sockets));
   if (old) let_go(*old);
 }
@@ -114,7 +117,14 @@ void Worker::remove_listener(const std::string& name) {
   let_go(*old);
 }
 
+void Worker::forget_address(const WorkerListener& listener) {
+  const auto found = listeners_by_address_.find(listener.config().address.to_string());
+  if (found != listeners_by_address_.end() && found->second.get() == &listener)
+    listeners_by_address_.erase(found);
+}
+
 void Worker::let_go(WorkerListener& listener) {
+  forget_address(listener);
   listener.stop();
   listener.retire();
   drain_connections([&listener](const WorkerConnection& it) { return &it.listener() == &listener; },
@@ -144,10 +154,34 @@ LocalRef<WorkerRoutes> Worker::find_routes(std::string_view name) const {
 // ---------------------------------------------------------------------------------------------- connections
 
 void Worker::accept(LocalRef<WorkerListener> listener, AcceptedSocket socket) {
-  begin_connection(std::move(listener), std::move(socket));
+  if (listener->config().listener_filters.empty()) {
+    begin_connection(std::move(listener), std::move(socket));
+    return;
+  }
+  auto pending = std::make_unique<PendingSocket>(*this, std::move(listener), std::move(socket));
+  auto& added = *pending;
+  add_connection(std::move(pending));
+  added.start();
+}
+
+LocalRef<WorkerListener> Worker::find_listener_at(const Address& destination) const {
+  auto found = listeners_by_address_.find(destination.to_string());
+  if (found == listeners_by_address_.end() && destination.is_ip()) {
+    const auto* any = destination.family() == AF_INET ? "0.0.0.0:" : "[::]:";
+    found = listeners_by_address_.find(any + std::to_string(destination.port()));
+  }
+  return found == listeners_by_address_.end() ? LocalRef<WorkerListener>() : found->second;
 }
 
 void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket socket) {
+  if (listener->config().use_original_dst && socket.restored && !socket.handed_over) {
+    auto other = find_listener_at(socket.local);
+    if (other && other.get() != listener.get()) {
+      socket.handed_over = true;
+      accept(std::move(other), std::move(socket));
+      return;
+    }
+  }
   auto chain = listener->choose(socket);
   if (!chain) {
     listener->stats().add(kListenerNoFilterChainMatch);
@@ -164,8 +198,12 @@ void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket 
       return;
     }
   }
-  add_connection(std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket,
-                                                        std::move(transport)));
+  const bool retired = chain->retired();
+  auto made = std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket,
+                                                     std::move(transport));
+  auto& connection = *made;
+  add_connection(std::move(made));
+  if (retired) connection.drain(drain_time_);
 }
 
 void Worker::add_connection(std::unique_ptr<WorkerConnection> connection) {

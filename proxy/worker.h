@@ -95,7 +95,8 @@ class Worker final : private TurnEndHandler {
 
   /// A listener's socket gave a connection.
   void accept(LocalRef<WorkerListener> listener, AcceptedSocket socket);
-  /// All that can be known of the connection is known: chooses its filter chain and begins to serve it.
+  /// All that can be known of the connection is known: chooses its filter chain and begins to serve it. With
+  /// use_original_dst it first goes to the listener at its original destination, if there is one.
   void begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket socket);
   void add_connection(std::unique_ptr<WorkerConnection> connection);
   void remove_connection(WorkerConnection& connection);
@@ -115,6 +116,8 @@ class Worker final : private TurnEndHandler {
   void apply_listener(WorkerBatch::Listener& update);
   void remove_listener(const std::string& name);
   void let_go(WorkerListener& listener);
+  void forget_address(const WorkerListener& listener);
+  LocalRef<WorkerListener> find_listener_at(const Address& destination) const;
   template <typename Which>
   void drain_connections(Which which, Milliseconds at_most);
   void end_everything();
@@ -129,6 +132,7 @@ class Worker final : private TurnEndHandler {
   StringMap<LocalRef<WorkerCluster>> clusters_;
   StringMap<LocalRef<WorkerRoutes>> routes_;
   StringMap<LocalRef<WorkerListener>> listeners_;
+  StringMap<LocalRef<WorkerListener>> listeners_by_address_;  // as configured
   std::unordered_map<WorkerConnection*, std::unique_ptr<WorkerConnection>> connections_;
   HeaderMapPool heads_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;

@@ -18,8 +18,10 @@ inline constexpr std::string_view kTls = "tls";
 struct AcceptedSocket {
   int fd = -1;  ///< of whoever holds this struct, until a connection takes it
   Address direct_remote;
-  Address remote;  ///< who the peer speaks for, by PROXY protocol; empty: itself
-  Address local;   ///< where the client wanted to go
+  Address remote;            ///< who the peer speaks for, by PROXY protocol; empty: itself
+  Address local;             ///< where the client wanted to go
+  bool restored = false;     ///< `local` is not where the kernel delivered it
+  bool handed_over = false;  ///< came from the listener that the kernel delivered it to
   std::string_view transport_protocol = kRawBuffer;
   std::string server_name;                         ///< lower-case; "": none was seen
   std::vector<std::string> application_protocols;  ///< as offered, or as the first bytes tell

@@ -15,6 +15,13 @@ namespace remora {
 
 class ServerTls;
 
+/// Where the listener filters of one listener count; null where it has no such filter.
+struct ListenerFilterStats {
+  std::shared_ptr<StatScope> tls;    // tls_inspector_stat_schema()
+  std::shared_ptr<StatScope> http;   // http_inspector_stat_schema()
+  std::shared_ptr<StatScope> proxy;  // proxy_protocol_stat_schema()
+};
+
 /// What all workers share of one version of one filter chain. Made on the main thread, immutable; goes with
 /// the last connection that holds it.
 struct ChainRuntime {
@@ -51,6 +58,7 @@ struct ListenerRuntime {
   std::shared_ptr<StatScope> stats;  // listener_stat_schema()
   std::vector<Chain> chains;         // those of filter_chains; then the default one, if there is one
   FilterChainIndex index;            // over filter_chains
+  ListenerFilterStats filter_stats;
   /// Expires with the last version-holder: workers let go of a listener when its last connection ends.
   std::shared_ptr<const void> alive = std::make_shared<int>(0);
 

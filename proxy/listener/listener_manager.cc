@@ -6,6 +6,7 @@
 #include "listener/listen_sockets.h"
 #include "log.h"
 #include "stats/http_stats.h"
+#include "stats/listener_filter_stats.h"
 
 namespace remora {
 namespace {
@@ -109,6 +110,25 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
     runtime->chains.push_back({std::move(*made), predecessor.number});
   }
   return std::shared_ptr<const ListenerRuntime>(std::move(runtime));
+}
+
+ListenerFilterStats ListenerManager::make_filter_stats(const ListenerConfig& config) {
+  ListenerFilterStats made;
+  for (const auto& filter : config.listener_filters) {
+    switch (filter.kind) {
+      case ListenerFilter::Kind::kTlsInspector:
+        made.tls = stats_.make_scope(tls_inspector_stat_schema(), tls_inspector_scope_name());
+        break;
+      case ListenerFilter::Kind::kHttpInspector:
+        made.http = stats_.make_scope(http_inspector_stat_schema(), http_inspector_scope_name());
+        break;
+      case ListenerFilter::Kind::kProxyProtocol:
+        made.proxy = stats_.make_scope(proxy_protocol_stat_schema(), proxy_protocol_scope_name());
+        break;
+      case ListenerFilter::Kind::kOriginalDst: break;
+    }
+  }
+  return made;
 }
 
 Result<void> ListenerManager::add(std::shared_ptr<const ListenerConfig> config,

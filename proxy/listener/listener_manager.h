@@ -44,6 +44,7 @@ class ListenerManager {
  private:
   Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config,
                                                               const ListenerRuntime* heritage);
+  ListenerFilterStats make_filter_stats(const ListenerConfig& config);
   void note_draining(const ListenerRuntime& old, const ListenerRuntime* next);
   void count_change(size_t kind);
 

@@ -35,7 +35,7 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   [[nodiscard]] const LocalRef<WorkerChain>& choose(const AcceptedSocket& socket) const;
   [[nodiscard]] bool retired() const { return retired_; }
   [[nodiscard]] const ListenerConfig& config() const { return *runtime_->config; }
-  [[nodiscard]] const ListenerRuntime& runtime() const { return *runtime_; }
+  [[nodiscard]] const std::shared_ptr<const ListenerRuntime>& shared_runtime() const { return runtime_; }
   [[nodiscard]] StatBlock& stats() const { return *stats_; }
 
  private:
