@@ -107,3 +107,22 @@ def test_certificates_change_under_way(mesh, kinds):
                                  "metadata": {"name": "myapp"}, "spec": {"host": "myapp", "trafficPolicy": {
                                      "connectionPool": {"http": {"maxRequestsPerConnection": 1}}}}})
     wait_until(next_hash, lambda: f"a new certificate; seen {hashes}")
+
+
+@pytest.mark.parametrize("by", ["token", "certificate"])
+def test_identity_alone_changes_no_traffic(mesh, by):
+    """Who has proved who it is, and is in a mesh that wants no TLS, talks as before."""
+    plain = mesh(by=by, policy="DISABLE", control_arguments=["--no-auto-mtls"]).wait_serving()
+    assert plain.app.requests[-1].get("x-forwarded-client-cert") is None
+    assert plain_answer(plain.app.port).startswith(b"HTTP/1.1 200")
+
+
+def test_a_proxy_talks_to_no_other_control_plane(mesh, closing):
+    """A workload's certificate has the same root as the control plane's, and must not pass for it."""
+    wary = mesh(by="certificate", policy="DISABLE", control_arguments=["--no-auto-mtls"]).wait_serving()
+    folder = wary.folder.parent / "client-identity"
+    text = (folder / "xds-cluster.yaml").read_text()
+    (folder / "xds-cluster.yaml").write_text(text.replace("sa/remora-control", "sa/impostor"))
+    stranger = closing(wary.sidecar("stranger", "remora", "127.0.77.8", "client", folder=folder, wait_ready=False))
+    wait_until(lambda: "none of the wanted names" in stranger.tail(), lambda: f"a refusal\n{stranger.tail()}")
+    assert "stranger" not in wary.control.admin("/debug/syncz").text

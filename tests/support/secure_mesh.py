@@ -52,12 +52,13 @@ class SecureMesh:
     def apply(self, name, *documents):
         replace(self.folder, name, "---\n".join(yaml.safe_dump(document) for document in documents))
 
-    def sidecar(self, name, kind, address, account, **metadata):
+    def sidecar(self, name, kind, address, account, folder=None, wait_ready=True, **metadata):
+        """`folder`: a certificate that is there already, with its cluster."""
         metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "SERVICE_ACCOUNT": account,
                     "WORKLOAD_NAME": name, "LABELS": {"app": name}, "REMORA_PLAIN_ENVOY": kind == "envoy", **metadata}
         service = {"envoy_grpc": {"cluster_name": "xds-grpc"}}
         if self.by == "certificate":
-            folder = issue(self.control.ca, self.folder.parent / f"{name}-identity", "--xds",
+            folder = folder or issue(self.control.ca, self.folder.parent / f"{name}-identity", "--xds",
                            f"127.0.0.1:{self.control.xds_tls_port}", service_account=account)
             xds = issued_cluster(folder)
         else:
@@ -69,7 +70,7 @@ class SecureMesh:
         config["dynamic_resources"] = {
             "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]},
             "cds_config": over_ads(), "lds_config": over_ads()}
-        return Proxy(config, kind=kind)
+        return Proxy(config, kind=kind, wait_ready=wait_ready)
 
     def fetch(self, target="/", **options):
         """A request of the client, through its sidecar."""
