@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "downstream_connection.h"
+#include "grpc_timeout.h"
 #include "local_reply.h"
 #include "response_head.h"
 #include "rewrite.h"
@@ -305,24 +306,29 @@ void Exchange::forward() {
 
 void Exchange::read_timeouts() {
   const auto& action = route_->forward;
-  route_timeout_value_ = action.timeout;
+  const auto limits = route_limits(action, http().max_stream_duration, request_);
+  route_timeout_value_ = limits.response;
   if (const auto wish = read_milliseconds(request_, HeaderId::kXEnvoyUpstreamRqTimeoutMs))
     route_timeout_value_ = *wish;
   if (wants_upgrade_) route_timeout_value_ = Milliseconds(0);  // a tunnel has no response time
   request_.remove(HeaderId::kXEnvoyUpstreamRqTimeoutMs);
   if (action.idle_timeout) arm_idle_timer(*action.idle_timeout);
-  const auto longest = action.max_stream_duration.value_or(http().max_stream_duration);
-  if (action.max_stream_duration) {
-    max_duration_timer_.cancel();
-    if (longest.count() > 0) worker_.arm(max_duration_timer_, longest);
-  }
+  limit_duration(limits.duration);
   if (request_complete_ && route_timeout_value_.count() > 0) worker_.arm(route_timer_, route_timeout_value_);
-  if (http().suppress_envoy_headers) return;
   auto expected = route_timeout_value_;
   const auto per_try = retry_.per_try_timeout();
   if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
-  if (expected.count() > 0)
+  announce_grpc_timeout(action, limits, expected, request_);
+  if (!http().suppress_envoy_headers && expected.count() > 0)
     request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
+}
+
+/// The stream's duration counts from its beginning, which is over by now.
+void Exchange::limit_duration(std::optional<Milliseconds> longest) {
+  max_duration_timer_.cancel();
+  if (!longest) return;
+  const auto gone = std::chrono::duration_cast<Milliseconds>(clock().now() - info_.start);
+  worker_.arm(max_duration_timer_, std::max(*longest - gone, Milliseconds(0)));
 }
 
 RouteLevels Exchange::route_levels() const {

@@ -76,6 +76,7 @@ class Exchange final : public MessageEvents,
   void prepare_upstream_head();
   [[nodiscard]] RouteLevels route_levels() const;
   void read_timeouts();
+  void limit_duration(std::optional<Milliseconds> longest);
   void start_mirrors();
   void start_try();
   void request_finished();

@@ -7,6 +7,8 @@
 namespace remora {
 namespace {
 
+constexpr int16_t kDeadlineExceeded = 4;
+
 /// grpc-message is percent-encoded: bytes outside visible ASCII, and '%' itself.
 std::string encode_grpc_message(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -40,6 +42,7 @@ LocalReply reply_for(Failure failure, std::string_view transport_failure, bool r
   details_storage.clear();
   append_failure_details(failure, false, transport_failure, details_storage);
   reply.details = details_storage;
+  if (failure == Failure::kMaxStreamDuration) reply.grpc_status = kDeadlineExceeded;
   if (failure == Failure::kOverflow) {
     reply.edit_head = [](HeaderMap& head) { head.set(HeaderId::kXEnvoyOverloaded, "true"); };
   }
@@ -51,7 +54,8 @@ std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMa
   if (grpc) {
     head.add(HeaderId::kStatus, "200");
     head.add(HeaderId::kContentType, "application/grpc");
-    head.add(HeaderId::kGrpcStatus, static_cast<uint64_t>(grpc_status_for_http(reply.status)));
+    const int16_t status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for_http(reply.status);
+    head.add(HeaderId::kGrpcStatus, static_cast<uint64_t>(status));
     if (!reply.body.empty()) head.add(HeaderId::kGrpcMessage, encode_grpc_message(reply.body));
     if (reply.edit_head) reply.edit_head(head);
     return {};

@@ -1,6 +1,8 @@
 // The gRPC client of integration tests: makes calls of one shape, checks every byte that comes back, and
 // prints what came of them as one line of JSON.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -72,6 +74,12 @@ class Client {
  private:
   static std::string text(const grpc::string_ref& ref) { return {ref.data(), ref.size()}; }
 
+  // Reads no more until the process is ended.
+  static void pause() {
+    JsonLine().flag("paused", true).print();
+    for (;;) ::pause();
+  }
+
   Request request(uint64_t seed) const {
     Request made;
     made.set_payload(payload(seed, options_.number("bytes")));
@@ -130,6 +138,7 @@ class Client {
       ++outcome.messages;
       if (options_.set("cancel-after") && outcome.messages >= options_.number("cancel-after"))
         context.TryCancel();
+      if (options_.set("pause-after") && outcome.messages == options_.number("pause-after")) pause();
     }
     outcome.status = reader->Finish();
     return outcome;
@@ -253,6 +262,7 @@ int main(int count, char** words) {
                       {"fail-times", "0"},
                       {"hang", ""},
                       {"cancel-after", ""},
+                      {"pause-after", ""},
                       {"lockstep", ""}}});
   return 0;
 }

@@ -119,15 +119,30 @@ HostRewrite to_host_rewrite(const v3::RouteAction& action, Context& context) {
   return out;
 }
 
+void set_stream_duration(const v3::RouteAction& action, Context& context, RouteAction& out) {
+  if (!action.has_max_stream_duration()) return;
+  const auto scope = context.in("max_stream_duration");
+  const auto& limits = action.max_stream_duration();
+  out.has_stream_duration = true;
+  if (limits.has_max_stream_duration())
+    out.max_stream_duration = to_milliseconds(limits.max_stream_duration(), "max_stream_duration", context);
+  if (limits.has_grpc_timeout_header_max())
+    out.grpc_timeouts.header_max =
+        to_milliseconds(limits.grpc_timeout_header_max(), "grpc_timeout_header_max", context);
+  if (limits.has_grpc_timeout_header_offset())
+    out.grpc_timeouts.header_offset =
+        to_milliseconds(limits.grpc_timeout_header_offset(), "grpc_timeout_header_offset", context);
+}
+
 void set_timeouts(const v3::RouteAction& action, Context& context, RouteAction& out) {
   if (action.has_timeout()) out.timeout = to_milliseconds(action.timeout(), "timeout", context);
   if (action.has_idle_timeout())
     out.idle_timeout = to_milliseconds(action.idle_timeout(), "idle_timeout", context);
-  if (action.max_stream_duration().has_max_stream_duration()) {
-    const auto scope = context.in("max_stream_duration");
-    out.max_stream_duration =
-        to_milliseconds(action.max_stream_duration().max_stream_duration(), "max_stream_duration", context);
-  }
+  set_stream_duration(action, context, out);
+  if (action.has_max_grpc_timeout())
+    out.grpc_timeouts.max = to_milliseconds(action.max_grpc_timeout(), "max_grpc_timeout", context);
+  if (action.has_grpc_timeout_offset())
+    out.grpc_timeouts.offset = to_milliseconds(action.grpc_timeout_offset(), "grpc_timeout_offset", context);
 }
 
 void set_upgrades(const v3::RouteAction& action, Context& context, RouteAction& out) {

@@ -5,7 +5,6 @@ namespace {
 
 constexpr std::string_view kNoTracing = "tracing is not implemented";
 constexpr std::string_view kNoRateLimit = "only the rate limit filter reads it, which is not implemented";
-constexpr std::string_view kNoGrpc = "only gRPC requests carry grpc-timeout, and HTTP/2 is not implemented";
 
 }  // namespace
 
@@ -45,14 +44,13 @@ std::span<const MessageRules> route_rules() {
            "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match "
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
-           "request_mirror_policies priority upgrade_configs max_stream_duration",
+           "request_mirror_policies priority upgrade_configs max_stream_duration max_grpc_timeout "
+           "grpc_timeout_offset",
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
                      {"hash_policy", "no load balancer of this build hashes"},
-                     {"max_grpc_timeout grpc_timeout_offset", kNoGrpc},
                      {"early_data_policy", "early data is never accepted"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
-       .implemented = "max_stream_duration",
-       .no_effect = {{"grpc_timeout_header_max grpc_timeout_header_offset", kNoGrpc}}},
+       .implemented = "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset"},
       {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig", .implemented = "upgrade_type enabled"},
       {.message = "envoy.config.route.v3.RouteAction.RequestMirrorPolicy",
        .implemented =
