@@ -179,11 +179,12 @@ MessageEvents& DownstreamConnection::on_bad_request(HeadError error, MessageSink
 }
 
 void DownstreamConnection::on_connection_failed(CodecFault fault) {
-  if (fault == CodecFault::kPrematureResets) {
-    http_stats().add(kDownstreamRqTooManyPrematureResets);
-  } else if (fault != CodecFault::kKeepalive) {
-    http_stats().add(kDownstreamCxProtocolError);
+  if (fault == CodecFault::kKeepalive) {
+    close_now();  // nobody is there to be told anything
+    return;
   }
+  http_stats().add(fault == CodecFault::kPrematureResets ? kDownstreamRqTooManyPrematureResets
+                                                         : kDownstreamCxProtocolError);
   tell_exchanges_gone(Failure::kDownstreamProtocolError, kDownstreamCxDestroyLocalActiveRq);
   begin_close();
 }

@@ -37,7 +37,10 @@ struct H2Callbacks {
 
  private:
   static H2Session& session_of(void* user) { return *static_cast<H2Session*>(user); }
+  /// Null for streams that are over here.
   static H2Stream* find(H2Session& session, int32_t id);
+  /// The same, and those that are reset at the end of this turn.
+  static H2Stream* find_sending(H2Session& session, int32_t id);
   static void end_of_data(H2Session& session, H2Stream& stream);
 };
 

@@ -18,8 +18,13 @@ bool ends_stream(uint8_t flags) { return (flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
 }  // namespace
 
-H2Stream* H2Callbacks::find(H2Session& session, int32_t id) {
+H2Stream* H2Callbacks::find_sending(H2Session& session, int32_t id) {
   return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session.session_, id));
+}
+
+H2Stream* H2Callbacks::find(H2Session& session, int32_t id) {
+  auto* stream = find_sending(session, id);
+  return stream == nullptr || stream->dying_ ? nullptr : stream;
 }
 
 int H2Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
@@ -162,7 +167,10 @@ int H2Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, 
 
 int H2Callbacks::on_stream_close(nghttp2_session*, int32_t id, uint32_t code, void* user) {
   auto& session = session_of(user);
+  if (auto* stream = find_sending(session, id); stream != nullptr && stream->dying_) stream->id_ = -1;
   if (auto* stream = find(session, id)) {
+    if (!stream->reset_by_peer_ && code == NGHTTP2_PROTOCOL_ERROR)
+      session.settings_.stats->add(kHttp2RxMessagingError);  // a body that is not as long as announced
     stream->reset_code_ = code;
     session.on_cut(*stream, session.cut_failure(*stream));
   }

@@ -51,9 +51,13 @@ void H2Session::local_end(H2Stream& stream) {
 }
 
 void H2Session::reset_stream(H2Stream& stream, Failure /*failure*/) {
-  submit_reset(stream, reset_code_here_);
   auto* events = stream.events_;
-  drop_stream(stream);
+  if (side_ == Side::kServer && stream.head_sent_) {
+    reset_behind(stream);
+  } else {
+    submit_reset(stream, reset_code_here_);
+    drop_stream(stream);
+  }
   on_reset_here(events);
 }
 
@@ -96,7 +100,7 @@ nghttp2_data_provider H2Callbacks::body() {
 
 ssize_t H2Callbacks::read_body(nghttp2_session* raw, int32_t id, uint8_t* /*buffer*/, size_t length,
                                uint32_t* flags, nghttp2_data_source*, void* user) {
-  auto* stream = find(session_of(user), id);
+  auto* stream = find_sending(session_of(user), id);
   if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   const size_t size = std::min(length, stream->queue_.size());
   const bool last = stream->local_ended_ && size == stream->queue_.size();
@@ -122,7 +126,7 @@ int H2Callbacks::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t
     session.output_full_ = true;
     return NGHTTP2_ERR_WOULDBLOCK;
   }
-  auto* stream = find(session, frame->hd.stream_id);
+  auto* stream = find_sending(session, frame->hd.stream_id);
   if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   constexpr size_t kFrameHead = 9;
   output.append({reinterpret_cast<const char*>(head), kFrameHead});

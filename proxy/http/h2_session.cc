@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "http/h2_callbacks.h"
+#include "http/h2_memory.h"
 #include "stats/http2_stats.h"
 
 namespace remora {
@@ -58,15 +59,16 @@ const nghttp2_session_callbacks* H2Callbacks::get() {
 }
 
 H2Session::H2Session(Side side, Connection& connection, Reactor& reactor, const H2Settings& settings)
-    : connection_(connection),
+    : side_(side),
+      connection_(connection),
       reactor_(reactor),
       settings_(settings),
       guard_(settings),
       keepalive_(reactor, settings.options, *this),
       flush_timer_(timer_calls<&H2Session::on_flush_timer>, this) {
   const Options options(settings);
-  auto* make = side == Side::kServer ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  make(&session_, H2Callbacks::get(), this, options.raw);
+  auto* make = side == Side::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  make(&session_, H2Callbacks::get(), this, options.raw, h2_memory());
   submit_settings(side);
   keepalive_.start();
   ask_turn_end();
@@ -126,6 +128,7 @@ void H2Session::on_turn_end() {
   turn_end_asked_ = false;
   if (!connection_.closed() && !faulty()) {
     gather();
+    if (dying_ > 0) reset_dying();
     watch_output();
     if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) on_finished();
   }
@@ -153,10 +156,34 @@ void H2Session::drop_stream(H2Stream& stream) {
     // What was never announced as read would be missing in the connection's window for ever.
     if (stream.unannounced_ > 0) nghttp2_session_consume_connection(session_, stream.unannounced_);
   }
-  if (stream.local_ended_ && !stream.end_sent_) --unflushed_;
-  settings_.stats->sub(kHttp2StreamsActive);
   settings_.stats->sub(kHttp2PendingSendBytes, stream.queue_.size());
   stream.queue_.clear();
+  take_out(stream);
+}
+
+void H2Session::reset_behind(H2Stream& stream) {
+  stream.dying_ = true;
+  ++dying_;
+  take_out(stream);
+}
+
+void H2Session::reset_dying() {
+  for (auto& stream : dropped_) {
+    if (!stream->dying_) continue;
+    settings_.stats->sub(kHttp2PendingSendBytes, stream->queue_.size());
+    stream->queue_.clear();
+    if (stream->id_ < 0) continue;
+    nghttp2_session_set_stream_user_data(session_, stream->id_, nullptr);
+    if (stream->unannounced_ > 0) nghttp2_session_consume_connection(session_, stream->unannounced_);
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream->id_, reset_code_here_);
+  }
+  dying_ = 0;
+  gather();
+}
+
+void H2Session::take_out(H2Stream& stream) {
+  if (stream.local_ended_ && !stream.end_sent_) --unflushed_;
+  settings_.stats->sub(kHttp2StreamsActive);
   stream.session_ = nullptr;
   stream.events_ = nullptr;
   const size_t place = stream.place_;

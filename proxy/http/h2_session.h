@@ -45,6 +45,9 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   H2Stream& add_stream();
   /// The stream is over here, and nghttp2 does not know it any more.
   void drop_stream(H2Stream& stream);
+  /// Resets the stream behind what can still be sent of it in this turn: half an answer is worth more than
+  /// none.
+  void reset_behind(H2Stream& stream);
   /// A message that breaks a rule of HTTP: ends its stream, or the connection where the options say so.
   void refuse_message(H2Stream& stream);
   /// The connection cannot go on: told at the end of the turn. `code`: what a GOAWAY says, if not the usual.
@@ -75,6 +78,7 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   /// A GOAWAY has come or gone, and no stream is left.
   virtual void on_finished() {}
 
+  const Side side_;
   Connection& connection_;
   Reactor& reactor_;
   const H2Settings& settings_;
@@ -97,6 +101,8 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   void return_window(H2Stream& stream);
   void local_end(H2Stream& stream);
 
+  void take_out(H2Stream& stream);
+  void reset_dying();
   void submit_settings(Side side);
   void ask_turn_end();
   void on_turn_end() override;
@@ -114,6 +120,7 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   Timer flush_timer_;
   std::vector<uint64_t> control_frames_;  // where in the output those end that wait to be sent
   uint64_t appended_ = 0;                 // bytes gathered ever
+  size_t dying_ = 0;                      // of dropped_, to be reset behind what they have to say
   size_t unflushed_ = 0;                  // streams whose end is here and has not left
   CodecFault fault_ = CodecFault::kNone;
   uint32_t fault_code_ = 0;

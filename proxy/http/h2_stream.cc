@@ -65,8 +65,8 @@ void H2Stream::forget() {
   credit_ = Credit();
   trailers_.clear();
   informationals_ = 0;
-  head_sent_ = local_ended_ = end_sent_ = has_trailers_ = deferred_ = drops_body_ = head_request_ = upgrade_ =
-      only_answers_ = false;
+  head_sent_ = local_ended_ = end_sent_ = has_trailers_ = dying_ = deferred_ = drops_body_ = head_request_ =
+      upgrade_ = only_answers_ = false;
   upgrade_type_.clear();
 }
 

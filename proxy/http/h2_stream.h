@@ -73,6 +73,7 @@ class H2Stream final : public MessageSink, private BodySource {
   bool local_ended_ = false;  // the whole message is here
   bool end_sent_ = false;     // and has left
   bool has_trailers_ = false;
+  bool dying_ = false;         // given up, but not before the turn has gathered what there is of it
   bool deferred_ = false;      // nghttp2 waits to be told of more body
   bool drops_body_ = false;    // an answer that cannot have one
   bool head_request_ = false;  // the request is a HEAD

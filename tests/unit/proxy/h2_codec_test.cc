@@ -278,6 +278,20 @@ TEST_F(H2PairTest, ResetsReachTheOtherEnd) {
   EXPECT_EQ(server->done, 2);
 }
 
+TEST_F(H2PairTest, HalfAnAnswerGoesOutBeforeItsReset) {
+  begin();
+  send(request(), true);
+  turns();
+  server->responses[0]->send_head(response(), false);
+  server->responses[0]->send_body({"half", {}}, false);
+  server->responses[0]->reset(Failure::kLocalReset);
+  EXPECT_EQ(server->done, 1);
+  turns();
+  EXPECT_EQ(answer.log, "head(200) body(half) reset ");
+  EXPECT_EQ(server->stats.value(kHttp2PendingSendBytes), 0u);
+  EXPECT_EQ(server->stats.value(kHttp2StreamsActive), 0u);
+}
+
 TEST_F(H2PairTest, AnAnswerBeforeTheRequestsEndEndsTheStream) {
   begin();
   send(request("POST"), false);
