@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
+import socket
 import string
 import subprocess
 import sys
@@ -18,6 +20,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from load.processes import Process, Processes, free_port, wait_until  # noqa: E402  (what the benchmark uses, too)
 
 HERE = Path(__file__).resolve().parent
+_TRUST_DOMAIN = "cluster.local"
 _SERVICE_PORT = "8080"  # as mesh.yaml and api-canary.yaml have it
 
 
@@ -119,19 +122,24 @@ class Mesh:
         self.instances: dict[str, Instance] = {}
         self.servers: dict[str, Sidecar] = {}
         self._write("mesh.yaml", self._on_free_ports((manifests / "mesh.yaml").read_text()))
+        self._write("strict-mtls.yaml", (manifests / "strict-mtls.yaml").read_text())
+        self._token = secrets.token_hex(32)
+        self._tokens = directory / "join-tokens"
+        self._tokens.touch(mode=0o600)
+        self._tokens.write_text(self._token + "\n")
 
     def start(self, routing: str) -> None:
         """Brings it all up with `routing` as the first manifest for myapp."""
         self._write("myapp.yaml", routing)
         self.control = self._processes.start("remora-control", [
             str(self._binaries / "remora-control"), "--config", str(self.config),
-            "--store", str(self._directory / "store"), "--api-address", self.api, "--rollout-min-interval", "1000",
+            "--store", str(self._directory / "store"), "--join-token-file", str(self._tokens), "--api-address", self.api, "--rollout-min-interval", "1000",
             "--xds-address", f"127.0.0.1:{self.xds_port}", "--admin-address", f"127.0.0.1:{self.control_admin_port}"])
         for workload in WORKLOADS:
             self._start_instance(workload)
         for workload in WORKLOADS:
             self._start_server(workload)
-        self.client = self._start_sidecar("client", "127.0.0.1", {"LABELS": {"app": "client"}})
+        self.client = self._start_sidecar("client", "127.0.0.1", "client", {"LABELS": {"app": "client"}})
         for sidecar in (*self.servers.values(), self.client):
             wait_until(sidecar.ready, sidecar.process, "ready")
         wait_until(self.answers, self.client.process, f"answering on 127.0.0.1:{self.port}")
@@ -151,7 +159,8 @@ class Mesh:
         self.apply(json.dumps({
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": workload.name},
             "spec": {"address": workload.address, "ports": {"http": int(self._ports[workload.port])},
-                     "labels": workload.labels}}))
+                     "labels": {**workload.labels, "security.istio.io/tlsMode": "istio"},
+                     "serviceAccount": workload.app}}))
 
     def apply(self, manifest: str) -> None:
         """Gives a manifest to the control plane's API, as an operator would."""
@@ -181,6 +190,25 @@ class Mesh:
         except (OSError, urllib.error.URLError):
             return False
 
+    def seen_caller(self) -> str:
+        """Whom the application sees calling, when the client calls through the mesh."""
+        seen = json.loads(_fetch(f"http://127.0.0.1:{self.port}/headers", headers={"host": "myapp"}))
+        return seen.get("x-forwarded-client-cert", "nobody").rpartition("URI=")[2]
+
+    @staticmethod
+    def identity(account: str) -> str:
+        return f"spiffe://{_TRUST_DOMAIN}/ns/default/sa/{account}"
+
+    def answers_plain_text(self, workload: Workload) -> bool:
+        """Whether a caller without TLS gets any answer from a workload's sidecar."""
+        address = (workload.address, int(self._ports[workload.port]))
+        with socket.create_connection(address, timeout=5) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\nhost: myapp\r\nconnection: close\r\n\r\n")
+            try:
+                return caller.recv(4096).startswith(b"HTTP/")
+            except ConnectionResetError:
+                return False
+
     def log_tails(self) -> str:
         """The end of what the control plane and the sidecars have logged."""
         processes = [self.control, self.client.process, *(sidecar.process for sidecar in self.servers.values())]
@@ -207,20 +235,22 @@ class Mesh:
     def _start_server(self, workload: Workload) -> Sidecar:
         # The client and the servers share one machine, and with it the address outbound listeners bind to: only the
         # client's sidecar gets them.
-        sidecar = self._start_sidecar(workload.name, workload.address,
+        sidecar = self._start_sidecar(workload.name, workload.address, workload.app,
                                       {"LABELS": workload.labels, "REMORA_OUTBOUND": "none"})
         self.servers[workload.name] = sidecar
         return sidecar
 
-    def _start_sidecar(self, name: str, address: str, metadata: dict) -> Sidecar:
-        metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name, **metadata}
+    def _start_sidecar(self, name: str, address: str, account: str, metadata: dict) -> Sidecar:
+        metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "SERVICE_ACCOUNT": account,
+                    "WORKLOAD_NAME": name, **metadata}
         if self._envoy:
             metadata["REMORA_PLAIN_ENVOY"] = "true"  # stock Envoy lacks Istio's filters
         bootstrap = self._directory / f"sidecar-{name}.yaml"
         admin_address = self._directory / f"sidecar-{name}.admin"
         template = string.Template((HERE / "sidecar.yaml.in").read_text())
         bootstrap.write_text(template.substitute(
-            address=address, workload=name, metadata=json.dumps(metadata), xds_port=self.xds_port))
+            address=address, workload=name, metadata=json.dumps(metadata), xds_port=self.xds_port, token=self._token))
+        bootstrap.chmod(0o600)
         process = self._processes.start(f"sidecar-{name}", [
             self._envoy or str(self._binaries / "remora"), "-c", str(bootstrap), "--concurrency", "1",
             "--disable-hot-restart", "--drain-time-s", "1", "--admin-address-path", str(admin_address)])

@@ -2,7 +2,7 @@
 """The demo: a small mesh on this machine, walked through the seeds' releases under live traffic.
 
 Starts remora-control, two versions of a small service, a sidecar for every workload and one for the client, and
-traffic that never stops; then goes from canary to blue-green, mirroring, A/B and outlier detection by rewriting one
+traffic that never stops, all of it over mutual TLS; then goes from canary to blue-green, mirroring, A/B and outlier detection by rewriting one
 file, as an operator would. At the end a Canary decides by itself: a good version is promoted, a bad one rolled back.
 Exit code 0 only if every step held and no request failed.
 """

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from manifests import Manifests
-from mesh import Mesh, wait_until
+from mesh import WORKLOADS, Mesh, wait_until
 from screen import Screen
 from traffic import Traffic, Window
 
@@ -44,6 +44,7 @@ class Walk:
         self.outcomes: list[Outcome] = []
 
     def run(self) -> None:
+        self._mutual_tls()
         for v1, v2 in ((90, 10), (50, 50), (0, 100)):
             self._split(f"canary {v1}/{v2}", self._manifests.canary(v1, v2), {"v1": v1 / 100, "v2": v2 / 100})
         self._split("blue-green: blue", self._manifests.blue_green("blue"), {"v1": 1, "v2": 0})
@@ -52,6 +53,15 @@ class Walk:
         self._mirror()
         self._ab()
         self._outlier()
+
+    def _mutual_tls(self) -> None:
+        """The mesh is STRICT: its own callers are known by name, others are not answered."""
+        self._screen.line("\nmutual TLS, STRICT")
+        wanted, seen = self._mesh.identity("client"), self._mesh.seen_caller()
+        self._add(Outcome("mutual TLS: the caller's name", wanted, seen, 1, 0, seen == wanted))
+        refused = sum(not self._mesh.answers_plain_text(workload) for workload in WORKLOADS)
+        self._add(Outcome("mutual TLS: plaintext caller", f"refused by {len(WORKLOADS)} workloads",
+                          f"refused by {refused}", len(WORKLOADS), 0, refused == len(WORKLOADS)))
 
     def changes(self) -> Outcome:
         """The traffic that flowed between the steps, while the configuration was replaced under it."""
