@@ -51,6 +51,14 @@ size_t H2ClientCodec::capacity() const {
   return most > stream_count() ? most - stream_count() : 0;
 }
 
+void H2ClientCodec::on_end() {
+  if (faulty()) {
+    tell_fault();  // what came with the end says more than the end
+  } else {
+    on_connection_lost(Failure::kConnectionTermination);
+  }
+}
+
 size_t H2ClientCodec::receive(std::string_view bytes) {
   take_bytes(bytes);
   return bytes.size();
@@ -74,11 +82,13 @@ void H2ClientCodec::submit_head(H2Stream& stream, const HeaderMap& head, bool en
   const auto body = H2Callbacks::body();
   const int32_t id =
       nghttp2_submit_request(session_, nullptr, fields.data, fields.size, end ? nullptr : &body, &stream);
-  // Without an id there is no room for it: capacity() has told before, and the connection is of no use.
+  // Without an id there is no room for it any more: told when the turn ends, as for those that nghttp2 finds
+  // too late.
   if (id > 0) {
     stream.id_ = id;
   } else {
-    fault(CodecFault::kProtocol);
+    stream.reset_code_ = NGHTTP2_REFUSED_STREAM;
+    too_late_ = true;
   }
 }
 
@@ -151,6 +161,16 @@ void H2ClientCodec::on_reset_here(MessageEvents* events) {
   if (events != nullptr) owner_.on_stream_done(*events, StreamEnd::kCutLocally);
 }
 
+void H2ClientCodec::before_gathering() {
+  if (!std::exchange(too_late_, false)) return;
+  for (size_t i = stream_count(); i-- > 0;) {
+    auto& stream = stream_at(i);
+    if (stream.reset_code_ == 0) continue;
+    on_cut(stream, cut_failure(stream));
+    i = std::min(i, stream_count());
+  }
+}
+
 void H2ClientCodec::on_peer_settings() {
   settings_seen_ = true;
   owner_.on_capacity();
@@ -159,6 +179,20 @@ void H2ClientCodec::on_peer_settings() {
 void H2ClientCodec::on_peer_goaway() {
   if (std::exchange(going_away_, true)) return;
   owner_.on_going_away();
+}
+
+/// After a GOAWAY: what has no stream by now was never sent. Without one nghttp2 has given up by itself: what
+/// came was no HTTP/2 at all, or broke its rules for the connection.
+void H2ClientCodec::on_finished() {
+  if (!going_away_) {
+    fault(CodecFault::kProtocol);
+    return;
+  }
+  while (stream_count() > 0) {
+    auto& stream = stream_at(stream_count() - 1);
+    stream.reset_code_ = NGHTTP2_REFUSED_STREAM;
+    on_cut(stream, cut_failure(stream));
+  }
 }
 
 void H2ClientCodec::on_fault(CodecFault fault) {

@@ -16,7 +16,7 @@ class H2ClientCodec final : public ClientCodec, private H2Session {
   [[nodiscard]] size_t capacity() const override;
   [[nodiscard]] size_t active_streams() const override { return stream_count(); }
   size_t receive(std::string_view bytes) override;
-  void on_end() override { on_connection_lost(Failure::kConnectionTermination); }
+  void on_end() override;
   void on_connection_lost(Failure failure) override;
   void on_output_sent() override { on_sent(); }
 
@@ -29,8 +29,10 @@ class H2ClientCodec final : public ClientCodec, private H2Session {
   [[nodiscard]] Failure cut_failure(const H2Stream& stream) const override;
   void on_reset_here(MessageEvents* events) override;
   void submit_head(H2Stream& stream, const HeaderMap& head, bool end) override;
+  void before_gathering() override;
   void on_peer_settings() override;
   void on_peer_goaway() override;
+  void on_finished() override;
   void on_fault(CodecFault fault) override;
 
   void on_interim(H2Stream& stream, bool end);
@@ -39,6 +41,7 @@ class H2ClientCodec final : public ClientCodec, private H2Session {
   ClientCodecEvents& owner_;
   bool settings_seen_ = false;
   bool going_away_ = false;
+  bool too_late_ = false;  // there are requests that found no room
 };
 
 }  // namespace remora

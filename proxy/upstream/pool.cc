@@ -21,6 +21,7 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
     : cluster_(std::move(cluster)),
       host_(new WorkerHost(std::move(host), cluster_->context().shard)),
       name_(key.name),
+      usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2.max_concurrent_streams)),
       protocol_(key.protocol) {}
 
 HostPool::~HostPool() = default;
@@ -97,12 +98,10 @@ void HostPool::fail_waiting(Failure failure, std::string_view transport_failure)
 // ---------------------------------------------------------------------------------------------- connecting
 
 size_t HostPool::expected_streams() const {
-  const auto& config = cluster_->config();
   const bool one_at_a_time = protocol_ == UpstreamProtocol::kHttp1 || agreed_ == UpstreamProtocol::kHttp1;
   if (one_at_a_time) return 1;
-  const size_t most = config.max_requests_per_connection;
-  const size_t streams = std::min<size_t>(kUsualStreams, config.http2.max_concurrent_streams);
-  return most > 0 ? std::min(most, streams) : streams;
+  const size_t most = cluster_->config().max_requests_per_connection;
+  return most > 0 ? std::min(most, usual_streams_) : usual_streams_;
 }
 
 void HostPool::connect_if_needed() {
@@ -151,6 +150,11 @@ void HostPool::on_available(UpstreamConnection& connection) {
     assign(connection, request);
   }
   settle(connection);
+}
+
+void HostPool::on_capacity(UpstreamConnection& connection) {
+  on_available(connection);
+  connect_if_needed();
 }
 
 void HostPool::settle(UpstreamConnection& connection) {

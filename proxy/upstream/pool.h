@@ -51,10 +51,16 @@ class HostPool final : public LocalCounted {
   // From connections.
   bool make_transport(std::unique_ptr<Transport>& out) const;
   void set_transport_failure(std::string_view text) { transport_failure_ = text; }
+  /// How many streams the host takes on a connection: as the last one's SETTINGS said, and assumed of those
+  /// whose have not come.
+  void set_usual_streams(size_t streams) { usual_streams_ = streams; }
+  [[nodiscard]] size_t usual_streams() const { return usual_streams_; }
   void on_connected(UpstreamConnection& connection);
   void on_connect_failed(Failure failure, std::string_view transport_failure);
-  /// A connection has room again, or less than before.
+  /// A connection has room again, as far as it can be used again.
   void on_available(UpstreamConnection& connection);
+  /// Its upstream allows more or fewer streams than before.
+  void on_capacity(UpstreamConnection& connection);
   /// Puts a connection where it belongs: among the ready ones, to rest, or away.
   void settle(UpstreamConnection& connection);
   /// A connection has closed; it is freed at the end of the turn.
@@ -82,6 +88,7 @@ class HostPool final : public LocalCounted {
   StreamRequest* first_waiting_ = nullptr;
   StreamRequest* last_waiting_ = nullptr;
   size_t waiting_ = 0;
+  size_t usual_streams_;
   size_t connecting_ = 0;  // streams that connections under way will carry, as far as is known
   std::string transport_failure_;
   UpstreamProtocol protocol_;

@@ -108,10 +108,11 @@ size_t UpstreamConnection::room() const {
   const size_t capacity = codec_->capacity();
   if (!multiplexes()) return capacity;
   const size_t active = streams_.size();
-  if (active >= refused_above_) return 0;
+  const size_t limit = limit_known_ ? refused_above_ : std::min(refused_above_, pool_->usual_streams());
+  if (active >= limit) return 0;
   const uint64_t most = config().max_requests_per_connection;
   const uint64_t left = most > 0 ? most - requests_ : capacity;
-  return std::min({capacity, refused_above_ - active, static_cast<size_t>(left)});
+  return std::min({capacity, limit - active, static_cast<size_t>(left)});
 }
 
 MessageSink& UpstreamConnection::open(MessageEvents& response, BreakerUnit unit) {
@@ -179,8 +180,12 @@ void UpstreamConnection::on_going_away() {
 }
 
 void UpstreamConnection::on_capacity() {
+  if (closed_) return;
+  limit_known_ = true;
   refused_above_ = kNoLimit;
-  if (!closed_) pool_->on_available(*this);
+  if (const size_t streams = codec_->capacity() + streams_.size(); streams > 0)
+    pool_->set_usual_streams(streams);
+  pool_->on_capacity(*this);
 }
 
 // ---------------------------------------------------------------------------------------------- bytes

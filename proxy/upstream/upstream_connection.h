@@ -113,7 +113,8 @@ class UpstreamConnection final : public Disposable,
   bool connected_ = false;
   bool closed_ = false;
   bool retired_ = false;
-  bool heard_ = false;  // the upstream has said something
+  bool limit_known_ = false;  // the upstream's SETTINGS have come
+  bool heard_ = false;        // the upstream has said something
   bool was_resting_ = false;
   bool listed_ = false;  // among the pool's ready ones
 };
