@@ -20,6 +20,7 @@ Result<OperatorPtr> make_path(const OperatorCall& call);
 Result<OperatorPtr> make_query(const OperatorCall& call);
 Result<OperatorPtr> make_tls(const OperatorCall& call);
 Result<OperatorPtr> make_server_name(const OperatorCall& call);
+Result<OperatorPtr> make_transport_failure(const OperatorCall& call);
 
 /// An operator of something that this build never has (tracing): always without a value.
 Result<OperatorPtr> make_unset(const OperatorCall& call);

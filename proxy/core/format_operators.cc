@@ -62,7 +62,6 @@ Text protocol(const ExchangeInfo& info) {
 }
 Text termination_details(const ExchangeInfo& info) { return non_empty(info.termination_details); }
 Text local_reply_body(const ExchangeInfo& info) { return non_empty(info.local_reply_body); }
-Text transport_failure(const ExchangeInfo& info) { return non_empty(info.upstream_transport_failure); }
 Text route_name(const ExchangeInfo& info) {
   return info.route == nullptr ? Text() : non_empty(info.route->name);
 }
@@ -208,7 +207,7 @@ constexpr Entry kEntries[] = {
     {"UPSTREAM_TLS_CIPHER", make_tls},
     {"UPSTREAM_TLS_SESSION_ID", make_tls},
     {"UPSTREAM_TLS_VERSION", make_tls},
-    {"UPSTREAM_TRANSPORT_FAILURE_REASON", make_read<transport_failure>},
+    {"UPSTREAM_TRANSPORT_FAILURE_REASON", make_transport_failure},
     {"VIRTUAL_CLUSTER_NAME", make_unset},  // virtual clusters are refused when a route configuration has them
 };
 static_assert(std::ranges::is_sorted(kEntries, {}, &Entry::name));

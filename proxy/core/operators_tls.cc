@@ -1,5 +1,5 @@
 // %DOWNSTREAM_TLS_...%, %DOWNSTREAM_PEER_...%, %DOWNSTREAM_LOCAL_..._SAN|SUBJECT%, their upstream twins, and
-// %REQUESTED_SERVER_NAME%.
+// %REQUESTED_SERVER_NAME% and %UPSTREAM_TRANSPORT_FAILURE_REASON%.
 
 #include <algorithm>
 #include <array>
@@ -163,7 +163,19 @@ struct ServerNameOperator final : Format::Operator {
   }
 };
 
+// Without blanks, as in Envoy: logs are split at them.
+struct TransportFailureOperator final : Format::Operator {
+  bool append(const ExchangeInfo& info, std::string& out) const override {
+    for (const char c : info.upstream_transport_failure) out += c == ' ' ? '_' : c;
+    return !info.upstream_transport_failure.empty();
+  }
+};
+
 }  // namespace
+
+Result<OperatorPtr> make_transport_failure(const OperatorCall& /*call*/) {
+  return OperatorPtr(std::make_shared<TransportFailureOperator>());
+}
 
 Result<OperatorPtr> make_tls(const OperatorCall& call) {
   Subject subject;

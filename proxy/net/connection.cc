@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace remora {
 namespace {
@@ -74,17 +75,21 @@ void Connection::shutdown_write() {
 
 void Connection::close() {
   if (fd_ < 0) return;
+  if (transport_ != nullptr) say_goodbye();
+  ::close(let_go());
+}
+
+int Connection::let_go() {
   if (flush_wanted_) reactor_.forget(static_cast<TurnEndHandler&>(*this));
   if (again_wanted_) reactor_.forget(static_cast<EventHandler&>(*this));
-  if (transport_ != nullptr) say_goodbye();
-  ::close(fd_);
-  fd_ = -1;
   output_.clear();
   wire_.clear();
   sealed_ = 0;
   if (!delivering_) kept_.clear();
+  const int fd = std::exchange(fd_, -1);
   credits_.clear();
   first_credit_ = 0;
+  return fd;
 }
 
 Address Connection::local_address() const {

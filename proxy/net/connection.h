@@ -106,6 +106,8 @@ class Connection final : private EventHandler, private TurnEndHandler {
   bool end_transport();
   void say_goodbye();
   void fail_transport();
+  /// Forgets the socket, which is the caller's from now on, and all that was to be done with it.
+  int let_go();
   void fail_write(int error);
   void fail(int error);
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "net/lingering.h"
 #include "net/timer_wheel.h"
 #include "remora/core/clock.h"
 
@@ -83,6 +84,7 @@ class Reactor {
   /// A buffer that every read of this thread may use during one call.
   static constexpr size_t kScratchBytes = 64 * 1024;
   [[nodiscard]] char* scratch() { return scratch_.get(); }
+  [[nodiscard]] LingeringSockets& lingering() { return lingering_; }
 
  private:
   void drain_mailbox();
@@ -102,6 +104,7 @@ class Reactor {
   std::vector<std::unique_ptr<Disposable>> disposed_;
   std::mutex mailbox_mutex_;
   std::vector<std::function<void()>> mailbox_;
+  LingeringSockets lingering_{*this};
 };
 
 }  // namespace remora

@@ -13,8 +13,6 @@ namespace {
 // How much plain text is sealed before the kernel has taken what was sealed before: bounds what one slow peer
 // holds.
 constexpr size_t kSealBytes = 64 * 1024;
-// How often a failed connection is read once more, into nothing.
-constexpr int kLastReads = 4;
 
 }  // namespace
 
@@ -86,12 +84,11 @@ void Connection::say_goodbye() {
 }
 
 void Connection::fail_transport() {
-  const auto alert = wire_.view();
-  if (!alert.empty()) (void)::send(fd_, alert.data(), alert.size(), MSG_NOSIGNAL);
   goodbye_said_ = true;
-  // The kernel answers bytes that nobody read with a reset, which would overtake the alert.
-  ::shutdown(fd_, SHUT_WR);
-  for (int i = 0; i<kLastReads&& ::recv(fd_, reactor_.scratch(), Reactor::kScratchBytes, 0)> 0; ++i) {}
+  const auto alert = wire_.view();
+  const bool told = !alert.empty() && ::send(fd_, alert.data(), alert.size(), MSG_NOSIGNAL) > 0;
+  // A peer that is still talking would get a reset in place of the alert.
+  if (told && !end_told_) reactor_.lingering().take(let_go());
   fail(EPROTO);
 }
 

@@ -72,5 +72,11 @@ TEST_F(FormatTlsTest, TheRequestedNameIsMadeHarmless) {
   EXPECT_FALSE(Format::parse("%REQUESTED_SERVER_NAME(HOST_FIRST)%").ok());
 }
 
+TEST_F(FormatTlsTest, TheReasonOfAFailureHasNoBlanks) {
+  info_.upstream_transport_failure = "TLS_error:|1:SSL routines:OPENSSL_internal:X:TLS_error_end";
+  EXPECT_EQ(text("%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+            "TLS_error:|1:SSL_routines:OPENSSL_internal:X:TLS_error_end");
+}
+
 }  // namespace
 }  // namespace remora
