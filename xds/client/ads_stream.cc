@@ -35,13 +35,18 @@ void AdsStream::start() {
 
 void AdsStream::stop() {
   if (!thread_.joinable() || stopping_.exchange(true)) return;
-  wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken));
+  {
+    const std::lock_guard lock(mutex_);
+    wake();
+  }
   thread_.join();
   queue_.Shutdown();
   void* tag = nullptr;
   bool ok = false;
   while (queue_.Next(&tag, &ok)) {}
 }
+
+void AdsStream::wake() { wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken)); }
 
 void AdsStream::run() {
   {

@@ -27,6 +27,8 @@ class AdsStream {
   void start();
   /// Returns once the thread has ended. Idempotent.
   void stop();
+  /// The protocol may have something to say. With the mutex held.
+  void wake();
 
  private:
   using Service = envoy::service::discovery::v3::AggregatedDiscoveryService;

@@ -1,5 +1,7 @@
 #include "client/config_dump.h"
 
+#include "client/redact.h"
+
 #include <google/protobuf/util/field_mask_util.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
@@ -163,6 +165,31 @@ admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const Name
   return out;
 }
 
+admin::SecretsConfigDump dump_secrets(const DumpSources& sources, const NameFilter& filter) {
+  admin::SecretsConfigDump out;
+  const SecretTable& secrets = sources.store.secrets();
+  for (const auto& [key, entry] : secrets.table().entries()) {
+    const SecretSource* source = secrets.source_of(key);
+    if (source == nullptr || !filter.wants(source->name)) continue;
+    if (source->kind == SecretSource::Kind::kStatic) {
+      auto& fixed = *out.add_static_secrets();
+      fixed.set_name(source->name);
+      *fixed.mutable_secret() = entry.record->resource;
+      *fixed.mutable_last_updated() = to_timestamp(entry.record->updated);
+      continue;
+    }
+    auto& dynamic = entry.value ? *out.add_dynamic_active_secrets() : *out.add_dynamic_warming_secrets();
+    dynamic.set_name(source->name);
+    dynamic.set_version_info(entry.record ? entry.record->version : "uninitialized");
+    if (entry.record) {
+      *dynamic.mutable_secret() = entry.record->resource;
+      *dynamic.mutable_last_updated() = to_timestamp(entry.record->updated);
+    }
+    if (entry.refused) *dynamic.mutable_error_state() = to_failure(*entry.refused);
+  }
+  return out;
+}
+
 admin::BootstrapConfigDump dump_bootstrap(const DumpSources& sources) {
   admin::BootstrapConfigDump out;
   *out.mutable_bootstrap() = sources.bootstrap;
@@ -180,6 +207,8 @@ std::vector<std::unique_ptr<Message>> sections(const DumpSources& sources, const
     out.push_back(std::make_unique<admin::EndpointsConfigDump>(dump_endpoints(sources, filter)));
   out.push_back(std::make_unique<admin::ListenersConfigDump>(dump_listeners(sources, filter)));
   out.push_back(std::make_unique<admin::RoutesConfigDump>(dump_routes(sources, filter)));
+  out.push_back(std::make_unique<admin::SecretsConfigDump>(dump_secrets(sources, filter)));
+  for (const auto& section : out) redact(*section);
   return out;
 }
 

@@ -112,6 +112,13 @@ void check_grpc_cluster(const Bootstrap& bootstrap, const std::string& name, Con
   check_cluster(*cluster, at_root);
 }
 
+std::function<void(const v3::GrpcService&, Context&)> grpc_service_check(const Bootstrap& bootstrap) {
+  return [&bootstrap](const v3::GrpcService& service, Context& context) {
+    GrpcTarget unused;
+    set_grpc_target(bootstrap, service, context, unused);
+  };
+}
+
 std::shared_ptr<grpc::Channel> make_grpc_channel(const GrpcTarget& target) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

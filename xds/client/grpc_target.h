@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,10 @@ void set_grpc_target(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
 /// Warns of what is set on the cluster of a gRPC server and has no effect, and refuses what cannot work.
 void check_grpc_cluster(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const std::string& name,
                         Context& at_root);
+
+/// Says whether a GrpcService of a resource can be reached. `bootstrap` outlives it.
+std::function<void(const envoy::config::core::v3::GrpcService&, Context&)> grpc_service_check(
+    const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
 
 /// A fresh connection for each channel, so that the only back-off is the caller's.
 std::shared_ptr<grpc::Channel> make_grpc_channel(const GrpcTarget& target);

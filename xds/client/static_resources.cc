@@ -4,6 +4,7 @@
 #include <set>
 
 #include "client/ads_config.h"
+#include "client/grpc_target.h"
 #include "client/metrics_config.h"
 #include "translate/content_hash.h"
 
@@ -72,6 +73,7 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
   std::set<std::string> names;
   for (const auto& cluster : bootstrap.static_resources().clusters()) names.insert(cluster.name());
   environment.has_cluster = [&names](const std::string& name) { return names.contains(name); };
+  environment.check_grpc_service = grpc_service_check(bootstrap);
   environment.has_static_secret = [&bootstrap](const std::string& name) {
     return std::ranges::any_of(bootstrap.static_resources().secrets(),
                                [&](const ProtoSecret& secret) { return secret.name() == name; });
@@ -86,6 +88,7 @@ StaticResources translate_static_resources(const Bootstrap& bootstrap, Environme
   }
   environment.has_cluster = nullptr;
   environment.has_static_secret = nullptr;
+  environment.check_grpc_service = nullptr;
   return out;
 }
 

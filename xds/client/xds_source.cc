@@ -7,6 +7,7 @@
 #include "client/config_dump.h"
 #include "client/metrics_sink.h"
 #include "client/resource_store.h"
+#include "client/secret_sources.h"
 #include "client/update_stats.h"
 
 namespace remora::xds {
@@ -18,11 +19,13 @@ class XdsSource final : public ConfigSource {
       : options_(std::move(options)),
         loaded_(std::chrono::system_clock::now()),
         stats_(options_.stats),
-        store_({.stats = options_.stats,
-                .node = options_.node,
-                .runtime = options_.runtime,
-                .check_secret = options_.check_secret,
-                .reject_unknown_fields = options_.reject_unknown_fields}) {
+        environment_({.stats = options_.stats,
+                      .node = options_.node,
+                      .runtime = options_.runtime,
+                      .check_grpc_service = grpc_service_check(options_.bootstrap),
+                      .check_secret = options_.check_secret,
+                      .reject_unknown_fields = options_.reject_unknown_fields}),
+        store_(environment_) {
     store_.add_static(options_.bootstrap, options_.resources, std::chrono::steady_clock::now(), loaded_);
   }
   ~XdsSource() override { stop(); }
@@ -35,17 +38,19 @@ class XdsSource final : public ConfigSource {
           std::make_unique<MetricsSink>(config, options_.bootstrap.node(), options_.stats));
       metrics_sinks_.back()->start();
     }
+    const std::lock_guard lock(mutex_);
     protocol_ = std::make_unique<AdsProtocol>(ads_, options_.bootstrap.node(), store_, options_.stats, sink);
+    make_secret_sources();
     if (options_.ads) {
       stream_ = std::make_unique<AdsStream>(ads_, *protocol_, mutex_);
       stream_->start();
       return;
     }
-    const std::lock_guard lock(mutex_);
     protocol_->start(std::chrono::steady_clock::now());
   }
 
   void stop() override {
+    if (secret_sources_) secret_sources_->stop();
     if (stream_) stream_->stop();
     for (const auto& metrics_sink : metrics_sinks_) metrics_sink->stop();
   }
@@ -58,14 +63,33 @@ class XdsSource final : public ConfigSource {
   }
 
  private:
+  void make_secret_sources() {
+    SecretSources::Host host{.mutex = mutex_,
+                             .store = store_,
+                             .bootstrap = options_.bootstrap,
+                             .environment = environment_,
+                             .changed = [this] {
+                               protocol_->store_changed(std::chrono::steady_clock::now());
+                               if (stream_) stream_->wake();
+                             }};
+    if (!options_.ads) {
+      host.next_deadline = [this] { return protocol_->next_deadline(); };
+      host.on_time = [this](MonotonicTime now) { protocol_->on_time(now); };
+    }
+    secret_sources_ = std::make_unique<SecretSources>(std::move(host));
+    protocol_->on_settled([this] { secret_sources_->sync(); });
+  }
+
   const XdsSourceOptions options_;
   const AdsConfig ads_{options_.ads.value_or(AdsConfig{})};
   const WallTime loaded_;
   std::mutex mutex_;   // guards what follows once the stream's thread runs
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
+  const Environment environment_;
   ResourceStore store_;
   std::unique_ptr<AdsProtocol> protocol_;
   std::unique_ptr<AdsStream> stream_;
+  std::unique_ptr<SecretSources> secret_sources_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_sinks_;
 };
 
