@@ -12,8 +12,6 @@ namespace {
 
 // How long the rest of an already answered request is waited for.
 constexpr Milliseconds kDiscardTime{1000};
-// How long a TLS handshake may take where transport_socket_connect_timeout does not say it.
-constexpr Milliseconds kHandshakeTime{10000};
 
 }  // namespace
 
@@ -47,8 +45,7 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
     return;
   }
   http_stats().add(kDownstreamCxSslTotal);
-  const auto configured = chain_->runtime().config.transport_socket_connect_timeout;
-  worker_.arm(handshake_timer_, configured.count() > 0 ? configured : kHandshakeTime);
+  worker_.arm(handshake_timer_, chain_->runtime().handshake_time());
 }
 
 // The handshake is over.

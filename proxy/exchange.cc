@@ -61,6 +61,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   info_.filter_chain = connection.http_runtime().runtime().config.name;
   info_.requested_server_name = connection.peer().server_name;
   info_.downstream_tls = connection.peer().tls_info;
+  info_.dynamic_metadata = connection.peer().metadata.get();
   info_.start_wall = clock().wall();
   info_.start = clock().now();
   info_.downstream_direct = &connection.peer().direct_remote;

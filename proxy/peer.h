@@ -15,12 +15,12 @@ struct Peer {
   Peer() = default;
   explicit Peer(const AcceptedSocket& socket);
 
-  Address direct_remote;             ///< the socket's peer
-  std::unique_ptr<Address> proxied;  ///< who it speaks for, by PROXY protocol; null: itself
-  std::string host;                  ///< of remote(), without the port, formatted once; "": no IP address
-  Address local;                     ///< where the client wanted to go
-  std::string server_name;           ///< SNI, by TLS or by the inspector; "": none
-  std::shared_ptr<const Metadata> metadata;  ///< of PROXY TLVs; null: none
+  Address direct_remote;               ///< the socket's peer
+  std::unique_ptr<Address> proxied;    ///< who it speaks for, by PROXY protocol; null: itself
+  std::string host;                    ///< of remote(), without the port, formatted once; "": no IP address
+  Address local;                       ///< where the client wanted to go
+  std::string server_name;             ///< SNI, by TLS or by the inspector; "": none
+  std::shared_ptr<Metadata> metadata;  ///< of PROXY TLVs; null: none
   bool tls = false;
   const TlsInfo* tls_info = nullptr;  ///< null for plain text
   /// What requests of this connection say about its client certificate; a cache, hence mutable.

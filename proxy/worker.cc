@@ -11,6 +11,7 @@
 #include "listener/worker_listener.h"
 #include "net/transport.h"
 #include "stats/http_stats.h"
+#include "tcp/tcp_connection.h"
 #include "tls/server_tls.h"
 #include "upstream/pool.h"
 #include "worker_connection.h"
@@ -199,11 +200,21 @@ void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket 
     }
   }
   const bool retired = chain->retired();
-  auto made = std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket,
-                                                     std::move(transport));
-  auto& connection = *made;
-  add_connection(std::move(made));
-  if (retired) connection.drain(drain_time_);
+  WorkerConnection* connection = nullptr;
+  if (chain->http()) {
+    auto made = std::make_unique<DownstreamConnection>(*this, std::move(listener), std::move(chain), socket,
+                                                       std::move(transport));
+    connection = made.get();
+    add_connection(std::move(made));
+  } else {
+    auto made = std::make_unique<TcpConnection>(*this, std::move(listener), std::move(chain), socket,
+                                                std::move(transport));
+    auto& tcp = *made;
+    connection = &tcp;
+    add_connection(std::move(made));
+    tcp.start();
+  }
+  if (retired) connection->drain(drain_time_);
 }
 
 void Worker::add_connection(std::unique_ptr<WorkerConnection> connection) {

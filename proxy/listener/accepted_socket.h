@@ -25,7 +25,7 @@ struct AcceptedSocket {
   std::string_view transport_protocol = kRawBuffer;
   std::string server_name;                         ///< lower-case; "": none was seen
   std::vector<std::string> application_protocols;  ///< as offered, or as the first bytes tell
-  std::shared_ptr<const Metadata> metadata;        ///< of PROXY TLVs; null: none
+  std::shared_ptr<Metadata> metadata;              ///< of PROXY TLVs; null: none
 
   [[nodiscard]] const Address& speaks_for() const { return remote.empty() ? direct_remote : remote; }
 };

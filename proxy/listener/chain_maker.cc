@@ -4,6 +4,7 @@
 
 #include "stats/http2_stats.h"
 #include "stats/http_stats.h"
+#include "stats/tcp_stats.h"
 
 namespace remora {
 
@@ -40,6 +41,8 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
     if (!slot) return std::move(slot).error();
     runtime->tls = std::move(*slot);
   }
+  if (chain.tcp)
+    runtime->tcp_stats = stats_.make_scope(tcp_stat_schema(), tcp_scope_name(chain.tcp->stat_prefix));
   if (chain.http) {
     const auto& prefix = chain.http->stat_prefix;
     runtime->http_stats = stats_.make_scope(http_stat_schema(), http_scope_name(prefix));

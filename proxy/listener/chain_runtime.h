@@ -37,7 +37,15 @@ struct ChainRuntime {
   // For HTTP.
   std::shared_ptr<StatScope> http_stats;      // http_stat_schema()
   std::shared_ptr<StatScope> response_stats;  // listener_http_stat_schema()
-  std::shared_ptr<StatScope> http2_stats;     // http2_stat_schema(), of all downstream connections
+  // For TCP.
+  std::shared_ptr<StatScope> tcp_stats;  // tcp_stat_schema()
+
+  /// How long a TLS handshake may take.
+  [[nodiscard]] Milliseconds handshake_time() const {
+    const auto configured = config.transport_socket_connect_timeout;
+    return configured.count() > 0 ? configured : Milliseconds(10000);
+  }
+  std::shared_ptr<StatScope> http2_stats;  // http2_stat_schema(), of all downstream connections
 
   [[nodiscard]] const std::vector<std::shared_ptr<const AccessLogConfig>>& access_logs() const {
     return config.http ? config.http->access_logs : config.tcp->access_logs;

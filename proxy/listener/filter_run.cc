@@ -26,7 +26,7 @@ std::string printable(std::string_view value) {
   return text;
 }
 
-std::shared_ptr<const Metadata> tlv_metadata(const ListenerFilter& filter, const ProxyHeader& header) {
+std::shared_ptr<Metadata> tlv_metadata(const ListenerFilter& filter, const ProxyHeader& header) {
   std::shared_ptr<Metadata> metadata;
   for (const auto& [type, value] : header.tlvs) {
     for (const auto& [wanted, place] : filter.tlv_rules) {

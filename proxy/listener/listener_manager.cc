@@ -94,6 +94,7 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   const auto prefix = stat_prefix(*config);
   auto runtime = std::make_shared<ListenerRuntime>(ListenerRuntime{
       config, stats_.make_scope(listener_stat_schema(), listener_scope_name(prefix)), {}, std::move(*index)});
+  runtime->filter_stats = make_filter_stats(*config);
   ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_);
   ChainHeritage inherited(heritage);
   for (size_t i = 0; i <= config->filter_chains.size(); ++i) {

@@ -103,7 +103,8 @@ void Connection::on_events(uint32_t events) {
   if (fd_ < 0) return;
   if (connecting_) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) finish_connect();
-    return;
+    // What a server says first may have come with the same edge.
+    if (fd_ < 0 || connecting_ || (events & EPOLLIN) == 0) return;
   }
   again_wanted_ = false;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_done_ = true;

@@ -2,6 +2,7 @@
 
 TYPE = "type.googleapis.com/"
 HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 FILE_LOG = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -53,6 +54,21 @@ def http(routes=None, *, stat_prefix="in", route_config=None, filters=(), **more
     if route_config is not None:
         settings["route_config"] = route_config
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": typed(HCM, **settings)}
+
+
+def tcp_proxy(cluster=None, *, stat_prefix="tcp", **more):
+    """The TCP proxy; without `cluster`, its weighted_clusters are among the rest."""
+    settings = {"stat_prefix": stat_prefix, **more}
+    if cluster is not None:
+        settings["cluster"] = cluster
+    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": typed(TCP_PROXY, **settings)}
+
+
+def listener_filter(kind, **more):
+    """`kind`: "tls_inspector", "http_inspector", "proxy_protocol" or "original_dst"."""
+    message = "".join(word.capitalize() for word in kind.split("_"))
+    return {"name": f"envoy.filters.listener.{kind}",
+            "typed_config": typed(f"envoy.extensions.filters.listener.{kind}.v3.{message}", **more)}
 
 
 def router(**more):
