@@ -1,10 +1,13 @@
 """Mutual TLS between sidecars, as remora-control sets it up: every pairing of Remora and a stock Envoy."""
 
+import os
 import socket
 import ssl
+import time
 
 import pytest
 
+from support.load import Load
 from support.secure_mesh import SERVER_ADDRESS, SecureMesh
 from support.waiting import wait_until
 
@@ -15,6 +18,12 @@ CLIENT, SERVER = "spiffe://cluster.local/ns/default/sa/client", "spiffe://cluste
 @pytest.fixture
 def mesh(tmp_path, closing):
     return lambda kinds=PAIRS[0], **settings: SecureMesh(tmp_path, closing, kinds, **settings)
+
+
+def rule(connection_pool):
+    """A DestinationRule for the service with these settings of its connections."""
+    return {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "myapp"},
+            "spec": {"host": "myapp", "trafficPolicy": {"connectionPool": connection_pool}}}
 
 
 def plain_answer(port):
@@ -91,22 +100,42 @@ def test_a_server_with_another_identity_is_refused(mesh, kinds):
     assert not wrong.app.requests
 
 
-@pytest.mark.parametrize("kinds", PAIRS[:2], ids="-".join)
-def test_certificates_change_under_way(mesh, kinds):
-    changing = mesh(kinds, control_arguments=["--cert-lifetime", "2s"]).wait_serving()
-    hashes = set()
+@pytest.mark.parametrize("kinds", PAIRS[3:], ids="-".join)
+def test_bytes_of_any_protocol_go_over_mutual_tls(mesh, kinds):
+    tunnel = mesh(kinds, port_name="tcp-any").wait_serving()
+    assert tunnel.app.requests[-1].get("x-request-id") is None, "nobody has read the request on its way"
+    assert not plain_answer(tunnel.app.port)
+    assert sum(tunnel.server.stats("ssl.handshake$").values()) > 0
 
-    def next_hash():
-        response = changing.fetch(headers={"connection": "close"})
-        assert response.status == 200, response
-        hashes.add(changing.app.requests[-1].get("x-forwarded-client-cert").partition("Hash=")[2][:64])
-        return len(hashes) >= 2
 
-    # Pooled connections live on with the certificate that they began with: only new ones show the next.
-    changing.apply("rule.yaml", {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
-                                 "metadata": {"name": "myapp"}, "spec": {"host": "myapp", "trafficPolicy": {
-                                     "connectionPool": {"http": {"maxRequestsPerConnection": 1}}}}})
-    wait_until(next_hash, lambda: f"a new certificate; seen {hashes}")
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_sidecars_speak_http2_among_themselves_when_told(mesh, kinds):
+    upgraded = mesh(kinds)
+    upgraded.apply("rule.yaml", rule({"http": {"h2UpgradePolicy": "UPGRADE"}}))
+    upgraded.wait_serving()
+    wait_until(lambda: upgraded.fetch().status == 200 and sum(
+        upgraded.client.stats("upstream_cx_http2_total$").values()) > 0, "HTTP/2 connections")
+    assert upgraded.app.requests[-1].version == "HTTP/1.1"
+    assert upgraded.app.requests[-1].get("x-forwarded-client-cert").endswith(f"URI={CLIENT}")
+
+
+# The shortest life that the control plane gives a certificate is two seconds: then a new one comes every second.
+# REMORA_ROTATION_SECONDS=60 keeps that up for a minute.
+ROTATION_SECONDS = float(os.environ.get("REMORA_ROTATION_SECONDS", "3"))
+
+
+@pytest.mark.parametrize("kinds", PAIRS[:1], ids="-".join)
+def test_certificates_change_under_load(mesh, kinds):
+    changing = mesh(kinds, control_arguments=["--cert-lifetime", "2s"])
+    # Connections keep the certificate that they began with, so that they must end to show the next one.
+    changing.apply("rule.yaml", rule({"http": {"maxRequestsPerConnection": 10}}))
+    changing.wait_serving()
+    with Load(changing.client.port(f"127.0.0.1_{changing.port}"), host="myapp") as load:
+        end = time.monotonic() + ROTATION_SECONDS
+        wait_until(lambda: load.failures or time.monotonic() > end, "the time over", ROTATION_SECONDS + 20)
+    load.assert_nothing_lost()
+    shown = {request.get("x-forwarded-client-cert").partition("Hash=")[2][:64] for request in changing.app.requests}
+    assert len(shown) >= ROTATION_SECONDS - 1, f"{len(shown)} certificates in {ROTATION_SECONDS} s"
 
 
 @pytest.mark.parametrize("by", ["token", "certificate"])

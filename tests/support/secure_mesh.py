@@ -15,32 +15,31 @@ class SecureMesh:
     """Service `myapp`, its workload at SERVER_ADDRESS behind a sidecar, and a client's sidecar.
 
     `kinds`: which proxy the client and the server have. `by`: how they prove who they are, "token" or
-    "certificate".
+    "certificate". `app`: what the workload runs, anything with a `port` on 127.0.0.1 and a `close`.
     """
 
-    def __init__(self, folder, closing, kinds, by="token", policy="STRICT", account="myapp", **settings):
+    def __init__(self, folder, closing, kinds, by="token", policy="STRICT", account="myapp", app=None,
+                 port_name="http", control_arguments=()):
         self.folder, self.closing, self.by = folder / "mesh", closing, by
-        self.app = closing(Upstream(**settings.pop("upstream", {})))
-        self.port = unused_port()
+        self.app = closing(app or Upstream())
+        self.port, self.port_name = unused_port(), port_name
         self.folder.mkdir()
         (folder / "tokens").write_text(JOIN_TOKEN + "\n")
-        self.apply("mesh.yaml", self.service(settings.pop("port_name", "http")), self.workload())
+        self.apply("mesh.yaml", self.service(), self.workload())
         self.require(policy)
         self.control = closing(ControlPlane(self.folder, arguments=[
             "--join-token-file", folder / "tokens", "--xds-tls-address", "127.0.0.1:0",
-            *settings.pop("control_arguments", ())]))
-        assert not settings, settings
+            *control_arguments]))
         self.server = closing(self.sidecar("myapp", kinds[1], SERVER_ADDRESS, account, REMORA_OUTBOUND="none"))
         self.client = closing(self.sidecar("client", kinds[0], "127.0.77.9", "client"))
 
-    def service(self, port_name):
+    def service(self):
         return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "myapp"},
-                "spec": {"selector": {"app": "myapp"}, "ports": [{"name": port_name, "port": self.port}]}}
+                "spec": {"selector": {"app": "myapp"}, "ports": [{"name": self.port_name, "port": self.port}]}}
 
     def workload(self):
         return {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": "myapp-1"},
-                "spec": {"address": SERVER_ADDRESS, "ports": {"http": self.app.port, "grpc": self.app.port},
-                         "serviceAccount": "myapp",
+                "spec": {"address": SERVER_ADDRESS, "ports": {self.port_name: self.app.port}, "serviceAccount": "myapp",
                          "labels": {"app": "myapp", "security.istio.io/tlsMode": "istio"}}}
 
     def require(self, mode):

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -15,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kRetry{30};
+/// gRPC looks for new files once a second: the one before must live on for some of these.
+constexpr std::chrono::seconds kShortestLife{6};
 
 }  // namespace
 
@@ -23,7 +26,7 @@ ServerCertificate::ServerCertificate(boost::asio::io_context& context,
                                      std::chrono::seconds lifetime, std::string folder)
     : authority_(authority),
       id_(std::move(id)),
-      lifetime_(lifetime),
+      lifetime_(std::max(lifetime, kShortestLife)),
       folder_(std::move(folder)),
       timer_(context) {}
 

@@ -20,7 +20,8 @@ class ServerCertificate {
     std::vector<std::string> addresses;
   };
 
-  /// `folder` is made if needed, for nobody else. The authority must outlive this.
+  /// `folder` is made if needed, for nobody else. The authority must outlive this. A life of less than six
+  /// seconds is six.
   ServerCertificate(boost::asio::io_context& context, const identity::CertificateAuthority& authority,
                     istio::SpiffeId id, std::chrono::seconds lifetime, std::string folder);
 
