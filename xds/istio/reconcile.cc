@@ -4,6 +4,7 @@
 #include <set>
 
 #include "istio/hosts.h"
+#include "istio/mtls_findings.h"
 #include "istio/references.h"
 
 namespace remora::istio {
@@ -107,6 +108,8 @@ class Reconciler {
     const Diagnostics idle = idle_resources(*registry);
     findings.insert(findings.end(), registry->findings().begin(), registry->findings().end());
     findings.insert(findings.end(), idle.begin(), idle.end());
+    const Diagnostics unsafe = mtls_findings(*registry);
+    findings.insert(findings.end(), unsafe.begin(), unsafe.end());
     return {std::move(registry), std::move(findings)};
   }
 

@@ -282,6 +282,18 @@ TEST(PeerAuthentication, StrictWithoutIdentityServesNobody) {
   EXPECT_FALSE(inbound(kMesh, 8080, false).filter_chains(0).has_transport_socket());
 }
 
+TEST(PeerAuthentication, StrictIsToldWhereClientsCannotKnow) {
+  const auto warnings = [](const std::string& more) {
+    return texts(reconcile(nullptr, resources(kMesh + more)).findings);
+  };
+  EXPECT_EQ(warnings(peer_authentication("PERMISSIVE")), Names());
+  const auto told = warnings(peer_authentication("STRICT"));
+  ASSERT_EQ(told.size(), 1U) << "once for the workload, whatever its ports";
+  EXPECT_NE(told[0].find("warning: WorkloadEntry default/v2: takes mutual TLS only"), std::string::npos)
+      << told[0];
+  EXPECT_EQ(warnings(peer_authentication("STRICT") + rule("{tls: {mode: ISTIO_MUTUAL}}")), Names());
+}
+
 TEST(Protocols, DecideWhatIsSpokenUpstream) {
   const auto is_http2 = [](const Cluster& cluster) {
     return http_options(cluster).explicit_http_config().has_http2_protocol_options();
