@@ -42,6 +42,10 @@ int H2Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, 
     if (session.faulty()) return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   if (head->type == NGHTTP2_DATA) return 0;  // looked at when its padding is known
+  if (head->type == NGHTTP2_PUSH_PROMISE) {  // nobody has allowed that, acknowledged or not
+    session.fault(CodecFault::kProtocol);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
   if (session.guard_.on_frame(head->type, head->length, head->flags)) return 0;
   session.fault(CodecFault::kFlood);
   return NGHTTP2_ERR_CALLBACK_FAILURE;

@@ -174,11 +174,13 @@ int H2Callbacks::on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, voi
 
 int H2Callbacks::on_frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int /*error*/, void* user) {
   auto& session = session_of(user);
-  auto* stream = find(session, frame->hd.stream_id);
-  // A request that came too late for this connection: the peer has not seen it.
-  if (stream != nullptr && frame->hd.type == NGHTTP2_HEADERS && !stream->head_read_) {
+  if (frame->hd.type != NGHTTP2_HEADERS || session.side_ != H2Session::Side::kClient) return 0;
+  // A request that came too late for this connection: the peer has not seen it. nghttp2 has no stream for it.
+  for (auto& stream : session.streams_) {
+    if (stream->id_ != frame->hd.stream_id) continue;
     stream->reset_code_ = NGHTTP2_REFUSED_STREAM;
     session.on_cut(*stream, session.cut_failure(*stream));
+    break;
   }
   return 0;
 }

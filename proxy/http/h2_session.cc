@@ -127,6 +127,7 @@ void H2Session::ask_turn_end() {
 void H2Session::on_turn_end() {
   turn_end_asked_ = false;
   if (!connection_.closed() && !faulty()) {
+    before_gathering();
     gather();
     if (dying_ > 0) reset_dying();
     watch_output();

@@ -52,6 +52,8 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   void refuse_message(H2Stream& stream);
   /// The connection cannot go on: told at the end of the turn. `code`: what a GOAWAY says, if not the usual.
   void fault(CodecFault fault, uint32_t code = 0);
+  /// Tells the owner; at the end of the turn, if not asked before.
+  void tell_fault();
   [[nodiscard]] bool faulty() const { return fault_ != CodecFault::kNone; }
   [[nodiscard]] size_t stream_count() const { return streams_.size(); }
   [[nodiscard]] H2Stream& stream_at(size_t place) { return *streams_[place]; }
@@ -70,6 +72,8 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   [[nodiscard]] virtual Failure cut_failure(const H2Stream& stream) const = 0;
   virtual void on_reset_here(MessageEvents* events) = 0;
   virtual void submit_head(H2Stream& stream, const HeaderMap& head, bool end) = 0;
+  /// Before the turn's frames are gathered.
+  virtual void before_gathering() {}
   virtual void on_peer_settings() {}
   virtual void on_peer_goaway() {}
   virtual void on_fault(CodecFault fault) = 0;
@@ -109,7 +113,6 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   void gather();
   void watch_output();
   void note_control_frame() { control_frames_.push_back(appended_); }
-  void tell_fault();
   void write_goaway(uint32_t code);
   void send_ping() override;
   void on_ping_unanswered() override { fault(CodecFault::kKeepalive); }
