@@ -107,7 +107,7 @@ bool read_client_hello(SSL* ssl, ClientHello& hello) {
   if (!read_sni(ssl, hello.sni)) return false;
   Bytes status(nullptr, 0);
   hello.wants_ocsp = extension(ssl, TLSEXT_TYPE_status_request, status);
-  const bool tls13 = lists(ssl, TLSEXT_TYPE_supported_versions, 1, TLS1_3_VERSION);
+  const bool tls13 = hello.offers_tls13 = lists(ssl, TLSEXT_TYPE_supported_versions, 1, TLS1_3_VERSION);
   const bool old_suites = !tls13 && has_ecdsa_suite(ssl);
   for (const auto& curve : kCurves) {
     const bool takes = tls13 ? lists(ssl, TLSEXT_TYPE_signature_algorithms, 2, curve.signature)

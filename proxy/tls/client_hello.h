@@ -11,6 +11,7 @@ namespace remora {
 struct ClientHello {
   std::string sni;  // lower-case; "" if there is none
   bool wants_ocsp = false;
+  bool offers_tls13 = false;
   std::vector<int> ecdsa_curves;  // NIDs on which it can verify an ECDSA signature
 
   [[nodiscard]] bool takes_ecdsa(int curve) const;

@@ -181,6 +181,10 @@ int ServerContext::on_client_hello(SSL* ssl, int* alert, void* /*argument*/) {
     return SSL_CLIENT_HELLO_ERROR;
   }
   if (chosen.index != 0) SSL_set_SSL_CTX(ssl, self.contexts_[chosen.index].get());
+  // The suites of TLS 1.3 are all strong, and the client knows which one is cheap for it; as in Envoy.
+  const auto most = SSL_get_max_proto_version(ssl);
+  if (hello.offers_tls13 && (most == 0 || most >= TLS1_3_VERSION))
+    SSL_clear_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 

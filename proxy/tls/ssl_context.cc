@@ -20,10 +20,9 @@ bool key_usage_violated(const SSL* ssl, X509* leaf) {
 }
 
 /// Adds to a verdict that is good what only the handshake knows.
-void check_key_usage(const SSL* ssl, X509* leaf, TlsTransport& transport, Verifier::Verdict& verdict) {
-  if (SSL_is_server(ssl) != 0 || !key_usage_violated(ssl, leaf)) return;
-  transport.context().stats().add(transport.handshake().shard, kSslWasKeyUsageInvalid);
-  if (!transport.context().enforces_key_usage() || verdict.error != X509_V_OK) return;
+void check_key_usage(const SSL* ssl, X509* leaf, const TlsContext& context, Verifier::Verdict& verdict) {
+  if (SSL_is_server(ssl) != 0 || !context.enforces_key_usage() || verdict.error != X509_V_OK) return;
+  if (!key_usage_violated(ssl, leaf)) return;
   verdict = {X509_V_ERR_INVALID_PURPOSE, kSslFailVerifyError,
              "verify cert failed: KEY_USAGE_BIT_INCORRECT: the certificate's key usage forbids this use",
              false};
@@ -40,7 +39,7 @@ int verify_peer(X509_STORE_CTX* store_context, void* /*argument*/) {
   Verifier::Verdict verdict;
   if (verifier != nullptr)
     verdict = verifier->verify(leaf, X509_STORE_CTX_get0_untrusted(store_context), handshake.expected_sans);
-  check_key_usage(ssl, leaf, transport, verdict);
+  check_key_usage(ssl, leaf, transport.context(), verdict);
   X509_STORE_CTX_set_error(store_context, verdict.error);
   handshake.validated = verdict.error == X509_V_OK && verdict.validated;
   if (verdict.error == X509_V_OK) return 1;

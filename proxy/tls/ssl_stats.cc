@@ -6,18 +6,16 @@ namespace remora {
 namespace {
 
 constexpr StatDef kSslStatDefs[] = {
-    {"connection_error"},      {"handshake"},           {"session_reused"},        {"no_certificate"},
-    {"fail_verify_no_cert"},   {"fail_verify_error"},   {"fail_verify_san"},       {"fail_verify_cert_hash"},
-    {"ocsp_staple_failed"},    {"ocsp_staple_omitted"}, {"ocsp_staple_responses"}, {"ocsp_staple_requests"},
-    {"was_key_usage_invalid"},
+    {"connection_error"},    {"handshake"},           {"session_reused"},        {"no_certificate"},
+    {"fail_verify_no_cert"}, {"fail_verify_error"},   {"fail_verify_san"},       {"fail_verify_cert_hash"},
+    {"ocsp_staple_failed"},  {"ocsp_staple_omitted"}, {"ocsp_staple_responses"}, {"ocsp_staple_requests"},
 };
-static_assert(std::size(kSslStatDefs) == kSslWasKeyUsageInvalid + 1);
+static_assert(std::size(kSslStatDefs) == kSslOcspStapleRequests + 1);
 
-enum FactoryStat : size_t { kNotReady, kUpdatedBySds };
-constexpr StatDef kServerFactoryDefs[] = {{"downstream_context_secrets_not_ready"},
-                                          {"ssl_context_update_by_sds"}};
-constexpr StatDef kClientFactoryDefs[] = {{"upstream_context_secrets_not_ready"},
-                                          {"ssl_context_update_by_sds"}};
+enum FactoryStat : size_t { kDownstreamNotReady, kUpstreamNotReady, kUpdatedBySds };
+constexpr StatDef kFactoryDefs[] = {{"downstream_context_secrets_not_ready"},
+                                    {"upstream_context_secrets_not_ready"},
+                                    {"ssl_context_update_by_sds"}};
 
 constexpr StatDef kExpiryDefs[] = {{"expiration_unix_time_seconds", StatKind::kGauge}};
 
@@ -48,9 +46,7 @@ ScopeName below(const ScopeName& parent, const std::string& text, const std::str
 SslStats::SslStats(StatsStore& store, SslOwner owner) : store_(store), owner_(std::move(owner)) {
   ssl_ = store_.make_scope(kSslStatDefs, below(owner_.scope, "ssl.", "ssl_"));
   const std::string factory = owner_.downstream ? "server_ssl_socket_factory" : "client_ssl_socket_factory";
-  factory_ =
-      store_.make_scope(owner_.downstream ? StatSchema(kServerFactoryDefs) : StatSchema(kClientFactoryDefs),
-                        below(owner_.scope, factory + ".", factory + "_"));
+  factory_ = store_.make_scope(kFactoryDefs, below(owner_.scope, factory + ".", factory + "_"));
 }
 
 void SslStats::add_named(size_t shard, std::string_view family, std::string_view value) {
@@ -69,7 +65,9 @@ void SslStats::add_named(size_t shard, std::string_view family, std::string_view
   scope->block(shard).add(0);
 }
 
-void SslStats::not_ready(size_t shard) const { factory_->block(shard).add(kNotReady); }
+void SslStats::not_ready(size_t shard) const {
+  factory_->block(shard).add(owner_.downstream ? kDownstreamNotReady : kUpstreamNotReady);
+}
 void SslStats::updated_by_sds() const { factory_->block(0).add(kUpdatedBySds); }
 
 std::shared_ptr<StatScope> SslStats::certificate_expiry(std::string_view certificate) const {

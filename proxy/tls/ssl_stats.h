@@ -26,7 +26,6 @@ enum SslStat : size_t {
   kSslOcspStapleOmitted,
   kSslOcspStapleResponses,
   kSslOcspStapleRequests,
-  kSslWasKeyUsageInvalid,
 };
 
 /// Whose statistics: a listener's ("listener.0.0.0.0_443.", "envoy_listener_", {envoy_listener_address, ...})

@@ -87,15 +87,25 @@ std::vector<std::string> Follower::secret_names() const {
   return names;
 }
 
+// Envoy's names: the secret's, or what tells unnamed ones apart.
+std::string shown_name(const std::string& secret, std::string_view kind, const CertificateInfo& info) {
+  return secret.empty() ? std::string(kind) + info.sha256.substr(0, 8) : secret;
+}
+
 void Follower::show_expiry() {
   std::vector<std::shared_ptr<StatScope>> scopes;
+  const auto show = [&](const std::string& name, WallTime time) {
+    scopes.push_back(ssl_stats_->certificate_expiry(name));
+    scopes.back()->block(0).set(0, unix_seconds(time));
+  };
   const auto& references = common().certificates;
   for (size_t i = 0; i < material_.pairs.size(); ++i) {
     const auto& info = *material_.pairs[i]->info;
-    const bool named = i < references.size() && references[i].named();
-    auto scope = ssl_stats_->certificate_expiry(named ? references[i].name : info.sha256);
-    scope->block(0).set(0, unix_seconds(info.not_after));
-    scopes.push_back(std::move(scope));
+    show(shown_name(i < references.size() ? references[i].name : "", "unnamed_cert_", info), info.not_after);
+  }
+  if (material_.verifier != nullptr && !material_.verifier->authorities().empty()) {
+    const auto info = decode_certificate(material_.verifier->authorities().front().get(), nullptr);
+    show(shown_name(common().validation.name, "unnamed_ca_cert_", *info), info->not_after);
   }
   expiry_ = std::move(scopes);
 }

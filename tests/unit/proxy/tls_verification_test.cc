@@ -302,7 +302,7 @@ TEST_F(TlsServerCheckTest, RsaKeysMustBeMeantForWhatTheyDo) {
   EXPECT_NE(verdict().find("KEY_USAGE_BIT_INCORRECT"), std::string::npos);
   up.enforce_rsa_key_usage = false;
   EXPECT_EQ(verdict(), "");
-  EXPECT_EQ(stat("cluster.test.ssl.was_key_usage_invalid"), 2U);
+  EXPECT_EQ(stat("cluster.test.ssl.fail_verify_error"), 1U);
 }
 
 TEST_F(TlsServerCheckTest, AClientCertificateCannotServe) {
