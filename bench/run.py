@@ -2,6 +2,7 @@
 """The benchmark: remora and its peers side by side, in one run, on one machine.
 
     bench/run.py [--quick]            CPU per request, requests/s, latency, memory of every proxy -> bench/results/
+    bench/run.py protocols            CPU per request over HTTP/2, TLS, and mutual TLS between two sidecars
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
     bench/run.py profile remora       instructions per request, and the functions that spend them
 """
@@ -16,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from load import fairness, generator, idle_memory, peers, profile, report  # noqa: E402
+from load import (certificates, fairness, generator, idle_memory, peers, profile, protocol_report,  # noqa: E402
+                  protocols, report)  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
@@ -107,6 +109,53 @@ def http1(arguments, setup: peers.Setup, processes: Processes) -> int:
     return 1 if missing else 0
 
 
+def protocol_scenarios(arguments, setup: peers.Setup, processes: Processes) -> int:
+    generator.check()
+    load_before = os.getloadavg()[0]
+    files = certificates.make(setup.directory)
+    measured, missing = {}, {}
+    for scenario in protocols.SCENARIOS:
+        if scenario.name in arguments.scenarios:
+            measured[scenario] = one_scenario(scenario, arguments, setup, files, missing)
+    keys = ("connections", "h2_connections", "streams", "rounds", "seconds", "body_bytes")
+    settings = {**{key: getattr(arguments, key) for key in keys}, "load_before": load_before}
+    data = protocol_report.summary(measured, missing, settings)
+    print(protocol_report.markdown(data))
+    for path in protocol_report.write(data, arguments.results, "protocols"):
+        say(f"bench: wrote {path}")
+    return 1 if missing else 0
+
+
+def one_scenario(scenario, arguments, setup: peers.Setup, files, missing: dict) -> dict[str, protocols.Result]:
+    """The peers of one scenario, round by round; their processes end with it."""
+    h2 = scenario.client == "h2"
+    connections = arguments.h2_connections if h2 else arguments.connections
+    results: dict[str, protocols.Result] = {}
+    with Processes(setup.directory) as processes:
+        chains = {}
+        with fairness.EchoBackend(setup.backend_port):
+            for name in (name for name in scenario.peers if name in arguments.peers):
+                try:
+                    chains[name] = protocols.start_chain(name, scenario, setup, files, processes)
+                    results[name] = protocols.Result(chains[name].front.version)
+                except (peers.Missing, RuntimeError) as error:
+                    missing[f"{scenario.name} {name}"] = str(error).splitlines()[-1]
+                    say(f"bench: {scenario.name}: {name} NOT RUN: {error}")
+        peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
+        for chain in chains.values():
+            protocols.load(chain, connections, arguments.streams, 1)
+        for number in range(1, arguments.rounds + 1):
+            for name, chain in chains.items():
+                sample, results[name].cipher = protocols.load(chain, connections, arguments.streams, arguments.seconds)
+                results[name].rounds.append(sample)
+                parts = " + ".join(f"{cpu:.1f}" for cpu in sample.cpu_us)
+                say(f"bench: {scenario.name}, round {number}/{arguments.rounds}  {name:8} "
+                    f"{sample.requests_per_second:9,.0f} req/s  {parts} us CPU/request  errors {sample.errors}")
+        for name, chain in chains.items():
+            protocols.check_counts(chain, results[name])
+    return results
+
+
 def idle(arguments, setup: peers.Setup, processes: Processes) -> int:
     with fairness.EchoBackend(setup.backend_port):
         running, missing = start_all(arguments.peers, setup, processes)
@@ -128,6 +177,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured round")
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--scenarios", type=lambda text: text.split(","), default=list(protocols.NAMES),
+                        help=f"of `protocols`: comma-separated, of {','.join(protocols.NAMES)}")
+    parser.add_argument("--h2-connections", type=int, default=8, help="of `protocols` over HTTP/2")
+    parser.add_argument("--streams", type=int, default=8, help="at once on each of these")
     parser.add_argument("--rate", type=float,
                         help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest proxy's)")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
@@ -135,7 +188,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "idle", "profile"), default="http1")
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "profile"), default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
     parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
@@ -143,6 +196,9 @@ def parse() -> argparse.Namespace:
     unknown = [name for name in arguments.peers if name not in peers.NAMES]
     if unknown:
         parser.error(f"unknown peers: {', '.join(unknown)} (known: {', '.join(peers.NAMES)})")
+    unknown = [name for name in arguments.scenarios if name not in protocols.NAMES]
+    if unknown:
+        parser.error(f"unknown scenarios: {', '.join(unknown)} (known: {', '.join(protocols.NAMES)})")
     if arguments.quick:
         arguments.rounds, arguments.seconds = 2, 2.0
     return arguments
@@ -150,7 +206,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "idle": idle, "profile": profile_one}[arguments.command]
+    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)
         setup = peers.Setup(arguments.build.resolve(), Path(directory), free_port())

@@ -10,9 +10,8 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-import urllib.error
-import urllib.request
 
+from load import curl
 from load.peers import PATH, Proxy
 
 _ONLY_FORWARDS = "epoll"  # the floor; that it does less is its purpose
@@ -54,9 +53,10 @@ def faults(proxy: Proxy) -> list[str]:
     """What `proxy` leaves out of the work that all of them are to do; empty for a fair one."""
     if proxy.name == _ONLY_FORWARDS:
         return []
-    request = urllib.request.Request(proxy.url, headers={"user-agent": "remora-bench"})
-    with urllib.request.urlopen(request, timeout=5) as reply:
-        arrived, returned = json.load(reply), reply.headers
+    reply = curl.get(proxy.url, proxy.ends, "--user-agent", "remora-bench")
+    if reply is None or reply.status != 200:
+        return [f"a request is not answered: {reply}"]
+    arrived = json.loads(reply.body)
     found = []
     if arrived.get("x-bench-request") != "1":
         found.append("the request's header is not set")
@@ -64,16 +64,9 @@ def faults(proxy: Proxy) -> list[str]:
         found.append("x-forwarded-for is not set")
     if arrived.get("user-agent") != "remora-bench":
         found.append("the client's own headers do not arrive")
-    if returned.get("x-bench-response") != "1":
+    if reply.headers.get("x-bench-response") != "1":
         found.append("the response's header is not set")
-    if _status(proxy.url.removesuffix(PATH) + "/static/logo") != 404:
+    other = curl.get(proxy.url.removesuffix(PATH) + "/static/logo", proxy.ends)
+    if other is None or other.status != 404:
         found.append("paths are not routed")
     return found
-
-
-def _status(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
-            return reply.status
-    except urllib.error.HTTPError as error:
-        return error.code

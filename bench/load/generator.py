@@ -14,7 +14,7 @@ from typing import Callable
 from load.peers import Missing, Proxy
 
 _SCRIPT = Path(__file__).resolve().parent / "wrk_report.lua"
-_HEADERS = ("User-Agent: remora-bench/1.0", "Accept: application/json", "Accept-Encoding: gzip, deflate",
+HEADERS = ("User-Agent: remora-bench/1.0", "Accept: application/json", "Accept-Encoding: gzip, deflate",
             "X-Request-Id: 6d2b3a7e-0c5f-4f2e-9d0e-0f3f1f6f7a11", "Cookie: session=0123456789abcdef0123456789abcdef")
 
 
@@ -71,7 +71,7 @@ def _sample(proxy: Proxy, seconds: float, load: Callable[[], dict]) -> Sample:
 def _wrk(url: str, connections: int, seconds: float) -> dict:
     output = _run(["wrk", "--threads", "1", "--connections", str(connections),
                    "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT),
-                   *(word for header in _HEADERS for word in ("-H", header)), url])
+                   *(word for header in HEADERS for word in ("-H", header)), url])
     return json.loads(output.strip().splitlines()[-1])
 
 
@@ -79,7 +79,7 @@ def _h2load(url: str, connections: int, seconds: float, rate: float, log: Path) 
     log.unlink(missing_ok=True)  # h2load appends
     output = _run(["h2load", "--h1", "--threads", "1", "--clients", str(connections),
                    "--rps", f"{rate / connections:.3f}", "--duration", str(max(1, round(seconds))), f"--log-file={log}",
-                   *(word for header in _HEADERS for word in ("-H", header)), url])
+                   *(word for header in HEADERS for word in ("-H", header)), url])
     took = re.search(r"^finished in ([\d.]+)s", output, re.MULTILINE)
     rows = [line.split("\t") for line in log.read_text().splitlines()]
     latencies = sorted(int(row[2]) for row in rows if row[1] == "200")

