@@ -251,10 +251,12 @@ class TestLeaving:
 
     def test_bytes_that_are_no_http2(self, behind):
         def answer(connection):
+            connection.read_until(b"SM\r\n\r\n", "in the preface")
             connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             connection.read_to_end()
 
         with Upstream(script=answer) as up:
             proxy = behind(up)
-            assert proxy.fetch().status in (502, 503)
+            response = proxy.fetch()
+            assert response.status == 502 and "protocol error" in response.text, response
             assert proxy.stat("cluster.up.upstream_cx_protocol_error") == 1
