@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from support.bootstrap import TYPE, bootstrap, cluster, endpoint, http, http_listener, listener, route, typed
+from support.certificates import downstream_tls, upstream_tls
 from support.proxy import binary
 from support.upstream import Upstream
 from support.waiting import wait_until
@@ -110,8 +111,8 @@ def first_route(config):
 
 
 def set_transport_socket(config):
-    chain(config)["transport_socket"] = {"name": "tls", "typed_config": typed(
-        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")}
+    chain(config)["transport_socket"] = downstream_tls(key_log={
+        "path": "/dev/null", "remote_address_range": [{"address_prefix": "10.0.0.0", "prefix_len": 8}]})
 
 
 LISTENER = "static_resources.listeners[0]"
@@ -134,16 +135,19 @@ class TestUnimplementedFields:
         change(CLUSTER + ".health_checks", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
             "timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
             "http_health_check": {"path": "/"}}])),
-        change(CLUSTER + ".transport_socket", lambda config: config["static_resources"]["clusters"][0].update(
-            transport_socket={"name": "tls", "typed_config": typed(
-                "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")})),
-        change(LISTENER + ".filter_chains[0].transport_socket", set_transport_socket),
-        change(LISTENER + ".listener_filters", lambda config: config["static_resources"]["listeners"][0].update(
-            listener_filters=[{"name": "p", "typed_config": typed(
-                "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol")}])),
-        change(LISTENER + ".filter_chains[0].filters[0]", lambda config: chain(config).update(filters=[{
-            "name": "tcp", "typed_config": typed("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-                                                 stat_prefix="tcp", cluster="up")}])),
+        change(CLUSTER + ".transport_socket.typed_config.common_tls_context.tls_params.compliance_policies",
+               lambda config: config["static_resources"]["clusters"][0].update(
+                   transport_socket=upstream_tls(tls_params={"compliance_policies": ["FIPS_202205"]}))),
+        change(LISTENER + ".filter_chains[0].transport_socket.typed_config.common_tls_context.key_log"
+               ".remote_address_range", set_transport_socket),
+        change(LISTENER + ".listener_filters[0].typed_config.stat_prefix",
+               lambda config: config["static_resources"]["listeners"][0].update(listener_filters=[{
+                   "name": "p", "typed_config": typed(
+                       "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol", stat_prefix="x")}])),
+        change(LISTENER + ".filter_chains[0].filters[0].typed_config.tunneling_config",
+               lambda config: chain(config).update(filters=[{"name": "tcp", "typed_config": typed(
+                   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", stat_prefix="tcp", cluster="up",
+                   tunneling_config={"hostname": "a:1"})}])),
         change(MANAGER + ".http_filters[0]", lambda config: manager(config)["http_filters"].insert(0, {
             "name": "lua", "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua",
                                                  default_source_code={"inline_string": "x = 1"})})),

@@ -12,6 +12,7 @@ from envoy.config.route.v3 import route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2  # noqa: F401 (by import the JSON parser knows it)
 from envoy.extensions.filters.network.http_connection_manager.v3 import (  # noqa: F401
     http_connection_manager_pb2)
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2  # noqa: F401
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2, json_format
@@ -24,9 +25,10 @@ CLUSTERS = TYPE + "envoy.config.cluster.v3.Cluster"
 ENDPOINTS = TYPE + "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENERS = TYPE + "envoy.config.listener.v3.Listener"
 ROUTES = TYPE + "envoy.config.route.v3.RouteConfiguration"
+SECRETS = TYPE + "envoy.extensions.transport_sockets.tls.v3.Secret"
 MESSAGES = {CLUSTERS: cluster_pb2.Cluster, ENDPOINTS: endpoint_pb2.ClusterLoadAssignment,
-            LISTENERS: listener_pb2.Listener, ROUTES: route_pb2.RouteConfiguration}
-NAMED_BY_PARENT = (ENDPOINTS, ROUTES)
+            LISTENERS: listener_pb2.Listener, ROUTES: route_pb2.RouteConfiguration, SECRETS: secret_pb2.Secret}
+NAMED_BY_PARENT = (ENDPOINTS, ROUTES, SECRETS)
 
 
 def resource_name(type_url, message):
@@ -60,6 +62,8 @@ class AdsServer:
     real Envoy acknowledges clusters only once all of them are warm.)
     """
 
+    METHOD = METHOD
+
     def __init__(self, port=0):
         self.lock = threading.RLock()
         self.resources = {}  # type URL -> list of Any
@@ -85,7 +89,7 @@ class AdsServer:
             self.serve, request_deserializer=discovery_pb2.DiscoveryRequest.FromString,
             response_serializer=lambda response: response if isinstance(response, bytes)
             else response.SerializeToString())
-        service, method = METHOD[1:].split("/")
+        service, method = self.METHOD[1:].split("/")
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)])
         self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {method: handler})])
         wait_until(self.bind, f"port {self.port} free again")
@@ -208,3 +212,9 @@ class AdsServer:
         """Waits until a response of this type was refused with a message that holds `text`."""
         return self.wait_request(type_url, lambda request: request.HasField("error_detail")
                                  and text in request.error_detail.message, f"NACK with {text!r}")
+
+
+class SecretServer(AdsServer):
+    """A server for secrets alone: what a proxy asks for on streams of its own."""
+
+    METHOD = "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"

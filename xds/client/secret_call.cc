@@ -26,20 +26,20 @@ struct SecretCall::State {
   std::string reason;
 };
 
-/// Deletes itself when gRPC is done with it.
+/// Deletes itself when gRPC is done with it, on a thread of gRPC's: so it must not own the channel, whose end
+/// waits for such threads.
 class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Response> {
  public:
   Reactor(Options options, Owner& owner, std::shared_ptr<State> state)
       : options_(std::move(options)),
         owner_(owner),
-        state_(std::move(state)),
-        stub_(Service::NewStub(make_grpc_channel(options_.target))) {}
+        state_(std::move(state)) {}
 
-  void start() {
+  void start(Service::Stub& stub) {
     for (const auto& [name, value] : options_.target.initial_metadata) context_.AddMetadata(name, value);
     state_->version = options_.version;
     state_->context = &context_;
-    stub_->async()->StreamSecrets(&context_, this);
+    stub.async()->StreamSecrets(&context_, this);
     say({}, std::nullopt);
     StartRead(&response_);
     StartCall();
@@ -114,11 +114,13 @@ class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Respon
   Request request_;
   Response response_;
   grpc::ClientContext context_;
-  std::unique_ptr<Service::Stub> stub_;
 };
 
-SecretCall::SecretCall(Options options, Owner& owner) : state_(std::make_shared<State>()) {
-  (new Reactor(std::move(options), owner, state_))->start();
+SecretCall::SecretCall(Options options, Owner& owner)
+    : state_(std::make_shared<State>()),
+      channel_(make_grpc_channel(options.target)) {
+  const auto stub = Service::NewStub(channel_);
+  (new Reactor(std::move(options), owner, state_))->start(*stub);
 }
 SecretCall::~SecretCall() = default;
 

@@ -50,6 +50,7 @@ class SecretCall {
   class Reactor;
   struct State;
   std::shared_ptr<State> state_;  // with gRPC's threads, while the stream lasts
+  std::shared_ptr<grpc::Channel> channel_;
 };
 
 }  // namespace remora::xds
