@@ -116,7 +116,7 @@ def load(chain: Chain, connections: int, streams: int, seconds: float) -> tuple[
     wall = float(took.group(1)) / (1000 if took.group(2) else 1)
     cipher = re.search(r"Cipher: (\S+)", output)
     return Round(good, good / wall, [cpu * 1e6 / good for cpu in spent], chain.rss_kib(),
-                 done - good), cipher.group(1) if cipher else ""
+                 max(0, done - good)), cipher.group(1) if cipher else ""
 
 
 def _counts(output: str) -> tuple[int, int]:
