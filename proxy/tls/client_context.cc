@@ -2,8 +2,10 @@
 
 #include <openssl/err.h>
 
+#include <mutex>
 #include <utility>
 
+#include "remora/http/tls_info.h"
 #include "tls/openssl_error.h"
 #include "tls/session_cache.h"
 #include "tls/tls_transport.h"
@@ -31,6 +33,9 @@ class ClientContext final : public ClientTls, public TlsContext {
   [[nodiscard]] bool enforces_key_usage() const override { return config_->enforce_rsa_key_usage; }
 
  private:
+  Result<void> prove();
+  Result<void> make_context() const;
+  [[nodiscard]] SSL_CTX* context() const;
   void ask_for(SSL* ssl, std::string_view sni, std::span<const std::string> alpn) const;
   void resume(SSL* ssl, const std::string& key) const;
 
@@ -41,8 +46,20 @@ class ClientContext final : public ClientTls, public TlsContext {
   std::string alpn_;
   std::shared_ptr<KeyLog> key_log_;
   mutable SessionCache sessions_;
-  SslCtxPtr context_;
+  mutable std::once_flag made_;
+  mutable SslCtxPtr context_;  // made by the first connection: most clusters of a mesh never see one
 };
+
+/// All that OpenSSL has an opinion about.
+std::string settings_text(const TlsParameters& parameters, const KeyPair* pair) {
+  std::string text = std::to_string(static_cast<int>(parameters.minimum)) + ' ' +
+                     std::to_string(static_cast<int>(parameters.maximum));
+  for (const auto* list : {&parameters.cipher_suites, &parameters.curves, &parameters.signature_algorithms}) {
+    text += '\n';
+    for (const auto& value : *list) text += value + ':';
+  }
+  return pair == nullptr ? text : text + '\n' + pair->info->sha256;
+}
 
 Result<void> ClientContext::prepare() {
   auto alpn = alpn_wire(config_->common.alpn);
@@ -56,21 +73,41 @@ Result<void> ClientContext::prepare() {
   const auto* verifier = material_.verifier.get();
   if (config_->auto_sni_san_validation && (verifier == nullptr || !verifier->verifies_chain()))
     return Error{"auto_sni_san_validation needs a trusted_ca"};
+  return prove();
+}
+
+Result<void> ClientContext::prove() {
+  auto settings = settings_text(config_->common.parameters, shown(nullptr));
+  if (material_.proven->knows(settings)) return {};
+  Result<void> result;
+  std::call_once(made_, [&] { result = make_context(); });
+  if (result) material_.proven->add(std::move(settings));
+  return result;
+}
+
+SSL_CTX* ClientContext::context() const {
+  std::call_once(made_, [&] { (void)make_context(); });
+  return context_.get();
+}
+
+Result<void> ClientContext::make_context() const {
   auto made = make_ssl_context(config_->common, TlsSide::kClient, shown(nullptr));
   if (!made) return std::move(made).error();
+  SSL_CTX* context = made->get();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);  // by our own rules, which may be none
+  if (config_->allow_renegotiation) SSL_CTX_clear_options(context, SSL_OP_NO_RENEGOTIATION);
+  if (key_log_ != nullptr) install_key_log(context, *key_log_);
+  SSL_CTX_set_session_cache_mode(context, config_->max_session_keys > 0
+                                              ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
+                                              : SSL_SESS_CACHE_OFF);
+  SSL_CTX_sess_set_new_cb(context, on_new_session);
   context_ = std::move(*made);
-  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);  // by our own rules, which may be none
-  if (config_->allow_renegotiation) SSL_CTX_clear_options(context_.get(), SSL_OP_NO_RENEGOTIATION);
-  if (key_log_ != nullptr) install_key_log(context_.get(), *key_log_);
-  SSL_CTX_set_session_cache_mode(context_.get(), config_->max_session_keys > 0
-                                                     ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
-                                                     : SSL_SESS_CACHE_OFF);
-  SSL_CTX_sess_set_new_cb(context_.get(), on_new_session);
   return {};
 }
 
 std::unique_ptr<Transport> ClientContext::connect(const ClientHandshake& wish) const {
-  SslPtr ssl(SSL_new(context_.get()));
+  SSL_CTX* context = this->context();
+  SslPtr ssl(context != nullptr ? SSL_new(context) : nullptr);
   if (ssl == nullptr) return nullptr;
   SSL_set_connect_state(ssl.get());
   const std::string_view sni = wish.sni.empty() ? std::string_view(config_->sni) : wish.sni;

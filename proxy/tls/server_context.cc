@@ -140,7 +140,7 @@ void ServerContext::set_verification(SSL_CTX* context) const {
   int mode = SSL_VERIFY_PEER;
   if (config_->require_client_certificate || needed) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   SSL_CTX_set_verify(context, mode, nullptr);
-  for (const auto& authority : verifier->authorities()) SSL_CTX_add_client_CA(context, authority.get());
+  for (const auto& authority : verifier->trust().authorities) SSL_CTX_add_client_CA(context, authority.get());
 }
 
 /// Sessions belong to these certificates' names, these rules and this filter chain, and to nothing else.

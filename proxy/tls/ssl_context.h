@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "remora/config/tls.h"
@@ -16,12 +18,28 @@ namespace remora {
 class KeyLog;
 class TicketKeys;
 
+/// Settings that OpenSSL has accepted before: a context with the same ones may be made when it is first used.
+/// Main thread.
+class ProvenSettings {
+ public:
+  [[nodiscard]] bool knows(const std::string& settings) const { return known_.contains(settings); }
+  void add(std::string settings) {
+    if (known_.size() >= kMost) known_.clear();
+    known_.insert(std::move(settings));
+  }
+
+ private:
+  static constexpr size_t kMost = 4096;
+  std::unordered_set<std::string> known_;
+};
+
 /// All that a context is made from, with names resolved to what they stand for now.
 struct TlsMaterial {
   std::vector<std::shared_ptr<const KeyPair>> pairs;
   std::shared_ptr<const Verifier> verifier;  // null: the peer's certificate is not looked at
   std::shared_ptr<TicketKeys> tickets;       // servers
   std::shared_ptr<SslStats> stats;
+  std::shared_ptr<ProvenSettings> proven;
   std::string where;
 };
 

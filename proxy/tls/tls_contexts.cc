@@ -7,7 +7,6 @@
 
 #include "log.h"
 #include "remora/http/tls_info.h"
-#include "tls/certificate_info.h"
 #include "tls/check_secret.h"
 #include "tls/client_context.h"
 #include "tls/material.h"
@@ -30,6 +29,12 @@ CertificateEntry entry_of(const CertificateInfo& info, const std::string& path) 
   return entry;
 }
 
+/// What all contexts of the process have in common.
+struct Shared {
+  std::shared_ptr<TicketKeys> tickets = std::make_shared<TicketKeys>();
+  std::shared_ptr<ProvenSettings> proven = std::make_shared<ProvenSettings>();
+};
+
 /// A slot with what it is made from. Lives as long as somebody holds the slot.
 class Follower {
  public:
@@ -45,7 +50,7 @@ class Follower {
   virtual Result<void> fill(TlsMaterial material) = 0;
 
   /// False: a secret is missing.
-  Result<bool> renew(const KnownSecrets& secrets, const std::shared_ptr<TicketKeys>& own_tickets);
+  Result<bool> renew(const KnownSecrets& secrets, const Shared& shared);
   [[nodiscard]] std::vector<std::string> secret_names() const;
   [[nodiscard]] const std::string& where() const { return where_; }
   [[nodiscard]] SslStats& ssl_stats() const { return *ssl_stats_; }
@@ -61,14 +66,15 @@ class Follower {
   std::vector<std::shared_ptr<StatScope>> expiry_;
 };
 
-Result<bool> Follower::renew(const KnownSecrets& secrets, const std::shared_ptr<TicketKeys>& own_tickets) {
+Result<bool> Follower::renew(const KnownSecrets& secrets, const Shared& shared) {
   auto material = resolve_material(common(), side(), tickets(), secrets);
   if (!material) return std::move(material).error();
   if (!*material) return false;
   auto& ready = **material;
   ready.stats = ssl_stats_;
   ready.where = where_;
-  if (ready.tickets == nullptr) ready.tickets = own_tickets;
+  ready.proven = shared.proven;
+  if (ready.tickets == nullptr) ready.tickets = shared.tickets;
   if (auto filled = fill(ready); !filled) return std::move(filled).error();
   material_ = std::move(ready);
   show_expiry();
@@ -103,9 +109,9 @@ void Follower::show_expiry() {
     const auto& info = *material_.pairs[i]->info;
     show(shown_name(i < references.size() ? references[i].name : "", "unnamed_cert_", info), info.not_after);
   }
-  if (material_.verifier != nullptr && !material_.verifier->authorities().empty()) {
-    const auto info = decode_certificate(material_.verifier->authorities().front().get(), nullptr);
-    show(shown_name(common().validation.name, "unnamed_ca_cert_", *info), info->not_after);
+  if (material_.verifier != nullptr && !material_.verifier->trust().infos.empty()) {
+    const auto& info = *material_.verifier->trust().infos.front();
+    show(shown_name(common().validation.name, "unnamed_ca_cert_", info), info.not_after);
   }
   expiry_ = std::move(scopes);
 }
@@ -113,9 +119,8 @@ void Follower::show_expiry() {
 CertificateSet Follower::certificates() const {
   CertificateSet set;
   if (material_.verifier != nullptr) {
-    for (const auto& authority : material_.verifier->authorities())
-      set.ca.push_back(
-          entry_of(*decode_certificate(authority.get(), nullptr), material_.verifier->config().ca_origin));
+    for (const auto& info : material_.verifier->trust().infos)
+      set.ca.push_back(entry_of(*info, material_.verifier->config().ca_origin));
   }
   for (const auto& pair : material_.pairs) set.chain.push_back(entry_of(*pair->info, pair->origin));
   return set;
@@ -125,8 +130,7 @@ WallTime Follower::first_expiry() const {
   auto first = WallTime::max();
   for (const auto& pair : material_.pairs) first = std::min(first, pair->info->not_after);
   if (material_.verifier == nullptr) return first;
-  for (const auto& authority : material_.verifier->authorities())
-    first = std::min(first, wall_time(X509_get0_notAfter(authority.get())));
+  for (const auto& info : material_.verifier->trust().infos) first = std::min(first, info->not_after);
   return first;
 }
 
@@ -198,7 +202,7 @@ struct TlsContexts::State {
   /// Fills the slot for the first time and remembers it.
   template <typename Slot>
   Result<void> begin(const std::shared_ptr<Slot>& slot) {
-    auto filled = slot->renew(secrets, own_tickets);
+    auto filled = slot->renew(secrets, shared);
     if (!filled) return std::move(filled).error().in(slot->where());
     followers.add(slot);
     for (const auto& name : slot->secret_names()) by_secret[name].add(slot);
@@ -208,7 +212,7 @@ struct TlsContexts::State {
 
   StatsStore& stats;
   KnownSecrets secrets;
-  std::shared_ptr<TicketKeys> own_tickets = std::make_shared<TicketKeys>();
+  Shared shared;
   Followers followers;
   std::map<std::string, Followers, std::less<>> by_secret;
 };
@@ -217,7 +221,7 @@ void TlsContexts::State::secret_changed(std::string_view name) {
   const auto users = by_secret.find(name);
   if (users == by_secret.end()) return;
   users->second.each([&](Follower& follower) {
-    const auto renewed = follower.renew(secrets, own_tickets);
+    const auto renewed = follower.renew(secrets, shared);
     if (!renewed) {
       log_warn("config", "{}: secret '{}' cannot be used: {}; the context before stays", follower.where(),
                name, renewed.error().message);

@@ -2,7 +2,14 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "tls/certificate_info.h"
 #include "tls/openssl_error.h"
 
 namespace remora {
@@ -52,9 +59,7 @@ Result<size_t> add_lists(std::string_view pem, TrustStore& trust) {
   return lists;
 }
 
-}  // namespace
-
-Result<TrustStore> make_trust_store(std::string_view bundle_pem, const TrustOptions& options) {
+Result<TrustStore> build(std::string_view bundle_pem, const TrustOptions& options) {
   TrustStore trust;
   trust.store.reset(X509_STORE_new());
   ERR_clear_error();
@@ -76,7 +81,56 @@ Result<TrustStore> make_trust_store(std::string_view bundle_pem, const TrustOpti
   if (lists > 0 && !options.only_leaf_crl) flags |= X509_V_FLAG_CRL_CHECK_ALL;
   if (options.allow_expired) flags |= X509_V_FLAG_NO_CHECK_TIME;
   X509_STORE_set_flags(trust.store.get(), flags);
+  for (const auto& authority : trust.authorities)
+    trust.infos.push_back(decode_certificate(authority.get(), nullptr));
   return trust;
+}
+
+/// Stores in use, by their content.
+class StoresInUse {
+ public:
+  std::shared_ptr<const TrustStore> find(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = stores_.find(key);
+    return found == stores_.end() ? nullptr : found->second.lock();
+  }
+  void add(const std::string& key, const std::shared_ptr<const TrustStore>& store) {
+    const std::lock_guard lock(mutex_);
+    if (stores_.size() >= sweep_at_) {
+      std::erase_if(stores_, [](const auto& entry) { return entry.second.expired(); });
+      sweep_at_ = std::max<size_t>(64, stores_.size() * 2);
+    }
+    stores_.insert_or_assign(key, store);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<const TrustStore>> stores_;
+  size_t sweep_at_ = 64;
+};
+
+std::string digest_of(std::string_view bundle, const TrustOptions& options) {
+  const auto hash = [](std::string_view text) {
+    unsigned char bytes[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes);
+    return std::string(reinterpret_cast<const char*>(bytes), sizeof(bytes));
+  };
+  return hash(bundle) + hash(options.crl_pem) + (options.only_leaf_crl ? '1' : '0') +
+         (options.allow_expired ? '1' : '0') + (options.system_roots ? '1' : '0');
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TrustStore>> make_trust_store(std::string_view bundle_pem,
+                                                           const TrustOptions& options) {
+  static StoresInUse in_use;
+  const auto key = digest_of(bundle_pem, options);
+  if (auto found = in_use.find(key)) return found;
+  auto built = build(bundle_pem, options);
+  if (!built) return std::move(built).error();
+  auto store = std::make_shared<const TrustStore>(std::move(*built));
+  in_use.add(key, store);
+  return store;
 }
 
 }  // namespace remora

@@ -89,7 +89,7 @@ Verifier::Verdict Verifier::verify(X509* leaf, STACK_OF(X509) * chain,
   if (!domains_.empty()) {
     verdict = verify_spiffe(leaf, chain);
   } else if (verifies_chain()) {
-    verdict = verify_chain(leaf, chain, trust_);
+    verdict = verify_chain(leaf, chain, *trust_);
   }
   if (verdict.error != X509_V_OK) return verdict;
   if (!expected.empty() || !config_->subject_alt_names.empty()) {
@@ -139,7 +139,7 @@ Verifier::Verdict Verifier::verify_spiffe(X509* leaf, STACK_OF(X509) * chain) co
   const auto found = domains_.find(domain);
   if (found == domains_.end())
     return fail("SPIFFE: no trust bundle for trust domain '" + std::string(domain) + "'");
-  return verify_chain(leaf, chain, found->second);
+  return verify_chain(leaf, chain, *found->second);
 }
 
 Verifier::Verdict Verifier::verify_names(X509* leaf, std::span<const std::string> expected) const {

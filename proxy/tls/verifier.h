@@ -37,8 +37,8 @@ class Verifier {
                                std::span<const std::string> expected) const;
 
   [[nodiscard]] const CertificateValidation& config() const { return *config_; }
-  /// Names of authorities that a server offers to clients; also all authorities for /certs.
-  [[nodiscard]] const std::vector<X509Ptr>& authorities() const { return trust_.authorities; }
+  /// Authorities beside those of trust domains.
+  [[nodiscard]] const TrustStore& trust() const { return *trust_; }
   [[nodiscard]] bool verifies_chain() const { return config_->verifies_chain(); }
   [[nodiscard]] bool verifies_anything() const {
     return verifies_chain() || !config_->certificate_hashes.empty() || !config_->spki_hashes.empty();
@@ -55,8 +55,8 @@ class Verifier {
 
   std::shared_ptr<const CertificateValidation> config_;
   Peer peer_ = Peer::kClient;
-  TrustStore trust_;
-  std::map<std::string, TrustStore, std::less<>> domains_;  // SPIFFE trust domains
+  std::shared_ptr<const TrustStore> trust_;
+  std::map<std::string, std::shared_ptr<const TrustStore>, std::less<>> domains_;  // SPIFFE trust domains
 };
 
 }  // namespace remora
