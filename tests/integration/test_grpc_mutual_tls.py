@@ -113,3 +113,18 @@ def test_the_mesh_of_the_control_plane(tmp_path, closing):
     result = call(port, "unary", calls=10000, threads=16, **authority)
     assert (result.statuses, result.intact) == ({OK: 10000}, True)
     assert call(port, authority="elsewhere").status in (UNIMPLEMENTED, UNAVAILABLE)
+    client, server = ("spiffe://cluster.local/ns/default/sa/" + name for name in ("client", "myapp"))
+    for proxy, reporter, policy in ((mesh.client, "source", "unknown"), (mesh.server, "destination", "mutual_tls")):
+        wait_until(lambda: has_series(proxy, reporter=reporter, request_protocol="grpc", grpc_response_status="0",
+                                      connection_security_policy=policy, source_principal=client,
+                                      destination_principal=server),
+                   lambda: f"the series of the {reporter}: {series(proxy)}")
+
+
+def series(proxy):
+    text = proxy.admin("/stats/prometheus").text
+    return [line for line in text.splitlines() if line.startswith("istio_requests_total{")]
+
+
+def has_series(proxy, **labels):
+    return any(all(f'{name}="{value}"' in line for name, value in labels.items()) for line in series(proxy))
