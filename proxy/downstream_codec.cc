@@ -4,6 +4,7 @@
 
 #include "http/h2_server_codec.h"
 #include "remora/http/tls_info.h"
+#include "stats/lazy_scope.h"
 
 namespace remora {
 namespace {
@@ -57,7 +58,7 @@ std::optional<Codec> which(const HttpConnectionManagerConfig& http, const TlsInf
 
 struct DownstreamCodec::Http2 {
   Http2(const HttpConnectionManagerConfig& http, const Parts& parts)
-      : settings(http2_settings(http, parts.http2_stats)),
+      : settings(http2_settings(http, parts.http2_stats.get().block(parts.shard))),
         codec(parts.connection, parts.reactor, parts.owner, settings) {}
   H2Settings settings;
   H2ServerCodec codec;

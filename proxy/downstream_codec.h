@@ -10,7 +10,7 @@
 
 namespace remora {
 
-class StatBlock;
+class LazyScope;
 
 /// The codec of one downstream connection: none until configuration, ALPN or the client's first bytes say
 /// which. HTTP/1's is part of the connection; HTTP/2's, which is larger, is made when it is chosen.
@@ -23,7 +23,8 @@ class DownstreamCodec {
     CreditAccount& account;
     ServerCodecEvents& owner;
     HeaderMapPool& heads;
-    StatBlock& http2_stats;
+    LazyScope& http2_stats;
+    size_t shard;
   };
 
   DownstreamCodec();

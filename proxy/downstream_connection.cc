@@ -87,7 +87,9 @@ void DownstreamConnection::await_request() {
 }
 
 DownstreamCodec::Parts DownstreamConnection::codec_parts() {
-  return {connection_, worker_.reactor(), *account_, *this, worker_.heads(), http_->http2_stats()};
+  return {connection_,    worker_.reactor(), *account_,
+          *this,          worker_.heads(),   *chain_->runtime().http2_stats,
+          worker_.shard()};
 }
 
 bool DownstreamConnection::choose_codec(std::string_view bytes) {

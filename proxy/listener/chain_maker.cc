@@ -2,19 +2,20 @@
 
 #include <utility>
 
-#include "stats/http2_stats.h"
 #include "stats/http_stats.h"
 #include "stats/tcp_stats.h"
 
 namespace remora {
 
 ChainMaker::ChainMaker(StatsStore& stats, AccessLogWriter& logs, const MakeServerTls& make_tls,
-                       const ListenerRuntime& listener, std::string prefix, size_t workers)
+                       const ListenerRuntime& listener, std::string prefix, size_t workers,
+                       std::shared_ptr<LazyScope> http2_stats)
     : stats_(stats),
       logs_(logs),
       make_tls_(make_tls),
       listener_(listener),
-      prefix_(std::move(prefix)) {
+      prefix_(std::move(prefix)),
+      http2_stats_(std::move(http2_stats)) {
   for (size_t worker = 0; worker < workers; ++worker) {
     worker_stats_.push_back(
         stats_.make_scope(listener_worker_stat_schema(), listener_worker_scope_name(prefix_, worker)));
@@ -48,7 +49,7 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
     runtime->http_stats = stats_.make_scope(http_stat_schema(), http_scope_name(prefix));
     runtime->response_stats =
         stats_.make_scope(listener_http_stat_schema(), listener_http_scope_name(prefix_, prefix));
-    runtime->http2_stats = stats_.make_scope(http2_stat_schema(), downstream_http2_scope_name());
+    runtime->http2_stats = http2_stats_;
   }
   return std::shared_ptr<const ChainRuntime>(std::move(runtime));
 }

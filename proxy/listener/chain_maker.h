@@ -21,7 +21,8 @@ class ChainMaker {
  public:
   /// `prefix`: the listener's name in statistics. All is borrowed.
   ChainMaker(StatsStore& stats, AccessLogWriter& logs, const MakeServerTls& make_tls,
-             const ListenerRuntime& listener, std::string prefix, size_t workers);
+             const ListenerRuntime& listener, std::string prefix, size_t workers,
+             std::shared_ptr<LazyScope> http2_stats);
   /// Error: a log cannot be opened, a certificate cannot be used.
   Result<std::shared_ptr<const ChainRuntime>> make(const FilterChain& chain);
 
@@ -32,6 +33,7 @@ class ChainMaker {
   const ListenerRuntime& listener_;
   std::string prefix_;
   std::vector<std::shared_ptr<StatScope>> worker_stats_;
+  std::shared_ptr<LazyScope> http2_stats_;
 };
 
 /// Which chain of the version before a chain continues.

@@ -9,6 +9,7 @@
 #include "core/filter_chain_index.h"
 #include "remora/config/listener.h"
 #include "remora/core/stats.h"
+#include "stats/lazy_scope.h"
 #include "tls/tls_slot.h"
 
 namespace remora {
@@ -45,7 +46,7 @@ struct ChainRuntime {
     const auto configured = config.transport_socket_connect_timeout;
     return configured.count() > 0 ? configured : Milliseconds(10000);
   }
-  std::shared_ptr<StatScope> http2_stats;  // http2_stat_schema(), of all downstream connections
+  std::shared_ptr<LazyScope> http2_stats;  // http2_stat_schema(), of all downstream connections
 
   [[nodiscard]] const std::vector<std::shared_ptr<const AccessLogConfig>>& access_logs() const {
     return config.http ? config.http->access_logs : config.tcp->access_logs;

@@ -5,6 +5,7 @@
 
 #include "listener/listen_sockets.h"
 #include "log.h"
+#include "stats/http2_stats.h"
 #include "stats/http_stats.h"
 #include "stats/listener_filter_stats.h"
 
@@ -74,7 +75,8 @@ ListenerManager::ListenerManager(StatsStore& stats, AccessLogWriter& logs, size_
       logs_(logs),
       workers_(workers),
       make_tls_(std::move(make_tls)),
-      scope_(stats.make_scope(kManagerStatDefs, {"listener_manager.", "envoy_listener_manager_", {}, {}})) {
+      scope_(stats.make_scope(kManagerStatDefs, {"listener_manager.", "envoy_listener_manager_", {}, {}})),
+      http2_stats_(std::make_shared<LazyScope>(stats, http2_stat_schema(), downstream_http2_scope_name())) {
   scope_->block(0).set(kWorkersStarted, 1);
 }
 
@@ -95,7 +97,7 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   auto runtime = std::make_shared<ListenerRuntime>(ListenerRuntime{
       config, stats_.make_scope(listener_stat_schema(), listener_scope_name(prefix)), {}, std::move(*index)});
   runtime->filter_stats = make_filter_stats(*config);
-  ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_);
+  ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_, http2_stats_);
   ChainHeritage inherited(heritage);
   for (size_t i = 0; i <= config->filter_chains.size(); ++i) {
     const bool is_default = i == config->filter_chains.size();

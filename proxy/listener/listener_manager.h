@@ -53,6 +53,7 @@ class ListenerManager {
   size_t workers_;
   MakeServerTls make_tls_;
   std::shared_ptr<StatScope> scope_;
+  std::shared_ptr<LazyScope> http2_stats_;
   std::map<std::string, Bound, std::less<>> listeners_;
   std::vector<std::string> order_;
   std::vector<std::weak_ptr<const void>> draining_listeners_;

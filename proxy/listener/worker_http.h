@@ -19,8 +19,7 @@ class WorkerHttp final : public LocalCounted {
   WorkerHttp(std::shared_ptr<const ChainRuntime> runtime, size_t shard)
       : runtime_(std::move(runtime)),
         stats_(runtime_->http_stats->block(shard)),
-        responses_(runtime_->response_stats->block(shard)),
-        http2_stats_(runtime_->http2_stats->block(shard)) {
+        responses_(runtime_->response_stats->block(shard)) {
     if (config().routes) inline_routes_ = LocalRef<WorkerRoutes>(new WorkerRoutes(config().routes));
     for (const auto& factory : config().filters)
       shared_filters_.push_back(factory->stateless() ? factory->create() : nullptr);
@@ -30,7 +29,6 @@ class WorkerHttp final : public LocalCounted {
   [[nodiscard]] const ChainRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] StatBlock& stats() { return stats_; }
   [[nodiscard]] StatBlock& responses() { return responses_; }
-  [[nodiscard]] StatBlock& http2_stats() { return http2_stats_; }
   /// Empty when the routes come by name (RDS).
   [[nodiscard]] const LocalRef<WorkerRoutes>& inline_routes() const { return inline_routes_; }
   /// One per factory; null where each exchange makes its own.
@@ -42,7 +40,6 @@ class WorkerHttp final : public LocalCounted {
   std::shared_ptr<const ChainRuntime> runtime_;
   StatBlock& stats_;
   StatBlock& responses_;
-  StatBlock& http2_stats_;
   LocalRef<WorkerRoutes> inline_routes_;
   std::vector<std::unique_ptr<HttpFilter>> shared_filters_;
 };
