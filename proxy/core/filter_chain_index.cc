@@ -104,9 +104,13 @@ const DirectSources* find_protocol(const ApplicationProtocols& level, std::span<
   return level.find_any();
 }
 
+/// As Envoy: of 127.0.0.0/8 only the one address that everybody means counts as loopback.
 bool is_local(const ChainFacts& facts) {
-  return !facts.remote.is_ip() || facts.remote.is_loopback() ||
-         (facts.local.is_ip() && address_bytes(facts.remote) == address_bytes(facts.local));
+  static const Address kLoopback[] = {*Address::ip("127.0.0.1", 0), *Address::ip("::1", 0)};
+  if (!facts.remote.is_ip()) return true;
+  const auto remote = address_bytes(facts.remote);
+  return remote == address_bytes(kLoopback[0]) || remote == address_bytes(kLoopback[1]) ||
+         remote == address_bytes(facts.local);
 }
 
 const SourceAddresses* find_type(const SourceTypes& types, const ChainFacts& facts) {

@@ -7,6 +7,7 @@ import pytest
 
 from support import bootstrap as b
 from support.proxy import Proxy
+from support.tcp import Server, connect, echo, is_over, read_all, reset
 from support.waiting import wait_until
 
 STDOUT = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
@@ -26,66 +27,8 @@ def logged(proxy, count=1):
     return lines
 
 
-class Server:
-    """A TCP server that gives each connection to `serve` on a thread of its own."""
-
-    def __init__(self, serve):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.serve = serve
-        self.connections = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.run, args=(connection,), daemon=True).start()
-
-    def run(self, connection):
-        try:
-            self.serve(connection)
-        except OSError:
-            pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        for connection in self.connections:
-            connection.close()
-
-
-def echo(connection):
-    """Sends back what comes; after the client's end one word more, and the own end."""
-    while received := connection.recv(65536):
-        connection.sendall(received)
-    connection.sendall(b"bye")
-    connection.close()
-
-
 def client(proxy, listener="in"):
-    connection = socket.create_connection(("127.0.0.1", proxy.port(listener)))
-    connection.settimeout(10)
-    return connection
-
-
-def read_all(connection):
-    pieces = []
-    while piece := connection.recv(65536):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def is_over(connection):
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True  # Envoy's way to say it
+    return connect(proxy.port(listener))
 
 
 def free_port():
@@ -235,13 +178,12 @@ def test_idle_connections_and_old_ones_end():
 
 
 def test_an_upstream_that_resets_ends_the_client_behind_what_it_had_sent():
-    def reset(connection):
+    def give_up(connection):
         connection.sendall(b"half")
         connection.recv(1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        connection.close()
+        reset(connection)
 
-    with Server(reset) as server, Proxy(b.bootstrap([b.listener(tcp("up"))], [b.cluster("up", server.port)])) as proxy:
+    with Server(give_up) as server, Proxy(b.bootstrap([b.listener(tcp("up"))], [b.cluster("up", server.port)])) as proxy:
         with client(proxy) as connection:
             assert connection.recv(4) == b"half"
             connection.sendall(b"x")
@@ -255,8 +197,7 @@ def test_a_client_that_vanishes_leaves_nothing_behind():
         connection = client(proxy)
         connection.sendall(b"x")
         assert connection.recv(1) == b"x"
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        connection.close()
+        reset(connection)
         proxy.wait_stat("cluster.up.upstream_cx_destroy")
         assert logged(proxy) == ["- 1 1 up 1 - - 0"]
         assert proxy.stat("cluster.up.upstream_cx_active") == 0

@@ -114,8 +114,10 @@ TEST(FilterChainIndex, LocalAndExternalSources) {
   external.source_type = SourceType::kExternal;
   Client client;
   EXPECT_EQ(find({local, external}, client), 1);
-  client.remote = *Address::ip("127.3.2.1", 1);
+  client.remote = *Address::ip("127.0.0.1", 1);
   EXPECT_EQ(find({local, external}, client), 0);
+  client.remote = *Address::ip("127.0.0.2", 1);  // to Envoy that is another host
+  EXPECT_EQ(find({local, external}, client), 1);
   client.local = client.remote = *Address::ip("192.0.2.9", 1);
   EXPECT_EQ(find({local, external}, client), 0);
   EXPECT_EQ(find({external, {}}, client), 1);
@@ -222,7 +224,8 @@ class Naive {
     keep([](const FilterChainMatch& m) { return m.application_protocols.empty(); });
   }
   void keep_type() {
-    const bool local = client_.remote.is_loopback() || client_.remote.host() == client_.local.host();
+    const auto host = client_.remote.host();
+    const bool local = host == "127.0.0.1" || host == "::1" || host == client_.local.host();
     const auto wanted = local ? SourceType::kSameIpOrLoopback : SourceType::kExternal;
     keep_exact_or_none([&](const FilterChainMatch& m) { return m.source_type == wanted; },
                        [](const FilterChainMatch& m) { return m.source_type == SourceType::kAny; });
