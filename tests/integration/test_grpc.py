@@ -10,6 +10,7 @@ from support import grpc_peer
 from support.bootstrap import HTTP_OPTIONS, bootstrap, cluster, file_log, http_listener, route, typed
 from support.grpc_peer import (CANCELLED, DEADLINE_EXCEEDED, INTERNAL, OK, RESOURCE_EXHAUSTED, SHAPES, UNAVAILABLE,
                                UNIMPLEMENTED, UNKNOWN, GrpcServer, call, start_call)
+from support.http2_server import Http2Upstream
 from support.upstream import unused_port
 from support.waiting import wait_until
 
@@ -340,6 +341,52 @@ class TestCancel:
             client.wait()
             result = grpc_peer.Result(client.log)
         assert result.status in (UNAVAILABLE, INTERNAL, UNKNOWN)
+
+
+MESSAGE = b"\0\0\0\0\0"  # an empty one
+GRPC_HEAD = [("content-type", "application/grpc")]
+
+
+class TestResets:
+    """A server that resets streams: before its answer that is the proxy's to say, after it the stream's end is."""
+
+    @pytest.mark.parametrize("code", [0, 2, 8, 11, 12])
+    def test_before_the_answer_is_unavailable(self, start, closing, code):
+        upstream = closing(Http2Upstream(on_request=lambda stream: stream.reset(code)))
+        proxy = start(config_for(upstream.port))
+        result = call(proxy.port())
+        assert (result.status, result.message) == (
+            UNAVAILABLE, "upstream connect error or disconnect/reset before headers. reset reason: remote reset")
+
+    @pytest.mark.parametrize("code", [0, 2, 8, 11])
+    def test_after_its_head_is_a_reset_again(self, start, closing, code):
+        def answer(stream):
+            stream.respond(headers=GRPC_HEAD, body=MESSAGE, end=False)
+            stream.reset(code)
+
+        upstream = closing(Http2Upstream(on_request=answer))
+        proxy = start(config_for(upstream.port))
+        result = call(proxy.port(), "spread", messages=1, bytes=0)
+        assert result.status == INTERNAL and result.messages <= 1
+        assert call(proxy.port(), "spread", messages=1, bytes=0).status == result.status  # on the same connection
+        assert proxy.stat("cluster.up.upstream_cx_total") == 1
+
+    def test_an_answer_without_a_status_is_not_taken_for_a_success(self, start, closing):
+        upstream = closing(Http2Upstream(on_request=lambda stream: stream.respond(headers=GRPC_HEAD, body=MESSAGE)))
+        proxy = start(config_for(upstream.port))
+        assert call(proxy.port()).status not in (OK,)
+
+    def test_an_answer_that_is_no_grpc_keeps_its_status(self, start, closing):
+        upstream = closing(Http2Upstream(on_request=lambda stream: stream.respond(503, body=b"down")))
+        proxy = start(config_for(upstream.port))
+        assert call(proxy.port()).status == UNAVAILABLE
+
+    def test_refused_streams_are_tried_again_elsewhere(self, start, closing):
+        server = closing(GrpcServer())
+        refusing = closing(Http2Upstream(on_request=lambda stream: stream.reset(7)))
+        proxy = start(config_for(refusing.port, server.port, retry_policy={"retry_on": "refused-stream",
+                                                                           "num_retries": 10, **POLICY}))
+        assert call(proxy.port(), calls=20).statuses == {OK: 20}
 
 
 class TestRetries:
