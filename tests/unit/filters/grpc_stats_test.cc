@@ -161,6 +161,37 @@ TEST_F(GrpcStats, ATrailersOnlyAnswerCountsItsHead) {
                               {"cluster.backend_1.grpc.upstream_rq_time", 1}}));
 }
 
+TEST_F(GrpcStats, OnlyAnswersOf200HoldMessages) {
+  auto filter = make({});
+  FakeExchange exchange;
+  exchange.request.set(HeaderId::kPath, "/a.B/C");
+  exchange.request.set(HeaderId::kContentType, "application/grpc");
+  exchange.info_.cluster = &cluster;
+  (void)filter->on_request_head(exchange, exchange.request, true);
+  exchange.response.add(HeaderId::kStatus, "500");
+  exchange.response.add(HeaderId::kContentType, "application/grpc");
+  (void)filter->on_response_head(exchange, exchange.response, false);
+  filter->on_response_body(exchange, kMessage, true);
+  filter->on_complete(exchange);
+  EXPECT_EQ(counts(), Counts{});
+}
+
+TEST_F(GrpcStats, AnExchangeThatIsUsedAgainHasNothingOfTheCallBefore) {
+  auto filter = make({});
+  FakeExchange exchange;
+  exchange.request.set(HeaderId::kPath, "/a.B/C");
+  exchange.request.set(HeaderId::kContentType, "application/grpc");
+  exchange.info_.cluster = &cluster;
+  (void)filter->on_request_head(exchange, exchange.request, false);
+  filter->on_request_body(exchange, kMessage, true);
+  filter->on_complete(exchange);
+  exchange.request.set(HeaderId::kContentType, "text/plain");
+  (void)filter->on_request_head(exchange, exchange.request, false);
+  filter->on_request_body(exchange, kMessage, true);
+  filter->on_complete(exchange);
+  EXPECT_EQ(counts(), (Counts{{"cluster.backend_1.grpc.request_message_count", 1}}));
+}
+
 TEST_F(GrpcStats, CountsAreHandedOnWhenAsked) {
   FilterConfig config;
   config.set_emit_filter_state(true);
