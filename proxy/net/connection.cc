@@ -113,7 +113,7 @@ void Connection::on_events(uint32_t events) {
     if (!output_.empty() || !wire_.empty()) flush_soon();
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
-  if (paused_ && !handshaking_) {
+  if (held()) {
     read_missed_ = true;
     // A reset ends everything at once; a mere FIN is met when reading goes on.
     if ((events & EPOLLERR) != 0) {
@@ -125,7 +125,7 @@ void Connection::on_events(uint32_t events) {
     return;
   }
   if (!kept_.empty()) deliver({});
-  if (fd_ >= 0 && !paused_) read_available(peer_done_);
+  if (fd_ >= 0 && !held()) read_available(peer_done_);
 }
 
 void Connection::finish_connect() {
@@ -169,7 +169,7 @@ void Connection::read_available(bool to_the_end) {
       decrypt(bytes);
     }
     if (fd_ < 0) return;
-    if (paused_) {
+    if (held()) {
       read_missed_ = true;
       return;
     }
@@ -270,7 +270,7 @@ void Connection::fail_write(int error) {
   credits_.clear();
   first_credit_ = 0;
   // The peer may have answered early and closed: what it said is still there to be read, and counts for more.
-  if (!paused_ || handshaking_) read_available(true);
+  if (!held()) read_available(true);
   if (fd_ >= 0) fail(error);
 }
 

@@ -91,6 +91,8 @@ class Connection final : private EventHandler, private TurnEndHandler {
 
   void on_events(uint32_t events) override;
   void on_turn_end() override;
+  /// Whether reading waits for the owner. A handshake does not: the owner has nothing to do with its bytes.
+  [[nodiscard]] bool held() const { return paused_ && !handshaking_; }
   void finish_connect();
   void read_available(bool to_the_end);
   void take_end();

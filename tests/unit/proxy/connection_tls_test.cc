@@ -74,6 +74,18 @@ TEST_F(ConnectionTlsTest, AdoptedConnectionsShakeHandsAndSayWhen) {
   EXPECT_EQ(server.connection.transport_failure(), "");
 }
 
+TEST_F(ConnectionTlsTest, AnOwnerThatReadsNothingYetHoldsUpNoHandshake) {
+  server.connection.pause_reading();
+  client.connection.pause_reading();
+  connect();
+  client.connection.output().append("hello");
+  turn_until([&] { return client.connected == 1 && server.connected == 1; });
+  for (int i = 0; i < 20; ++i) reactor.turn(0);
+  EXPECT_EQ(server.received, "");
+  server.connection.resume_reading();
+  turn_until([&] { return server.received == "hello"; });
+}
+
 TEST_F(ConnectionTlsTest, WhatIsWrittenBeforeTheHandshakeWaitsForIt) {
   connect();
   client.connection.output().append("early");
