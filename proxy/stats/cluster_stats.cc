@@ -35,6 +35,7 @@ constexpr StatDef kClusterStatDefs[] = {
     {"upstream_rq_pending_total"},
     {"upstream_rq_pending_active", kGauge},
     {"upstream_rq_pending_overflow"},
+    {"upstream_rq_active_overflow"},
     {"upstream_rq_pending_failure_eject"},
     {"upstream_rq_cancelled"},
     {"upstream_rq_maintenance_mode"},

@@ -32,6 +32,7 @@ enum ClusterStat : size_t {
   kUpstreamRqPendingTotal,
   kUpstreamRqPendingActive,
   kUpstreamRqPendingOverflow,
+  kUpstreamRqActiveOverflow,
   kUpstreamRqPendingFailureEject,
   kUpstreamRqCancelled,
   kUpstreamRqMaintenanceMode,

@@ -75,7 +75,7 @@ void HostPool::assign(UpstreamConnection& connection, StreamRequest& request) {
   auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kRequests, request.high_priority_,
                                 cluster_->context().shard);
   if (!unit) {
-    cluster_->stats().add(kUpstreamRqPendingOverflow);
+    cluster_->stats().add(kUpstreamRqActiveOverflow);
     request.on_no_stream(Failure::kOverflow, {});
     return;
   }

@@ -77,6 +77,7 @@ class TestMultiplexing:
                     stream.respond()
                 assert all(client.response().status == 200 for client in opened)
 
+    @pytest.mark.remora_only("it opens more streams on a new connection than the last one allowed")
     def test_the_servers_limit_counts_once_it_is_known(self, behind):
         with Http2Upstream(settings={Codes.MAX_CONCURRENT_STREAMS: 2}) as up:
             proxy = behind(up)
@@ -142,7 +143,7 @@ class TestMultiplexing:
             with clients(proxy, 5) as opened:
                 ask_all(opened)
                 up.wait_for(3)
-                proxy.wait_stat("cluster.up.upstream_rq_pending_overflow", 2)
+                proxy.wait_stat("cluster.up.upstream_rq_active_overflow", 2)
                 for stream in list(up.streams):
                     stream.respond()
                 statuses = sorted(client.response().status for client in opened)
@@ -166,6 +167,7 @@ class TestLeaving:
                 assert all(client.response().status == 200 for client in opened)
             wait_until(lambda: up.links[0].closed, lambda: "the drained connection closed")
 
+    @pytest.mark.remora_only("no second chance without a policy")
     def test_streams_above_the_last_one_are_sent_again(self, behind):
         """A POST with its body, without any retry policy: the server says that it has not looked at it."""
         def leave(stream):
@@ -180,6 +182,7 @@ class TestLeaving:
             assert (response.status, response.text) == (200, "again")
             assert proxy.stat("cluster.up.upstream_rq_retry") == 0
 
+    @pytest.mark.remora_only("no second chance without a policy")
     def test_refused_streams_are_sent_again_once(self, behind):
         def refuse(stream):
             if stream.link.number == 0:
@@ -191,6 +194,7 @@ class TestLeaving:
             assert behind(up).fetch("/", "POST", body=b"x").status == 200
             assert len(up.links) == 2
 
+    @pytest.mark.remora_only("no second chance without a policy")
     def test_who_refuses_everything_is_not_asked_for_ever(self, behind):
         with Http2Upstream(on_request=lambda stream: stream.reset(REFUSED)) as up:
             proxy = behind(up)
@@ -260,3 +264,32 @@ class TestLeaving:
             response = proxy.fetch()
             assert response.status == 502 and "protocol error" in response.text, response
             assert proxy.stat("cluster.up.upstream_cx_protocol_error") == 1
+
+
+class TestGrpcOutliers:
+    OUTLIER = {"outlier_detection": {"consecutive_5xx": 2, "max_ejection_percent": 100, "interval": "60s"},
+               "common_lb_config": {"healthy_panic_threshold": {"value": 0}}}
+    CALL = {"content-type": "application/grpc", "te": "trailers"}
+
+    @pytest.mark.parametrize("status, in_head, ejected", [(14, True, True), (5, True, False), (14, False, False)])
+    def test_a_status_in_the_head_is_charged(self, behind, status, in_head, ejected):
+        """UNAVAILABLE is a 503, NOT_FOUND is the caller's business; what comes in trailers is not looked at, as in Envoy."""
+        def answer(stream):
+            fields = [("content-type", "application/grpc"), ("grpc-status", str(status))]
+            if in_head:
+                stream.respond(200, fields)
+            else:
+                stream.respond(200, fields[:1], b"\0\0\0\0\0", trailers=fields[1:])
+
+        with Http2Upstream(on_request=answer) as up:
+            proxy = behind(up, **self.OUTLIER)
+            for _ in range(2):
+                assert proxy.fetch("/s/m", "POST", self.CALL, b"\0\0\0\0\0").status == 200
+            if ejected:
+                proxy.wait_stat("cluster.up.outlier_detection.ejections_active")
+                assert proxy.fetch("/s/m", "POST", self.CALL, b"\0\0\0\0\0").get("grpc-status") == "14"  # ours: no host
+            errors = proxy.admin_json("/clusters?format=json")["cluster_statuses"]
+            host = next(entry for entry in errors if entry["name"] == "up")["host_statuses"][0]
+            counts = {entry["name"]: int(entry.get("value", 0)) for entry in host["stats"]}
+            assert (counts["rq_error"], counts["rq_success"]) == ((2, 0) if status == 14 else (0, 2))
+            assert proxy.stat("cluster.up.outlier_detection.ejections_active") == int(ejected)

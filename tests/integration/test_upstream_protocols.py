@@ -10,6 +10,7 @@ from support.certificates import Authority, TlsUpstream, upstream_tls
 from support.http2_client import WEBSOCKET, Http2Client
 from support.http2_server import Codes, Http2Upstream
 from support.http_client import chunked
+from support.proxy import under_test
 from support.upstream import Upstream, echo
 from support.waiting import wait_until
 
@@ -159,7 +160,8 @@ class TestMessages:
             response = client.finish(request)
         assert (response.status, response.body, response.get("x-up")) == (200, b"cba", "yes")
         assert dict(response.trailers) == {"x-sum": "42", "x-sent": "1"}
-        assert response.interim == [103]
+        if under_test() == "remora":  # Envoy drops interim answers
+            assert response.interim == [103]
 
     def test_http1_trailers_become_http2_ones(self, behind, closing):
         upstream = closing(Http2Upstream(on_request=lambda stream: stream.respond(
