@@ -110,6 +110,12 @@ def test_over_tls_nothing_is_served_without_proof(control, ask, tmp_path):
     anonymous = tls_credentials(folder, certified=False)
     code, details = ask(plane.xds_tls_port, tls=anonymous).wait_refused()
     assert code == grpc.StatusCode.UNAUTHENTICATED and "certificate of the mesh or a bearer token" in details
+    # Whatever the service: false statistics could move a canary.
+    with grpc.secure_channel(f"localhost:{plane.xds_tls_port}", anonymous) as channel:
+        report = channel.stream_unary("/envoy.service.metrics.v3.MetricsService/StreamMetrics")
+        with pytest.raises(grpc.RpcError) as refused:
+            report(iter([b""]))
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
     assert "sa/default" in describe(ask(plane.xds_tls_port, tls=anonymous, token=SHARED).certificate())
     # A certificate of somebody else's authority does not even get through the handshake.
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key.pem", "-out",

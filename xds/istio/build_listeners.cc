@@ -1,8 +1,11 @@
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 #include "api/istio_stats.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
@@ -46,11 +49,25 @@ google::protobuf::Any stats_config(Direction direction) {
   return pack(config);
 }
 
-void add_http_filters(Direction direction, const ProxyNode& node, HttpConnectionManager& manager) {
+/// Counts a call's messages, for Istio's metrics of them. istiod gives it to every listener; only ports that
+/// can carry gRPC need it.
+void add_grpc_stats(HttpConnectionManager& manager) {
+  envoy::extensions::filters::http::grpc_stats::v3::FilterConfig config;
+  config.set_emit_filter_state(true);
+  config.mutable_stats_for_all_methods()->set_value(false);
+  auto& filter = *manager.add_http_filters();
+  filter.set_name("envoy.filters.http.grpc_stats");
+  *filter.mutable_typed_config() = pack(config);
+}
+
+void add_http_filters(Direction direction, bool grpc, const ProxyNode& node, HttpConnectionManager& manager) {
   if (!node.plain_envoy) {
     auto& exchange = *manager.add_http_filters();
     exchange.set_name("istio.metadata_exchange");
     *exchange.mutable_typed_config() = peer_metadata(direction);
+  }
+  if (grpc) add_grpc_stats(manager);
+  if (!node.plain_envoy) {
     auto& stats = *manager.add_http_filters();
     stats.set_name("istio.stats");
     *stats.mutable_typed_config() = stats_config(direction);
@@ -60,7 +77,7 @@ void add_http_filters(Direction direction, const ProxyNode& node, HttpConnection
   *router.mutable_typed_config() = pack(envoy::extensions::filters::http::router::v3::Router());
 }
 
-HttpConnectionManager connection_manager(Direction direction, const std::string& stat_prefix,
+HttpConnectionManager connection_manager(Direction direction, bool grpc, const std::string& stat_prefix,
                                          const ProxyNode& node) {
   HttpConnectionManager manager;
   manager.set_stat_prefix(stat_prefix);
@@ -69,15 +86,18 @@ HttpConnectionManager connection_manager(Direction direction, const std::string&
   manager.mutable_normalize_path()->set_value(true);
   manager.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
   manager.add_upgrade_configs()->set_upgrade_type("websocket");
-  add_http_filters(direction, node, manager);
+  add_http_filters(direction, grpc, node, manager);
   return manager;
 }
 
-HttpConnectionManager outbound_manager(uint16_t port, const ProxyNode& node) {
-  auto manager = connection_manager(Direction::kOutbound,
-                                    "outbound_" + listener_name(node.outbound_address, port), node);
+HttpConnectionManager outbound_manager(const OutboundPort& port, const ProxyNode& node) {
+  const bool grpc = std::any_of(port.http.begin(), port.http.end(), [&](const MeshService* service) {
+    return service->find_port(port.number)->protocol == Protocol::kHttp2;
+  });
+  auto manager = connection_manager(Direction::kOutbound, grpc,
+                                    "outbound_" + listener_name(node.outbound_address, port.number), node);
   auto& rds = *manager.mutable_rds();
-  rds.set_route_config_name(std::to_string(port));
+  rds.set_route_config_name(std::to_string(port.number));
   rds.mutable_config_source()->mutable_ads();
   rds.mutable_config_source()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
   rds.mutable_config_source()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
@@ -85,8 +105,9 @@ HttpConnectionManager outbound_manager(uint16_t port, const ProxyNode& node) {
 }
 
 HttpConnectionManager inbound_manager(const InboundPort& inbound, const ProxyNode& node) {
+  const bool grpc = inbound.services.front().second->protocol == Protocol::kHttp2;
   auto manager =
-      connection_manager(Direction::kInbound, "inbound_" + listener_name(node.ip, inbound.port), node);
+      connection_manager(Direction::kInbound, grpc, "inbound_" + listener_name(node.ip, inbound.port), node);
   manager.set_server_name("istio-envoy");
   // Whom mutual TLS has shown, the application can read.
   manager.set_forward_client_cert_details(HttpConnectionManager::APPEND_FORWARD);
@@ -181,7 +202,7 @@ Listener build_outbound_listener(const OutboundPort& port, const MeshView& view)
   listener.set_traffic_direction(envoy::config::core::v3::TrafficDirection::OUTBOUND);
   add_server_name_chains(port, view, listener);
   if (!port.http.empty()) {
-    add_filter(outbound_manager(port.number, view.node()), *listener.add_filter_chains());
+    add_filter(outbound_manager(port, view.node()), *listener.add_filter_chains());
   } else if (!port.tcp.empty()) {
     add_tcp_chain(*port.tcp.front(), port.number, view, *listener.add_filter_chains());
   }

@@ -157,6 +157,16 @@ TEST(AutoMtls, IsNotForProxiesWithoutIdentityNorWhereItIsOff) {
   }
 }
 
+TEST(AutoMtls, IsNotForServicesOutsideOfTheMesh) {
+  const std::string outside =
+      "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: o}\nspec: {hosts: [a.test], "
+      "resolution: STATIC, location: MESH_EXTERNAL, ports: [{number: 80, name: http}], endpoints: [{address: "
+      "127.0.0.9, labels: {security.istio.io/tlsMode: istio}}]}\n---\n";
+  const Snapshot snapshot = build_snapshot(registry(kMesh + outside), node("127.0.9.1"));
+  EXPECT_EQ(get<Cluster>(snapshot, XdsType::kCluster, "outbound|80||a.test").transport_socket_matches_size(),
+            0);
+}
+
 TEST(AutoMtls, ADeploymentsServiceAccountIsThatOfItsPods) {
   const std::string deployment =
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {metadata: {labels: "
@@ -308,6 +318,25 @@ TEST(Protocols, DecideWhatIsSpokenUpstream) {
       7U);
   EXPECT_TRUE(http_options(cluster(kMesh + rule("{connectionPool: {http: {useClientProtocol: true}}}"), 8080))
                   .has_use_downstream_protocol_config());
+}
+
+TEST(Protocols, GrpcPortsCountMessages) {
+  const Snapshot snapshot = build_snapshot(registry(kMesh), node("127.0.9.1"));
+  const auto filters = [&](const std::string& name) {
+    envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager manager;
+    get<Listener>(snapshot, XdsType::kListener, name)
+        .filter_chains(0)
+        .filters(0)
+        .typed_config()
+        .UnpackTo(&manager);
+    Names names;
+    for (const auto& filter : manager.http_filters()) names.push_back(filter.name());
+    return names;
+  };
+  EXPECT_EQ(filters("127.0.0.1_8080"),
+            (Names{"istio.metadata_exchange", "istio.stats", "envoy.filters.http.router"}));
+  EXPECT_EQ(filters("127.0.0.1_8081"), (Names{"istio.metadata_exchange", "envoy.filters.http.grpc_stats",
+                                              "istio.stats", "envoy.filters.http.router"}));
 }
 
 TEST(Protocols, TcpPortsArePassedThrough) {
