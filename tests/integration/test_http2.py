@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from support.bootstrap import HTTP_OPTIONS, bootstrap, cluster, http_listener, route, typed
+from support.certificates import Authority, downstream_tls
 from support.http2_client import WEBSOCKET, Http2Client, frame
 from support.http_client import chunked
 from support.upstream import Upstream, echo, reply
@@ -33,14 +34,18 @@ def connect(closing):
 
 
 class TestForeignPeers:
-    def test_h2spec(self, start, closing):
-        """All 145 cases. The listener is one of HTTP/2: to AUTO a broken preface is HTTP/1, and is answered as such."""
+    @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+    def test_h2spec(self, start, closing, tmp_path, tls):
+        """All 145 cases. The plain listener is one of HTTP/2: to AUTO a broken preface is HTTP/1, and answered as such."""
         if not H2SPEC.exists():
             pytest.skip("build/tools/h2spec is missing: ./dev test builds it")
         upstream = closing(Upstream(answer=lambda _: reply(200, body="x" * 1024)))
-        proxy = start(bootstrap([http_listener(route(to="up"), codec_type="HTTP2")], [cluster("up", upstream.port)]))
-        report = subprocess.run([H2SPEC, "-h", "127.0.0.1", "-p", str(proxy.port()), "-o", "5"], capture_output=True,
-                                text=True, timeout=120, check=False).stdout
+        listener = http_listener(route(to="up"), codec_type="AUTO" if tls else "HTTP2")
+        if tls:
+            listener["filter_chains"][0]["transport_socket"] = downstream_tls(Authority(tmp_path).issue("test.local"))
+        proxy = start(bootstrap([listener], [cluster("up", upstream.port)]))
+        report = subprocess.run([H2SPEC, "-h", "127.0.0.1", "-p", str(proxy.port()), "-o", "5", *(["-t", "-k"] if tls else [])],
+                                capture_output=True, text=True, timeout=120, check=False).stdout
         assert "145 tests, 145 passed, 0 skipped, 0 failed" in report, report[report.find("Failures:"):]
 
     def test_curl_uploads_and_downloads_a_megabyte(self, through, tmp_path):
@@ -61,6 +66,17 @@ class TestForeignPeers:
                      "downstream_rq_http2_total"):
             proxy.wait_stat(f"http.in.{name}")
             assert proxy.stat(f"http.in.{name}") == 1
+
+    def test_alpn_chooses_the_version(self, start, closing, tmp_path):
+        upstream = closing(Upstream())
+        authority = Authority(tmp_path)
+        listener = http_listener(route(to="up"))
+        listener["filter_chains"][0]["transport_socket"] = downstream_tls(authority.issue("test", "DNS:test.local"))
+        proxy = start(bootstrap([listener], [cluster("up", upstream.port)]))
+        for options, version in ((["--http2"], "2"), (["--http1.1"], "1.1"), (["--no-alpn"], "1.1")):
+            assert run("curl", "-s", *options, "-o", os.devnull, "-w", "%{http_version}", "--cacert", authority.certificate,
+                       "--resolve", f"test.local:{proxy.port()}:127.0.0.1", f"https://test.local:{proxy.port()}/") == version
+        assert upstream.last.get("x-forwarded-proto") == "https"
 
     def test_nghttp_gets_many_streams_of_one_connection(self, through):
         proxy, _ = through(answer=lambda _: reply(200, body="y" * 5000))
