@@ -100,7 +100,7 @@ def test_a_server_with_another_identity_is_refused(mesh, kinds):
     assert not wrong.app.requests
 
 
-@pytest.mark.parametrize("kinds", PAIRS[3:], ids="-".join)
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
 def test_bytes_of_any_protocol_go_over_mutual_tls(mesh, kinds):
     tunnel = mesh(kinds, port_name="tcp-any").wait_serving()
     assert tunnel.app.requests[-1].get("x-request-id") is None, "nobody has read the request on its way"
