@@ -175,6 +175,16 @@ TEST_F(ConnectionTlsTest, CloseInTheMiddleIsACut) {
   EXPECT_EQ(server.ended, 0);
 }
 
+TEST_F(ConnectionTlsTest, CloseBeforeTheFlushIsACut) {
+  open();
+  for (int i = 0; i < 10; ++i) reactor.turn(0);
+  client.connection.output().append("lost");
+  client.connection.close();
+  turn_until([&] { return server.error + server.ended != 0; });
+  EXPECT_EQ(server.error, EPROTO);
+  EXPECT_EQ(server.ended, 0);
+}
+
 // The client of TLS 1.3 talks as soon as it has shown its certificate: what it says must not turn the alert
 // into a reset.
 TEST_F(ConnectionTlsTest, ARefusedClientHearsWhy) {

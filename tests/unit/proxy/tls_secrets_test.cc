@@ -104,6 +104,10 @@ TEST_F(TlsSecretsTest, ANamedContextIsMergedOverTheDefaults) {
   EXPECT_EQ(shown(), "CN=one,O=remora");
   (void)set("default", *test::pair_of(ca.issue({.names = {"DNS:other.example"}})));
   EXPECT_NE(shown().find("verify cert failed: SAN matcher"), std::string::npos);
+  auto more = trusting(ca.pem());  // lists add up
+  more->subject_alt_names = {test::san_rule(SanMatcher::Type::kDns, "other.example")};
+  (void)set("ROOTCA", *more);
+  EXPECT_EQ(shown(), "CN=test,O=remora");
 }
 
 TEST_F(TlsSecretsTest, CheckedWithoutBeingUsed) {

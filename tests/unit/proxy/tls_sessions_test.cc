@@ -59,6 +59,17 @@ TEST_F(TlsSessionsTest, TicketsAndSessionIdsOfTls12) {
   EXPECT_FALSE(resumed());
 }
 
+// A session that was verified for one name must not be taken for another.
+TEST_F(TlsSessionsTest, NeverForOtherExpectations) {
+  const std::string right[] = {"server.example"};
+  EXPECT_FALSE(resumed({.host = "10.0.0.1:443", .expected_sans = right}));
+  EXPECT_TRUE(resumed({.host = "10.0.0.1:443", .expected_sans = right}));
+  const std::string wrong[] = {"other.example"};
+  auto link = this->link({.host = "10.0.0.1:443", .expected_sans = wrong});
+  link.pump();
+  EXPECT_EQ(link.client.state(), Transport::State::kFailed);
+}
+
 TEST_F(TlsSessionsTest, NoneWithoutKeysToKeepThem) {
   up.max_session_keys = 0;
   apply();

@@ -81,6 +81,27 @@ TEST_F(TlsVerificationTest, AnotherAuthority) {
   EXPECT_EQ(stat("listener.test.ssl.connection_error"), 0U);
 }
 
+// The right name does not make up for the wrong authority.
+TEST_F(TlsVerificationTest, AnotherAuthorityWithTheRightName) {
+  const Authority stranger("Stranger");
+  rules->subject_alt_names = {san_rule(Type::kDns, "client.example")};
+  const auto forged = stranger.issue({.names = {"DNS:client.example"}});
+  rules->certificate_hashes = {test::certificate_hash(forged.certificate)};
+  up.common.certificates = {inline_pair(forged)};
+  expect(refused(), {"verify cert failed: X509_verify_cert", "ALERT_UNKNOWN_CA"});
+}
+
+// Rules that only a certificate can satisfy make it required, whatever require_client_certificate says.
+TEST_F(TlsVerificationTest, NoCertificateWhereANameIsAskedFor) {
+  down.require_client_certificate = false;
+  up.common.certificates.clear();
+  rules->subject_alt_names = {san_rule(Type::kDns, "client.example")};
+  expect(refused(), {"PEER_DID_NOT_RETURN_A_CERTIFICATE"});
+  rules->subject_alt_names.clear();
+  rules->spki_hashes = {std::string(32, 'x')};
+  expect(refused(), {"PEER_DID_NOT_RETURN_A_CERTIFICATE"});
+}
+
 TEST_F(TlsVerificationTest, ExpiredAndNotYetValid) {
   show({.ends_s = -60});
   expect(refused(), {"certificate has expired", "ALERT_CERTIFICATE_EXPIRED"});
