@@ -128,6 +128,14 @@ class TestServing:
             assert "Reused, " in s_client(proxy, version, "-ign_eof", "-sess_in", session, stdin=request)
         assert ssl_stat(proxy, "session_reused") == 2
 
+    def test_an_ocsp_staple_is_shown_to_who_asks(self, serve, ca, server_pair):
+        certificate = {**server_pair.config(), "ocsp_staple": {"filename": str(ca.vouch(server_pair))}}
+        tls = downstream_tls(context={"ocsp_staple_policy": "MUST_STAPLE"}, tls_certificates=[certificate])
+        proxy = serve(tls)
+        assert "OCSP Response Status: successful" in s_client(proxy, "-status")
+        assert "OCSP Response" not in s_client(proxy)
+        assert ssl_stat(proxy, "ocsp_staple_requests") == ssl_stat(proxy, "ocsp_staple_responses") == 1
+
     def test_renegotiation_is_refused(self, serve):
         proxy = serve()
         with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port()}", "-tls1_2"],
