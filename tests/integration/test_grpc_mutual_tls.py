@@ -121,9 +121,19 @@ def test_the_mesh_of_the_control_plane(tmp_path, closing):
                    lambda: f"the series of the {reporter}: {series(proxy)}")
 
 
-def series(proxy):
+    for proxy in (mesh.client, mesh.server):  # four calls of each shape, then the ten thousand
+        assert messages(proxy, "request") >= 4 * (1 + 8 + 1 + 8) + 10000
+        assert messages(proxy, "response") >= 4 * (1 + 1 + 8 + 8) + 10000
+
+
+def messages(proxy, side):
+    lines = series(proxy, f"istio_{side}_messages_total")
+    return sum(int(line.rpartition(" ")[2]) for line in lines)
+
+
+def series(proxy, name="istio_requests_total"):
     text = proxy.admin("/stats/prometheus").text
-    return [line for line in text.splitlines() if line.startswith("istio_requests_total{")]
+    return [line for line in text.splitlines() if line.startswith(name + "{")]
 
 
 def has_series(proxy, **labels):
