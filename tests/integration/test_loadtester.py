@@ -15,7 +15,7 @@ from support.waiting import wait_until
 
 
 class LoadTester(Process):
-    def __init__(self, *arguments, allow="hey,busy,deaf,shy", programs=None):
+    def __init__(self, *arguments, allow="hey,busy,gated,deaf,shy", programs=None):
         self.programs = programs
         path = f"{programs}:{os.environ['PATH']}" if programs else os.environ["PATH"]
         super().__init__("loadtester", [bin_dir() / "remoractl", "loadtester", "--address", "127.0.0.1:0",
@@ -53,8 +53,8 @@ def alive(pid):
 @pytest.fixture
 def tester(closing, tmp_path):
     """One with programs whose whole behaviour is known: busy runs on, with a child; deaf does not hear SIGTERM."""
-    programs = {"busy": 'sleep 600 & echo "child $!"; wait', "deaf": "trap '' TERM; while :; do sleep 0.05; done",
-                "shy": 'echo "first: $1"; echo "count: $#"; exit "${2:-0}"'}
+    programs = {"busy": 'sleep 600 & echo "child $!"; wait', "gated": 'read -r line <"$1"',
+                "deaf": "trap '' TERM; while :; do sleep 0.05; done", "shy": 'echo "first: $1"; echo "count: $#"; exit "${2:-0}"'}
     (tmp_path / "bin").mkdir()
     for name, script in programs.items():
         path = tmp_path / "bin" / name
@@ -82,6 +82,22 @@ class TestCommands:
         assert tester.start("busy", name="other").status == 202
         assert tester.started_pid("other.default: busy") != first
         assert tester.log.count("started as process") == 2
+
+    def test_command_asked_for_while_it_runs_runs_once_more(self, tester, tmp_path):
+        # A load as long as the interval of the canary that asks for it at each tick must have no gaps.
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        tester = tester()
+        for _ in range(3):
+            assert tester.start(f"gated {gate}").status == 202
+        assert tester.log.count("started as process") == 1
+        gate.write_text("go\n")
+        wait_until(lambda: tester.log.count("started as process") == 2, lambda: f"a second run:\n{tester.tail()}")
+        gate.write_text("go\n")
+        wait_until(lambda: tester.log.count("finished after") == 2, lambda: f"its end:\n{tester.tail()}")
+        tester.start("shy done 0")
+        tester.wait_log("shy", "finished after")
+        assert tester.log.count("gated") - tester.log.count("is running already") == 4  # two starts, two ends
 
     def test_command_inherits_no_connection(self, tester):
         tester = tester()

@@ -23,13 +23,13 @@ def canary(port, **analysis):
 class RolloutMesh(Mesh):
     """The service api with version v1 behind a sidecar; proxies report ten times a second."""
 
-    def __init__(self, folder, closing):
+    def __init__(self, folder, closing, port=None, arguments=ARGUMENTS):
         self.folder, self.app, self.closing = folder, "api", closing
-        self.port = unused_port()
+        self.port = port or unused_port()
         self.apps, self.servers = {}, {}
         folder.mkdir()
         self.apply("mesh.yaml", service("api", self.port))
-        self.control = closing(ControlPlane(folder, arguments=ARGUMENTS))
+        self.control = closing(ControlPlane(folder, arguments=arguments))
         self.client = closing(self.sidecar("client", push="0.1s"))
 
     def add_version(self, version, answer=None, script=None):
@@ -65,9 +65,9 @@ class RolloutMesh(Mesh):
     def decisions(self, decision):
         return [entry for entry in self.status["rollout"]["timeline"] if entry["decision"] == decision]
 
-    def wait_phase(self, *phases):
+    def wait_phase(self, *phases, seconds=40):
         return wait_until(lambda: self.status.get("phase") in phases and self.status["phase"], lambda: (
-            f"{phases}; is {json.dumps(self.status, indent=1)[-3000:]}\n{self.control.tail()[-3000:]}"), 40)
+            f"{phases}; is {json.dumps(self.status, indent=1)[-3000:]}\n{self.control.tail()[-3000:]}"), seconds)
 
     def wait_routes(self, text):
         """Waits until the client's sidecar has routes that hold this."""

@@ -170,12 +170,16 @@ std::vector<Command> other_commands() {
        .run = effective},
       {.name = "loadtester",
        .summary = "run load tests that Flagger's webhooks ask for, and keep gates",
-       .help = "POST / with {\"name\", \"namespace\", \"phase\", \"metadata\": {\"type\": "
-               "\"cmd\", \"cmd\": \"hey ...\"}} starts\n"
-               "the command and answers at once. Only programs of --allow are run, without a shell. "
-               "/gate/approve and\n"
-               "/gate/halt always say yes and no; /gate/open, /gate/close and /gate/check keep a gate for "
-               "each canary.",
+       .help =
+           "POST / with {\"name\", \"namespace\", \"phase\", \"metadata\": {\"type\": "
+           "\"cmd\", \"cmd\": \"hey ...\"}} starts\n"
+           "the command and answers at once. A command that runs already is run once more when it has ended, "
+           "so that\n"
+           "a load as long as the canary's interval has no gaps. Only programs of --allow are run, without a "
+           "shell.\n"
+           "/gate/approve and /gate/halt always say yes and no; /gate/open, /gate/close and /gate/check keep "
+           "a "
+           "gate\nfor each canary.",
        .flags = {{"--address", "", "HOST:PORT",
                   "where to listen (default 127.0.0.1:8090; port 0 takes a free one)"},
                  {"--address-path", "", "FILE", "write the address in use to FILE"},

@@ -142,9 +142,9 @@ class LoadTester {
     if (!started.ok()) return answer(500, started.error().message);
     switch (*started) {
       case TaskRunner::Started::kNow: return answer(202, "started");
-      case TaskRunner::Started::kAlready:
-        log_line(canary + ": " + command + ": is running already");
-        return answer(202, "running already");
+      case TaskRunner::Started::kLater:
+        log_line(canary + ": " + command + ": is running already, and runs once more after that");
+        return answer(202, "running already, runs once more");
       case TaskRunner::Started::kTooMany: return answer(429, "too many commands run already (--max-running)");
     }
     return answer(500, "");

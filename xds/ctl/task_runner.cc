@@ -88,21 +88,30 @@ TaskRunner::~TaskRunner() { close(); }
 
 Result<TaskRunner::Started> TaskRunner::start(const std::string& owner, const std::string& command,
                                               const std::vector<std::string>& words, bool log_output) {
-  const std::string key = owner + '\n' + command;
-  if (tasks_.contains(key)) return Started::kAlready;
-  if (tasks_.size() >= limits_.running) return Started::kTooMany;
-  const auto spawned = spawn(words);
-  if (!spawned.ok()) return Error{spawned.error()};
   auto task = std::make_shared<Task>(context_);
-  task->name = owner + ": " + command;
-  task->pid = spawned->first;
+  task->owner = owner;
+  task->command = command;
+  task->words = words;
   task->log_output = log_output;
+  if (const auto same = tasks_.find(task->key()); same != tasks_.end()) {
+    same->second->again = true;
+    same->second->log_output = log_output;
+    return Started::kLater;
+  }
+  if (tasks_.size() >= limits_.running) return Started::kTooMany;
+  return run(task);
+}
+
+Result<TaskRunner::Started> TaskRunner::run(const TaskPtr& task) {
+  const auto spawned = spawn(task->words);
+  if (!spawned.ok()) return Error{spawned.error()};
+  task->pid = spawned->first;
   task->since = std::chrono::steady_clock::now();
   boost::system::error_code error;
   task->output.assign(spawned->second, error);
   if (error) ::close(spawned->second);
-  log_line(task->name + ": started as process " + std::to_string(task->pid));
-  tasks_[key] = task;
+  log_line(task->name() + ": started as process " + std::to_string(task->pid));
+  tasks_[task->key()] = task;
   read(task);
   limit(task);
   return Started::kNow;
@@ -127,7 +136,7 @@ void TaskRunner::limit(const TaskPtr& task) {
     kill(-task->pid, task->over_time ? SIGKILL : SIGTERM);
     if (task->over_time) return;
     task->over_time = true;
-    log_line(task->name + ": has run too long and is ended");
+    log_line(task->name() + ": has run too long and is ended");
     limit(task);
   });
 }
@@ -141,6 +150,7 @@ void TaskRunner::wait_for_children() {
 }
 
 void TaskRunner::reap() {
+  std::vector<TaskPtr> ended;
   for (auto at = tasks_.begin(); at != tasks_.end();) {
     int status = 0;
     const TaskPtr task = at->second;
@@ -150,6 +160,12 @@ void TaskRunner::reap() {
     }
     at = tasks_.erase(at);
     finish(task, status);
+    if (task->again) ended.push_back(task);
+  }
+  // Load that a canary asks for at every tick and that lasts as long as a tick must not have gaps.
+  for (const TaskPtr& task : ended) {
+    const auto started = start(task->owner, task->command, task->words, task->log_output);
+    if (!started.ok()) log_line(task->name() + ": " + started.error().message);
   }
 }
 
@@ -168,7 +184,7 @@ void TaskRunner::finish(const TaskPtr& task, int status) {
   const double seconds = std::chrono::duration<double>(took).count();
   char took_text[32];
   std::snprintf(took_text, sizeof took_text, " after %.1f s", seconds);
-  log_line(task->name + ": " + ending(status) + took_text);
+  log_line(task->name() + ": " + ending(status) + took_text);
   const bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
   if (!failed && !task->log_output) return;
   size_t start = task->text.size() > kKeepOutput ? task->text.size() - kKeepOutput : 0;
@@ -185,7 +201,7 @@ void TaskRunner::close() {
     kill(-task->pid, SIGKILL);
     int status = 0;
     while (waitpid(task->pid, &status, 0) < 0 && errno == EINTR) {}
-    log_line(task->name + ": ended with the load tester");
+    log_line(task->name() + ": ended with the load tester");
     task->pid = 0;
     task->timer.cancel();
     task->output.close(error);

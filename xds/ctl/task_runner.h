@@ -24,7 +24,11 @@ class TaskRunner {
     std::chrono::milliseconds duration{std::chrono::hours(1)};
   };
 
-  enum class Started { kNow, kAlready, kTooMany };
+  enum class Started {
+    kNow,
+    kLater,  ///< the same one runs: once more when it has ended, however often it was asked for meanwhile
+    kTooMany,
+  };
 
   TaskRunner(boost::asio::io_context& context, Limits limits);
   ~TaskRunner();
@@ -39,7 +43,13 @@ class TaskRunner {
   struct Task {
     explicit Task(boost::asio::io_context& context) : output(context), timer(context) {}
 
-    std::string name;  ///< for the log
+    std::string owner;
+    std::string command;
+    std::vector<std::string> words;
+    bool again = false;  ///< to be run once more
+
+    [[nodiscard]] std::string key() const { return owner + '\n' + command; }
+    [[nodiscard]] std::string name() const { return owner + ": " + command; }  ///< for the log
     pid_t pid = 0;
     bool log_output = false;
     bool over_time = false;
@@ -51,6 +61,7 @@ class TaskRunner {
   };
   using TaskPtr = std::shared_ptr<Task>;
 
+  Result<Started> run(const TaskPtr& task);
   void read(const TaskPtr& task);
   void limit(const TaskPtr& task);
   void wait_for_children();
