@@ -66,6 +66,36 @@ def test_a_server_that_speaks_first_is_heard():
             assert connection.recv(100) == b""
 
 
+def taken_at_rest(proxy, stat):
+    """What a statistic shows once it moves no more."""
+    seen = [0]
+
+    def rests():
+        seen.append(proxy.stat(stat))
+        return seen[-1] == seen[-2] > 0
+
+    wait_until(rests, lambda: f"{stat} at rest, is {seen[-1]}")
+    return seen[-1]
+
+
+def test_a_client_that_waits_stops_a_server_that_floods():
+    size = 24 << 20
+
+    def flood(connection):
+        connection.sendall(bytes(size))
+        connection.close()
+
+    listener = b.listener(tcp("up"), per_connection_buffer_limit_bytes=65536)
+    with Server(flood) as server:
+        cluster = b.cluster("up", server.port, per_connection_buffer_limit_bytes=65536)
+        with Proxy(b.bootstrap([listener], [cluster])) as proxy:
+            with connect(proxy.port()) as connection:
+                assert taken_at_rest(proxy, "cluster.up.upstream_cx_rx_bytes_total") < size
+                assert proxy.stat("tcp.up.downstream_cx_tx_bytes_buffered") <= 1 << 20
+                connection.shutdown(socket.SHUT_WR)
+                assert len(read_all(connection)) == size
+
+
 def test_a_megabyte_flood_against_a_reader_that_waits():
     """Neither side's bytes pile up in the proxy while the other one does not read."""
     go_on = threading.Event()
@@ -87,6 +117,7 @@ def test_a_megabyte_flood_against_a_reader_that_waits():
                                                           connection.shutdown(socket.SHUT_WR)), daemon=True)
                 sender.start()
                 proxy.wait_stat("tcp.up.downstream_flow_control_paused_reading_total")
+                assert taken_at_rest(proxy, "tcp.up.downstream_cx_rx_bytes_total") < size
                 assert proxy.stat("cluster.up.upstream_cx_tx_bytes_buffered") <= 1 << 20
                 go_on.set()
                 assert read_all(connection) == str(size).encode()
