@@ -680,7 +680,7 @@ void Exchange::finish() {
 // wrong
 
 void Exchange::refuse(HeadError error) {
-  http_stats().add(kDownstreamCxProtocolError);
+  if (info_.protocol != Protocol::kHttp2) http_stats().add(kDownstreamCxProtocolError);  // only a stream's
   if (error.status == 431 || error.status == 414) http_stats().add(kDownstreamRqTooLarge);
   if (error.status == 408) http_stats().add(kDownstreamRqHeaderTimeout);
   LocalReply reply{error.status, {}, error.detail, ResponseFlag::kDownstreamProtocolError, {}};
@@ -707,6 +707,8 @@ void Exchange::on_downstream_gone(Failure failure) {
   response_sink_ = nullptr;
   info_.flags.set(failure_info(failure).flag);
   details_ = failure_info(failure).details;
+  if (failure == Failure::kDownstreamProtocolError && info_.protocol == Protocol::kHttp2)
+    details_ = "http2.violation.of.messaging.rule";
   info_.details = details_;
   http_stats().add(kDownstreamRqRxReset);
   if (cluster_ && !try_.response_begun() && try_.active()) cluster_->stats().add(kUpstreamRqCancelled);

@@ -146,6 +146,21 @@ TEST_F(H2HostileTest, PingsThatAreNeverCollected) {
   EXPECT_GE(stat(kHttp2OutboundControlFlood), 1u);
 }
 
+TEST_F(H2HostileTest, ResetsThatAreNeverCollected) {
+  settings_.options.max_outbound_control_frames = 100;
+  begin();
+  const int small = 4096;
+  setsockopt(wire_.connection.fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+  uint32_t stream = 1;
+  while (stream < 100000 && fault_ == CodecFault::kNone) {
+    std::string bytes;
+    for (int i = 0; i < 50; ++i, stream += 2) bytes += headers(stream, get({{"connection", "close"}}));
+    wire_.send(bytes);
+  }
+  EXPECT_EQ(fault_, CodecFault::kFlood);
+  EXPECT_EQ(stat(kHttp2OutboundControlFlood), 1u);
+}
+
 TEST_F(H2HostileTest, PingsThatAreCollectedAreAnswered) {
   begin();
   for (int i = 0; i < 3000; ++i) {
@@ -209,6 +224,19 @@ TEST_F(H2HostileTest, ResetsAmongManyAnsweredStreamsAreNoAttack) {
       responses_.back()->send_head(head, true);
     }
     wire_.sent();
+    ASSERT_EQ(fault_, CodecFault::kNone) << stream;
+  }
+}
+
+TEST_F(H2HostileTest, ResetsOfAnswersUnderWayAreNoAttack) {
+  begin();
+  for (uint32_t stream = 1; stream < 2000; stream += 2) {
+    wire_.send(headers(stream, get()));
+    HeaderMap head;
+    head.add(HeaderId::kStatus, "200");
+    responses_.back()->send_head(head, false);
+    wire_.sent();
+    wire_.send(frame(kRstStream, 0, stream, number(8)));
     ASSERT_EQ(fault_, CodecFault::kNone) << stream;
   }
 }
@@ -324,7 +352,32 @@ INSTANTIATE_TEST_SUITE_P(Requests, H2InvalidRequestTest,
                                          std::pair{with(":path", "/a#b"), "http2.invalid_path"},
                                          std::pair{with(":scheme", "ftp"), "http2.invalid_scheme"}));
 
+TEST_F(H2HostileTest, WhatFollowsARefusedHeadIsNotPassedOn) {
+  begin();
+  wire_.send(headers(1, with(":path", "/a#b"), false) + frame(kData, 0, 1, "body") +
+             headers(1, {{"x", "1"}}));
+  EXPECT_EQ(refused_, "http2.invalid_path");
+  EXPECT_EQ(requests_[0]->log, "");
+  EXPECT_EQ(answer(kHeaders).stream, 1u);
+  EXPECT_EQ(done_, 1);
+}
+
 // ------------------------------------------------------------------------------------------- bodies
+
+TEST_F(H2HostileTest, TheConnectionsWindowOutlivesStreamsThatAreGivenUp) {
+  settings_.options.initial_stream_window_size = 65535;
+  settings_.options.initial_connection_window_size = 65535;
+  begin();
+  const std::string chunk(16384, 'x');
+  for (uint32_t stream = 1; stream < 40; stream += 2) {
+    wire_.send(headers(stream, get(), false));
+    requests_.back()->hold = true;
+    for (int i = 0; i < 3; ++i) wire_.send(frame(kData, 0, stream, chunk));
+    wire_.send(frame(kRstStream, 0, stream, number(8)));
+    wire_.sent();
+    ASSERT_EQ(fault_, CodecFault::kNone) << stream;
+  }
+}
 
 TEST_F(H2HostileTest, ABodyShorterThanAnnouncedHasNoEnd) {
   begin();
