@@ -107,16 +107,21 @@ void TimerWheel::advance(MonotonicTime now) {
 }
 
 /// From now_tick_ to the next occupied slot of the lowest level, or to the next cascade that can bring
-/// something into it.
+/// something into it. Slots up to the present one belong to the level's next turn.
 uint64_t TimerWheel::ticks_to_near() const {
   const uint64_t position = now_tick_ & (kSlots - 1);
-  while (true) {
-    const uint64_t ahead = position + 1 < kSlots ? near_ >> (position + 1) : 0;
-    if (ahead == 0) return next_cascade() - now_tick_;
+  while (const uint64_t ahead = position + 1 < kSlots ? near_ >> (position + 1) : 0) {
     const auto distance = static_cast<uint64_t>(std::countr_zero(ahead)) + 1;
     if (!levels_[0][position + distance].empty()) return distance;
     near_ &= ~(uint64_t{1} << (position + distance));
   }
+  const uint64_t next_turn = (now_tick_ | (kSlots - 1)) + 1;
+  while (near_ != 0) {
+    const auto slot = static_cast<uint64_t>(std::countr_zero(near_));
+    if (!levels_[0][slot].empty()) return std::min(next_cascade(), next_turn + slot) - now_tick_;
+    near_ &= near_ - 1;
+  }
+  return next_cascade() - now_tick_;
 }
 
 uint64_t TimerWheel::next_cascade() const {

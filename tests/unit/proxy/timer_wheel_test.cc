@@ -101,6 +101,24 @@ struct Repeater {
   int rings = 0;
 };
 
+// A lonely timer of less than a turn of the lowest level, from every place in that turn.
+TEST(TimerWheel, SleepEndsForALonelyShortTimer) {
+  for (int64_t place = 0; place < 130; ++place) {
+    for (const int64_t delay : {0, 1, 25, 50, 62}) {
+      TimerWheel wheel(kStart);
+      const MonotonicTime now = kStart + Milliseconds(place);
+      wheel.advance(now);
+      Alarm alarm(wheel);
+      wheel.arm(alarm.timer, now, Milliseconds(delay));
+      const int sleep = wheel.sleep_ms(now);
+      EXPECT_GT(sleep, 0) << place << " " << delay;
+      EXPECT_LE(sleep, delay + 1) << place << " " << delay;
+      wheel.advance(now + Milliseconds(delay + 1));
+      EXPECT_EQ(alarm.rings, 1) << place << " " << delay;
+    }
+  }
+}
+
 TEST(TimerWheel, ATimerMayArmItself) {
   TimerWheel wheel(kStart);
   Repeater repeater(wheel);
