@@ -277,8 +277,11 @@ AdminServerInfo Server::State::server_info() {
 }
 
 std::vector<UnreadyTargets> Server::State::unready_targets() {
-  if (initialized_) return {};
-  return {{"server", {"initial fetch of dynamic resources"}}};
+  std::vector<UnreadyTargets> unready;
+  if (!initialized_) unready.push_back({"server", {"initial fetch of dynamic resources"}});
+  for (auto& [manager, targets] : loaded_.source->waiting())
+    unready.push_back({std::move(manager), std::move(targets)});
+  return unready;
 }
 
 void Server::State::refresh_stats() {

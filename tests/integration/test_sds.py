@@ -105,6 +105,7 @@ class TestOverAds:
 
     def test_a_listener_warms_until_its_secret_is_there(self, proxy, ads, pairs):
         assert proxy.admin("/ready").status == 503
+        assert "SdsApi server" in proxy.admin("/init_dump").text
         ads.set(SECRETS, [certificate("server", pairs[0])])
         proxy.wait_ready()
         assert is_served(proxy, pairs[0])

@@ -33,6 +33,26 @@ template class ResourceStore::Keeper<RoutesTable>;
 
 namespace {
 
+/// As Envoy's /init_dump names them.
+std::string target_name(const NeedKey& key) {
+  switch (key.kind) {
+    case NeedKind::kEndpoints: return "ClusterLoadAssignment " + key.name;
+    case NeedKind::kRoutes: return "target RdsRouteConfigSubscription init " + key.name;
+    case NeedKind::kSecret: return "target SdsApi " + key.name;
+  }
+  return {};
+}
+
+template <typename Set>
+void add_waiting(const Set& set, const std::string& prefix,
+                 std::vector<std::pair<std::string, std::vector<std::string>>>& out) {
+  for (const auto& [name, entry] : set.entries()) {
+    if (entry.missing.empty()) continue;
+    auto& targets = out.emplace_back(prefix + name, std::vector<std::string>()).second;
+    for (const auto& [key, deadline] : entry.missing) targets.push_back(target_name(key));
+  }
+}
+
 void add_secret_needs(const SecretNeeds& secrets, std::vector<Need>& out) {
   for (const SecretNeed& secret : secrets)
     out.push_back({{NeedKind::kSecret, secret.key}, secret.fetch_timeout});
@@ -60,6 +80,13 @@ void ResourceStore::offer(const std::string& name, ResourceRecord record, Transl
   add_secret_needs(translated.secrets, needs);
   secrets_.expect(translated.secrets);
   listeners_.offer(name, {std::move(record), std::move(translated), std::move(needs)}, now);
+}
+
+std::vector<std::pair<std::string, std::vector<std::string>>> ResourceStore::waiting() const {
+  std::vector<std::pair<std::string, std::vector<std::string>>> out;
+  add_waiting(clusters_, "Cluster ", out);
+  add_waiting(listeners_, "Listener-local-init-manager ", out);
+  return out;
 }
 
 void ResourceStore::secret_settled(const std::string& key) {

@@ -82,6 +82,8 @@ class ResourceStore {
   [[nodiscard]] std::vector<std::string> wanted(ResourceType type) const;
   /// Another number whenever wanted() is another list.
   [[nodiscard]] uint64_t wanted_version(ResourceType type) const;
+  /// What warms, and what it waits for, in Envoy's words.
+  [[nodiscard]] std::vector<std::pair<std::string, std::vector<std::string>>> waiting() const;
   /// Messages with bytes that no field claims, accepted so far.
   [[nodiscard]] uint64_t unknown_fields() const { return unknown_fields_; }
   [[nodiscard]] const ClusterSet& clusters() const { return clusters_; }

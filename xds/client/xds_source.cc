@@ -62,6 +62,11 @@ class XdsSource final : public ConfigSource {
     return dump_config({options_.bootstrap, loaded_, store_, versions[0], versions[1]}, query);
   }
 
+  std::vector<std::pair<std::string, std::vector<std::string>>> waiting() override {
+    const std::lock_guard lock(mutex_);
+    return store_.waiting();
+  }
+
  private:
   void make_secret_sources() {
     SecretSources::Host host{.mutex = mutex_,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "remora/config/metadata.h"
@@ -90,6 +91,11 @@ class ConfigSource {
     bool include_eds = false;
   };
   virtual Result<std::string> config_dump(const DumpQuery& query) = 0;  // any thread
+
+  /// What resources that warm still wait for, for /init_dump: ("Cluster a", {"SdsApi ca"}).
+  virtual std::vector<std::pair<std::string, std::vector<std::string>>> waiting() {
+    return {};
+  }  // any thread
 };
 
 struct LoadedBootstrap {

@@ -176,6 +176,8 @@ TEST_F(TlsContextTest, WhatIsWrongIsNamed) {
          "common_tls_context.tls_certificates[0].certificate_chain.filename: /no/file: cannot be read");
   upstream(std::string("{common_tls_context: {tls_certificates: [") + kPair + ", " + kPair + "]}}");
   expect(common.substr(0, common.size() - 1) + ": a client has at most one certificate");
+  upstream("{sni: \"a\\0b\"}");
+  expect("sni: must not contain NUL");
   upstream("{auto_sni_san_validation: true}");
   expect("auto_sni_san_validation: needs a validation context");
   validation("{match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: a}}]}");
