@@ -166,6 +166,7 @@ size_t TcpConnection::on_bytes(std::string_view bytes) {
   touch();
   stats().add(kTcpCxRxBytesTotal, bytes.size());
   info_.request_body_bytes += bytes.size();
+  if (!upstream_) return bytes.size();  // nobody is left to hear it
   upstream_->send({bytes, Credit(*account_, bytes.size())});
   if (account_->exhausted()) {
     connection_.pause_reading();
@@ -176,7 +177,7 @@ size_t TcpConnection::on_bytes(std::string_view bytes) {
 
 void TcpConnection::on_window_open() {
   stats().add(kTcpFlowControlResumed);
-  if (established_) connection_.resume_reading();
+  if (established_ && upstream_) connection_.resume_reading();
 }
 
 void TcpConnection::on_upstream_data(BodyChunk chunk) {
