@@ -213,17 +213,17 @@ class TestMessages:
 
 class TestFlowControl:
     def test_a_slow_reader_holds_its_upstream_back(self, behind, closing):
-        """The client reads nothing: of 32 MiB no more leaves the upstream than windows and buffers hold."""
-        upstream = closing(Http2Upstream(on_request=lambda stream: stream.respond(200, body=bytes(32 * MIB))))
+        """The client reads nothing: of 16 MiB no more leaves the upstream than windows and buffers hold."""
+        upstream = closing(Http2Upstream(on_request=lambda stream: stream.respond(200, body=bytes(16 * MIB))))
         proxy = behind(upstream, {**http2(initial_stream_window_size=MIB, initial_connection_window_size=2 * MIB),
                                   "per_connection_buffer_limit_bytes": 65536})
         with proxy.connect(receive_buffer=65536) as client:
             client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
             stream = upstream.wait_for()[0]
             wait_until(lambda: stable(lambda: len(stream.unsent)), lambda: "the upstream held back")
-            assert len(stream.unsent) > 24 * MIB
+            assert len(stream.unsent) > 8 * MIB
             response = client.response()
-            assert len(response.body) == 32 * MIB
+            assert len(response.body) == 16 * MIB
 
     def test_a_slow_upstream_holds_its_client_back(self, behind, closing):
         upstream = closing(Http2Upstream(reads=False, on_request=lambda stream: None))
