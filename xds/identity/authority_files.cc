@@ -63,7 +63,7 @@ Result<std::string> all_to_pem(const Certificates& certificates, bool with_roots
   std::string text;
   for (const CertificatePtr& certificate : certificates) {
     if (!with_roots && X509_self_signed(certificate.get(), 0) == 1) continue;
-    const auto pem = to_pem(*certificate);
+    auto pem = to_pem(*certificate);
     if (!pem.ok()) return pem;
     text += *pem;
   }
