@@ -77,9 +77,12 @@ constexpr StatDef kHttpStatDefs[] = {
 static_assert(std::size(kHttpStatDefs) == kHttpStatCount);
 
 constexpr StatDef kListenerStatDefs[] = {
-    {"downstream_cx_total"},    {"downstream_cx_active", kGauge},
-    {"downstream_cx_destroy"},  {"downstream_cx_length_ms", kHistogram},
-    {"downstream_cx_overflow"}, {"no_filter_chain_match"},
+    {"downstream_cx_total"},
+    {"downstream_cx_active", kGauge},
+    {"downstream_cx_destroy"},
+    {"downstream_cx_length_ms", kHistogram},
+    {"downstream_cx_overflow"},
+    {"no_filter_chain_match"},
     {"downstream_cx_transport_socket_connect_timeout"},
     {"downstream_pre_cx_active", kGauge},
     {"downstream_pre_cx_timeout"},

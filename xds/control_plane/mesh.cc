@@ -23,7 +23,8 @@ void log_new(const istio::Diagnostics& before, const istio::Diagnostics& now) {
 }  // namespace
 
 Mesh::Mesh(ResourceSource& source, istio::MeshSettings settings)
-    : source_(source), settings_(std::move(settings)) {
+    : source_(source),
+      settings_(std::move(settings)) {
   refresh();
   source_.watch([this] {
     refresh();
