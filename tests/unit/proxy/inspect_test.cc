@@ -186,7 +186,8 @@ TEST(InspectProxy, Version2) {
   const auto wire =
       v2(0x21, 0x11, kV4 + number(0xea, 1) + prefixed("vpc-1", 2) + number(4, 1) + prefixed("", 2));
   ProxyHeader header;
-  ASSERT_EQ(inspect_proxy_header(wire + "rest", header), Inspection::kFound);
+  const auto with_rest = wire + "rest";  // what is read of it are views
+  ASSERT_EQ(inspect_proxy_header(with_rest, header), Inspection::kFound);
   EXPECT_EQ(header.length, wire.size());
   EXPECT_EQ(header.source.to_string(), "10.1.2.3:1234");
   EXPECT_EQ(header.destination.to_string(), "10.1.2.4:443");
