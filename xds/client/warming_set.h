@@ -20,7 +20,7 @@ enum class NeedKind : uint8_t { kEndpoints, kRoutes, kSecret };
 struct NeedKey {
   NeedKind kind = NeedKind::kEndpoints;
   std::string name;
-  auto operator<=>(const NeedKey&) const = default;
+  auto operator<=>(const NeedKey&) const = default;  // NOLINT: clang-tidy 14 takes its 0 for a pointer
 };
 struct Need {
   NeedKey key;

@@ -11,7 +11,6 @@
 namespace remora {
 namespace {
 
-using test::Issued;
 using test::trusting;
 
 struct TlsSecretsTest : ::testing::Test, test::TlsWorld {

@@ -12,7 +12,6 @@ namespace {
 using test::Authority;
 using test::CertificateWish;
 using test::inline_pair;
-using test::Issued;
 using test::san_rule;
 using test::trusting;
 using Type = SanMatcher::Type;
