@@ -138,12 +138,14 @@ void H2ClientCodec::on_final_head(H2Stream& stream, bool end) {
 /// the reader's next wish. What was left of the request is of no use to anybody.
 void H2ClientCodec::on_remote_end(H2Stream& stream) {
   if (!stream.end_sent_) submit_reset(stream, NGHTTP2_CANCEL);
+  closed_.on_closed(stream.id_);
   auto& events = *stream.events_;
   drop_stream(stream);
   owner_.on_stream_done(events, StreamEnd::kReusable);
 }
 
 void H2ClientCodec::on_cut(H2Stream& stream, Failure failure) {
+  if (stream.reset_by_peer_) closed_.on_closed(stream.id_);
   auto* events = stream.events_;
   drop_stream(stream);
   if (events == nullptr) return;

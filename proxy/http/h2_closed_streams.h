@@ -6,7 +6,7 @@
 
 namespace remora {
 
-/// Which of a client's streams are known to be over, so that frames on them can be told from those that cross
+/// Which streams the peer is known to have ended, so that frames on them can be told from those that cross
 /// our reset on their way, which are nobody's fault. Remembers the latest only: of older ones nothing is
 /// said, and nghttp2 ignores what comes. Source: RFC 9113 sections 5.1 (closed) and 5.1.1.
 class H2ClosedStreams {
@@ -17,7 +17,7 @@ class H2ClosedStreams {
     if (id > last_ + 2) skipped_[next_skipped_++ % skipped_.size()] = {last_ + 2, id - 2};
     last_ = id;
   }
-  /// Ended by both sides, or reset by the client: nothing may follow.
+  /// Ended or reset by the peer: nothing may follow.
   void on_closed(int32_t id) { closed_[next_closed_++ % closed_.size()] = id; }
 
   [[nodiscard]] Verdict judge(int32_t id) const {

@@ -16,15 +16,7 @@ H2ServerCodec::H2ServerCodec(Connection& connection, Reactor& reactor, ServerCod
 }
 
 size_t H2ServerCodec::receive(std::string_view bytes) {
-  size_t taken = 0;
-  for (size_t at = 0; walker_.next(bytes, at);) {
-    if (walker_.type() != NGHTTP2_DATA) continue;
-    take_bytes(bytes.substr(taken, at - taken));
-    taken = at;
-    if (nghttp2_session_get_stream_user_data(session_, walker_.stream()) == nullptr)
-      on_stray_frame(walker_.stream());
-  }
-  take_bytes(bytes.substr(taken));
+  take_bytes(bytes);
   return bytes.size();
 }
 
@@ -110,14 +102,6 @@ void H2ServerCodec::on_cut(H2Stream& stream, Failure failure) {
 
 Failure H2ServerCodec::cut_failure(const H2Stream& stream) const {
   return stream.reset_by_peer_ ? Failure::kDownstreamReset : Failure::kDownstreamProtocolError;
-}
-
-void H2ServerCodec::on_stray_frame(int32_t id) {
-  switch (closed_.judge(id)) {
-    case H2ClosedStreams::Verdict::kClosed: fault(CodecFault::kProtocol, NGHTTP2_STREAM_CLOSED); break;
-    case H2ClosedStreams::Verdict::kSkipped: fault(CodecFault::kProtocol); break;
-    case H2ClosedStreams::Verdict::kUnknown: break;
-  }
 }
 
 void H2ServerCodec::on_reset_here(MessageEvents* events) { stream_over(events, false); }

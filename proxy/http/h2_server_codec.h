@@ -1,8 +1,6 @@
 #pragma once
 
 #include "http/codec.h"
-#include "http/h2_closed_streams.h"
-#include "http/h2_frame_walker.h"
 #include "http/h2_session.h"
 
 namespace remora {
@@ -15,7 +13,7 @@ class H2ServerCodec final : public ServerCodec, private H2Session {
                 const H2Settings& settings);
 
   /// What a client that knows HTTP/2 sends first (RFC 9113 section 3.4).
-  static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  using H2Session::kPreface;
 
   size_t receive(std::string_view bytes) override;
   bool on_end() override { return stream_count() == 0; }
@@ -36,15 +34,12 @@ class H2ServerCodec final : public ServerCodec, private H2Session {
   void on_reset_here(MessageEvents* events) override;
   void submit_head(H2Stream& stream, const HeaderMap& head, bool end) override;
   void on_fault(CodecFault fault) override { owner_.on_connection_failed(fault); }
-  void on_stray_frame(int32_t id) override;
   void on_finished() override { owner_.on_connection_finished(); }
 
   void open(H2Stream& stream, bool end);
   void stream_over(MessageEvents* events, bool premature);
 
   ServerCodecEvents& owner_;
-  H2ClosedStreams closed_;
-  H2FrameWalker walker_{kPreface.size()};
   bool draining_ = false;
   bool goaway_ = false;
 };

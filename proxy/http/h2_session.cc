@@ -65,6 +65,7 @@ H2Session::H2Session(Side side, Connection& connection, Reactor& reactor, const 
       settings_(settings),
       guard_(settings),
       keepalive_(reactor, settings.options, *this),
+      walker_(side == Side::kServer ? kPreface.size() : 0),
       flush_timer_(timer_calls<&H2Session::on_flush_timer>, this) {
   const Options options(settings);
   auto* make = side == Side::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
@@ -105,6 +106,27 @@ void H2Session::submit_settings(Side side) {
 }
 
 void H2Session::take_bytes(std::string_view bytes) {
+  size_t taken = 0;
+  for (size_t at = 0; walker_.next(bytes, at);) {
+    if (walker_.type() != NGHTTP2_DATA) continue;
+    feed(bytes.substr(taken, at - taken));
+    taken = at;
+    if (nghttp2_session_get_stream_user_data(session_, walker_.stream()) == nullptr)
+      on_stray_frame(walker_.stream());
+  }
+  feed(bytes.substr(taken));
+}
+
+/// A frame of a message on a stream that does not exist (any more).
+void H2Session::on_stray_frame(int32_t id) {
+  switch (closed_.judge(id)) {
+    case H2ClosedStreams::Verdict::kClosed: fault(CodecFault::kProtocol, NGHTTP2_STREAM_CLOSED); break;
+    case H2ClosedStreams::Verdict::kSkipped: fault(CodecFault::kProtocol); break;
+    case H2ClosedStreams::Verdict::kUnknown: break;
+  }
+}
+
+void H2Session::feed(std::string_view bytes) {
   if (faulty() || connection_.closed()) return;
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   const ssize_t used = nghttp2_session_mem_recv(session_, data, bytes.size());

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "http/codec.h"
+#include "http/h2_closed_streams.h"
 #include "http/h2_flood.h"
+#include "http/h2_frame_walker.h"
 #include "http/h2_keepalive.h"
 #include "http/h2_settings.h"
 #include "http/h2_stream.h"
@@ -30,12 +32,14 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
 
  protected:
   enum class Side : uint8_t { kServer, kClient };
+  static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
   /// All borrowed. SETTINGS (and a client's preface) go out at the end of the turn.
   H2Session(Side side, Connection& connection, Reactor& reactor, const H2Settings& settings);
   virtual ~H2Session();
 
   // For both codecs.
+  /// All that the peer has sent, frame by frame: frames on streams that are over do not pass in silence.
   void take_bytes(std::string_view bytes);
   void on_sent();
   /// GOAWAY that takes every stream still coming; then the one that takes no more.
@@ -77,8 +81,6 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   virtual void on_peer_settings() {}
   virtual void on_peer_goaway() {}
   virtual void on_fault(CodecFault fault) = 0;
-  /// A frame of a message on a stream that does not exist (any more).
-  virtual void on_stray_frame(int32_t /*id*/) {}
   /// A GOAWAY has come or gone, and no stream is left.
   virtual void on_finished() {}
 
@@ -87,6 +89,7 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   Reactor& reactor_;
   const H2Settings& settings_;
   H2FloodGuard guard_;
+  H2ClosedStreams closed_;
   H2Keepalive keepalive_;
   nghttp2_session* session_ = nullptr;
   uint32_t reset_code_here_ = 0;  // what this side says when it gives a stream up
@@ -112,6 +115,8 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
   void on_turn_end() override;
   void gather();
   void watch_output();
+  void feed(std::string_view bytes);
+  void on_stray_frame(int32_t id);
   void note_control_frame() { control_frames_.push_back(appended_); }
   void write_goaway(uint32_t code);
   void send_ping() override;
@@ -120,6 +125,7 @@ class H2Session : private TurnEndHandler, private H2Keepalive::Owner {
 
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<std::unique_ptr<H2Stream>> dropped_;
+  H2FrameWalker walker_;
   Timer flush_timer_;
   std::vector<uint64_t> control_frames_;  // where in the output those end that wait to be sent
   uint64_t appended_ = 0;                 // bytes gathered ever

@@ -73,6 +73,12 @@ void Connection::shutdown_write() {
   }
 }
 
+void Connection::flush_now() {
+  if (fd_ < 0 || !flush_wanted_) return;
+  reactor_.forget(static_cast<TurnEndHandler&>(*this));
+  on_turn_end();
+}
+
 void Connection::close() {
   if (fd_ < 0) return;
   if (transport_ != nullptr) say_goodbye();
