@@ -11,6 +11,8 @@ namespace remora {
 /// the DATA frames that it ignores.
 class H2FrameWalker {
  public:
+  static constexpr size_t kHeadBytes = 9;
+
   /// `skip`: bytes before the first frame.
   explicit H2FrameWalker(size_t skip) : skip_(skip) {}
 
@@ -33,7 +35,6 @@ class H2FrameWalker {
   }
 
  private:
-  static constexpr size_t kHeadBytes = 9;
   size_t skip_;
   size_t have_ = 0;
   uint8_t head_[kHeadBytes]{};

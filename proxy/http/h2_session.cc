@@ -109,8 +109,10 @@ void H2Session::take_bytes(std::string_view bytes) {
   size_t taken = 0;
   for (size_t at = 0; walker_.next(bytes, at);) {
     if (walker_.type() != NGHTTP2_DATA) continue;
-    feed(bytes.substr(taken, at - taken));
-    taken = at;
+    // Before its head is fed: an empty last frame ends its stream at once.
+    const size_t head = at - std::min(at, H2FrameWalker::kHeadBytes);
+    feed(bytes.substr(taken, head - taken));
+    taken = head;
     if (nghttp2_session_get_stream_user_data(session_, walker_.stream()) == nullptr)
       on_stray_frame(walker_.stream());
   }
