@@ -234,7 +234,8 @@ class TestLocalReplies:
 class TestDeadlines:
     """grpc-timeout, by the two ways in which routes may heed it.
 
-    The server hears of the deadline that the proxy keeps, so either of them may be the one who ends the call.
+    The server hears of the deadline that the proxy keeps, so either of them may be the one who ends the call. gRPC
+    rounds long deadlines up on the wire, by up to a hundredth: 20 s may be 20.2.
     """
 
     @staticmethod
@@ -245,7 +246,7 @@ class TestDeadlines:
         proxy, server = serve()
         result = call(proxy.port(), deadline_ms=20000)
         assert result.status == OK
-        assert 15000 < self.deadline_seen(server) <= 20000
+        assert 15000 < self.deadline_seen(server) <= 20200
 
     def test_a_client_whose_deadline_is_over_cancels_at_the_server(self, serve):
         proxy, server = serve()
@@ -259,7 +260,7 @@ class TestDeadlines:
                                                    "grpc_timeout_header_offset": "19.5s"})
         result = call(proxy.port(), hang=True, deadline_ms=20000)
         assert result.status == DEADLINE_EXCEEDED and result.ms < 10000
-        assert self.deadline_seen(server) <= 500
+        assert self.deadline_seen(server) <= 700
 
     def test_the_cap_ends_streams_with_a_later_deadline(self, serve):
         proxy, server = serve(max_stream_duration={"grpc_timeout_header_max": "0.4s"})
@@ -290,7 +291,7 @@ class TestDeadlines:
         proxy, server = serve(timeout="0s", max_grpc_timeout="0s", grpc_timeout_offset="19.6s")
         result = call(proxy.port(), hang=True, deadline_ms=20000)
         assert result.status in (UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED) and result.ms < 10000
-        assert self.deadline_seen(server) <= 400
+        assert self.deadline_seen(server) <= 600
 
     def test_the_older_field_at_zero_without_a_deadline_is_no_limit(self, serve):
         proxy, server = serve(timeout="0.2s", max_grpc_timeout="0s")
