@@ -1,15 +1,14 @@
 #include "http/h1_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
 namespace remora {
 namespace {
 
-char* put(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
-}
+// Not memcpy: an empty value may have no address at all.
+char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
 char* put_proper(char* at, std::string_view name) {
   bool start = true;
