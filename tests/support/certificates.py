@@ -36,12 +36,16 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
                 "-keyout", self.key, "-out", self.certificate, "-subj", f"/CN={name}")
 
-    def issue(self, name, *names, days=10, rsa=False):
-        """A pair for common name `name` with these alternative names, as openssl writes them: DNS:a, URI:b, IP:c."""
+    def issue(self, name, *names, days=10, rsa=False, groups=()):
+        """A pair for common name `name` with these alternative names, as openssl writes them: DNS:a, URI:b, IP:c.
+
+        `groups` become organisations of the subject, which is where Kubernetes looks for a user's groups.
+        """
         stem = self.folder / f"{name}-{next(self.numbers)}"
         pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
         kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        request = openssl("req", "-newkey", *kind, "-nodes", "-keyout", pair.key, "-subj", f"/CN={name}")
+        request = openssl("req", "-newkey", *kind, "-nodes", "-keyout", pair.key, "-subj",
+                          "".join(f"/O={group}" for group in groups) + f"/CN={name}")
         extensions = stem.with_suffix(".ext")
         extensions.write_text(f"subjectAltName={','.join(names)}\n" if names else "")
         # A certificate of negative days has expired when it is made.
