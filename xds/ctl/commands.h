@@ -45,6 +45,7 @@ int rollout_abort(const Arguments& arguments);
 int identity_issue(const Arguments& arguments);
 int identity_token(const Arguments& arguments);
 int kubeconfig(const Arguments& arguments);
+int crds(const Arguments& arguments);
 int validate(const Arguments& arguments);
 int status(const Arguments& arguments);
 int effective(const Arguments& arguments);
