@@ -1,42 +1,26 @@
 #include "exchange.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "core/text.h"
 #include "downstream_connection.h"
-#include "grpc_timeout.h"
+#include "exchange_stats.h"
 #include "local_reply.h"
+#include "request_timeouts.h"
 #include "response_head.h"
 #include "rewrite.h"
+#include "route_choice.h"
+#include "route_reply.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
 #include "worker.h"
 
 namespace remora {
-namespace {
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) ==
-                  (y >= 'A' && y <= 'Z' ? static_cast<char>(y + 32) : y);
-         });
-}
-
-/// A header's whole number of milliseconds; nothing if it is none.
-std::optional<Milliseconds> read_milliseconds(const HeaderMap& head, HeaderId id) {
-  const auto text = head.get(id);
-  uint64_t value = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc())
-    return std::nullopt;
-  return Milliseconds(static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{INT64_MAX} / 2)));
-}
-
-}  // namespace
 
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
       try_(*this),
-      idle_timer_(timer_calls<&Exchange::on_idle>, this),
+      idle_(timer_calls<&Exchange::on_idle>, this),
       route_timer_(timer_calls<&Exchange::on_route_timeout>, this),
       per_try_timer_(timer_calls<&Exchange::on_per_try_timeout>, this),
       max_duration_timer_(timer_calls<&Exchange::on_max_duration>, this),
@@ -46,8 +30,7 @@ Exchange::Exchange(Worker& worker)
 
 Exchange::~Exchange() = default;
 
-// ---------------------------------------------------------------------------------------------- the request
-// arrives
+// ---------------------------------------------------------------------------------- the request arrives
 
 void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Protocol protocol) {
   connection_ = &connection;
@@ -81,7 +64,7 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   head_only_ = request_.method() == "HEAD";
   wants_upgrade_ = request_.has(HeaderId::kUpgrade);
   if (end) info_.request_received = clock().now();
-  arm_idle_timer(http().stream_idle_timeout);
+  idle_.watch(worker_.reactor(), http().stream_idle_timeout);
   if (!end && http().request_timeout.count() > 0) worker_.arm(request_timer_, http().request_timeout);
   if (http().max_stream_duration.count() > 0) worker_.arm(max_duration_timer_, http().max_stream_duration);
   if (!admit_head()) return;
@@ -180,110 +163,30 @@ void Exchange::request_finished() {
   info_.request_received = clock().now();
   request_timer_.cancel();
   // The route's timeout counts from here: a slow upload is the stream idle timer's business.
-  if (phase_ == Phase::kForwarding && route_timeout_value_.count() > 0 && !route_timer_.armed()) {
-    worker_.arm(route_timer_, route_timeout_value_);
+  if (phase_ == Phase::kForwarding && response_timeout_.count() > 0 && !route_timer_.armed()) {
+    worker_.arm(route_timer_, response_timeout_);
   }
 }
 
-// ---------------------------------------------------------------------------------------------- where it
-// goes
+// ---------------------------------------------------------------------------------------- where it goes
 
 void Exchange::send_to_route() {
-  if (route_ == nullptr) {
-    http_stats().add(kNoRoute);
-    reply_locally({404,
-                   {},
-                   routes_ ? "route_not_found" : "route_configuration_not_found",
-                   ResponseFlag::kNoRouteFound,
-                   {}});
+  auto answer = route_ == nullptr
+                    ? std::optional(reply_without_route(static_cast<bool>(routes_)))
+                    : reply_of_route(*virtual_host_, *route_, http(), request_, origin_.internal);
+  if (!answer) {
+    forward();
     return;
   }
-  using RequireTls = VirtualHost::RequireTls;
-  const bool https = request_.value_of(HeaderId::kXForwardedProto) == "https";
-  const bool external_only = virtual_host_->require_tls == RequireTls::kExternalOnly;
-  if (!https && (virtual_host_->require_tls == RequireTls::kAll || (external_only && !origin_.internal))) {
-    http_stats().add(kRqRedirect);
-    LocalReply reply{301, {}, "direct_response", ResponseFlag::kNone, {}};
-    reply.edit_head = [location = "https://" + std::string(request_.authority()) +
-                                  std::string(request_.path())](HeaderMap& head) {
-      head.set(HeaderId::kLocation, location);
-    };
-    reply_locally(std::move(reply));
-    return;
-  }
-  switch (route_->action) {
-    case Route::Action::kRedirect: redirect(); break;
-    case Route::Action::kDirectResponse: respond_directly(); break;
-    case Route::Action::kNonForwarding:
-      reply_locally({500, {}, "non_forwarding_action", ResponseFlag::kNone, {}});
-      break;
-    case Route::Action::kForward:
-      if (wants_upgrade_ && !allow_upgrade()) {
-        http_stats().add(kDownstreamRqWsOnNonWsRoute);
-        reply_locally({403, {}, "upgrade_failed", ResponseFlag::kNone, {}});
-        break;
-      }
-      forward();
-      break;
-  }
-}
-
-bool Exchange::allow_upgrade() {
-  const auto type = request_.value_of(HeaderId::kUpgrade);
-  const auto same = [type](std::string_view name) { return equals_ignoring_case(type, name); };
-  for (const auto& [name, enabled] : route_->forward.upgrades) {
-    if (same(name)) return enabled;
-  }
-  return std::any_of(http().upgrades.begin(), http().upgrades.end(), same);
-}
-
-void Exchange::redirect() {
-  http_stats().add(kRqRedirect);
-  LocalReply reply{route_->redirect.status, {}, "direct_response", ResponseFlag::kNone, {}};
-  reply.edit_head = [location = redirect_location(*route_, request_)](HeaderMap& head) {
-    head.set(HeaderId::kLocation, location);
-  };
-  reply_locally(std::move(reply));
-}
-
-void Exchange::respond_directly() {
-  http_stats().add(kRqDirectResponse);
-  reply_locally({route_->direct.status, route_->direct.body, "direct_response", ResponseFlag::kNone, {}});
-}
-
-const WeightedCluster* Exchange::choose_weighted() {
-  const auto& action = route_->forward;
-  uint64_t pick = random_value_ % action.total_weight;
-  if (!action.weighted_random_header.empty()) {
-    const auto text = request_.get(action.weighted_random_header);
-    uint64_t value = 0;
-    if (text && std::from_chars(text->data(), text->data() + text->size(), value).ec == std::errc())
-      pick = value % action.total_weight;
-  }
-  for (const auto& choice : action.weighted) {
-    if (pick < choice.weight) return &choice;
-    pick -= choice.weight;
-  }
-  return nullptr;  // not reached: the weights sum to total_weight
-}
-
-std::string_view Exchange::choose_cluster(const WeightedCluster*& weighted) {
-  const auto& action = route_->forward;
-  switch (action.target) {
-    case RouteAction::Target::kCluster: return action.cluster;
-    case RouteAction::Target::kClusterHeader:
-      return request_.get(action.cluster).value_or(std::string_view());
-    case RouteAction::Target::kWeighted: break;
-  }
-  weighted = choose_weighted();
-  if (weighted->cluster_header.empty()) return weighted->name;
-  return request_.get(weighted->cluster_header).value_or(std::string_view());
+  if (answer->counter) http_stats().add(*answer->counter);
+  reply_locally(std::move(answer->reply));
 }
 
 void Exchange::forward() {
   http_stats().add(kRqTotal);
-  const auto name = choose_cluster(weighted_);
-  cluster_ = worker_.find_cluster(name);
+  const auto choice = choose_cluster(route_->forward, request_, random_value_);
+  weighted_ = choice.weighted;
+  cluster_ = worker_.find_cluster(choice.name);
   if (!cluster_) {
     http_stats().add(kNoCluster);
     reply_locally({route_->forward.cluster_not_found_status,
@@ -299,37 +202,23 @@ void Exchange::forward() {
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
   // again if it is small.
   keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1;
-  read_timeouts();
+  limit_time();
   prepare_upstream_head();
   start_mirrors();
   start_try();
 }
 
-void Exchange::read_timeouts() {
+void Exchange::limit_time() {
   const auto& action = route_->forward;
-  const auto limits = route_limits(action, http().max_stream_duration, request_);
-  route_timeout_value_ = limits.response;
-  if (const auto wish = read_milliseconds(request_, HeaderId::kXEnvoyUpstreamRqTimeoutMs))
-    route_timeout_value_ = *wish;
-  if (wants_upgrade_) route_timeout_value_ = Milliseconds(0);  // a tunnel has no response time
-  request_.remove(HeaderId::kXEnvoyUpstreamRqTimeoutMs);
-  if (action.idle_timeout) arm_idle_timer(*action.idle_timeout);
-  limit_duration(limits.duration);
-  if (request_complete_ && route_timeout_value_.count() > 0) worker_.arm(route_timer_, route_timeout_value_);
-  auto expected = route_timeout_value_;
-  const auto per_try = retry_.per_try_timeout();
-  if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
-  announce_grpc_timeout(action, limits, expected, request_);
-  if (!http().suppress_envoy_headers && expected.count() > 0)
-    request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
-}
-
-/// The stream's duration counts from its beginning, which is over by now.
-void Exchange::limit_duration(std::optional<Milliseconds> longest) {
+  const auto timeouts = take_timeouts(action, http(), retry_.per_try_timeout(), wants_upgrade_, request_);
+  response_timeout_ = timeouts.response;
+  if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
+  if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
   max_duration_timer_.cancel();
-  if (!longest) return;
+  if (!timeouts.duration) return;
+  // The stream's duration counts from its beginning, which is over by now.
   const auto gone = std::chrono::duration_cast<Milliseconds>(clock().now() - info_.start);
-  worker_.arm(max_duration_timer_, std::max(*longest - gone, Milliseconds(0)));
+  worker_.arm(max_duration_timer_, std::max(*timeouts.duration - gone, Milliseconds(0)));
 }
 
 RouteLevels Exchange::route_levels() const {
@@ -348,17 +237,10 @@ void Exchange::prepare_upstream_head() {
 }
 
 void Exchange::start_mirrors() {
-  const auto& table = routes_->table().config();
-  const auto& policies = !route_->forward.mirrors.empty()  ? route_->forward.mirrors
-                         : !virtual_host_->mirrors.empty() ? virtual_host_->mirrors
-                                                           : table.mirrors;
-  for (const auto& policy : policies) {
+  for (const auto& policy : choose_mirrors(routes_->table().config(), *virtual_host_, *route_)) {
     if (wants_upgrade_ || (policy.fraction && !worker_.enabled(*policy.fraction, random().next()))) continue;
-    const auto name = policy.cluster_header.empty()
-                          ? std::string_view(policy.cluster)
-                          : request_.get(policy.cluster_header).value_or(std::string_view());
-    auto mirror = Mirror::start(worker_, worker_.find_cluster(name), policy, request_, info_.protocol,
-                                request_complete_, route_timeout_value_);
+    auto mirror = Mirror::start(worker_, worker_.find_cluster(mirror_cluster(policy, request_)), policy,
+                                request_, info_.protocol, request_complete_, response_timeout_);
     if (mirror && !request_complete_) {
       if (!body_.empty()) mirror->add_body(body_.view(), false);
       mirrors_.push_back(std::move(mirror));
@@ -490,9 +372,7 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   const bool tunnel = status == 101 || (wants_upgrade_ && !end && status / 100 == 1);
   const auto decision = retry_.on_response(head, *cluster_, random());
   if (decision.retry && !tunnel) {
-    cluster_->stats().count_status(status);
-    cluster_->stats().add(kUpstreamRqCompleted);
-    cluster_->stats().add(class_stat(kUpstreamRq1xx, status));
+    count_retried_answer(*cluster_, status);
     if (!end) try_.abandon();
     retry_after(decision);
     return;
@@ -507,7 +387,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   info_.response = &response_;
   info_.details = "via_upstream";
   info_.response_code = response_.status();
-  count_response(response_.status(), true);
+  count_answer(*cluster_, response_.status(), AnswerOf::kUpstream, info_.attempts, origin_.internal);
   if (end) info_.upstream_last_received = clock().now();
   keep_body_ = false;
   if (request_complete_ || try_.sink() == nullptr) body_.clear();
@@ -528,8 +408,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
 
 void Exchange::mutate_response_head(HeaderMap& head) {
   if (!http().suppress_envoy_headers) {
-    const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
-    head.set(HeaderId::kXEnvoyUpstreamServiceTime, elapsed_ms(since, info_.upstream_first_received));
+    head.set(HeaderId::kXEnvoyUpstreamServiceTime, since_request(info_, info_.upstream_first_received));
   }
   if (virtual_host_->include_attempt_count_in_response)
     head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
@@ -578,23 +457,9 @@ void Exchange::on_try_trailers(HeaderMap& trailers) {
   sink->send_trailers(response_trailers_);
 }
 
-/// Counts a status where an upstream cluster was involved, whoever made the answer.
-void Exchange::count_response(uint16_t status, bool from_upstream) {
-  if (!cluster_) return;
-  auto& stats = cluster_->stats();
-  stats.add(kUpstreamRqCompleted);
-  stats.add(class_stat(kUpstreamRq1xx, status));
-  stats.count_status(status);
-  auto& origin = cluster_->origin_stats(origin_.internal);
-  origin.add(kOriginRqCompleted);
-  origin.add(class_stat(kOriginRq1xx, status));
-  origin.count_status(status);
-  if (from_upstream && info_.attempts > 1 && status < 500) stats.add(kUpstreamRqRetrySuccess);
-}
-
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
-  count_response(reply.status, false);
+  if (cluster_) count_answer(*cluster_, reply.status, AnswerOf::kProxy, info_.attempts, origin_.internal);
   reply_locally(std::move(reply));
 }
 
@@ -642,31 +507,9 @@ void Exchange::finish() {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
   info_.end = clock().now();
-  idle_timer_.cancel();
-  route_timer_.cancel();
-  per_try_timer_.cancel();
-  max_duration_timer_.cancel();
-  request_timer_.cancel();
-  back_off_timer_.cancel();
-  filter_timer_.cancel();
-  auto& stats = http_stats();
-  stats.sub(kDownstreamRqActive);
-  if (info_.upgraded) stats.sub(kDownstreamCxUpgradesActive);
-  if (info_.response_code != 0) {
-    stats.add(kDownstreamRqCompleted);
-    stats.add(class_stat(kDownstreamRq1xx, info_.response_code));
-    stats.record(kDownstreamRqTime, info_.duration_ms());
-    connection_->count_listener_response(info_.response_code);
-    if (!request_complete_) stats.add(kDownstreamRqResponseBeforeRqComplete);
-  }
-  if (cluster_) {
-    if (info_.upstream_first_received != MonotonicTime{}) {
-      const auto since = info_.request_received == MonotonicTime{} ? info_.start : info_.request_received;
-      const auto took = elapsed_ms(since, info_.end);
-      cluster_->stats().record(kUpstreamRqTime, took);
-      cluster_->origin_stats(origin_.internal).record(kOriginRqTime, took);
-    }
-  }
+  cancel_timers();
+  count_end(http_stats(), cluster_.get(), info_, request_complete_, origin_.internal);
+  if (info_.response_code != 0) connection_->count_listener_response(info_.response_code);
   filters_.complete(*this);
   worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
   for (auto& mirror : mirrors_) {
@@ -676,18 +519,11 @@ void Exchange::finish() {
   try_.abandon();
 }
 
-// ---------------------------------------------------------------------------------------------- what can go
-// wrong
+// ------------------------------------------------------------------------------------ what can go wrong
 
 void Exchange::refuse(HeadError error) {
-  if (info_.protocol != Protocol::kHttp2) http_stats().add(kDownstreamCxProtocolError);  // only a stream's
-  if (error.status == 431 || error.status == 414) http_stats().add(kDownstreamRqTooLarge);
-  if (error.status == 408) http_stats().add(kDownstreamRqHeaderTimeout);
-  LocalReply reply{error.status, {}, error.detail, ResponseFlag::kDownstreamProtocolError, {}};
-  if (error.status == 408) reply.flag = ResponseFlag::kNone;
-  if (error.status == 400) reply.body = "Bad Request";
-  if (error.status == 426) reply.body = "Upgrade Required";
-  reply_locally(std::move(reply));
+  count_bad_head(http_stats(), error, info_.protocol);
+  reply_locally(reply_to_bad_head(error));
 }
 
 /// The codec gave up on the request's body.
@@ -715,22 +551,8 @@ void Exchange::on_downstream_gone(Failure failure) {
   finish();
 }
 
-void Exchange::arm_idle_timer(Milliseconds timeout) {
-  idle_timeout_ = timeout;
-  if (timeout.count() > 0) {
-    worker_.arm(idle_timer_, timeout);
-  } else {
-    idle_timer_.cancel();
-  }
-}
-
 void Exchange::on_idle() {
-  // Armed once and moved on expiry only: activity costs a store.
-  const auto quiet = std::chrono::duration_cast<Milliseconds>(clock().now() - last_activity_);
-  if (quiet < idle_timeout_) {
-    worker_.arm(idle_timer_, idle_timeout_ - quiet);
-    return;
-  }
+  if (!idle_.expired(worker_.reactor(), clock().now())) return;
   http_stats().add(kDownstreamRqIdleTimeout);
   fail(Failure::kStreamIdleTimeout, {});
 }
@@ -756,6 +578,14 @@ void Exchange::on_max_duration() {
 void Exchange::on_request_timeout() {
   http_stats().add(kDownstreamRqTimeout);
   fail(Failure::kRequestTimeout, {});
+}
+
+void Exchange::cancel_timers() {
+  idle_.stop();
+  for (auto* timer : {&route_timer_, &per_try_timer_, &max_duration_timer_, &request_timer_, &back_off_timer_,
+                      &filter_timer_}) {
+    timer->cancel();
+  }
 }
 
 // ---------------------------------------------------------------------------------------------- for filters
@@ -811,7 +641,7 @@ void Exchange::recycle() {
   response_sink_ = nullptr;
   request_complete_ = has_request_trailers_ = wants_upgrade_ = response_begun_ = head_only_ = false;
   keep_body_ = second_chance_used_ = false;
-  idle_timeout_ = route_timeout_value_ = Milliseconds(0);
+  response_timeout_ = Milliseconds(0);
   ++life_;
 }
 

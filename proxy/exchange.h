@@ -7,6 +7,7 @@
 
 #include "filter_run.h"
 #include "http/codec.h"
+#include "idle_watch.h"
 #include "local_ref.h"
 #include "mirror.h"
 #include "net/byte_queue.h"
@@ -67,16 +68,10 @@ class Exchange final : public MessageEvents,
   void run_request_filters();
   void on_filters_done();
   void send_to_route();
-  bool allow_upgrade();
-  void redirect();
-  void respond_directly();
   void forward();
-  const WeightedCluster* choose_weighted();
-  std::string_view choose_cluster(const WeightedCluster*& weighted);
   void prepare_upstream_head();
   [[nodiscard]] RouteLevels route_levels() const;
-  void read_timeouts();
-  void limit_duration(std::optional<Milliseconds> longest);
+  void limit_time();
   void start_mirrors();
   void start_try();
   void request_finished();
@@ -100,17 +95,16 @@ class Exchange final : public MessageEvents,
   void reply_locally(LocalReply reply);
   void fail(Failure failure, std::string_view transport_failure);
   void finish();
-  void count_response(uint16_t status, bool from_upstream);
 
   // Time.
-  void touch() { last_activity_ = clock().now(); }
-  void arm_idle_timer(Milliseconds timeout);
+  void touch() { idle_.touch(clock().now()); }
   void on_idle();
   void on_route_timeout();
   void on_per_try_timeout();
   void on_max_duration();
   void on_request_timeout();
   void on_filter_timer();
+  void cancel_timers();
 
   // FilterContext.
   ExchangeInfo& info() override { return info_; }
@@ -162,10 +156,8 @@ class Exchange final : public MessageEvents,
   bool second_chance_used_ = false;
   std::vector<LocalRef<Mirror>> mirrors_;
 
-  MonotonicTime last_activity_{};
-  Milliseconds idle_timeout_{0};
-  Milliseconds route_timeout_value_{0};
-  Timer idle_timer_;
+  Milliseconds response_timeout_{0};  // of the route, from the request's end; 0: none
+  IdleWatch idle_;
   Timer route_timer_;
   Timer per_try_timer_;
   Timer max_duration_timer_;

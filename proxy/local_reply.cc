@@ -49,6 +49,14 @@ LocalReply reply_for(Failure failure, std::string_view transport_failure, bool r
   return reply;
 }
 
+LocalReply reply_to_bad_head(HeadError error) {
+  LocalReply reply{error.status, {}, error.detail, ResponseFlag::kDownstreamProtocolError, {}};
+  if (error.status == 408) reply.flag = ResponseFlag::kNone;
+  if (error.status == 400) reply.body = "Bad Request";
+  if (error.status == 426) reply.body = "Upgrade Required";
+  return reply;
+}
+
 std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head) {
   head.clear();
   if (grpc) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/h1_head.h"
 #include "remora/core/failure.h"
 #include "remora/filter/http_filter.h"
 #include "remora/http/header_map.h"
@@ -13,6 +14,9 @@ namespace remora {
 /// upstream afterwards.
 LocalReply reply_for(Failure failure, std::string_view transport_failure, bool retried, bool request_complete,
                      std::string& details_storage);
+
+/// What a client is told whose bytes were no request.
+LocalReply reply_to_bad_head(HeadError error);
 
 /// Fills `head` with the answer's head and returns the body to send. A gRPC caller (content-type
 /// application/grpc) gets HTTP 200 with grpc-status and grpc-message in the head and no body. Source: Envoy,

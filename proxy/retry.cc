@@ -1,8 +1,8 @@
 #include "retry.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "core/text.h"
 #include "stats/cluster_stats.h"
 
 namespace remora {
@@ -10,14 +10,6 @@ namespace {
 
 constexpr uint32_t kGrpcBits = kRetryOnGrpcCancelled | kRetryOnGrpcDeadlineExceeded | kRetryOnGrpcInternal |
                                kRetryOnGrpcResourceExhausted | kRetryOnGrpcUnavailable;
-
-template <typename Number>
-std::optional<Number> read_number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 bool any_matches(const std::vector<HeaderMatcher>& matchers, const HeaderMap& headers) {
   return std::any_of(matchers.begin(), matchers.end(),

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/text.h"
+
 namespace remora {
 namespace {
 
@@ -45,15 +47,6 @@ std::string_view trim(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpaceTab);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpaceTab) - first + 1);
-}
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
-  if (text.size() != lower_case.size()) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != lower_case[i]) return false;
-  }
-  return true;
 }
 
 /// Cuts the next line (without CRLF) off `rest`. The scanner has made sure that every line ends in CRLF.

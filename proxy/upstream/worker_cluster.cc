@@ -1,9 +1,9 @@
 #include "upstream/worker_cluster.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
+#include "core/text.h"
 #include "net/transport.h"
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
@@ -20,11 +20,8 @@ uint16_t http_status_of_grpc(const HeaderMap& head) {
   if (!text) return 0;
   constexpr uint16_t kStatuses[] = {200, 499, 500, 400, 504, 404, 409, 403, 429,
                                     400, 409, 400, 501, 500, 503, 500, 401};
-  unsigned value = 0;
-  const auto read = std::from_chars(text->data(), text->data() + text->size(), value);
-  const bool known =
-      read.ec == std::errc() && read.ptr == text->data() + text->size() && value < std::size(kStatuses);
-  return known ? kStatuses[value] : uint16_t{500};
+  const auto value = read_number<unsigned>(*text);
+  return value && *value < std::size(kStatuses) ? kStatuses[*value] : uint16_t{500};
 }
 
 }  // namespace

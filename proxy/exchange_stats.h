@@ -1,0 +1,31 @@
+#pragma once
+
+#include "http/h1_head.h"
+#include "remora/core/stats.h"
+#include "remora/http/exchange_info.h"
+#include "upstream/worker_cluster.h"
+
+// What exchanges add to the statistics of their connection manager and of their cluster.
+namespace remora {
+
+/// Where an answer came from.
+enum class AnswerOf : uint8_t { kUpstream, kProxy };
+
+/// An answer's status, for the cluster that it came from or should have come from. `internal`: the client is
+/// one of ours.
+void count_answer(WorkerCluster& cluster, uint16_t status, AnswerOf by, uint32_t attempts, bool internal);
+
+/// An answer that a retry follows, instead of reaching the client.
+void count_retried_answer(WorkerCluster& cluster, uint16_t status);
+
+/// The exchange is over and `info` final.
+void count_end(StatBlock& http, WorkerCluster* cluster, const ExchangeInfo& info, bool request_complete,
+               bool internal);
+
+/// Bytes that were no request.
+void count_bad_head(StatBlock& http, HeadError error, Protocol protocol);
+
+/// Milliseconds from the end of the request (its beginning, if the answer came before that) to `moment`.
+uint64_t since_request(const ExchangeInfo& info, MonotonicTime moment);
+
+}  // namespace remora

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+
+#include "remora/config/listener.h"
+#include "remora/config/route.h"
+#include "remora/core/clock.h"
+#include "remora/http/header_map.h"
+
+namespace remora {
+
+/// What a forwarded request may take, from everybody who has a say.
+struct RequestTimeouts {
+  Milliseconds response{0};              ///< from the request's end to the response's; 0: no limit
+  std::optional<Milliseconds> duration;  ///< of the whole stream; absent: none; 0: it is over already
+};
+
+/// Decides by the route, by the request's x-envoy-upstream-rq-timeout-ms, which is taken out, and by a gRPC
+/// call's deadline; tells the upstream how long an attempt has (x-envoy-expected-rq-timeout-ms,
+/// grpc-timeout). `per_try`: the limit of one attempt; a tunnel has no response time. Source: Envoy, router
+/// filter.
+RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionManagerConfig& http,
+                              std::optional<Milliseconds> per_try, bool tunnel, HeaderMap& request);
+
+}  // namespace remora

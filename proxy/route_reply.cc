@@ -1,0 +1,53 @@
+#include "route_reply.h"
+
+#include <string>
+#include <utility>
+
+#include "rewrite.h"
+#include "route_choice.h"
+
+namespace remora {
+namespace {
+
+RouteReply redirect_to(std::string location, uint16_t status) {
+  LocalReply reply{status, {}, "direct_response", ResponseFlag::kNone, {}};
+  reply.edit_head = [to = std::move(location)](HeaderMap& head) { head.set(HeaderId::kLocation, to); };
+  return {std::move(reply), kRqRedirect};
+}
+
+bool must_be_https(const VirtualHost& host, const HeaderMap& request, bool internal) {
+  using RequireTls = VirtualHost::RequireTls;
+  if (host.require_tls == RequireTls::kNone || request.value_of(HeaderId::kXForwardedProto) == "https")
+    return false;
+  return host.require_tls == RequireTls::kAll || !internal;
+}
+
+}  // namespace
+
+RouteReply reply_without_route(bool known) {
+  const auto* const details = known ? "route_not_found" : "route_configuration_not_found";
+  return {{404, {}, details, ResponseFlag::kNoRouteFound, {}}, kNoRoute};
+}
+
+std::optional<RouteReply> reply_of_route(const VirtualHost& host, const Route& route,
+                                         const HttpConnectionManagerConfig& http, const HeaderMap& request,
+                                         bool internal) {
+  if (must_be_https(host, request, internal)) {
+    return redirect_to("https://" + std::string(request.authority()) + std::string(request.path()), 301);
+  }
+  switch (route.action) {
+    case Route::Action::kRedirect:
+      return redirect_to(redirect_location(route, request), route.redirect.status);
+    case Route::Action::kDirectResponse:
+      return RouteReply{{route.direct.status, route.direct.body, "direct_response", ResponseFlag::kNone, {}},
+                        kRqDirectResponse};
+    case Route::Action::kNonForwarding:
+      return RouteReply{{500, {}, "non_forwarding_action", ResponseFlag::kNone, {}}, std::nullopt};
+    case Route::Action::kForward: break;
+  }
+  const auto upgrade = request.get(HeaderId::kUpgrade);
+  if (!upgrade || allows_upgrade(route.forward, http.upgrades, *upgrade)) return std::nullopt;
+  return RouteReply{{403, {}, "upgrade_failed", ResponseFlag::kNone, {}}, kDownstreamRqWsOnNonWsRoute};
+}
+
+}  // namespace remora

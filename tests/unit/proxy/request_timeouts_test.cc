@@ -1,0 +1,53 @@
+#include "request_timeouts.h"
+
+#include <gtest/gtest.h>
+
+namespace remora {
+namespace {
+
+class RequestTimeoutsTest : public testing::Test {
+ protected:
+  RequestTimeouts take(bool tunnel = false) {
+    return take_timeouts(action_, http_, per_try_, tunnel, request_);
+  }
+  std::string_view expected() const { return request_.value_of(HeaderId::kXEnvoyExpectedRqTimeoutMs); }
+
+  RouteAction action_;
+  HttpConnectionManagerConfig http_;
+  std::optional<Milliseconds> per_try_;
+  HeaderMap request_;
+};
+
+TEST_F(RequestTimeoutsTest, AreTheRoutes) {
+  EXPECT_EQ(take().response, Milliseconds(15000));
+  EXPECT_EQ(expected(), "15000");
+}
+
+TEST_F(RequestTimeoutsTest, TheRequestMayWishAnother) {
+  request_.add(HeaderId::kXEnvoyUpstreamRqTimeoutMs, "250");
+  EXPECT_EQ(take().response, Milliseconds(250));
+  EXPECT_EQ(expected(), "250");
+  EXPECT_FALSE(request_.has(HeaderId::kXEnvoyUpstreamRqTimeoutMs));
+}
+
+TEST_F(RequestTimeoutsTest, AWishThatIsNoNumberDoesNotCountAndGoesNoFurther) {
+  for (const auto* text : {"25ms", "", "-1", "1e3"}) {
+    request_.set(HeaderId::kXEnvoyUpstreamRqTimeoutMs, text);
+    EXPECT_EQ(take().response, Milliseconds(15000)) << text;
+    EXPECT_FALSE(request_.has(HeaderId::kXEnvoyUpstreamRqTimeoutMs)) << text;
+  }
+}
+
+TEST_F(RequestTimeoutsTest, AnAttemptThatIsShorterIsWhatTheUpstreamHears) {
+  per_try_ = Milliseconds(100);
+  EXPECT_EQ(take().response, Milliseconds(15000));
+  EXPECT_EQ(expected(), "100");
+}
+
+TEST_F(RequestTimeoutsTest, ATunnelHasNoResponseTime) {
+  EXPECT_EQ(take(true).response, Milliseconds(0));
+  EXPECT_EQ(expected(), "");
+}
+
+}  // namespace
+}  // namespace remora
