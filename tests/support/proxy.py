@@ -52,9 +52,12 @@ class Process:
         self.log_path = self.directory / "log.txt"
         self.command = [str(part) for part in command]
         with self.log_path.open("ab") as log:
-            self.child = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                          cwd=self.directory, env={**os.environ, **(environment or {})})
+            self.child = self.launch(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                     cwd=self.directory, env={**os.environ, **(environment or {})})
         STARTED.append(self)
+
+    def launch(self, command, **options):
+        return subprocess.Popen(command, **options)
 
     def __enter__(self):
         return self

@@ -29,10 +29,11 @@ class Request(Message):
 class UpstreamConnection(Wire):
     """One connection from the proxy, handed to the script of the upstream that accepted it."""
 
-    def __init__(self, sock, upstream, number):
+    def __init__(self, sock, upstream, number, peer):
         super().__init__(sock)
         self.upstream = upstream
         self.number = number
+        self.peer = peer  # the address it came from
 
     def read_request_head(self):
         """The next request head, recorded at once; None when the proxy closed the connection instead."""
@@ -94,7 +95,8 @@ class Upstream:
         self.broken = []  # Bytes of request heads that were cut short.
         self.errors = []  # What scripts raised; a test may look, a failing one shows it.
         self.connections = []
-        self.listener = socket.create_server((address, port), backlog=1024)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, port), family=family, backlog=1024)
         self.address = address
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.accept, daemon=True)
@@ -109,10 +111,10 @@ class Upstream:
     def accept(self):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 return
-            connection = UpstreamConnection(sock, self, len(self.connections))
+            connection = UpstreamConnection(sock, self, len(self.connections), peer[0])
             self.connections.append(connection)
             threading.Thread(target=self.run_script, args=(connection,), daemon=True).start()
 
