@@ -158,9 +158,7 @@ int ClientContext::on_new_session(SSL* ssl, SSL_SESSION* session) {
 
 Result<std::shared_ptr<const ClientTls>> make_client_tls(std::shared_ptr<const UpstreamTls> config,
                                                          TlsMaterial material) {
-  auto made = std::make_shared<ClientContext>(std::move(config), std::move(material));
-  if (auto prepared = made->prepare(); !prepared) return std::move(prepared).error();
-  return std::shared_ptr<const ClientTls>(std::move(made));
+  return prepared<ClientContext, ClientTls>(std::move(config), std::move(material));
 }
 
 }  // namespace remora

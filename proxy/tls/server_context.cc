@@ -220,9 +220,7 @@ int ServerContext::on_status(SSL* ssl, void* /*argument*/) {
 
 Result<std::shared_ptr<const ServerTls>> make_server_tls(std::shared_ptr<const DownstreamTls> config,
                                                          TlsMaterial material) {
-  auto made = std::make_shared<ServerContext>(std::move(config), std::move(material));
-  if (auto prepared = made->prepare(); !prepared) return std::move(prepared).error();
-  return std::shared_ptr<const ServerTls>(std::move(made));
+  return prepared<ServerContext, ServerTls>(std::move(config), std::move(material));
 }
 
 }  // namespace remora

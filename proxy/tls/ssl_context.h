@@ -47,6 +47,15 @@ struct TlsMaterial {
 /// key pair (`pair` may be null). Errors name the field.
 Result<SslCtxPtr> make_ssl_context(const CommonTls& common, TlsSide side, const KeyPair* pair);
 
+/// A context of one side that is ready for connections, as what the other files know it as; or what is wrong
+/// with its configuration or material.
+template <typename Context, typename Interface, typename Config>
+Result<std::shared_ptr<const Interface>> prepared(Config config, TlsMaterial material) {
+  auto made = std::make_shared<Context>(std::move(config), std::move(material));
+  if (auto fits = made->prepare(); !fits) return std::move(fits).error();
+  return std::shared_ptr<const Interface>(std::move(made));
+}
+
 /// Appends secrets of connections to a file (SSLKEYLOGFILE's format), for those who decrypt captures. Kept by
 /// the context; "" as path: null. Errors: the file cannot be opened.
 Result<std::shared_ptr<KeyLog>> open_key_log(const std::string& path);

@@ -36,6 +36,13 @@ def clients(proxy, count):
         yield [stack.enter_context(proxy.connect()) for _ in range(count)]
 
 
+def finish_all(streams, opened):
+    """Answers what still waits; every client gets its answer."""
+    for stream in list(streams):
+        stream.respond()
+    assert all(client.response().status == 200 for client in opened)
+
+
 def ask_all(opened, **request):
     for client in opened:
         client.send(format_request(**request))
@@ -73,9 +80,7 @@ class TestMultiplexing:
                 ask_all(opened)
                 up.wait_for(10)
                 assert sorted(len(link.streams) for link in up.links) == [2, 4, 4]
-                for stream in list(up.streams):
-                    stream.respond()
-                assert all(client.response().status == 200 for client in opened)
+                finish_all(up.streams, opened)
 
     @pytest.mark.remora_only("it opens more streams on a new connection than the last one allowed")
     def test_the_servers_limit_counts_once_it_is_known(self, behind):
@@ -87,9 +92,7 @@ class TestMultiplexing:
                 ask_all(opened)
                 up.wait_for(6)
                 assert len(up.links) == 3
-                for stream in list(up.streams[1:]):
-                    stream.respond()
-                assert all(client.response().status == 200 for client in opened)
+                finish_all(up.streams[1:], opened)
 
     def test_settings_that_come_in_flight_hold_requests_back(self, behind):
         """The limit falls to one while three streams are open: they go on, the next request needs a new connection."""
@@ -103,9 +106,7 @@ class TestMultiplexing:
                 ask_all(opened[3:])
                 up.wait_for(4)
                 assert [len(link.streams) for link in up.links] == [3, 1]
-                for stream in list(up.streams):
-                    stream.respond()
-                assert all(client.response().status == 200 for client in opened)
+                finish_all(up.streams, opened)
 
     def test_requests_per_connection(self, behind):
         with Http2Upstream() as up:
@@ -131,9 +132,7 @@ class TestMultiplexing:
                 ask_all(opened[1:])
                 up.wait_for(2)
                 assert len(up.links) == 2 and not up.links[0].closed
-                for stream in list(up.streams):
-                    stream.respond()
-                assert all(client.response().status == 200 for client in opened)
+                finish_all(up.streams, opened)
             wait_until(lambda: up.links[0].closed, lambda: "old connection closed behind its last stream")
 
     def test_breakers_count_streams(self, behind):
@@ -162,9 +161,7 @@ class TestLeaving:
                 ask_all(opened[1:])
                 up.wait_for(2)
                 assert len(up.links) == 2
-                for stream in list(up.streams):
-                    stream.respond()
-                assert all(client.response().status == 200 for client in opened)
+                finish_all(up.streams, opened)
             wait_until(lambda: up.links[0].closed, lambda: "the drained connection closed")
 
     @pytest.mark.remora_only("no second chance without a policy")

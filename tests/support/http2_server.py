@@ -10,6 +10,7 @@ import h2.exceptions
 import h2.settings
 import hyperframe.frame
 
+from support.listening import Listening
 from support.http_client import Message
 from support.waiting import wait_until
 
@@ -193,7 +194,7 @@ class Writing:
             self.link.lock.release()
 
 
-class Http2Upstream:
+class Http2Upstream(Listening):
     """Listens on a port of its own until closed. `on_request(stream)` is called for each complete request, by default it
     answers 200 with the upstream's name; `on_head(stream)` for each head. `wrap` makes a TLS socket of an accepted one.
     """
@@ -208,29 +209,16 @@ class Http2Upstream:
         self.wrap = wrap or (lambda sock: sock)
         self.links = []
         self.streams = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.listen()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                link = Link(self.wrap(sock), self, len(self.links))
-            except OSError:
-                continue  # no TLS with this one
-            self.links.append(link)
-            threading.Thread(target=link.run, daemon=True).start()
+    def accepted(self, sock, _):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            link = Link(self.wrap(sock), self, len(self.links))
+        except OSError:
+            return  # no TLS with this one
+        self.links.append(link)
+        threading.Thread(target=link.run, daemon=True).start()
 
     def wait_for(self, count=1):
         """Waits until `count` requests have begun to arrive, and returns them."""

@@ -8,6 +8,7 @@ import random
 import socket
 import threading
 
+from support.listening import Listening
 from support.http_client import ConnectionClosed, Message, Wire
 from support.waiting import wait_until
 
@@ -80,7 +81,7 @@ def echo(request, **more):
     return reply(200, [("content-type", "application/json")], body)
 
 
-class Upstream:
+class Upstream(Listening):
     """Listens on a port of its own until closed.
 
     `answer(request)` gives the bytes of each response; or `script(connection)` owns a whole connection. The default
@@ -95,28 +96,13 @@ class Upstream:
         self.broken = []  # Bytes of request heads that were cut short.
         self.errors = []  # What scripts raised; a test may look, a failing one shows it.
         self.connections = []
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, port), family=family, backlog=1024)
         self.address = address
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.accept, daemon=True)
-        self.thread.start()
+        self.listen(address, port)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def accept(self):
-        while True:
-            try:
-                sock, peer = self.listener.accept()
-            except OSError:
-                return
-            connection = UpstreamConnection(sock, self, len(self.connections), peer[0])
-            self.connections.append(connection)
-            threading.Thread(target=self.run_script, args=(connection,), daemon=True).start()
+    def accepted(self, sock, peer):
+        connection = UpstreamConnection(sock, self, len(self.connections), peer)
+        self.connections.append(connection)
+        threading.Thread(target=self.run_script, args=(connection,), daemon=True).start()
 
     def run_script(self, connection):
         try:

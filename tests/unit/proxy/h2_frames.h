@@ -25,6 +25,15 @@ enum Type : uint8_t {
 };
 enum Flag : uint8_t { kNone = 0, kEndStream = 1, kAck = 1, kEndHeaders = 4, kPadded = 8 };
 
+enum ErrorCode : uint32_t {
+  kNoError = 0,
+  kProtocolError = 1,
+  kStreamClosed = 5,
+  kRefusedStream = 7,
+  kCancel = 8,
+  kEnhanceYourCalm = 11
+};
+
 inline std::string number(uint32_t value) {
   return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
           static_cast<char>(value)};

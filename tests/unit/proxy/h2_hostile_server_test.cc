@@ -17,9 +17,6 @@ namespace {
 
 using namespace h2;  // NOLINT: the frames are this file's words
 
-constexpr uint32_t kProtocolError = 1;
-constexpr uint32_t kCancel = 8;
-
 class H2HostileServerTest : public testing::Test, public ClientCodecEvents {
  protected:
   H2HostileServerTest() : stats_(http2_stat_schema()) {

@@ -17,17 +17,17 @@ namespace {
 
 using namespace h2;  // NOLINT: the frames are this file's words
 
-constexpr uint32_t kNoError = 0;
-constexpr uint32_t kProtocolError = 1;
-constexpr uint32_t kStreamClosed = 5;
-constexpr uint32_t kRefusedStream = 7;
-constexpr uint32_t kEnhanceYourCalm = 11;
-
 class H2HostileTest : public testing::Test, public ServerCodecEvents {
  protected:
   H2HostileTest() : stats_(http2_stat_schema()) {
     settings_.stats = &stats_;
     settings_.options.stream_error_on_invalid_http_messaging = true;
+  }
+  void begin_towards_a_peer_that_collects_nothing() {
+    settings_.options.max_outbound_control_frames = 100;
+    begin();
+    const int small = 4096;
+    setsockopt(wire_.connection.fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
   }
   void begin(std::string_view preface = kPreface) {
     codec_ = std::make_unique<H2ServerCodec>(wire_.connection, wire_.reactor, *this, settings_);
@@ -135,10 +135,7 @@ TEST_F(H2HostileTest, WindowUpdates) {
 }
 
 TEST_F(H2HostileTest, PingsThatAreNeverCollected) {
-  settings_.options.max_outbound_control_frames = 100;
-  begin();
-  const int small = 4096;
-  setsockopt(wire_.connection.fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+  begin_towards_a_peer_that_collects_nothing();
   std::string pings;
   for (int i = 0; i < 50; ++i) pings += frame(kPing, 0, 0, "12345678");
   for (int i = 0; i < 200 && fault_ == CodecFault::kNone; ++i) wire_.send(pings);
@@ -147,10 +144,7 @@ TEST_F(H2HostileTest, PingsThatAreNeverCollected) {
 }
 
 TEST_F(H2HostileTest, ResetsThatAreNeverCollected) {
-  settings_.options.max_outbound_control_frames = 100;
-  begin();
-  const int small = 4096;
-  setsockopt(wire_.connection.fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+  begin_towards_a_peer_that_collects_nothing();
   uint32_t stream = 1;
   while (stream < 100000 && fault_ == CodecFault::kNone) {
     std::string bytes;

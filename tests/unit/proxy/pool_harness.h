@@ -175,6 +175,15 @@ class PoolTest : public testing::Test {
       reactor_.turn(0);
     }
   }
+  /// A connection that carries two requests and takes no more.
+  void ends_behind_its_last_answer(PeerConnection& peer) {
+    peer.answer(0);
+    turns();
+    EXPECT_FALSE(peer.ended);
+    peer.answer(1);
+    turns();
+    EXPECT_TRUE(peer.ended);
+  }
   [[nodiscard]] uint64_t stat(size_t index) const { return scope_->value(index); }
 
   StatsStore stats_;

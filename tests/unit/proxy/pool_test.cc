@@ -92,12 +92,7 @@ TEST_F(PoolTest, ASpentConnectionTakesNoMore) {
   ASSERT_EQ(peers_.size(), 2u);
   EXPECT_EQ(peers_[0]->requests.size(), 2u);
   EXPECT_EQ(stat(kUpstreamCxMaxRequests), 1u);
-  peers_[0]->answer(0);
-  turns();
-  EXPECT_FALSE(peers_[0]->ended);
-  peers_[0]->answer(1);
-  turns();
-  EXPECT_TRUE(peers_[0]->ended);
+  ends_behind_its_last_answer(*peers_[0]);
 }
 
 // ---------------------------------------------------------------------------------------------- leaving
@@ -157,12 +152,7 @@ TEST_F(PoolTest, ARetiredPoolServesWhoWaitedAndCloses) {
   cluster_->retire();
   turns();
   EXPECT_EQ(peers_[0]->requests.size(), 2u);
-  peers_[0]->answer(0);
-  turns();
-  EXPECT_FALSE(peers_[0]->ended);
-  peers_[0]->answer(1);
-  turns();
-  EXPECT_TRUE(peers_[0]->ended);
+  ends_behind_its_last_answer(*peers_[0]);
 }
 
 TEST_F(PoolTest, AnHttp1ConnectionOfARetiredPoolClosesBehindItsResponse) {
