@@ -44,7 +44,7 @@ MAY_INCLUDE = [
 ]
 
 # Generated protobuf code stops at the border.
-PROTOBUF_ALLOWED = re.compile(r"^(xds/|filters/[^/]+/config\.(cc|h)$|filters/config[^/]*$|tests/)")
+PROTOBUF_ALLOWED = re.compile(r"^(xds/|filters/[^/]+/config\.(cc|h)$|filters/config[^/]*$|tests/|bench/mesh/)")
 PROTOBUF = re.compile(r"\.pb\.h$|^google/protobuf/")
 
 # (where, what, why). Comments and strings are not looked at.

@@ -4,6 +4,7 @@
     bench/run.py [--quick]            CPU per request, requests/s, latency, memory of every proxy -> bench/results/
     bench/run.py protocols            CPU per request over HTTP/2, TLS, and mutual TLS between two sidecars
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
+    bench/run.py mesh                 remora-control over a Kubernetes API server, with simulated sidecars
     bench/run.py profile remora       instructions per request, and the functions that spend them
 """
 
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from load import (certificates, fairness, generator, idle_memory, peers, profile, protocol_report,  # noqa: E402
                   protocols, report)  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
+from mesh import scale  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
 PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
@@ -164,6 +166,15 @@ def idle(arguments, setup: peers.Setup, processes: Processes) -> int:
     return 1 if missing else 0
 
 
+def mesh(arguments, setup: peers.Setup, processes: Processes) -> int:
+    load_before = os.getloadavg()[0]
+    data = scale.summary(scale.run(arguments, setup, processes, say), arguments, load_before)
+    print(scale.markdown(data))
+    for path in scale.write(data, arguments.results):
+        say(f"bench: wrote {path}")
+    return 1 if data["churn"]["missing"] else 0
+
+
 def profile_one(arguments, setup: peers.Setup, processes: Processes) -> int:
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
     print(profile.instructions(arguments.proxy, setup, processes, arguments.requests))
@@ -185,10 +196,15 @@ def parse() -> argparse.Namespace:
                         help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest proxy's)")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
     parser.add_argument("--backend", choices=("epoll", "nginx"), default="epoll")
+    parser.add_argument("--services", type=int, default=2000, help="of `mesh`")
+    parser.add_argument("--endpoints", type=int, default=10, help="of `mesh`: of each service")
+    parser.add_argument("--sidecars", type=int, default=200, help="of `mesh`")
+    parser.add_argument("--churn", type=int, default=100, help="of `mesh`: endpoint changes per second")
+    parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "profile"), default="http1")
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "profile"), default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
     parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
@@ -206,7 +222,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "profile": profile_one}[arguments.command]
+    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)
         setup = peers.Setup(arguments.build.resolve(), Path(directory), free_port())
