@@ -85,8 +85,10 @@ void take_status(json::object& body, const json::object& from) {
 
 }  // namespace
 
+MemoryStore::MemoryStore(Keeper* keeper) : keeper_(keeper), log_(kHistory) {}
+
 ObjectList MemoryStore::list(const std::string& type, const std::string& ns) const {
-  ObjectList list{version_, {}};
+  ObjectList list{log_.version(), {}};
   const auto found = objects_.find(type);
   if (found == objects_.end()) return list;
   for (const auto& [name, object] : found->second) {
@@ -168,43 +170,13 @@ WriteResult MemoryStore::take_away(const ObjectPtr& object, Keep keep) {
 }
 
 void MemoryStore::commit(EventType type, ObjectPtr object) {
-  version_ = object->version;
+  const uint64_t version = object->version;
   if (type == EventType::kDeleted) {
     objects_[object->key.type].erase({object->key.ns, object->key.name});
   } else {
     place(object->key) = object;
   }
-  record(type, std::move(object));
-  deliver();
-}
-
-void MemoryStore::record(EventType type, ObjectPtr object) {
-  history_.push_back({type, object});
-  undelivered_.push_back({type, std::move(object)});
-  if (history_.size() <= kHistory) return;
-  forgotten_ = history_.front().object->version;
-  history_.pop_front();
-}
-
-/// Events go out in their order, also those that a callback causes: they wait for their turn.
-void MemoryStore::deliver() {
-  if (delivering_) return;
-  delivering_ = true;
-  while (!undelivered_.empty()) {
-    const Event event = std::move(undelivered_.front());
-    undelivered_.pop_front();
-    for (auto place = watchers_.begin(); place != watchers_.end();) {
-      const auto watcher = place->lock();
-      if (watcher == nullptr) {
-        place = watchers_.erase(place);
-        continue;
-      }
-      ++place;
-      const bool wanted = watcher->type.empty() || watcher->type == event.object->key.type;
-      if (wanted && event.object->version > watcher->after) watcher->on_event(event);
-    }
-  }
-  delivering_ = false;
+  log_.add(version, {type, std::move(object)});
 }
 
 /// Microseconds since 1970, or one more than the last: versions never return, not even after a restart that
@@ -213,26 +185,12 @@ uint64_t MemoryStore::next_version() const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto micros =
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-  return std::max(version_ + 1, micros);
-}
-
-ObjectStore::Watch MemoryStore::watch(const std::string& type, uint64_t from, OnEvent on_event) {
-  if (from < forgotten_ || from > version_) return nullptr;
-  auto watcher = std::make_shared<Watcher>(Watcher{type, version_, std::move(on_event)});
-  // What waits for delivery is in the history, too, and is told from there.
-  const std::deque<Event> past = history_;
-  for (const Event& event : past) {
-    const bool wanted = type.empty() || type == event.object->key.type;
-    if (wanted && event.object->version > from) watcher->on_event(event);
-  }
-  watchers_.push_back(watcher);
-  return watcher;
+  return std::max(log_.version() + 1, micros);
 }
 
 void MemoryStore::restore(Object object) {
   // A watch from before this start has missed what happened in between.
-  version_ = std::max(version_, object.version);
-  forgotten_ = version_;
+  log_.forget_until(object.version);
   if (!object.file.empty()) {
     remembered_.insert_or_assign(object.key, std::move(object));
     return;

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "remora/core/result.h"
+#include "store/event_log.h"
 #include "store/object_store.h"
 
 namespace remora::store {
@@ -33,9 +32,9 @@ struct Manifest {
 class MemoryStore : public ObjectStore {
  public:
   /// `keeper` may be null, and must outlive the store.
-  explicit MemoryStore(Keeper* keeper = nullptr) : keeper_(keeper) {}
+  explicit MemoryStore(Keeper* keeper = nullptr);
 
-  uint64_t version() const override { return version_; }
+  uint64_t version() const override { return log_.version(); }
   ObjectList list(const std::string& type, const std::string& ns = {}) const override;
   ObjectPtr get(const ObjectKey& key) const override;
   void create(ObjectKey key, boost::json::object body, Written done) override;
@@ -44,7 +43,9 @@ class MemoryStore : public ObjectStore {
   void update_status(const ObjectKey& key, boost::json::object body, Precondition precondition,
                      Written done) override;
   void remove(const ObjectKey& key, Precondition precondition, Written done) override;
-  Watch watch(const std::string& type, uint64_t from, OnEvent on_event) override;
+  Watch watch(const std::string& type, uint64_t from, OnEvent on_event) override {
+    return log_.watch(type, from, std::move(on_event));
+  }
 
   /// What was kept before this store was made, at the version it has. No events, no keeping. An object of a
   /// manifest file is only remembered until set_manifests() names it again.
@@ -60,20 +61,12 @@ class MemoryStore : public ObjectStore {
   std::vector<Manifest> set_manifests(std::vector<Manifest> manifests);
 
  private:
-  struct Watcher {
-    std::string type;
-    uint64_t after = 0;
-    OnEvent on_event;
-  };
-
   /// What somebody else's file says holds even where we cannot keep it in our form; of a manifest there is
   /// nothing to keep before it has a status.
   enum class Keep { kMust, kTry, kNot };
   WriteResult write(const ObjectPtr& before, Object next, Keep keep);
   WriteResult take_away(const ObjectPtr& object, Keep keep);
   void commit(EventType type, ObjectPtr object);
-  void record(EventType type, ObjectPtr object);
-  void deliver();
   uint64_t next_version() const;
   ObjectPtr& place(const ObjectKey& key) { return objects_[key.type][{key.ns, key.name}]; }
   bool take_manifest(Manifest& manifest);
@@ -82,13 +75,7 @@ class MemoryStore : public ObjectStore {
   Keeper* keeper_;
   std::map<std::string, ByName, std::less<>> objects_;
   std::map<ObjectKey, Object> remembered_;  // of manifest files that have not been read yet
-  uint64_t version_ = 1;
-
-  std::deque<Event> history_;
-  uint64_t forgotten_ = 0;  // the last version whose event is not in the history any more
-  std::deque<Event> undelivered_;
-  bool delivering_ = false;
-  std::list<std::weak_ptr<Watcher>> watchers_;
+  EventLog log_;
 };
 
 }  // namespace remora::store

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "remora/core/result.h"
 #include "store/object.h"
 
 namespace remora::store {
@@ -33,7 +34,8 @@ struct WriteError {
     kConflict,       ///< the object has another version than the writer has seen
     kReadOnly,       ///< a manifest file defines it
     kInvalid,        ///< the body is no object that can be kept (no name, ...)
-    kStorage,        ///< it could not be made durable: disk full, read-only, ...; nothing has changed
+    kStorage,        ///< it could not be made durable: disk full, read-only, no permission, ...; nothing has
+                     ///< changed, as far as is known: an API server that is lost while it writes does not say
   };
   Reason reason = Reason::kStorage;
   std::string message;
@@ -63,6 +65,12 @@ class ObjectStore {
   /// Of one type, by namespace and name; an empty namespace means all of them.
   virtual ObjectList list(const std::string& type, const std::string& ns = {}) const = 0;
   virtual ObjectPtr get(const ObjectKey& key) const = 0;
+
+  /// Reads one object where it is kept, also of types that are not held in memory (a Kubernetes API server's
+  /// Secrets). Null: there is none. An error says why that is not known. `done` may be called before the call
+  /// returns.
+  using Fetched = std::function<void(Result<ObjectPtr>)>;
+  virtual void fetch(const ObjectKey& key, Fetched done) { done(get(key)); }
 
   /// Adds an object: gives it uid, creationTimestamp, generation 1 and a version.
   virtual void create(ObjectKey key, boost::json::object body, Written done) = 0;
