@@ -114,7 +114,13 @@ void stamp(Object& object, const std::string& uid, const std::string& created, i
   }
   metadata["uid"] = uid;
   metadata["creationTimestamp"] = created;
-  metadata["generation"] = generation;
+  // Kubernetes counts generations of what has a controller or a definition of its own, not of the core kinds.
+  const bool counted = object.key.type.find('.') != std::string::npos;
+  if (counted) {
+    metadata["generation"] = generation;
+  } else {
+    metadata.erase("generation");
+  }
   metadata.erase("selfLink");
 }
 

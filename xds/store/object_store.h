@@ -72,7 +72,7 @@ class ObjectStore {
   using Fetched = std::function<void(Result<ObjectPtr>)>;
   virtual void fetch(const ObjectKey& key, Fetched done) { done(get(key)); }
 
-  /// Adds an object: gives it uid, creationTimestamp, generation 1 and a version.
+  /// Adds an object: gives it uid, creationTimestamp, generation 1 (not in the core group) and a version.
   virtual void create(ObjectKey key, boost::json::object body, Written done) = 0;
   /// Replaces an object. metadata.{uid,creationTimestamp,generation,resourceVersion} are the store's: what
   /// the body says of them does not count. generation grows where anything but metadata and status differs.
