@@ -1,7 +1,6 @@
 #include "ctl/api.h"
 
 #include <boost/json.hpp>
-#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -126,20 +125,6 @@ std::string text_at(const json::value& value, std::string_view path) {
   boost::system::error_code error;
   const json::value* found = value.find_pointer({path.data(), path.size()}, error);
   return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
-}
-
-std::string percent_encoded(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
-      encoded += c;
-    } else {
-      encoded += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return encoded;
 }
 
 }  // namespace remora::ctl

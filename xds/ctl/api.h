@@ -56,7 +56,4 @@ int refused(const web::Response& response);
 /// A string below `path` ("/metadata/name"); empty where there is none.
 std::string text_at(const boost::json::value& value, std::string_view path);
 
-/// As a path segment or query value.
-std::string percent_encoded(std::string_view text);
-
 }  // namespace remora::ctl

@@ -4,6 +4,7 @@
 #include "ctl/api.h"
 #include "ctl/commands.h"
 #include "ctl/resources.h"
+#include "web/percent.h"
 
 namespace remora::ctl {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 namespace json = boost::json;
 
 std::string query_of(const Arguments& arguments) {
-  std::string query = "?fieldManager=" + percent_encoded(arguments.get("--field-manager", "remoractl"));
+  std::string query = "?fieldManager=" + web::percent_encode(arguments.get("--field-manager", "remoractl"));
   query += "&fieldValidation=Strict";
   if (arguments.has("--force-conflicts")) query += "&force=true";
   if (arguments.get("--dry-run", "none") == "server") query += "&dryRun=All";

@@ -5,6 +5,7 @@
 #include "ctl/commands.h"
 #include "ctl/get_output.h"
 #include "ctl/resources.h"
+#include "web/percent.h"
 
 namespace remora::ctl {
 namespace {
@@ -46,7 +47,7 @@ Result<Query> query_of(const Arguments& arguments) {
 
 std::string target_of(const Query& query, const store::Kind& kind, const std::string& name) {
   std::string target = resource_path(kind, query.ns, name);
-  if (!query.selector.empty()) target += "?labelSelector=" + percent_encoded(query.selector);
+  if (!query.selector.empty()) target += "?labelSelector=" + web::percent_encode(query.selector);
   return target;
 }
 
@@ -54,10 +55,10 @@ std::string target_of(const Query& query, const store::Kind& kind, const std::st
 int follow(const Api& api, const Query& query, const std::string& since, GetOutput& output) {
   const store::Kind& kind = *query.kinds.front();
   std::string target = resource_path(kind, query.ns, "") + "?watch=true&allowWatchBookmarks=false";
-  if (!since.empty()) target += "&resourceVersion=" + percent_encoded(since);
-  if (!query.selector.empty()) target += "&labelSelector=" + percent_encoded(query.selector);
+  if (!since.empty()) target += "&resourceVersion=" + web::percent_encode(since);
+  if (!query.selector.empty()) target += "&labelSelector=" + web::percent_encode(query.selector);
   if (!query.names.empty())
-    target += "&fieldSelector=" + percent_encoded("metadata.name=" + query.names.front());
+    target += "&fieldSelector=" + web::percent_encode("metadata.name=" + query.names.front());
   int result = kGood;
   const auto ended = api.lines(
       target, {.accept = query.tables() ? kTables : "application/json"},

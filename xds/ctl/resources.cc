@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "ctl/api.h"
+#include "web/percent.h"
 
 namespace remora::ctl {
 namespace {
@@ -50,9 +51,9 @@ std::string resource_path(const store::Kind& kind, const std::string& ns, const 
   if (version.empty()) version = kind.versions.front();
   std::string path = kind.group.empty() ? "/api/" : "/apis/" + std::string(kind.group) + "/";
   path += version;
-  if (kind.namespaced && !ns.empty()) path += "/namespaces/" + percent_encoded(ns);
+  if (kind.namespaced && !ns.empty()) path += "/namespaces/" + web::percent_encode(ns);
   path += "/" + std::string(kind.plural);
-  if (!name.empty()) path += "/" + percent_encoded(name);
+  if (!name.empty()) path += "/" + web::percent_encode(name);
   return path;
 }
 

@@ -7,6 +7,7 @@
 #include "ctl/api.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "web/percent.h"
 
 namespace remora::ctl {
 namespace {
@@ -92,8 +93,8 @@ int act(const Arguments& arguments, const char* verb) {
   const auto connection = connection_of(arguments);
   if (!connection.ok()) return fail(connection.error().message);
   const std::string& name = arguments.words.front();
-  const std::string target = "/rollouts/" + percent_encoded(arguments.get("--namespace", "default")) + "/" +
-                             percent_encoded(name) + "/" + verb;
+  const std::string target = "/rollouts/" + web::percent_encode(arguments.get("--namespace", "default")) + "/" +
+                             web::percent_encode(name) + "/" + verb;
   const auto answer =
       Api(*connection)
           .call(target, {.method = web::Verb::post, .content_type = "application/json", .body = "{}"});

@@ -25,6 +25,9 @@ struct ApiAnswer {
   bool ok() const { return status >= 200 && status < 300; }
 };
 
+/// Stands in the error of an answer that is larger than the client takes.
+inline constexpr const char* kAnswerTooLarge = "the answer is larger than";
+
 /// Talks to one API server, as one user. Nothing is tried again here: what to do about a refusal or a lost
 /// connection is for the caller to know. Control thread only.
 class ApiClient {
@@ -37,9 +40,10 @@ class ApiClient {
   using Answered = std::function<void(Result<ApiAnswer>)>;
   virtual std::shared_ptr<void> call(ApiCall call, Answered done) = 0;
 
-  /// A GET whose answer does not end: `on_line` for each line (of a watch: one event), `ended` once, with the
-  /// server's answer if it refused, with a status of 200 and no body if it closed a stream that had begun, or
-  /// with an error. Dropping the handle ends it without a callback.
+  /// A GET whose answer does not end: `on_line` with an empty line when the server has agreed, then for each
+  /// line (of a watch: one event), `ended` once, with the server's answer if it refused, with a status of 200
+  /// and no body if it closed a stream that had begun, or with an error. Dropping the handle ends it without
+  /// a callback.
   using OnLine = std::function<void(std::string_view line)>;
   virtual std::shared_ptr<void> stream(std::string path, OnLine on_line, Answered ended) = 0;
 };

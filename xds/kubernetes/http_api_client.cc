@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kCallLimit{60};
 constexpr std::chrono::seconds kStreamBeginLimit{30};
 
 std::string too_large(size_t limit) {
-  return "the answer is larger than " + std::to_string(limit) + " bytes";
+  return std::string(kAnswerTooLarge) + ' ' + std::to_string(limit) + " bytes";
 }
 
 /// One call or stream, from its beginning to its end.
@@ -137,7 +137,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
     Exchange exchange;
     exchange.endless = job->is_stream();
     exchange.limit = job->is_stream() ? kStreamBeginLimit : kCallLimit;
-    exchange.on_head = [job](unsigned status) { job->answer.status = status; };
+    exchange.on_head = [job](unsigned status) {
+      job->answer.status = status;
+      if (job->is_stream() && job->answer.ok()) job->on_line("");
+    };
     exchange.on_data = [job](std::string_view data, std::string& why) {
       const bool lines = job->is_stream() && job->answer.ok();
       const size_t limit = lines ? kLineLimit : job->is_stream() ? kRefusalLimit : kAnswerLimit;
