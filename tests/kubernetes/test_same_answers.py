@@ -74,10 +74,13 @@ class Both:
         return real
 
 
+# What follows these words is an explanation, which each server gives in words of its own.
+EXPLAINED = re.compile(r'.*?(Invalid value: "[^"]*"|error in our request|field selector ""|Operation cannot be fulfilled on [^:]*)', re.S)
+
+
 def outline(answers):
-    """Exit codes and what is refused, up to the explanation, which each gives in words of its own."""
-    return [(code, re.sub(r"((: (Invalid value|Operation cannot be fulfilled|unable to parse|the server rejected)[^:]*)(: \"[^\"]*\")?).*",
-                          r"\1", text, flags=re.S)) for code, text in answers]
+    """Exit codes, and what is refused without the explanation."""
+    return [(code, found.group() if (found := EXPLAINED.match(text)) else text) for code, text in answers]
 
 
 def spoken(done):
