@@ -205,7 +205,8 @@ class PodProcess(Process):
         for folder, _, files in os.walk(self.directory):
             for path in (folder, *(os.path.join(folder, file) for file in files)):
                 os.chown(path, self.uid, self.uid)
-        return super().launch(self.pod.command(command, self.uid), **options)
+        # The way into another mount namespace leads to its root.
+        return super().launch(self.pod.command(["env", "--chdir", self.directory, *command], self.uid), **options)
 
 
 class PodProxy(PodProcess, Proxy):

@@ -195,6 +195,7 @@ std::vector<Command> other_commands() {
                  {"--webhook-token-file", "", "FILE",
                   "bearer tokens of those who may ask; needed where --address is not loopback"}},
        .run = loadtester},
+      iptables_command(),
       {.name = "version", .summary = "of this program", .run = version},
       {.name = "help",
        .arguments = "[COMMAND]",

@@ -53,4 +53,7 @@ int loadtester(const Arguments& arguments);
 int version(const Arguments& arguments);
 int help(const Arguments& arguments);
 
+/// With all its flags; the others stand in commands.cc.
+Command iptables_command();
+
 }  // namespace remora::ctl
