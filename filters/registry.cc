@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "common/proto_config.h"
+#include "cors/cors.h"
 #include "grpc_stats/grpc_stats.h"
 #include "istio_stats/istio_stats.h"
 #include "peer_metadata/peer_metadata.h"
@@ -14,6 +15,8 @@ namespace {
 using filters::FilterSource;
 using Maker = std::shared_ptr<const FilterFactory> (*)(const FilterSource&, const FilterFactoryContext&,
                                                        ConfigReport&);
+using RouteMaker = std::shared_ptr<const RouteFilterConfig> (*)(const FilterSource&,
+                                                                const FilterFactoryContext&, ConfigReport&);
 
 struct KnownFilter {
   std::string_view type;        // the message's full name
@@ -29,13 +32,32 @@ constexpr KnownFilter kFilters[] = {
      .left_out =
          "is left out: it chooses the ALPN of TLS connections to upstreams, and this build makes none"},
     {.type = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", .make = filters::make_grpc_stats},
+    {.type = "envoy.extensions.filters.http.cors.v3.Cors", .make = filters::make_cors},
 };
 
-const KnownFilter* find_filter(std::string_view type_url) {
+struct KnownRouteConfig {
+  std::string_view type;
+  RouteMaker make;
+};
+
+// What routes can say to them (typed_per_filter_config).
+constexpr KnownRouteConfig kRouteConfigs[] = {
+    {.type = "envoy.extensions.filters.http.cors.v3.CorsPolicy", .make = filters::make_cors_policy},
+};
+
+/// The entry of `table` for a type, given by its URL; null if there is none.
+template <typename Entry, size_t kSize>
+const Entry* find(const Entry (&table)[kSize], std::string_view type_url) {
   const size_t slash = type_url.rfind('/');
   const std::string_view type = slash == std::string_view::npos ? type_url : type_url.substr(slash + 1);
-  const auto* found = std::ranges::find(kFilters, type, &KnownFilter::type);
-  return found == std::end(kFilters) ? nullptr : found;
+  const auto* found = std::ranges::find(table, type, &Entry::type);
+  return found == std::end(table) ? nullptr : found;
+}
+
+// The caller turns a Struct into the message where it knows that, and it knows all of those above.
+void refuse_struct(std::string_view name, std::string_view type, const std::string& path,
+                   ConfigReport& report) {
+  report.error(path, "the configuration of " + std::string(name) + " is a Struct, not " + std::string(type));
 }
 
 }  // namespace
@@ -44,7 +66,7 @@ std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::str
                                                  std::string_view serialized, bool is_struct,
                                                  const FilterFactoryContext& context, const std::string& path,
                                                  ConfigReport& report) {
-  const KnownFilter* filter = find_filter(type_url);
+  const KnownFilter* filter = find(kFilters, type_url);
   if (filter == nullptr) {
     report.error(path, "the filter type " + std::string(type_url) + " is not implemented by this build");
     return nullptr;
@@ -53,15 +75,30 @@ std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::str
     report.warning(path, "the filter " + std::string(name) + " " + std::string(filter->left_out));
     return nullptr;
   }
-  if (is_struct) {  // the caller turns a Struct into the message where it knows that, and it knows all of the
-                    // above
-    report.error(
-        path, "the configuration of " + std::string(name) + " is a Struct, not " + std::string(filter->type));
+  if (is_struct) {
+    refuse_struct(name, filter->type, path, report);
     return nullptr;
   }
   return filter->make({name, serialized, path}, context, report);
 }
 
-bool knows_filter(std::string_view type_url) { return find_filter(type_url) != nullptr; }
+bool knows_filter(std::string_view type_url) { return find(kFilters, type_url) != nullptr; }
+
+std::shared_ptr<const RouteFilterConfig> make_route_filter_config(
+    std::string_view name, std::string_view type_url, std::string_view serialized, bool is_struct,
+    const FilterFactoryContext& context, const std::string& path, ConfigReport& report) {
+  const KnownRouteConfig* config = find(kRouteConfigs, type_url);
+  if (config == nullptr) {
+    report.error(path, "no filter of this build reads " + std::string(type_url) + " from a route");
+    return nullptr;
+  }
+  if (is_struct) {
+    refuse_struct(name, config->type, path, report);
+    return nullptr;
+  }
+  return config->make({name, serialized, path}, context, report);
+}
+
+bool knows_route_filter_config(std::string_view type_url) { return find(kRouteConfigs, type_url) != nullptr; }
 
 }  // namespace remora

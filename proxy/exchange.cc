@@ -70,7 +70,7 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   if (!admit_head()) return;
   find_route();
   phase_ = Phase::kRequestFilters;
-  filters_.begin(http().filters, connection_->shared_filters());
+  filters_.begin(http().filters, connection_->shared_filters(), route_filters());
   run_request_filters();
 }
 
@@ -106,10 +106,22 @@ void Exchange::find_route() {
   route_ = match.route;
   info_.virtual_host = virtual_host_;
   info_.route = route_;
+  if (route_ != nullptr && route_->action == Route::Action::kForward)
+    choice_ = choose_cluster(route_->forward, request_, random_value_);
+}
+
+/// What the place in the table that was found says to the filters.
+RouteFilters Exchange::route_filters() const {
+  if (route_ == nullptr) return {};
+  const auto& found = choice_.weighted != nullptr ? choice_.weighted->filters : route_->filters;
+  if (found.resolved == nullptr) return {};
+  return {*found.resolved, connection_->http_runtime().filter_slots(routes_->table())};
 }
 
 void Exchange::run_request_filters() {
-  auto verdict = filters_.request_head(*this, request_, request_complete_);
+  auto verdict = filters_.request_head(
+      *this, request_,
+      {body_.view(), request_complete_, has_request_trailers_ ? &request_trailers_ : nullptr});
   switch (verdict.kind()) {
     case Verdict::Kind::kContinue: on_filters_done(); break;
     case Verdict::Kind::kReply: reply_locally(verdict.take_reply()); break;
@@ -127,6 +139,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   info_.request_body_bytes += chunk.bytes.size();
   if (phase_ == Phase::kOver) return;
   filters_.request_body(*this, chunk.bytes, end);
+  if (phase_ == Phase::kOver) return;  // a filter that was paused has answered
   for (auto& mirror : mirrors_) mirror->add_body(chunk.bytes, end);
   if (end) request_complete_ = true;
 
@@ -140,7 +153,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   }
   if (sink == nullptr || keep_body_) body_.append(chunk.bytes);
   if (sink == nullptr) {
-    body_credit_.merge(std::move(chunk.credit));
+    if (!reads_whole_request_) body_credit_.merge(std::move(chunk.credit));
   } else {
     sink->send_body(std::move(chunk), end);
     info_.upstream_last_sent = clock().now();
@@ -154,8 +167,11 @@ void Exchange::on_trailers(HeaderMap& trailers) {
   request_trailers_.swap(trailers);
   has_request_trailers_ = true;
   request_complete_ = true;
+  auto* sink = try_.sink();  // if there is none yet, they leave with what is held
+  filters_.request_trailers(*this, request_trailers_);
+  if (phase_ == Phase::kOver) return;
   for (auto& mirror : mirrors_) mirror->add_body({}, true);
-  if (auto* sink = try_.sink()) sink->send_trailers(request_trailers_);
+  if (sink != nullptr) sink->send_trailers(request_trailers_);
   request_finished();
 }
 
@@ -184,9 +200,7 @@ void Exchange::send_to_route() {
 
 void Exchange::forward() {
   http_stats().add(kRqTotal);
-  const auto choice = choose_cluster(route_->forward, request_, random_value_);
-  weighted_ = choice.weighted;
-  cluster_ = worker_.find_cluster(choice.name);
+  cluster_ = worker_.find_cluster(choice_.name);
   if (!cluster_) {
     http_stats().add(kNoCluster);
     reply_locally({route_->forward.cluster_not_found_status,
@@ -222,14 +236,14 @@ void Exchange::limit_time() {
 }
 
 RouteLevels Exchange::route_levels() const {
-  return {routes_->table().config(), *virtual_host_, *route_, weighted_};
+  return {routes_->table().config(), *virtual_host_, *route_, choice_.weighted};
 }
 
 void Exchange::prepare_upstream_head() {
   apply_request_mutations(route_levels(), request_, info_);
   const auto& action = route_->forward;
-  if (weighted_ != nullptr && !weighted_->host_rewrite.empty()) {
-    rewrite_host_to(weighted_->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
+  if (choice_.weighted != nullptr && !choice_.weighted->host_rewrite.empty()) {
+    rewrite_host_to(choice_.weighted->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
   } else {
     rewrite_host(action.host_rewrite, request_);
   }
@@ -256,12 +270,13 @@ void Exchange::start_try() {
   ++info_.attempts;
   if (virtual_host_->include_attempt_count_in_request)
     request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-  const auto& match = weighted_ != nullptr && !weighted_->metadata_match.empty()
-                          ? weighted_->metadata_match
+  const auto& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
+                          ? choice_.weighted->metadata_match
                           : route_->forward.metadata_match;
   if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr)
     tried_.push_back(&try_.host()->host().state());
-  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), info_.protocol, &request_});
+  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), info_.protocol, &request_,
+                              connection_->peer().origin.get()});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});
@@ -606,6 +621,11 @@ void Exchange::after(Milliseconds delay, std::function<void()> call) {
   worker_.arm(filter_timer_, delay);
 }
 
+void Exchange::read_whole_request() {
+  reads_whole_request_ = true;
+  body_credit_ = Credit();
+}
+
 void Exchange::on_filter_timer() {
   if (auto call = std::exchange(filter_call_, nullptr)) call();
 }
@@ -634,12 +654,13 @@ void Exchange::recycle() {
   cluster_.reset();
   virtual_host_ = nullptr;
   route_ = nullptr;
-  weighted_ = nullptr;
+  choice_ = {};
   body_.clear();
   body_credit_ = Credit();
   connection_ = nullptr;
   response_sink_ = nullptr;
   request_complete_ = has_request_trailers_ = wants_upgrade_ = response_begun_ = head_only_ = false;
+  reads_whole_request_ = false;
   keep_body_ = second_chance_used_ = false;
   response_timeout_ = Milliseconds(0);
   ++life_;

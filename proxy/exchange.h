@@ -18,6 +18,7 @@
 #include "remora/http/stream.h"
 #include "request_head.h"
 #include "retry.h"
+#include "route_choice.h"
 #include "route_headers.h"
 #include "upstream_try.h"
 #include "worker_config.h"
@@ -50,6 +51,9 @@ class Exchange final : public MessageEvents,
   /// recycler.
   void recycle();
 
+  /// Where its connection keeps it (ExchangeList).
+  size_t list_place = 0;
+
   [[nodiscard]] bool over() const { return phase_ == Phase::kOver; }
   [[nodiscard]] bool response_begun() const { return response_begun_; }
 
@@ -65,6 +69,7 @@ class Exchange final : public MessageEvents,
 
   bool admit_head();
   void find_route();
+  [[nodiscard]] RouteFilters route_filters() const;
   void run_request_filters();
   void on_filters_done();
   void send_to_route();
@@ -113,6 +118,7 @@ class Exchange final : public MessageEvents,
   size_t shard() const override;
   Resume pause() override;
   void after(Milliseconds delay, std::function<void()> call) override;
+  void read_whole_request() override;
 
   [[nodiscard]] const HttpConnectionManagerConfig& http() const;
   [[nodiscard]] StatBlock& http_stats();
@@ -138,12 +144,13 @@ class Exchange final : public MessageEvents,
   bool wants_upgrade_ = false;
   bool response_begun_ = false;
   bool head_only_ = false;
+  bool reads_whole_request_ = false;  // a paused filter wants all of it, beyond the buffer limit
   uint64_t random_value_ = 0;
 
   LocalRef<WorkerRoutes> routes_;
   const VirtualHost* virtual_host_ = nullptr;
   const Route* route_ = nullptr;
-  const WeightedCluster* weighted_ = nullptr;
+  ClusterChoice choice_;
   LocalRef<WorkerCluster> cluster_;
   FilterRun filters_;
 

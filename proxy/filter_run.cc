@@ -1,6 +1,23 @@
 #include "filter_run.h"
 
+#include "filter_slots.h"
+
 namespace remora {
+namespace {
+
+/// What the route says to filter `number` of the chain; null if nothing.
+const FilterSettings* settings_of(size_t number, const RouteFilters& route) {
+  if (number >= route.slots.size() || route.slots[number] == FilterSlots::kNone) return nullptr;
+  return &route.settings[route.slots[number]];
+}
+
+bool is_on(const HttpFilterEntry& entry, const FilterSettings* settings) {
+  using State = FilterSettings::State;
+  if (settings == nullptr || settings->state == State::kAsListener) return !entry.disabled;
+  return settings->state == State::kOn;
+}
+
+}  // namespace
 
 Resume::~Resume() {
   if (!target_) return;
@@ -10,51 +27,67 @@ Resume::~Resume() {
   use(Verdict::reply(std::move(reply)));
 }
 
-void FilterRun::begin(const std::vector<std::shared_ptr<const FilterFactory>>& factories,
-                      const std::vector<std::unique_ptr<HttpFilter>>& shared) {
+void FilterRun::begin(const std::vector<HttpFilterEntry>& chain,
+                      const std::vector<std::unique_ptr<HttpFilter>>& shared, const RouteFilters& route) {
   clear();
-  for (size_t i = 0; i < factories.size(); ++i) {
+  for (size_t i = 0; i < chain.size(); ++i) {
+    const FilterSettings* settings = settings_of(i, route);
+    if (!is_on(chain[i], settings)) continue;
+    const RouteFilterConfigs configs = settings == nullptr ? RouteFilterConfigs() : settings->configs;
     if (shared[i] != nullptr) {
-      filters_.push_back(shared[i].get());
+      steps_.push_back({shared[i].get(), configs});
     } else {
-      owned_.push_back(factories[i]->create());
-      filters_.push_back(owned_.back().get());
+      owned_.push_back(chain[i].factory->create());
+      steps_.push_back({owned_.back().get(), configs});
     }
   }
 }
 
 void FilterRun::clear() {
-  filters_.clear();
+  steps_.clear();
   owned_.clear();
   seen_ = 0;
 }
 
-Verdict FilterRun::request_head(FilterContext& context, HeaderMap& head, bool end) {
-  while (seen_ < filters_.size()) {
-    auto verdict = filters_[seen_++]->on_request_head(context, head, end);
+Verdict FilterRun::request_head(FilterContext& context, HeaderMap& head, const ArrivedRequest& arrived) {
+  while (seen_ < steps_.size()) {
+    const Step step = steps_[seen_++];
+    auto verdict = enter(step, context).on_request_head(context, head, arrived.head_only());
+    if (verdict.kind() != Verdict::Kind::kReply) show(step, context, arrived);
     if (verdict.kind() != Verdict::Kind::kContinue) return verdict;
   }
   return Verdict::go_on();
 }
 
+void FilterRun::show(const Step& step, FilterContext& context, const ArrivedRequest& arrived) {
+  const bool trailers = arrived.trailers != nullptr;
+  if (!arrived.body.empty())
+    enter(step, context).on_request_body(context, arrived.body, arrived.complete && !trailers);
+  if (trailers) enter(step, context).on_request_trailers(context, *arrived.trailers);
+}
+
 void FilterRun::request_body(FilterContext& context, std::string_view bytes, bool end) {
-  for (size_t i = 0; i < seen_; ++i) filters_[i]->on_request_body(context, bytes, end);
+  for (size_t i = 0; i < seen_; ++i) enter(steps_[i], context).on_request_body(context, bytes, end);
+}
+
+void FilterRun::request_trailers(FilterContext& context, HeaderMap& trailers) {
+  for (size_t i = 0; i < seen_; ++i) enter(steps_[i], context).on_request_trailers(context, trailers);
 }
 
 Verdict FilterRun::response_head(FilterContext& context, HeaderMap& head, bool end) {
   for (size_t i = seen_; i-- > 0;) {
-    auto verdict = filters_[i]->on_response_head(context, head, end);
+    auto verdict = enter(steps_[i], context).on_response_head(context, head, end);
     if (verdict.kind() == Verdict::Kind::kReply) return verdict;
   }
   return Verdict::go_on();
 }
 
 void FilterRun::response_body(FilterContext& context, std::string_view bytes, bool end) {
-  for (size_t i = seen_; i-- > 0;) filters_[i]->on_response_body(context, bytes, end);
+  for (size_t i = seen_; i-- > 0;) enter(steps_[i], context).on_response_body(context, bytes, end);
 }
 
 void FilterRun::complete(FilterContext& context) {
-  for (auto* filter : filters_) filter->on_complete(context);
+  for (const Step& step : steps_) enter(step, context).on_complete(context);
 }
 
 }  // namespace remora

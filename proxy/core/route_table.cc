@@ -1,20 +1,32 @@
 #include "remora/config/route_table.h"
 
+#include <atomic>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/filter_settings.h"
 #include "core/host_index.h"
 #include "core/path_index.h"
 
 namespace remora {
+namespace {
+
+uint64_t next_id() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
 
 struct RouteTable::Index {
   HostIndex hosts;
   std::vector<PathIndex> paths;  // by number of the virtual host
 };
 
-RouteTable::RouteTable(RouteConfig config) : config_(std::move(config)) {}
+RouteTable::RouteTable(RouteConfig config) : id_(next_id()), config_(std::move(config)) {
+  resolve_filter_settings(config_);
+}
 RouteTable::~RouteTable() = default;
 
 Result<std::shared_ptr<const RouteTable>> RouteTable::compile(RouteConfig config) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "filter_slots.h"
 #include "listener/chain_runtime.h"
 #include "local_ref.h"
 #include "remora/filter/http_filter.h"
@@ -21,8 +23,8 @@ class WorkerHttp final : public LocalCounted {
         stats_(runtime_->http_stats->block(shard)),
         responses_(runtime_->response_stats->block(shard)) {
     if (config().routes) inline_routes_ = LocalRef<WorkerRoutes>(new WorkerRoutes(config().routes));
-    for (const auto& factory : config().filters)
-      shared_filters_.push_back(factory->stateless() ? factory->create() : nullptr);
+    for (const auto& entry : config().filters)
+      shared_filters_.push_back(entry.factory->stateless() ? entry.factory->create() : nullptr);
   }
 
   [[nodiscard]] const HttpConnectionManagerConfig& config() const { return *runtime_->config.http; }
@@ -35,6 +37,10 @@ class WorkerHttp final : public LocalCounted {
   [[nodiscard]] const std::vector<std::unique_ptr<HttpFilter>>& shared_filters() const {
     return shared_filters_;
   }
+  /// By filter: where `table` keeps what it says to it (FilterSlots).
+  std::span<const uint32_t> filter_slots(const RouteTable& table) const {
+    return filter_slots_.of(config().filters, table);
+  }
 
  private:
   std::shared_ptr<const ChainRuntime> runtime_;
@@ -42,6 +48,7 @@ class WorkerHttp final : public LocalCounted {
   StatBlock& responses_;
   LocalRef<WorkerRoutes> inline_routes_;
   std::vector<std::unique_ptr<HttpFilter>> shared_filters_;
+  mutable FilterSlots filter_slots_;  // remembers the table asked for last
 };
 
 }  // namespace remora

@@ -43,8 +43,8 @@ class RuleIndex {
   using Fields = std::vector<FieldRule>;
 
   RuleIndex() {
-    for (const auto& rules :
-         {bootstrap_rules(), listener_rules(), route_rules(), cluster_rules(), tls_rules(), common_rules()}) {
+    for (const auto& rules : {bootstrap_rules(), listener_rules(), route_rules(), filter_rules(),
+                              cluster_rules(), tls_rules(), common_rules()}) {
       for (const MessageRules& entry : rules) add(entry);
     }
   }
@@ -209,5 +209,7 @@ class Checker {
 }  // namespace
 
 void check_fields(const Message& message, Context& context) { Checker(context).check(message); }
+
+bool has_rules(const Message& message) { return rule_index().find(message.GetDescriptor()) != nullptr; }
 
 }  // namespace remora::xds

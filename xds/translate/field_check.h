@@ -14,4 +14,7 @@ namespace remora::xds {
 /// makes configuration honest: translators only ever see messages that went through here.
 void check_fields(const google::protobuf::Message& message, Context& context);
 
+/// Whether field_rules.h says anything of the message's type.
+bool has_rules(const google::protobuf::Message& message);
+
 }  // namespace remora::xds

@@ -30,6 +30,7 @@ struct MessageRules {
 std::span<const MessageRules> bootstrap_rules();
 std::span<const MessageRules> listener_rules();
 std::span<const MessageRules> route_rules();
+std::span<const MessageRules> filter_rules();
 std::span<const MessageRules> cluster_rules();
 std::span<const MessageRules> tls_rules();
 std::span<const MessageRules> common_rules();

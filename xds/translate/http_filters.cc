@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "remora/filter/registry.h"
 #include "translate/field_check.h"
@@ -23,9 +25,10 @@ bool add_filter(const ProtoFilter& filter, const TypedConfig& config,
                 HttpConnectionManagerConfig& out) {
   if (!config.error.empty() || !knows_filter(config.type_url)) return false;
   const auto scope = context.in("typed_config");
+  if (config.message && has_rules(*config.message)) check_fields(*config.message, context);
   auto factory = make_filter(filter.name(), config.type_url, config.bytes, config.is_struct, factory_context,
                              context.path(), context.report());
-  if (factory) out.filters.push_back(std::move(factory));
+  if (factory) out.filters.push_back({std::move(factory), filter.disabled()});
   return true;
 }
 
@@ -42,10 +45,6 @@ class Chain {
     if (const auto* router = dynamic_cast<const Router*>(config.message.get()))
       return add_router(*router, last);
     if (last) context_.error("the last filter must be the router");
-    if (filter.disabled()) {  // only a route could enable it, and those settings are refused
-      context_.warning("disabled", "the filter is left out: no route can enable it in this build");
-      return;
-    }
     if (add_filter(filter, config, factory_context_, context_, out_)) return;
     if (filter.is_optional() && config.error.empty()) {
       context_.warning("the HTTP filter '" + filter.name() + "' of type " + std::string(config.type_name()) +
@@ -66,6 +65,17 @@ class Chain {
   HttpConnectionManagerConfig& out_;
 };
 
+/// Routes of a listener's own can be held against its filters: those that come by RDS serve any listener.
+void warn_about_strangers(Context& context, const HttpConnectionManagerConfig& manager) {
+  if (!manager.routes) return;
+  for (const std::string& name : manager.routes->config().overridden_filters) {
+    const auto same = [&](const HttpFilterEntry& entry) { return entry.factory->name() == name; };
+    if (std::ranges::any_of(manager.filters, same)) continue;
+    context.warning("route_config", "typed_per_filter_config[\"" + name +
+                                        "\"] has no effect: no filter of http_filters has this name");
+  }
+}
+
 }  // namespace
 
 void set_http_filters(const ProtoConnectionManager& manager, TrafficDirection direction, Context& context,
@@ -73,13 +83,14 @@ void set_http_filters(const ProtoConnectionManager& manager, TrafficDirection di
   const auto& filters = manager.http_filters();
   if (filters.empty()) return context.error("http_filters", "must end with the router");
   const Environment& environment = context.environment();
-  const FilterFactoryContext factory_context{environment.stats, environment.node,
-                                             "http." + out.stat_prefix + ".", direction};
+  const FilterFactoryContext factory_context{
+      environment.stats, environment.node, "http." + out.stat_prefix + ".", direction, &environment.runtime};
   Chain chain(factory_context, context, out);
   for (int i = 0; i < filters.size(); ++i) {
     const auto scope = context.in("http_filters", i);
     chain.add(filters[i], i + 1 == filters.size());
   }
+  warn_about_strangers(context, out);
 }
 
 }  // namespace remora::xds

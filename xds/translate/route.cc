@@ -107,6 +107,7 @@ Route to_route(const v3::Route& route, const RouteLimits& limits, Context& conte
   out.request_headers = to_request_mutations(route, context);
   out.response_headers = to_response_mutations(route, context);
   out.metadata = to_metadata(route.metadata());
+  out.filters.overrides = to_filter_overrides(route.typed_per_filter_config(), context);
   return out;
 }
 

@@ -38,6 +38,10 @@ using ProtoMirrors =
 /// The field is request_mirror_policies at every level.
 std::vector<MirrorPolicy> to_mirrors(const ProtoMirrors& policies, Context& context);
 
+using ProtoFilterConfigs = google::protobuf::Map<std::string, google::protobuf::Any>;
+/// The field is typed_per_filter_config at every level.
+std::vector<FilterOverride> to_filter_overrides(const ProtoFilterConfigs& configs, Context& context);
+
 /// Records an error for each cluster that the table names and `context.environment().has_cluster` does not
 /// know.
 void check_clusters_exist(const RouteConfig& config, Context& context);

@@ -46,6 +46,7 @@ WeightedCluster to_weighted_cluster(const v3::WeightedCluster::ClusterWeight& cl
   out.request_headers = to_request_mutations(cluster, context);
   out.response_headers = to_response_mutations(cluster, context);
   out.host_rewrite = cluster.host_rewrite_literal();
+  out.filters.overrides = to_filter_overrides(cluster.typed_per_filter_config(), context);
   return out;
 }
 

@@ -24,6 +24,7 @@ RouteConfig to_route_config(const envoy::config::route::v3::RouteConfiguration& 
   out.ignore_port_in_host = config.ignore_port_in_host_matching();
   out.most_specific_mutations_win = config.most_specific_header_mutations_wins();
   out.mirrors = to_mirrors(config.request_mirror_policies(), context);
+  out.filters.overrides = to_filter_overrides(config.typed_per_filter_config(), context);
 
   RouteLimits limits;
   if (config.has_max_direct_response_body_size_bytes()) {
@@ -74,6 +75,7 @@ VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, c
     out.retry = to_retry_policy(host.retry_policy(), context);
   }
   out.mirrors = to_mirrors(host.request_mirror_policies(), context);
+  out.filters.overrides = to_filter_overrides(host.typed_per_filter_config(), context);
   out.routes.reserve(static_cast<size_t>(host.routes_size()));
   for (int i = 0; i < host.routes_size(); ++i) {
     const auto scope = context.in("routes", i);

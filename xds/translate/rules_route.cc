@@ -16,16 +16,19 @@ std::span<const MessageRules> route_rules() {
            "request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins "
            "validate_clusters max_direct_response_body_size_bytes request_mirror_policies "
            "ignore_port_in_host_matching",
+       .checked_by_reader = "typed_per_filter_config",
        .no_effect = {{"metadata", "no extension of this build reads it"}}},
       {.message = "envoy.config.route.v3.VirtualHost",
        .implemented = "name domains routes require_tls request_headers_to_add request_headers_to_remove "
                       "response_headers_to_add response_headers_to_remove include_request_attempt_count "
                       "include_attempt_count_in_response retry_policy request_mirror_policies",
+       .checked_by_reader = "typed_per_filter_config",
        .no_effect = {{"metadata", "no extension of this build reads it"}, {"rate_limits", kNoRateLimit}}},
       {.message = "envoy.config.route.v3.Route",
        .implemented = "name match route redirect direct_response non_forwarding_action metadata "
                       "request_headers_to_add request_headers_to_remove response_headers_to_add "
                       "response_headers_to_remove",
+       .checked_by_reader = "typed_per_filter_config",
        .no_effect = {{"tracing decorator", kNoTracing},
                      {"stat_prefix", "this build keeps no statistics by route"}}},
       {.message = "envoy.config.route.v3.RouteMatch",
@@ -62,7 +65,11 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.WeightedCluster.ClusterWeight",
        .implemented =
            "name cluster_header weight metadata_match request_headers_to_add request_headers_to_remove "
-           "response_headers_to_add response_headers_to_remove host_rewrite_literal"},
+           "response_headers_to_add response_headers_to_remove host_rewrite_literal",
+       .checked_by_reader = "typed_per_filter_config"},
+      {.message = "envoy.config.route.v3.FilterConfig",
+       .implemented = "is_optional disabled",
+       .checked_by_reader = "config"},
       {.message = "envoy.config.route.v3.RetryPolicy",
        .implemented =
            "retry_on num_retries per_try_timeout retry_host_predicate "

@@ -70,8 +70,8 @@ void append_message(const MessageRules& rules, const Descriptor& type, std::stri
 std::string supported_fields_document() {
   std::string out(kIntroduction);
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const auto& rules :
-       {bootstrap_rules(), listener_rules(), route_rules(), cluster_rules(), tls_rules(), common_rules()}) {
+  for (const auto& rules : {bootstrap_rules(), listener_rules(), route_rules(), filter_rules(),
+                            cluster_rules(), tls_rules(), common_rules()}) {
     for (const MessageRules& entry : rules) {
       const Descriptor* type = pool->FindMessageTypeByName(std::string(entry.message));
       if (type != nullptr) append_message(entry, *type, out);

@@ -10,6 +10,7 @@
 #include "remora/config/filter_chain.h"
 #include "remora/config/http2.h"
 #include "remora/config/route_table.h"
+#include "remora/config/socket.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
 #include "remora/http/path.h"
@@ -17,6 +18,12 @@
 namespace remora {
 
 class FilterFactory;
+
+/// One entry of http_filters.
+struct HttpFilterEntry {
+  std::shared_ptr<const FilterFactory> factory;
+  bool disabled = false;  // runs only where a route turns it on
+};
 
 /// Source: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Defaults are
 /// Envoy's.
@@ -49,7 +56,7 @@ struct HttpConnectionManagerConfig {
   std::shared_ptr<const RouteTable> routes;
   std::string rds_name;
   /// In order; the router itself is not among them: it is the end of every chain.
-  std::vector<std::shared_ptr<const FilterFactory>> filters;
+  std::vector<HttpFilterEntry> filters;
   bool suppress_envoy_headers = false;  // router
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 
@@ -132,6 +139,9 @@ struct ListenerConfig {
   bool bind_to_port = true;
   bool transparent = false;
   bool freebind = false;
+  std::vector<SocketOption> socket_options;
+  /// One line for every connection, at its end; also for those that no filter chain was found for (flag NR).
+  std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 };
 
 }  // namespace remora

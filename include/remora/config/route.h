@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "remora/config/filter_overrides.h"
 #include "remora/config/matchers.h"
 #include "remora/config/metadata.h"
 #include "remora/core/clock.h"
@@ -37,6 +38,13 @@ struct HeaderMutations {
 /// Subset keys with their wanted values, sorted by key (metadata_match in the namespace "envoy.lb").
 using SubsetMatch = std::vector<std::pair<std::string, MetadataValue>>;
 
+/// What a place says to HTTP filters. RouteTable::compile fills in `resolved`: places that say nothing share
+/// that of the place around them; null where no place of the table says anything.
+struct PlaceFilterConfig {
+  std::vector<FilterOverride> overrides;  // typed_per_filter_config, sorted by name
+  std::shared_ptr<const PlaceFilters> resolved;
+};
+
 struct PathMatch {
   enum class Kind : uint8_t { kPrefix, kExact, kSeparatedPrefix, kRegex, kConnect };
   Kind kind = Kind::kPrefix;
@@ -62,6 +70,7 @@ struct WeightedCluster {
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::string host_rewrite;
+  PlaceFilterConfig filters;
 };
 
 /// Source: envoy.config.route.v3.RouteAction.RequestMirrorPolicy.
@@ -185,6 +194,7 @@ struct Route {
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::shared_ptr<const Metadata> metadata;
+  PlaceFilterConfig filters;
 };
 
 struct VirtualHost {
@@ -199,6 +209,7 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
   std::optional<RetryPolicy> retry;
   std::vector<MirrorPolicy> mirrors;
+  PlaceFilterConfig filters;
 };
 
 /// Source: envoy.config.route.v3.RouteConfiguration.
@@ -212,6 +223,8 @@ struct RouteConfig {
   bool ignore_port_in_host = false;
   bool most_specific_mutations_win = false;
   std::vector<MirrorPolicy> mirrors;
+  PlaceFilterConfig filters;
+  std::vector<std::string> overridden_filters;  // every name in any `filters`; by RouteTable::compile
 };
 
 }  // namespace remora

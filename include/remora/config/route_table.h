@@ -30,10 +30,13 @@ class RouteTable {
   [[nodiscard]] Match match(const HeaderMap& head, uint64_t random) const;
 
   [[nodiscard]] const RouteConfig& config() const { return config_; }
+  /// Tells this table apart from every other one of this process, earlier ones included.
+  [[nodiscard]] uint64_t id() const { return id_; }
 
  private:
   explicit RouteTable(RouteConfig config);
   struct Index;
+  uint64_t id_;
   RouteConfig config_;
   std::unique_ptr<Index> index_;
 };

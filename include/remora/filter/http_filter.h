@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "remora/config/filter_overrides.h"
 #include "remora/core/clock.h"
 #include "remora/core/random.h"
 #include "remora/http/exchange_info.h"
@@ -85,10 +86,31 @@ class FilterContext {
   virtual Resume pause() = 0;
   /// Calls back once after `delay`, unless the exchange ends first.
   virtual void after(Milliseconds delay, std::function<void()> call) = 0;
+  /// For a filter that pauses until it has seen the request's end: goes on reading beyond the listener's
+  /// buffer limit. The filter then answers for how much that may be.
+  virtual void read_whole_request() = 0;
+  /// What the request's place in the route table says to the filter that is being called, most specific place
+  /// first: weighted cluster, route, virtual host, table. Empty where nothing does. Valid until on_complete;
+  /// ask during calls only.
+  [[nodiscard]] RouteFilterConfigs route_configs() const { return route_configs_; }
+  /// For whoever runs the chain, before each call: what route_configs() gives to the filter that is called.
+  void enter(RouteFilterConfigs configs) { route_configs_ = configs; }
 
  protected:
   ~FilterContext() = default;
+
+ private:
+  RouteFilterConfigs route_configs_;
 };
+
+/// The most specific of the configurations that are the calling filter's own; null if there is none.
+template <typename Config>
+const Config* most_specific(const FilterContext& context) {
+  for (const auto* config : context.route_configs()) {
+    if (const auto* own = dynamic_cast<const Config*>(config)) return own;
+  }
+  return nullptr;
+}
 
 /// One filter's work on one exchange. Heads may be edited in place; body chunks are seen as they pass.
 /// Requests run through the chain forwards, responses backwards; on_complete runs last, whatever happened.
@@ -100,6 +122,8 @@ class HttpFilter {
     return Verdict::go_on();
   }
   virtual void on_request_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
+  /// The request ends with these instead of a last piece of its body.
+  virtual void on_request_trailers(FilterContext& /*context*/, HeaderMap& /*trailers*/) {}
   /// May not pause: by now the upstream's body is on its way.
   virtual Verdict on_response_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) {
     return Verdict::go_on();

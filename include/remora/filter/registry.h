@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,8 +17,9 @@ class StatsStore;
 struct FilterFactoryContext {
   StatsStore& stats;
   const NodeInfo& node;
-  std::string stat_prefix;  // "http.<stat_prefix>."
+  std::string stat_prefix;  // "http.<stat_prefix>."; empty for what a route says to a filter
   TrafficDirection direction = TrafficDirection::kUnspecified;
+  const std::map<std::string, std::string>* runtime = nullptr;  // the static layers; null: none
 };
 
 /// Makes the factory for one entry of http_filters. `type_url` and `serialized` are those of its typed_config
@@ -31,5 +33,12 @@ std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::str
 
 /// True if this build knows the type at all.
 bool knows_filter(std::string_view type_url);
+
+/// The same for one value of typed_per_filter_config: what a route says to the filter called `name`. The type
+/// says whose it is.
+std::shared_ptr<const RouteFilterConfig> make_route_filter_config(
+    std::string_view name, std::string_view type_url, std::string_view serialized, bool is_struct,
+    const FilterFactoryContext& context, const std::string& path, ConfigReport& report);
+bool knows_route_filter_config(std::string_view type_url);
 
 }  // namespace remora

@@ -31,6 +31,7 @@ struct FakeExchange final : FilterContext {
   size_t shard() const override { return shard_; }
   Resume pause() override { return Resume(nullptr); }
   void after(Milliseconds, std::function<void()>) override {}
+  void read_whole_request() override {}
 
   FakeExchange() {
     request.add(HeaderId::kMethod, "GET");

@@ -1,0 +1,18 @@
+#include "common/http_scope.h"
+
+#include <string>
+
+namespace remora::filters {
+
+std::shared_ptr<StatScope> http_scope(const FilterFactoryContext& context, std::string_view family,
+                                      StatSchema schema) {
+  constexpr std::string_view kStart = "http.";
+  std::string manager = context.stat_prefix;  // "http.<name>."
+  if (manager.starts_with(kStart)) manager.erase(0, kStart.size());
+  if (manager.ends_with('.')) manager.pop_back();
+  return context.stats.make_scope(schema, {.prefix = context.stat_prefix + std::string(family) + ".",
+                                           .prometheus_prefix = "envoy_http_" + std::string(family) + "_",
+                                           .tags = {{"envoy_http_conn_manager_prefix", manager}}});
+}
+
+}  // namespace remora::filters

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace remora {
+
+struct RouteConfig;
+
+/// Fills in what each place of the table says to HTTP filters, taken together with the places around it
+/// (PlaceFilterConfig::resolved), and the names it does so for (RouteConfig::overridden_filters), so that a
+/// request finds it without a search. Source: Envoy, typed_per_filter_config: the most specific place wins.
+void resolve_filter_settings(RouteConfig& config);
+
+}  // namespace remora
