@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <random>
 
+#include "kubernetes/wire.h"
+
 namespace remora::kubernetes {
 namespace {
 
@@ -55,11 +57,7 @@ int64_t number_in(const json::object& object, std::string_view name) {
 
 /// What the server said, or why it said nothing.
 std::string refusal(const Result<ApiAnswer>& answer) {
-  if (!answer.ok()) return answer.error().message;
-  boost::system::error_code error;
-  const json::value body = json::parse(answer->body, error);
-  const std::string message = !error && body.is_object() ? text_in(body.get_object(), "message") : "";
-  return "HTTP " + std::to_string(answer->status) + (message.empty() ? "" : ": " + message);
+  return answer.ok() ? read_refusal(answer->status, answer->body).message : answer.error().message;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <optional>
 
+#include "kubernetes/base64.h"
 #include "kubernetes/wire.h"
 
 namespace remora::kubernetes {
@@ -27,24 +28,6 @@ std::string hash_of(const std::string& token) {
   unsigned size = 0;
   EVP_Digest(token.data(), token.size(), digest.data(), &size, EVP_sha256(), nullptr);
   return {reinterpret_cast<const char*>(digest.data()), size};
-}
-
-/// RFC 4648's alphabet for URLs, without padding.
-std::optional<std::string> base64url_decode(std::string_view text) {
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  for (const char c : text) {
-    const size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6U | static_cast<uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes.push_back(static_cast<char>(bits >> static_cast<unsigned>(count) & 0xFFU));
-  }
-  return bytes;
 }
 
 /// The members of an object that are objects themselves; an empty one where it is something else.
@@ -75,7 +58,7 @@ std::optional<std::chrono::system_clock::time_point> expiry_of(const std::string
   const size_t first = token.find('.');
   const size_t second = first == std::string::npos ? first : token.find('.', first + 1);
   if (second == std::string::npos) return std::nullopt;
-  const auto text = base64url_decode(std::string_view(token).substr(first + 1, second - first - 1));
+  const auto text = decode_base64(std::string_view(token).substr(first + 1, second - first - 1));
   boost::system::error_code error;
   const json::value claims = text ? json::parse(*text, error) : json::value();
   if (!text || error || !claims.is_object()) return std::nullopt;

@@ -20,8 +20,8 @@ struct TokenOwner {
 };
 
 /// Asks the API server whom a bearer token stands for (authentication.k8s.io/v1 TokenReview), and remembers
-/// its answers: until the token ends, at most a minute, since a token can be taken back before, and of at most
-/// 4,096 tokens. Only hashes of tokens are kept. Control thread only, but for knows().
+/// its answers: until the token ends, at most a minute, since a token can be taken back before, and of at
+/// most 4,096 tokens. Only hashes of tokens are kept. Control thread only, but for knows().
 class TokenReview {
  public:
   using Reviewed = std::function<void(Result<TokenOwner>)>;
@@ -31,9 +31,9 @@ class TokenReview {
   TokenReview(const TokenReview&) = delete;
   TokenReview& operator=(const TokenReview&) = delete;
 
-  /// Calls back once, perhaps from within: with the owner, or with what is wrong with the token or the review.
-  /// Dropping the handle (null where it has called back) gives the review up. Tokens that are no JSON Web
-  /// Tokens or longer than 8 KiB are refused unasked, and so are all while 256 reviews are under way.
+  /// Calls back once, perhaps from within: with the owner, or with what is wrong with the token or the
+  /// review. Dropping the handle (null where it has called back) gives the review up. Tokens that are no JSON
+  /// Web Tokens or longer than 8 KiB are refused unasked, and so are all while 256 reviews are under way.
   std::shared_ptr<void> review(const std::string& token, Reviewed done);
 
   /// Whether the token has been found good lately. Any thread.

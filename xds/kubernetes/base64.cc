@@ -1,0 +1,43 @@
+#include "kubernetes/base64.h"
+
+#include <cstdint>
+
+namespace remora::kubernetes {
+namespace {
+
+/// What a character stands for; -1 for none.
+int value_of(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+' || c == '-') return 62;
+  return c == '/' || c == '_' ? 63 : -1;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  uint32_t bits = 0;
+  unsigned waiting = 0;
+  size_t padding = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r' || c == ' ' || c == '\t') continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    const int value = value_of(c);
+    if (value < 0 || padding > 0) return std::nullopt;
+    bits = bits << 6U | static_cast<uint32_t>(value);
+    waiting += 6;
+    if (waiting < 8) continue;
+    waiting -= 8;
+    bytes.push_back(static_cast<char>(bits >> waiting & 0xFFU));
+  }
+  // A single character holds less than a byte.
+  return padding > 2 || waiting == 6 ? std::nullopt : std::optional(std::move(bytes));
+}
+
+}  // namespace remora::kubernetes
