@@ -70,14 +70,19 @@ Result<std::string> all_to_pem(const Certificates& certificates, bool with_roots
   return text;
 }
 
-/// A file's contents as `parse` reads them; an error names the file.
+/// A text as `parse` reads it; an error names it.
 template <typename Parse>
-auto parse_file(const std::string& path, Parse parse) -> decltype(parse(path)) {
-  const auto text = read_file(path);
-  if (!text.ok()) return Error{text.error()};
-  auto parsed = parse(*text);
-  if (!parsed.ok()) return std::move(parsed).error().in(path);
+auto parse_named(const NamedText& text, Parse parse) -> decltype(parse(text.text)) {
+  auto parsed = parse(text.text);
+  if (!parsed.ok()) return std::move(parsed).error().in(text.name);
   return parsed;
+}
+
+Result<void> read_into(const std::string& path, NamedText& out) {
+  auto text = read_file(path);
+  if (!text.ok()) return Error{text.error()};
+  out = {path, std::move(*text)};
+  return {};
 }
 
 }  // namespace
@@ -98,20 +103,30 @@ Result<AuthorityMaterial> load_authority(const AuthoritySource& source,
     files = std::move(*own);
   }
   if (files.root_file.empty()) files.root_file = files.certificate_file;
-  AuthorityMaterial material;
-  material.origin = (source.given() ? "given authority " : "own root ") + files.certificate_file;
+  AuthorityTexts texts;
+  auto read = read_into(files.key_file, texts.key);
+  if (read.ok()) read = read_into(files.certificate_file, texts.certificate);
+  if (read.ok()) read = read_into(files.root_file, texts.root);
+  if (!read.ok()) return Error{read.error()};
+  auto material = read_authority(texts, source.trust_domain);
+  if (material.ok())
+    material->origin = (source.given() ? "given authority " : "own root ") + files.certificate_file;
+  return material;
+}
 
-  auto key = parse_file(files.key_file, key_from_pem);
+Result<AuthorityMaterial> read_authority(const AuthorityTexts& texts, const std::string& trust_domain) {
+  AuthorityMaterial material;
+  auto key = parse_named(texts.key, key_from_pem);
   if (!key.ok()) return Error{key.error()};
-  auto chain = parse_file(files.certificate_file, certificates_from_pem);
+  auto chain = parse_named(texts.certificate, certificates_from_pem);
   if (!chain.ok()) return Error{chain.error()};
-  const auto roots = parse_file(files.root_file, certificates_from_pem);
+  const auto roots = parse_named(texts.root, certificates_from_pem);
   if (!roots.ok()) return Error{roots.error()};
 
-  auto checked = check_signer(*chain->front(), **key, files.key_file);
-  if (checked.ok()) checked = check_trust_domain(*chain->front(), source.trust_domain);
-  if (checked.ok()) checked = check_chain(*chain, *roots, files.root_file);
-  if (!checked.ok()) return Error{files.certificate_file + ": " + checked.error().message};
+  auto checked = check_signer(*chain->front(), **key, texts.key.name);
+  if (checked.ok()) checked = check_trust_domain(*chain->front(), trust_domain);
+  if (checked.ok()) checked = check_chain(*chain, *roots, texts.root.name);
+  if (!checked.ok()) return Error{texts.certificate.name + ": " + checked.error().message};
 
   const auto between = all_to_pem(*chain, /*with_roots=*/false);
   if (!between.ok()) return Error{between.error()};

@@ -16,6 +16,22 @@ struct AuthorityMaterial {
   std::string origin;
 };
 
+/// A text and how messages call it: the path of its file, ...
+struct NamedText {
+  std::string name;
+  std::string text;
+};
+
+/// What an authority is made of, in PEM.
+struct AuthorityTexts {
+  NamedText certificate;  ///< the signing certificate, then those between it and the root
+  NamedText key;
+  NamedText root;
+};
+
+/// Reads the texts, and checks that they fit together and are of the trust domain.
+Result<AuthorityMaterial> read_authority(const AuthorityTexts& texts, const std::string& trust_domain);
+
 /// A whole file; an error names it.
 Result<std::string> read_file(const std::string& path);
 

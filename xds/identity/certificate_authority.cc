@@ -16,6 +16,8 @@ std::chrono::system_clock::time_point end_of(X509& certificate) {
   return std::chrono::system_clock::from_time_t(timegm(&parts));
 }
 
+Error no_trust_domain(const std::string& name) { return {'"' + name + "\" is no SPIFFE trust domain"}; }
+
 }  // namespace
 
 struct CertificateAuthority::State {
@@ -29,18 +31,22 @@ CertificateAuthority::~CertificateAuthority() = default;
 
 Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(const AuthoritySource& source,
                                                                          IfMissing if_missing) {
-  if (!istio::is_trust_domain(source.trust_domain)) {
-    return Error{"\"" + source.trust_domain + "\" is no SPIFFE trust domain"};
-  }
+  if (!istio::is_trust_domain(source.trust_domain)) return no_trust_domain(source.trust_domain);
   auto material = load_authority(source, if_missing);
   if (!material.ok()) return Error{material.error()};
+  return of(std::move(*material), source.trust_domain);
+}
+
+Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::of(AuthorityMaterial material,
+                                                                       const std::string& trust_domain) {
+  if (!istio::is_trust_domain(trust_domain)) return no_trust_domain(trust_domain);
   auto state = std::make_unique<State>();
-  state->trust_domain = source.trust_domain;
-  state->not_after = end_of(*material->chain.front());
-  for (const CertificatePtr& certificate : material->chain) {
+  state->trust_domain = trust_domain;
+  state->not_after = end_of(*material.chain.front());
+  for (const CertificatePtr& certificate : material.chain) {
     state->not_after = std::min(state->not_after, end_of(*certificate));
   }
-  state->material = std::move(*material);
+  state->material = std::move(material);
   return std::unique_ptr<CertificateAuthority>(new CertificateAuthority(std::move(state)));
 }
 

@@ -10,6 +10,8 @@
 
 namespace remora::identity {
 
+struct AuthorityMaterial;
+
 /// Where an authority's key and certificates are. Either `folder`, for a root of our own, or the three files
 /// of a given one.
 struct AuthoritySource {
@@ -43,6 +45,9 @@ class CertificateAuthority {
   /// (0600) for nobody else; one that others can read is refused. An error names the file.
   static Result<std::unique_ptr<CertificateAuthority>> open(const AuthoritySource& source,
                                                             IfMissing if_missing = IfMissing::kMake);
+  /// The same of an authority that has been read and checked.
+  static Result<std::unique_ptr<CertificateAuthority>> of(AuthorityMaterial material,
+                                                          const std::string& trust_domain);
   ~CertificateAuthority();
   CertificateAuthority(const CertificateAuthority&) = delete;
   CertificateAuthority& operator=(const CertificateAuthority&) = delete;

@@ -66,26 +66,13 @@ Result<void> write_root(const std::string& key_path, const std::string& trust_do
                         const std::string& path) {
   const auto text = read_file(key_path);
   if (!text.ok()) return Error{text.error()};
-  auto key = key_from_pem(*text);
-  if (!key.ok()) return std::move(key).error().in(key_path);
-  const auto now = std::chrono::system_clock::now();
-  CertificateContent content;
-  content.organization = trust_domain;
-  content.common_name = "Remora mesh root";
-  content.uri = "spiffe://" + trust_domain;
-  content.authority = true;
-  content.not_before = now - kClockSkew;
-  content.not_after = now + kRootLifetime;
-  const auto certificate = build_certificate(content, **key, {**key});
-  if (!certificate.ok()) return Error{certificate.error()};
-  const auto pem = to_pem(**certificate);
-  return pem.ok() ? store::replace_file(path, *pem) : Result<void>(Error{pem.error()});
+  auto pem = make_root_certificate(*text, trust_domain);
+  if (!pem.ok()) return std::move(pem).error().in(key_path);
+  return store::replace_file(path, *pem);
 }
 
 Result<void> write_key(const std::string& path) {
-  auto key = make_key();
-  if (!key.ok()) return Error{key.error()};
-  const auto pem = to_pem(**key);
+  const auto pem = make_root_key();
   if (!pem.ok()) return Error{pem.error()};
   return store::replace_file(path, *pem);
 }
@@ -110,6 +97,28 @@ Result<void> make_root(const AuthoritySource& files) {
 }
 
 }  // namespace
+
+Result<std::string> make_root_key() {
+  auto key = make_key();
+  if (!key.ok()) return Error{key.error()};
+  return to_pem(**key);
+}
+
+Result<std::string> make_root_certificate(const std::string& key_pem, const std::string& trust_domain) {
+  auto key = key_from_pem(key_pem);
+  if (!key.ok()) return Error{key.error()};
+  const auto now = std::chrono::system_clock::now();
+  CertificateContent content;
+  content.organization = trust_domain;
+  content.common_name = "Remora mesh root";
+  content.uri = "spiffe://" + trust_domain;
+  content.authority = true;
+  content.not_before = now - kClockSkew;
+  content.not_after = now + kRootLifetime;
+  const auto certificate = build_certificate(content, **key, {**key});
+  if (!certificate.ok()) return Error{certificate.error()};
+  return to_pem(**certificate);
+}
 
 Result<AuthoritySource> own_root(const AuthoritySource& source, CertificateAuthority::IfMissing if_missing) {
   AuthoritySource files = source;
