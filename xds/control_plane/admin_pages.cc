@@ -24,6 +24,7 @@ constexpr const char* kHelp =
     "/version                        of this program\n"
     "/debug/configz[?kind=KIND]      the resources in effect\n"
     "/debug/errors                   what is wrong in files and between resources\n"
+    "/debug/store                    how it stands with each kind that is read from a Kubernetes API server\n"
     "/debug/syncz                    how far every connected proxy has got\n"
     "/debug/endpointz                services, their ports and endpoints (also /debug/registryz)\n"
     "/debug/traffic[?app=...]         requests, success rate and latency; one window with app, namespace, "
@@ -197,6 +198,7 @@ web::Response AdminPages::config_dump(const web::Request& request) const {
 web::Response AdminPages::metrics() const {
   std::string text = render_metrics(mesh_, ads_, traffic_);
   if (rollouts_ != nullptr) text += rollouts_->render_metrics(kVersion);
+  if (more_metrics_) text += more_metrics_();
   web::Response page = text_page(std::move(text));
   page.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return page;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <string>
 
 #include "control_plane/ads_service.h"
 #include "control_plane/mesh.h"
@@ -26,6 +28,9 @@ class AdminPages {
 
   web::Response answer(const web::Request& request) const;
 
+  /// Further ones for /metrics, in Prometheus' text format.
+  void add_metrics(std::function<std::string()> more) { more_metrics_ = std::move(more); }
+
  private:
   web::Response config(const web::Request& request) const;
   web::Response errors() const;
@@ -39,6 +44,7 @@ class AdminPages {
   const AdsService& ads_;
   const telemetry::TrafficStore& traffic_;
   const rollout::Engine* rollouts_;
+  std::function<std::string()> more_metrics_;
 };
 
 }  // namespace remora::xds

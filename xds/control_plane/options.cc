@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <functional>
+#include <optional>
 
 #include "istio/scalar.h"
 
@@ -39,6 +40,16 @@ const std::vector<Flag>& flags() {
        "keeps what the API is given (default $XDG_STATE_HOME/remora-control, else "
        "~/.local/state/remora-control)",
        [](Options& o, const std::string& v) { o.store_path = v; }},
+      {"--kubeconfig", "FILE", "the resources are those of the Kubernetes API server that FILE names",
+       [](Options& o, const std::string& v) { o.kubeconfig = v; }},
+      {"--context", "NAME", "a context of that file (default: its current one)",
+       [](Options& o, const std::string& v) { o.kube_context = v; }},
+      {"--in-cluster", nullptr, "the resources are those of the API server of the pod that this runs in",
+       [](Options& o, const std::string&) { o.in_cluster = true; }},
+      {"--rollouts", "on|off", "whether canaries are driven here (default on)",
+       [](Options& o, const std::string& v) {
+         o.rollouts = v == "on" ? std::optional(true) : v == "off" ? std::optional(false) : std::nullopt;
+       }},
       {"--api-address", "HOST:PORT",
        "the Kubernetes resource API and the page (default 127.0.0.1:15080; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.api_address = v; }},
@@ -138,6 +149,24 @@ Result<void> check_identity(const Options& options) {
   return {};
 }
 
+Result<void> check_home(const Options& options) {
+  if (!options.kube_context.empty() && options.kubeconfig.empty())
+    return Error{"--context needs --kubeconfig"};
+  if (!options.uses_kubernetes()) return {};
+  const std::string flag = options.in_cluster ? "--in-cluster" : "--kubeconfig";
+  if (options.in_cluster && !options.kubeconfig.empty()) {
+    return Error{"--in-cluster and --kubeconfig exclude one another"};
+  }
+  if (!options.store_path.empty()) {
+    return Error{"--store and " + flag + " exclude one another: the API server keeps the resources"};
+  }
+  if (!options.config_paths.empty()) {
+    return Error{"--config and " + flag +
+                 " exclude one another: give the files to the API server (kubectl apply)"};
+  }
+  return {};
+}
+
 Result<void> check(const Options& options) {
   static constexpr std::array<std::string_view, 8> kLevels{"trace", "debug", "info",     "warning",
                                                            "warn",  "error", "critical", "off"};
@@ -154,6 +183,8 @@ Result<void> check(const Options& options) {
   if (!options.client_ca_file.empty() && options.certificate_file.empty()) {
     return Error{"--api-client-ca-file needs --api-cert-file"};
   }
+  if (!options.rollouts) return Error{"--rollouts: must be on or off"};
+  if (auto home = check_home(options); !home.ok()) return home;
   return check_identity(options);
 }
 

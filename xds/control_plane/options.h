@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ struct Options {
   std::string xds_address = "127.0.0.1:15010";
   std::string admin_address = "127.0.0.1:15014";
   std::string api_address = "127.0.0.1:15080";
-  std::string store_path;  ///< folder of what the API is given; empty: the user's state folder
-  std::string token_file;  ///< of the API: who may use it
+  std::string kubeconfig;    ///< the objects are those of the API server that it names
+  std::string kube_context;  ///< of the kubeconfig; empty: its current one
+  bool in_cluster = false;   ///< the objects are those of the API server of the pod that this runs in
+  std::optional<bool> rollouts = true;  ///< whether canaries are driven here; always there once parsed
+  std::string store_path;               ///< folder of what the API is given; empty: the user's state folder
+  std::string token_file;               ///< of the API: who may use it
   std::string certificate_file;
   std::string private_key_file;
   std::string client_ca_file;
@@ -42,6 +47,8 @@ struct Options {
   bool validate = false;
   bool help = false;
   bool version = false;
+
+  bool uses_kubernetes() const { return in_cluster || !kubeconfig.empty(); }
 
   /// Whether there is any way for a proxy to prove who it is.
   bool gives_identities() const {

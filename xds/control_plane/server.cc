@@ -10,19 +10,20 @@
 #include <fstream>
 #include <memory>
 
+#include "control_plane/admin_door.h"
 #include "control_plane/admin_pages.h"
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/mesh.h"
 #include "control_plane/mesh_identity.h"
+#include "control_plane/object_home.h"
 #include "control_plane/status_writer.h"
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
 #include "page/mesh_json.h"
 #include "rollout/engine.h"
 #include "store/default_folder.h"
-#include "store/directory_store.h"
 #include "telemetry/metrics_service.h"
 #include "telemetry/traffic_store.h"
 
@@ -51,31 +52,29 @@ Result<void> write_address(const std::string& path, const std::string& address) 
 /// The composition root: who knows whom, and in which order they start and end.
 class Server {
  public:
-  Server(const Options& options, boost::asio::io_context& context,
-         std::unique_ptr<store::DirectoryStore> store, std::unique_ptr<MeshIdentity> identity)
+  Server(const Options& options, boost::asio::io_context& context, ObjectHome& home, AdminDoor& admin,
+         std::unique_ptr<MeshIdentity> identity)
       : options_(options),
         context_(context),
         signals_(context_, SIGTERM, SIGINT),
-        store_(std::move(store)),
+        home_(home),
         identity_(std::move(identity)),
         manifests_(context_, options.config_paths),
-        source_(context_, manifests_, store_->objects(),
-                [this](const store::ObjectKey& key) { return store_->path_of(key); }),
+        source_(context_, manifests_, home_.objects(), home_.manifests(),
+                [this](const store::ObjectKey& key) { return home_.place_of(key); }),
         mesh_(source_, {options.trust_domain, options.root_namespace, options.auto_mtls}),
-        statuses_(store_->objects()),
+        statuses_(home_.objects(), [this] { return leads_; }),
         reports_(context_, traffic_),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
         rollouts_(rollout_environment()),
         pages_(mesh_, ads_, traffic_, &rollouts_),
-        admin_(context_,
-               [this](const web::Request& request, const web::ResponderPtr& responder) {
-                 responder->respond(pages_.answer(request));
-               },
-               {.anyone = true}),
-        api_(context_, options_, store_->objects(), page_sources()) {
+        admin_(admin),
+        api_(context_, options_, home_.objects_for_api(), page_sources()) {
+    admin_.show([this](const web::Request& request) { return pages_.answer(request); });
+    pages_.add_metrics([this] { return home_.metrics(); });
     ads_.also_serve(reports_.service());
-    source_.set_broken(store_->broken());
-    store_->follow([this] { source_.set_broken(store_->broken()); });
+    source_.set_broken(home_.broken());
+    home_.follow([this] { source_.set_broken(home_.broken()); });
     statuses_.update(mesh_.findings());
     mesh_.on_change([this] {
       ads_.push();
@@ -106,18 +105,16 @@ class Server {
   Result<void> start() {
     const auto xds = listen_for_proxies();
     if (!xds.ok()) return Error{xds.error()};
-    const auto admin = admin_.listen(options_.admin_address);
-    if (!admin.ok()) return Error{"--admin-address: " + admin.error().message};
     const auto api = api_.listen(options_.api_address);
     if (!api.ok()) return Error{"--api-address: " + api.error().message};
     auto written = write_address(options_.xds_address_path, xds->plain);
     if (written.ok()) written = write_address(options_.xds_tls_address_path, xds->tls);
     if (written.ok()) written = write_address(options_.api_address_path, *api);
-    if (written.ok()) written = write_address(options_.admin_address_path, *admin);
+    if (written.ok()) written = write_address(options_.admin_address_path, admin_.address());
     if (!written.ok()) return written;
-    rollouts_.start();
+    if (*options_.rollouts) rollouts_.start();
     spdlog::info("{}: xDS on {}{}, admin on {}, API and page on {}", kVersion, xds->plain,
-                 xds->tls.empty() ? "" : " and over TLS on " + xds->tls, *admin, *api);
+                 xds->tls.empty() ? "" : " and over TLS on " + xds->tls, admin_.address(), *api);
     return {};
   }
 
@@ -135,7 +132,7 @@ class Server {
   }
 
   rollout::Environment rollout_environment() {
-    rollout::Environment environment{context_, store_->objects(), &traffic_};
+    rollout::Environment environment{context_, home_.objects(), &traffic_};
     environment.min_interval = options_.rollout_min_interval;
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = [](bool warning, const std::string& text) {
@@ -162,7 +159,8 @@ class Server {
   const Options& options_;
   boost::asio::io_context& context_;
   boost::asio::signal_set signals_;
-  std::unique_ptr<store::DirectoryStore> store_;
+  ObjectHome& home_;
+  bool leads_ = true;  ///< whether we are the one that writes statuses and drives canaries
   std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;
   StoreSource source_;
@@ -173,9 +171,14 @@ class Server {
   AdsService ads_;
   rollout::Engine rollouts_;
   AdminPages pages_;
-  web::HttpServer admin_;
+  AdminDoor& admin_;
   ApiFront api_;
 };
+
+int fail(const std::string& why) {
+  spdlog::error("{}", why);
+  return 1;
+}
 
 }  // namespace
 
@@ -194,18 +197,20 @@ int serve(const Options& options) {
   set_up_logging(options.log_level);
   boost::asio::io_context context(1);
   const std::string folder = options.store_path.empty() ? store::default_folder() : options.store_path;
-  auto store = store::DirectoryStore::open(context, folder);
-  if (!store.ok()) {
-    spdlog::error("--store: {}", store.error().message);
-    return 1;
-  }
+  auto home = ObjectHome::open(context, options, folder);
+  if (!home.ok()) return fail(home.error().message);
   auto identity =
       MeshIdentity::open(context, options, options.ca_folder.empty() ? folder + ".ca" : options.ca_folder);
-  if (!identity.ok()) {
-    spdlog::error("{}", identity.error().message);
-    return 1;
+  if (!identity.ok()) return fail(identity.error().message);
+  AdminDoor admin(context, **home);
+  const auto listening = admin.listen(options.admin_address);
+  if (!listening.ok()) return fail("--admin-address: " + listening.error().message);
+  if (!(*home)->ready()) {
+    const auto written = write_address(options.admin_address_path, admin.address());
+    if (!written.ok()) return fail(written.error().message);
   }
-  return Server(options, context, std::move(*store), std::move(*identity)).run();
+  if (!wait_for_objects(context, **home)) return 0;
+  return Server(options, context, **home, admin, std::move(*identity)).run();
 }
 
 }  // namespace remora::xds

@@ -92,42 +92,56 @@ json::value make_status(const store::Object& object, const istio::Diagnostics& f
 
 }  // namespace
 
-StatusWriter::StatusWriter(store::MemoryStore& store) : store_(store) {
+StatusWriter::StatusWriter(store::ObjectStore& store, std::function<bool()> may_write)
+    : store_(store),
+      may_write_(std::move(may_write)) {}
+
+void StatusWriter::update(const istio::Diagnostics& findings) {
+  wanted_.clear();
+  std::erase_if(written_, [&](const auto& entry) { return store_.get(entry.first) == nullptr; });
+  // Whoever has a condition of ours keeps one: that nothing is wrong any more is news as well.
   for (const store::Kind& kind : store::kinds()) {
     if (!kind.has_status || kind.group == "flagger.app") continue;
     for (const store::ObjectPtr& object : store_.list(kind.type()).objects) {
-      if (condition_in(object->body.if_contains("status")) != nullptr) told_.insert(object->key);
+      if (condition_in(object->body.if_contains("status")) != nullptr) wanted_[object->key];
     }
   }
-}
-
-void StatusWriter::update(const istio::Diagnostics& findings) {
-  std::map<store::ObjectKey, istio::Diagnostics> by_object;
-  for (const store::ObjectKey& key : told_) by_object[key];
   for (const istio::Diagnostic& finding : findings) {
-    if (const auto key = key_of(finding.resource)) by_object[*key].push_back(finding);
+    if (const auto key = key_of(finding.resource)) wanted_[*key].push_back(finding);
   }
-  for (const auto& [key, its_findings] : by_object) write(key, its_findings);
+  if (!may_write_()) return;
+  for (const auto& [key, its_findings] : wanted_) write(key, its_findings);
 }
 
 void StatusWriter::write(const store::ObjectKey& key, const istio::Diagnostics& findings) {
   const store::ObjectPtr object = store_.get(key);
-  if (object == nullptr) {
-    told_.erase(key);
-    return;
-  }
+  if (object == nullptr || under_way_.contains(key)) return;
   json::value status = make_status(*object, findings);
   const json::value* present = object->body.if_contains("status");
   if (present != nullptr && *present == status) return;
+  const auto written = written_.find(key);
+  if (written != written_.end() && written->second == std::pair(status, object->version)) return;
   json::object body = object->body;
-  body["status"] = std::move(status);
-  store_.update_status(key, std::move(body), {}, [&](const store::WriteResult& result) {
-    if (const auto* error = std::get_if<store::WriteError>(&result)) {
-      spdlog::warn("status of {}: {}", key.text(), error->message);
-    } else {
-      told_.insert(key);
-    }
-  });
+  body["status"] = status;
+  under_way_.insert(key);
+  store_.update_status(
+      key, std::move(body), {},
+      [this, alive = std::weak_ptr<int>(alive_), key, status](const store::WriteResult& result) {
+        if (!alive.expired()) on_written(key, status, result);
+      });
+}
+
+/// What is wanted may have changed while it was written.
+void StatusWriter::on_written(const store::ObjectKey& key, const json::value& status,
+                              const store::WriteResult& result) {
+  under_way_.erase(key);
+  if (const auto* error = std::get_if<store::WriteError>(&result)) {
+    if (error->reason != store::WriteError::Reason::kNotFound) spdlog::warn("status of {}", error->message);
+    return;
+  }
+  written_[key] = {status, std::get<store::ObjectPtr>(result)->version};
+  const auto wanted = wanted_.find(key);
+  if (wanted != wanted_.end() && may_write_()) write(key, wanted->second);
 }
 
 }  // namespace remora::xds

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <boost/json/value.hpp>
+#include <functional>
+#include <map>
+#include <memory>
 #include <set>
 #include <string>
 
 #include "control_plane/mesh.h"
-#include "store/memory_store.h"
+#include "store/object_store.h"
 
 namespace remora::xds {
 
@@ -13,17 +17,26 @@ namespace remora::xds {
 /// with gets no status. Canaries tell their own. Control thread only.
 class StatusWriter {
  public:
-  /// The store must outlive this.
-  explicit StatusWriter(store::MemoryStore& store);
+  /// The store must outlive this. Where several control planes serve one store, one of them writes:
+  /// `may_write` says whether we are that one.
+  StatusWriter(store::ObjectStore& store, std::function<bool()> may_write);
 
-  /// Brings the statuses up to date; call after each change of the mesh.
+  /// Brings the statuses up to date; call after each change of the mesh, and when we may write from now on.
   void update(const istio::Diagnostics& findings);
 
  private:
   void write(const store::ObjectKey& key, const istio::Diagnostics& findings);
+  void on_written(const store::ObjectKey& key, const boost::json::value& status,
+                  const store::WriteResult& result);
 
-  store::MemoryStore& store_;
-  std::set<store::ObjectKey> told_;  // whose status says something of ours
+  store::ObjectStore& store_;
+  const std::function<bool()> may_write_;
+  std::map<store::ObjectKey, istio::Diagnostics> wanted_;  // what the statuses should say
+  std::set<store::ObjectKey> under_way_;                   // whose status is being written
+  /// What was written last, and which version the object has since: a server may keep less of a status than
+  /// it is given, and must not be told the same again and again.
+  std::map<store::ObjectKey, std::pair<boost::json::value, uint64_t>> written_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace remora::xds

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <set>
 
 #include "store/kinds.h"
 
@@ -12,9 +13,18 @@ namespace {
 
 namespace json = boost::json;
 
-/// Kinds that the API keeps for others and that mean nothing to the mesh.
-bool is_bystander(std::string_view type) {
-  return type == "configmaps" || type == "secrets" || type == "namespaces";
+/// Whether objects of the type are for the mesh's parsers. Others are kept for somebody else: endpoints and
+/// where they run go to the inventory, the rest to rollouts.
+bool is_for_mesh(const std::string& type) {
+  static const std::set<std::string_view> kOthers{"configmaps",
+                                                  "secrets",
+                                                  "namespaces",
+                                                  "pods",
+                                                  "nodes",
+                                                  "daemonsets.apps",
+                                                  "endpointslices.discovery.k8s.io",
+                                                  "horizontalpodautoscalers.autoscaling"};
+  return !kOthers.contains(type) && store::find_kind(type) != nullptr;
 }
 
 /// An object as its author wrote it: without what changes with every look at it.
@@ -38,13 +48,15 @@ std::optional<store::ObjectKey> key_of(const istio::Resource& resource) {
 }  // namespace
 
 StoreSource::StoreSource(boost::asio::io_context& context, DirectorySource& manifests,
-                         store::MemoryStore& store,
+                         store::ObjectStore& store, store::MemoryStore* for_manifests,
                          std::function<std::string(const store::ObjectKey&)> path_of)
     : context_(context),
       manifests_(manifests),
       store_(store),
+      for_manifests_(for_manifests),
       path_of_(std::move(path_of)) {
   for (const store::Kind& kind : store::kinds()) {
+    if (!is_for_mesh(kind.type())) continue;
     for (const store::ObjectPtr& object : store_.list(kind.type()).objects) parse(*object);
   }
   watch_ = store_.watch("", store_.version(), [this](const store::Event& event) { on_event(event); });
@@ -56,6 +68,7 @@ StoreSource::StoreSource(boost::asio::io_context& context, DirectorySource& mani
 }
 
 void StoreSource::take_manifests() {
+  if (for_manifests_ == nullptr) return;
   std::vector<store::Manifest> manifests;
   std::map<store::ObjectKey, std::string> ids;
   for (const istio::ResourcePtr& resource : manifests_.list().resources) {
@@ -67,7 +80,7 @@ void StoreSource::take_manifests() {
     manifests.push_back({*key, std::move(body.get_object()), resource->file});
   }
   refused_.clear();
-  for (const store::Manifest& manifest : store_.set_manifests(std::move(manifests))) {
+  for (const store::Manifest& manifest : for_manifests_->set_manifests(std::move(manifests))) {
     refused_[ids[manifest.key]] = path_of_(manifest.key);
   }
 }
@@ -86,7 +99,7 @@ void StoreSource::on_event(const store::Event& event) {
 
 /// Whether what the mesh sees of the object has changed.
 bool StoreSource::parse(const store::Object& object) {
-  if (is_bystander(object.key.type) || !object.file.empty()) return false;
+  if (!is_for_mesh(object.key.type) || !object.file.empty()) return false;
   Parsed& parsed = parsed_[object.key];
   std::string text = authored_text(object);
   if (text == parsed.text) return false;

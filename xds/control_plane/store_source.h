@@ -8,7 +8,7 @@
 
 #include "control_plane/directory_source.h"
 #include "control_plane/resource_source.h"
-#include "store/directory_store.h"
+#include "store/memory_store.h"
 
 namespace remora::xds {
 
@@ -17,9 +17,10 @@ namespace remora::xds {
 /// refused. Control thread only.
 class StoreSource : public ResourceSource {
  public:
-  /// Both must outlive this. `path_of` names an object's place in messages.
-  StoreSource(boost::asio::io_context& context, DirectorySource& manifests, store::MemoryStore& store,
-              std::function<std::string(const store::ObjectKey&)> path_of);
+  /// All must outlive this. `for_manifests` takes what files define; null where the store cannot. `path_of`
+  /// names an object's place in messages.
+  StoreSource(boost::asio::io_context& context, DirectorySource& manifests, store::ObjectStore& store,
+              store::MemoryStore* for_manifests, std::function<std::string(const store::ObjectKey&)> path_of);
 
   ResourceList list() const override;
   void watch(std::function<void()> changed) override { changed_ = std::move(changed); }
@@ -41,7 +42,8 @@ class StoreSource : public ResourceSource {
 
   boost::asio::io_context& context_;
   DirectorySource& manifests_;
-  store::MemoryStore& store_;
+  store::ObjectStore& store_;
+  store::MemoryStore* for_manifests_;
   std::function<std::string(const store::ObjectKey&)> path_of_;
   std::map<store::ObjectKey, Parsed> parsed_;  // of the store's own objects
   std::map<std::string, std::string>

@@ -40,7 +40,7 @@ class StoreSourceTest : public testing::Test {
 
   void start() {
     manifests_ = std::make_unique<DirectorySource>(context_, std::vector<std::string>{folder_});
-    source_ = std::make_unique<StoreSource>(context_, *manifests_, store_,
+    source_ = std::make_unique<StoreSource>(context_, *manifests_, store_, &store_,
                                             [](const store::ObjectKey& key) { return "store/" + key.name; });
     source_->watch([this] { ++changes_; });
   }
@@ -127,7 +127,7 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   start();
   put(kRouteKey, virtual_service("api"));
   Mesh mesh(*source_);
-  StatusWriter statuses(store_);
+  StatusWriter statuses(store_, [] { return true; });
   mesh.on_change([&] { statuses.update(mesh.findings()); });
   statuses.update(mesh.findings());
   const json::value bad = store_.get(kRouteKey)->body.at("status");
@@ -149,7 +149,7 @@ TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
   start();
   put(kServiceKey, kService);
   Mesh mesh(*source_);
-  StatusWriter statuses(store_);
+  StatusWriter statuses(store_, [] { return true; });
   statuses.update(mesh.findings());
   EXPECT_EQ(store_.get(kServiceKey)->body.if_contains("status"), nullptr);
 }

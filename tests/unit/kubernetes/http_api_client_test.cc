@@ -166,13 +166,15 @@ TEST_F(HttpApiClient, AStreamGivesWholeLinesAndItsEnd) {
   };
   connect({.server = server.url});
   std::vector<std::string> lines;
+  int begun = 0;
   std::optional<Result<ApiAnswer>> ended;
   const auto handle = client_->stream(
-      "/watch", [&](std::string_view line) { lines.emplace_back(line); },
+      "/watch", [&](std::string_view line) { line.empty() ? void(++begun) : void(lines.emplace_back(line)); },
       [&](Result<ApiAnswer> answer) { ended = std::move(answer); });
   ASSERT_TRUE(run_until(context_, [&] { return open != nullptr; }));
   open->write(":1}\n{}\n{\"half");
   ASSERT_TRUE(run_until(context_, [&] { return lines.size() == 2; }));
+  EXPECT_EQ(begun, 1) << "the server has agreed";
   EXPECT_EQ(lines[0], "{\"a\":1}");
   EXPECT_EQ(lines[1], "{}");
   open->end();
