@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "downstream_codec.h"
+#include "exchange_list.h"
 #include "local_ref.h"
 #include "net/connection.h"
 #include "net/timer_wheel.h"
@@ -91,7 +92,7 @@ class DownstreamConnection final : public WorkerConnection,
   Connection connection_;
   CreditAccount* account_;
   DownstreamCodec codec_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;  ///< under way; HTTP/1 has one at the most
+  ExchangeList exchanges_;  ///< HTTP/1 has one at the most
   MonotonicTime accepted_;
   Timer idle_timer_;
   Timer head_timer_;

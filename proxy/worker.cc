@@ -7,6 +7,7 @@
 
 #include "downstream_connection.h"
 #include "listener/accepted_socket.h"
+#include "listener/connection_log.h"
 #include "listener/pending_socket.h"
 #include "listener/worker_listener.h"
 #include "net/transport.h"
@@ -105,7 +106,7 @@ void Worker::apply_listener(WorkerBatch::Listener& update) {
   }
   const auto old =
       std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
-  listeners_by_address_[slot->config().address.to_string()] = slot;
+  slot->each_address([&](const Address& address) { listeners_by_address_[address.to_string()] = slot; });
   slot->listen(std::move(update.sockets));
   if (old) let_go(*old);
 }
@@ -119,9 +120,11 @@ void Worker::remove_listener(const std::string& name) {
 }
 
 void Worker::forget_address(const WorkerListener& listener) {
-  const auto found = listeners_by_address_.find(listener.config().address.to_string());
-  if (found != listeners_by_address_.end() && found->second.get() == &listener)
-    listeners_by_address_.erase(found);
+  listener.each_address([&](const Address& address) {
+    const auto found = listeners_by_address_.find(address.to_string());
+    if (found != listeners_by_address_.end() && found->second.get() == &listener)
+      listeners_by_address_.erase(found);
+  });
 }
 
 void Worker::let_go(WorkerListener& listener) {
@@ -186,6 +189,7 @@ void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket 
   auto chain = listener->choose(socket);
   if (!chain) {
     listener->stats().add(kListenerNoFilterChainMatch);
+    log_unserved(*this, *listener, socket, ResponseFlag::kNoRouteFound, "filter_chain_not_found");
     ::close(socket.fd);
     return;
   }
@@ -264,8 +268,16 @@ void Worker::recycle(std::unique_ptr<Exchange> exchange) {
 }
 
 void Worker::log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random) {
-  const auto& configs = chain.access_logs();
-  const auto& files = chain.logs;
+  log_to(chain.access_logs(), chain.logs, info, random);
+}
+
+void Worker::log_connection(const WorkerListener& listener, const ExchangeInfo& info) {
+  if (listener.config().access_logs.empty()) return;
+  log_to(listener.config().access_logs, listener.shared_runtime()->logs, info, random_.next());
+}
+
+void Worker::log_to(const AccessLogList& configs, const std::vector<std::shared_ptr<LogFile>>& files,
+                    const ExchangeInfo& info, uint64_t random) {
   for (size_t i = 0; i < configs.size(); ++i) {
     if (files[i] == nullptr || (configs[i]->filter && !configs[i]->filter->matches(info, random))) continue;
     auto lines = std::find_if(log_lines_.begin(), log_lines_.end(),

@@ -108,8 +108,12 @@ class Worker final : private TurnEndHandler {
   /// Frees the exchange for its next life at the end of the turn.
   void recycle(std::unique_ptr<Exchange> exchange);
   void log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random);
+  /// The listener's own log, of a connection that has ended.
+  void log_connection(const WorkerListener& listener, const ExchangeInfo& info);
 
  private:
+  void log_to(const AccessLogList& logs, const std::vector<std::shared_ptr<LogFile>>& files,
+              const ExchangeInfo& info, uint64_t random);
   void on_turn_end() override;
   void want_turn_end();
   void apply_cluster(WorkerBatch::Cluster& update);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "connection_origin.h"
 #include "remora/config/metadata.h"
 #include "remora/core/address.h"
 
@@ -20,8 +21,9 @@ struct AcceptedSocket {
   Address direct_remote;
   Address remote;            ///< who the peer speaks for, by PROXY protocol; empty: itself
   Address local;             ///< where the client wanted to go
-  bool restored = false;     ///< `local` is not where the kernel delivered it
+  bool restored = false;     ///< `local` is where it was going before it was redirected to us
   bool handed_over = false;  ///< came from the listener that the kernel delivered it to
+  ConnectionSource source;   ///< in whose name upstream connections are made
   std::string_view transport_protocol = kRawBuffer;
   std::string server_name;                         ///< lower-case; "": none was seen
   std::vector<std::string> application_protocols;  ///< as offered, or as the first bytes tell

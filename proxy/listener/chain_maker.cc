@@ -22,6 +22,16 @@ ChainMaker::ChainMaker(StatsStore& stats, AccessLogWriter& logs, const MakeServe
   }
 }
 
+Result<std::vector<std::shared_ptr<LogFile>>> open_logs(AccessLogWriter& writer, const AccessLogList& logs) {
+  std::vector<std::shared_ptr<LogFile>> files;
+  for (const auto& log : logs) {
+    auto file = writer.open(*log);
+    if (!file) return std::move(file).error();
+    files.push_back(*file);
+  }
+  return files;
+}
+
 Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& chain) {
   auto runtime = std::make_shared<ChainRuntime>();
   runtime->config = chain;
@@ -29,11 +39,9 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
   runtime->direction = listener_.config->direction;
   runtime->listener_stats = listener_.stats;
   runtime->worker_stats = worker_stats_;
-  for (const auto& log : runtime->access_logs()) {
-    auto file = logs_.open(*log);
-    if (!file) return std::move(file).error();
-    runtime->logs.push_back(*file);
-  }
+  auto files = open_logs(logs_, runtime->access_logs());
+  if (!files) return std::move(files).error();
+  runtime->logs = std::move(*files);
   if (chain.tls) {
     const auto where = "filter chain '" + chain.name + "'";
     if (!make_tls_) return Error{where + ": TLS is not available"};

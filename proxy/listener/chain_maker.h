@@ -16,6 +16,9 @@ namespace remora {
 using MakeServerTls = std::function<Result<std::shared_ptr<TlsSlot<ServerTls>>>(
     std::shared_ptr<const DownstreamTls>, SslOwner, std::string where)>;
 
+/// Null where a log says nothing. Error: a file cannot be opened.
+Result<std::vector<std::shared_ptr<LogFile>>> open_logs(AccessLogWriter& writer, const AccessLogList& logs);
+
 /// Makes the runtimes of a listener's filter chains. Main thread.
 class ChainMaker {
  public:

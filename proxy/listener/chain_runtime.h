@@ -16,6 +16,8 @@ namespace remora {
 
 class ServerTls;
 
+using AccessLogList = std::vector<std::shared_ptr<const AccessLogConfig>>;
+
 /// Where the listener filters of one listener count; null where it has no such filter.
 struct ListenerFilterStats {
   std::shared_ptr<StatScope> tls;    // tls_inspector_stat_schema()
@@ -48,7 +50,7 @@ struct ChainRuntime {
   }
   std::shared_ptr<LazyScope> http2_stats;  // http2_stat_schema(), of all downstream connections
 
-  [[nodiscard]] const std::vector<std::shared_ptr<const AccessLogConfig>>& access_logs() const {
+  [[nodiscard]] const AccessLogList& access_logs() const {
     return config.http ? config.http->access_logs : config.tcp->access_logs;
   }
 };
@@ -68,6 +70,7 @@ struct ListenerRuntime {
   std::vector<Chain> chains;         // those of filter_chains; then the default one, if there is one
   FilterChainIndex index;            // over filter_chains
   ListenerFilterStats filter_stats;
+  std::vector<std::shared_ptr<LogFile>> logs;  // in the order of config->access_logs
   /// Expires with the last version-holder: workers let go of a listener when its last connection ends.
   std::shared_ptr<const void> alive = std::make_shared<int>(0);
 

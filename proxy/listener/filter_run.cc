@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "listener/inspect.h"
+#include "net/socket_options.h"
 #include "stats/listener_filter_stats.h"
 
 namespace remora {
@@ -60,6 +61,7 @@ ListenerFilterRun::Step ListenerFilterRun::run(const ListenerFilter& filter, std
     case ListenerFilter::Kind::kHttpInspector: return inspect_http(bytes);
     case ListenerFilter::Kind::kProxyProtocol: return read_proxy_header(filter, bytes);
     case ListenerFilter::Kind::kOriginalDst: restore_destination(); break;
+    case ListenerFilter::Kind::kOriginalSrc: keep_source(filter); break;
   }
   return Step::kDone;
 }
@@ -151,17 +153,42 @@ ListenerFilterRun::Step ListenerFilterRun::refuse_proxy_header(size_t stat) {
   return Step::kRefuse;
 }
 
-/// Where the client wanted to go before the kernel's NAT rules sent it here.
+/// Where the client wanted to go before the kernel's rules sent it here. Where these changed nothing, nothing
+/// is restored: an original destination that is our own address would lead back to us for ever.
 void ListenerFilterRun::restore_destination() {
+  if (!socket_.local.is_ip()) return;
   sockaddr_storage storage{};
   socklen_t length = sizeof(storage);
   const bool v6 = socket_.local.family() == AF_INET6;
   const int got = v6 ? getsockopt(socket_.fd, IPPROTO_IPV6, kOriginalDestinationV6, &storage, &length)
                      : getsockopt(socket_.fd, IPPROTO_IP, SO_ORIGINAL_DST, &storage, &length);
-  if (got != 0) return;
-  auto original = Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
-  socket_.restored = socket_.restored || !(original == socket_.local);
-  socket_.local = std::move(original);
+  if (got == 0) {
+    auto original = Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+    if (!(original == socket_.local)) {
+      socket_.restored = true;
+      socket_.local = std::move(original);
+      return;
+    }
+  }
+  // TPROXY delivers a connection as it was sent.
+  if (is_transparent(socket_.fd, socket_.local.family())) socket_.restored = !is_own_address(socket_.local);
+}
+
+bool ListenerFilterRun::is_own_address(const Address& address) const {
+  const auto is = [&address](const Address& own) {
+    if (!own.is_ip() || own.port() != address.port() || own.family() != address.family()) return false;
+    auto any = *Address::ip(own.family() == AF_INET ? "0.0.0.0" : "::", own.port());
+    return own == any || own == address;
+  };
+  return is(config_.address) ||
+         std::any_of(config_.additional_addresses.begin(), config_.additional_addresses.end(), is);
+}
+
+/// Connections to upstreams are to come from where this one does.
+void ListenerFilterRun::keep_source(const ListenerFilter& filter) {
+  if (!socket_.speaks_for().is_ip()) return;
+  socket_.source = {socket_.speaks_for(), filter.mark};
+  if (!filter.bind_port) socket_.source.address.set_port(0);
 }
 
 }  // namespace remora

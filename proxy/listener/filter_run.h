@@ -37,6 +37,8 @@ class ListenerFilterRun {
   Step read_proxy_header(const ListenerFilter& filter, std::string_view bytes);
   Step refuse_proxy_header(size_t stat);
   void restore_destination();
+  [[nodiscard]] bool is_own_address(const Address& address) const;
+  void keep_source(const ListenerFilter& filter);
   [[nodiscard]] bool disabled(const ListenerFilter& filter) const;
 
   const ListenerConfig& config_;

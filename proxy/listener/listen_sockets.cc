@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include "net/socket_options.h"
 
 namespace remora {
 namespace {
@@ -29,27 +32,38 @@ void set_flag(int fd, int level, int option) {
   setsockopt(fd, level, option, &one, sizeof(one));
 }
 
+Result<void> prepare(int fd, const ListenerConfig& config, int family) {
+  set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
+  if (config.reuse_port) set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
+  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  // As Envoy without ipv4_compat: [::] leaves 0.0.0.0 to another socket.
+  if (family == AF_INET6) set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  if (config.transparent) {
+    if (auto done = set_transparent(fd, family); !done) return done;
+  }
+  return config.freebind ? set_freebind(fd, family) : Result<void>();
+}
+
 Result<int> listening_socket(const ListenerConfig& config, const Address& address) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return socket_error(address, "make a socket for");
   SocketGuard guard{{fd}};
+  const auto set = [&](SocketOption::State state) {
+    return set_socket_options(fd, config.socket_options, state);
+  };
+  const auto where = "'" + address.to_string() + "'";
   if (address.is_unix()) {
     const auto path = address.to_string();
     if (!path.starts_with('@')) ::unlink(path.c_str());
-  } else {
-    set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
-    if (config.reuse_port) set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
-    set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
-    if (config.transparent)
-      set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-               address.family() == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT);
-    if (config.freebind)
-      set_flag(fd, address.family() == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-               address.family() == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND);
+  } else if (auto done = prepare(fd, config, address.family()); !done) {
+    return std::move(done).error().in(where);
   }
+  if (auto done = set(SocketOption::State::kPrebind); !done) return std::move(done).error().in(where);
   if (::bind(fd, address.sockaddr_ptr(), address.length()) != 0) return socket_error(address, "bind");
+  if (auto done = set(SocketOption::State::kBound); !done) return std::move(done).error().in(where);
   if (::listen(fd, config.tcp_backlog > 0 ? static_cast<int>(config.tcp_backlog) : SOMAXCONN) != 0)
     return socket_error(address, "listen on");
+  if (auto done = set(SocketOption::State::kListening); !done) return std::move(done).error().in(where);
   guard.sockets.clear();
   return fd;
 }

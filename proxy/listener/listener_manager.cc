@@ -43,14 +43,14 @@ constexpr StatDef kManagerStatDefs[] = {
 bool same_sockets(const ListenerConfig& a, const ListenerConfig& b) {
   return a.address == b.address && a.additional_addresses == b.additional_addresses &&
          a.reuse_port == b.reuse_port && a.bind_to_port == b.bind_to_port && a.tcp_backlog == b.tcp_backlog &&
-         a.transparent == b.transparent && a.freebind == b.freebind;
+         a.transparent == b.transparent && a.freebind == b.freebind && a.socket_options == b.socket_options;
 }
 
 bool same_filter(const ListenerFilter& a, const ListenerFilter& b) {
   return a.kind == b.kind &&
          a.allow_requests_without_proxy_protocol == b.allow_requests_without_proxy_protocol &&
          a.disallow_v1 == b.disallow_v1 && a.disallow_v2 == b.disallow_v2 && a.tlv_rules == b.tlv_rules &&
-         a.disabled_ports == b.disabled_ports;
+         a.bind_port == b.bind_port && a.mark == b.mark && a.disabled_ports == b.disabled_ports;
 }
 
 /// What a live connection has taken over from its listener is the same in both.
@@ -97,6 +97,9 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   auto runtime = std::make_shared<ListenerRuntime>(ListenerRuntime{
       config, stats_.make_scope(listener_stat_schema(), listener_scope_name(prefix)), {}, std::move(*index)});
   runtime->filter_stats = make_filter_stats(*config);
+  auto files = open_logs(logs_, config->access_logs);
+  if (!files) return std::move(files).error();
+  runtime->logs = std::move(*files);
   ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_, http2_stats_);
   ChainHeritage inherited(heritage);
   for (size_t i = 0; i <= config->filter_chains.size(); ++i) {
@@ -128,7 +131,8 @@ ListenerFilterStats ListenerManager::make_filter_stats(const ListenerConfig& con
       case ListenerFilter::Kind::kProxyProtocol:
         made.proxy = stats_.make_scope(proxy_protocol_stat_schema(), proxy_protocol_scope_name());
         break;
-      case ListenerFilter::Kind::kOriginalDst: break;
+      case ListenerFilter::Kind::kOriginalDst:
+      case ListenerFilter::Kind::kOriginalSrc: break;
     }
   }
   return made;

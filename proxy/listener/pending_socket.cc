@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "listener/connection_log.h"
 #include "stats/http_stats.h"
 #include "worker.h"
 
@@ -97,7 +98,10 @@ void PendingSocket::close_now() { end(); }
 void PendingSocket::end() {
   if (std::exchange(ended_, true)) return;
   timer_.cancel();
-  if (socket_.fd >= 0) ::close(std::exchange(socket_.fd, -1));
+  if (socket_.fd >= 0) {
+    log_unserved(worker_, *listener_, socket_, ResponseFlag::kNone, {});
+    ::close(std::exchange(socket_.fd, -1));
+  }
   stats().sub(kListenerPreCxActive);
   worker_.remove_connection(*this);
 }

@@ -35,6 +35,12 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   [[nodiscard]] const LocalRef<WorkerChain>& choose(const AcceptedSocket& socket) const;
   [[nodiscard]] bool retired() const { return retired_; }
   [[nodiscard]] const ListenerConfig& config() const { return *runtime_->config; }
+  /// As configured.
+  template <typename Visit>
+  void each_address(Visit visit) const {
+    visit(config().address);
+    for (const auto& address : config().additional_addresses) visit(address);
+  }
   [[nodiscard]] const std::shared_ptr<const ListenerRuntime>& shared_runtime() const { return runtime_; }
   [[nodiscard]] StatBlock& stats() const { return *stats_; }
 

@@ -1,7 +1,5 @@
 #include "net/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,21 +24,9 @@ void Connection::adopt(int fd, std::unique_ptr<Transport> transport) {
   reactor_.add(fd, *this);
 }
 
-int Connection::connect(const Address& address, std::unique_ptr<Transport> transport) {
-  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  if (address.is_ip()) {
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-  }
-  if (::connect(fd, address.sockaddr_ptr(), address.length()) != 0 && errno != EINPROGRESS) {
-    const int error = errno;
-    ::close(fd);
-    return error;
-  }
+void Connection::connect(int fd, std::unique_ptr<Transport> transport) {
   connecting_ = true;
   adopt(fd, std::move(transport));
-  return 0;
 }
 
 void Connection::write(BodyChunk chunk) {

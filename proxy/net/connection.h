@@ -48,8 +48,9 @@ class Connection final : private EventHandler, private TurnEndHandler {
 
   /// Takes over a connected, non-blocking socket. `transport` null: plain text.
   void adopt(int fd, std::unique_ptr<Transport> transport = nullptr);
-  /// Starts connecting; on_connected() or on_error() follows, never from within. Returns 0 or an errno.
-  int connect(const Address& address, std::unique_ptr<Transport> transport = nullptr);
+  /// Takes over a non-blocking socket that is connecting (dial()); on_connected() or on_error() follows,
+  /// never from within.
+  void connect(int fd, std::unique_ptr<Transport> transport = nullptr);
 
   /// Output waiting to be sent. Append, then call flush_soon().
   ByteQueue& output() { return output_; }

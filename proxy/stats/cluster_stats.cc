@@ -80,6 +80,7 @@ constexpr StatDef kClusterStatDefs[] = {
     {"version", kGauge},
     {"bind_errors"},
     {"max_host_weight", kGauge},
+    {"original_dst_host_invalid"},
 };
 static_assert(std::size(kClusterStatDefs) == kClusterStatCount);
 

@@ -76,6 +76,7 @@ enum ClusterStat : size_t {
   kVersion,
   kBindErrors,
   kMaxHostWeight,
+  kOriginalDstHostInvalid,
   kClusterStatCount
 };
 

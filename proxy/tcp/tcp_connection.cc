@@ -108,6 +108,7 @@ void TcpConnection::connect_upstream() {
   }
   LbContext context;
   context.subset = subset_;
+  context.origin = peer_.origin.get();
   const auto pool = cluster_->pick(context);
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
@@ -128,7 +129,7 @@ void TcpConnection::connect_upstream() {
   upstream_ =
       std::make_unique<TcpUpstream>(cluster_, host_, TcpUpstream::Units{std::move(unit), std::move(pending)},
                                     static_cast<TcpUpstream::Owner&>(*this));
-  upstream_->connect();
+  upstream_->connect(peer_.origin ? peer_.origin->source : ConnectionSource());
 }
 
 void TcpConnection::on_upstream_failed(Failure failure, std::string_view transport_failure) {
@@ -281,6 +282,7 @@ void TcpConnection::finish() {
   for (auto* timer : {&handshake_timer_, &idle_timer_, &duration_timer_, &deadline_timer_}) timer->cancel();
   info_.end = worker_.clock().now();
   worker_.log_access(*runtime_, info_, worker_.random().next());
+  worker_.log_connection(*listener_, info_);
   if (flushing_) stats().sub(kTcpUpstreamFlushActive);
   drop_upstream();
   connection_.close();

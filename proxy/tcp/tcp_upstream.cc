@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "net/dial.h"
 #include "net/transport.h"
 #include "stats/cluster_stats.h"
 #include "upstream/cluster_tls.h"
@@ -34,13 +35,16 @@ TcpUpstream::~TcpUpstream() {
   account_->release_reference();
 }
 
-void TcpUpstream::connect() {
+void TcpUpstream::connect(const ConnectionSource& source) {
   std::unique_ptr<Transport> transport;
   secrets_missing_ = !cluster_->make_transport(*host_, transport);
-  if (!secrets_missing_)
-    deferred_error_ = connection_.connect(host_->endpoint().address, std::move(transport));
+  if (!secrets_missing_) {
+    auto dialled = cluster_->dial(*host_, source);
+    deferred_failure_ = std::move(dialled.failure);
+    if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport));
+  }
   // What fails at once is told in the next turn, like any other failure.
-  const bool failed = secrets_missing_ || deferred_error_ != 0;
+  const bool failed = secrets_missing_ || !deferred_failure_.empty();
   reactor().arm(connect_timer_, failed ? Milliseconds(0) : cluster_->config().connect_timeout);
 }
 
@@ -58,9 +62,8 @@ void TcpUpstream::on_connected() {
 void TcpUpstream::on_connect_timeout() {
   if (secrets_missing_) {
     fail_attempt(Failure::kConnectFailure, kSecretsMissing);
-  } else if (deferred_error_ != 0) {
-    fail_attempt(Failure::kConnectFailure,
-                 std::string("immediate connect error: ") + std::strerror(deferred_error_));
+  } else if (!deferred_failure_.empty()) {
+    fail_attempt(Failure::kConnectFailure, deferred_failure_);
   } else {
     stats().add(kUpstreamCxConnectTimeout);
     fail_attempt(Failure::kConnectTimeout, {});

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
+#include "connection_origin.h"
 #include "local_ref.h"
 #include "net/connection.h"
 #include "net/timer_wheel.h"
@@ -45,7 +47,7 @@ class TcpUpstream final : public Disposable, private ConnectionOwner, private Bo
   TcpUpstream(LocalRef<WorkerCluster> cluster, LocalRef<WorkerHost> host, Units units, Owner& owner);
   ~TcpUpstream() override;
 
-  void connect();
+  void connect(const ConnectionSource& source);
   void send(BodyChunk chunk) { connection_.write(std::move(chunk)); }
   /// FIN behind what was sent.
   void end() { connection_.shutdown_write(); }
@@ -80,7 +82,7 @@ class TcpUpstream final : public Disposable, private ConnectionOwner, private Bo
   Timer connect_timer_;
   MonotonicTime started_;
   BufferedGauge unsent_;
-  int deferred_error_ = 0;
+  std::string deferred_failure_;  ///< met before connecting could begin
   bool secrets_missing_ = false;
   bool connected_ = false;
   bool ended_ = false;  ///< by the upstream

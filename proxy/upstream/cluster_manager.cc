@@ -10,6 +10,7 @@
 #include "admin/admin_view.h"
 #include "log.h"
 #include "stats/cluster_stats.h"
+#include "upstream/destination_hosts.h"
 #include "upstream/outlier.h"
 #include "upstream/subset.h"
 #include "worker.h"
@@ -111,6 +112,8 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   runtime->config = update.config;
   runtime->store = &stats_;
   runtime->tls = std::move(*tls);
+  if (config.original_dst)
+    runtime->destinations = std::make_shared<DestinationHosts>(config.name, stats_.shards());
   if (added || cluster_stat_name(*entry.runtime->config) != stat_name) {
     runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name(stat_name));
   } else {
@@ -232,7 +235,9 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       view.local_origin_success_rate_average = entry->outlier->success_rate_average(true);
       view.local_origin_success_rate_ejection_threshold = entry->outlier->success_rate_threshold(true);
     }
-    for (const auto& host : entry->hosts) {
+    const auto& destinations = entry->runtime->destinations;
+    const auto hosts = destinations ? destinations->list() : entry->hosts;
+    for (const auto& host : hosts) {
       const auto& state = host->state();
       AdminHost row;
       row.endpoint = &host->endpoint();
@@ -255,6 +260,11 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
 
 void ClusterManager::refresh_stats() {
   for (const auto& [name, entry] : clusters_) {
+    if (const auto& destinations = entry->runtime->destinations) {
+      auto& block = entry->runtime->stats->block(0);
+      block.set(kMembershipTotal, destinations->size());
+      block.set(kMembershipHealthy, destinations->size());
+    }
     const auto& breakers = *entry->runtime->breakers;
     for (const bool high : {false, true}) {
       auto& block = entry->breaker_scopes[high ? 1 : 0]->block(0);

@@ -12,15 +12,17 @@
 namespace remora {
 
 class ClusterTls;
+class DestinationHosts;
 
 /// What all workers share of one version of one cluster. Made on the main thread, immutable except for what
 /// its parts say of themselves.
 struct ClusterRuntime {
   std::shared_ptr<const ClusterConfig> config;
-  StatsStore* store = nullptr;                // for scopes that are only made once needed
-  std::shared_ptr<StatScope> stats;           // cluster_stat_schema()
-  std::shared_ptr<CircuitBreakers> breakers;  // survives updates of the cluster
-  std::shared_ptr<const ClusterTls> tls;      // null: plain text
+  StatsStore* store = nullptr;                     // for scopes that are only made once needed
+  std::shared_ptr<StatScope> stats;                // cluster_stat_schema()
+  std::shared_ptr<CircuitBreakers> breakers;       // survives updates of the cluster
+  std::shared_ptr<const ClusterTls> tls;           // null: plain text
+  std::shared_ptr<DestinationHosts> destinations;  // of this version; null: not of type ORIGINAL_DST
   /// Hands a reached threshold to the main thread. Any thread.
   std::function<void(const std::shared_ptr<HostState>&, Ejection)> report_outlier;
 };

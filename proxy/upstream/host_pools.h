@@ -14,11 +14,11 @@ struct PoolKey;
 
 /// One worker's pools for one host: mostly a single one; two where requests keep their protocol
 /// (use_downstream_protocol_config); one for each name where the request's host is what TLS asks for
-/// (auto_sni). Names come from clients, so their number is bounded: the pool that was used least recently
-/// goes first.
+/// (auto_sni), and for each client in whose name connections are made (original_src). These come from
+/// clients, so their number is bounded: the pool that was used least recently goes first.
 class HostPools {
  public:
-  static constexpr size_t kMost = 64;
+  static constexpr size_t kMost = 256;
 
   HostPools();
   HostPools(HostPools&&) noexcept;

@@ -12,6 +12,7 @@
 
 namespace remora {
 
+struct ConnectionOrigin;
 class EdfSchedule;
 class HeaderMap;
 class StatBlock;
@@ -40,6 +41,8 @@ struct LbContext {
   // it asks for (auto_sni, auto_san_validation); null: nobody.
   Protocol protocol{};
   const HeaderMap* request = nullptr;
+  /// Of the downstream connection; null: it was not redirected and speaks for itself.
+  const ConnectionOrigin* origin = nullptr;
 };
 
 /// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ),

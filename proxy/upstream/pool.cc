@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "net/dial.h"
 #include "stats/cluster_stats.h"
 #include "upstream/upstream_connection.h"
 
@@ -21,6 +22,7 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
     : cluster_(std::move(cluster)),
       host_(new WorkerHost(std::move(host), cluster_->context().shard)),
       name_(key.name),
+      source_(key.source == nullptr ? ConnectionSource() : *key.source),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2.max_concurrent_streams)),
       protocol_(key.protocol) {}
 
@@ -29,6 +31,8 @@ HostPool::~HostPool() = default;
 bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
   return cluster_->make_transport(*host_, protocol_, name_, out);
 }
+
+Dialled HostPool::dial() { return cluster_->dial(*host_, source_); }
 
 // ---------------------------------------------------------------------------------------------- requests
 

@@ -21,6 +21,7 @@ struct PoolKey {
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;  // never kDownstream
   /// auto_sni, auto_san_validation: the host that requests name. "" without these.
   std::string_view name;
+  const ConnectionSource* source = nullptr;  // original_src; null: our own
 };
 
 /// One worker's connections to one host that can serve the same requests. Hands streams out at once where a
@@ -39,10 +40,11 @@ class HostPool final : public LocalCounted {
   void retire();
 
   [[nodiscard]] bool serves(const PoolKey& key) const {
-    return protocol_ == key.protocol && name_ == key.name;
+    return protocol_ == key.protocol && name_ == key.name &&
+           (key.source == nullptr ? source_.address.empty() : source_ == *key.source);
   }
   /// One of many of its host: goes when it has nothing left.
-  [[nodiscard]] bool named() const { return !name_.empty(); }
+  [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty(); }
   [[nodiscard]] const LocalRef<WorkerHost>& host() const { return host_; }
   [[nodiscard]] WorkerCluster& cluster() { return *cluster_; }
   /// What the transport said of the last connection that it gave up after connecting.
@@ -50,6 +52,7 @@ class HostPool final : public LocalCounted {
 
   // From connections.
   bool make_transport(std::unique_ptr<Transport>& out) const;
+  Dialled dial();
   void set_transport_failure(std::string_view text) { transport_failure_ = text; }
   /// How many streams the host takes on a connection: as the last one's SETTINGS said, and assumed of those
   /// whose have not come.
@@ -83,6 +86,7 @@ class HostPool final : public LocalCounted {
   LocalRef<WorkerCluster> cluster_;
   LocalRef<WorkerHost> host_;
   std::string name_;
+  ConnectionSource source_;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;
   std::vector<UpstreamConnection*> ready_;  // with room; the most recently used last, and taken first
   StreamRequest* first_waiting_ = nullptr;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "net/dial.h"
 #include "stats/cluster_stats.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/pool.h"
@@ -45,11 +46,14 @@ Reactor& UpstreamConnection::reactor() { return pool_->cluster().context().react
 void UpstreamConnection::connect() {
   std::unique_ptr<Transport> transport;
   secrets_missing_ = !pool_->make_transport(transport);
-  if (!secrets_missing_)
-    deferred_error_ = connection_.connect(host_->endpoint().address, std::move(transport));
+  if (!secrets_missing_) {
+    auto dialled = pool_->dial();
+    deferred_failure_ = std::move(dialled.failure);
+    if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport));
+  }
   // A failure that shows at once is told in the next turn like any other: callers are never answered from
   // within.
-  const bool failed = secrets_missing_ || deferred_error_ != 0;
+  const bool failed = secrets_missing_ || !deferred_failure_.empty();
   reactor().arm(connect_timer_, failed ? Milliseconds(0) : config().connect_timeout);
 }
 
@@ -83,9 +87,8 @@ void UpstreamConnection::count_protocol() {
 void UpstreamConnection::on_connect_timeout() {
   if (secrets_missing_) {
     connect_failed(Failure::kConnectFailure, kSecretsMissing);
-  } else if (deferred_error_ != 0) {
-    connect_failed(Failure::kConnectFailure,
-                   std::string("immediate connect error: ") + std::strerror(deferred_error_));
+  } else if (!deferred_failure_.empty()) {
+    connect_failed(Failure::kConnectFailure, deferred_failure_);
   } else {
     stats().add(kUpstreamCxConnectTimeout);
     connect_failed(Failure::kConnectTimeout, {});

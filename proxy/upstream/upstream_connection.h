@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "http/codec.h"
@@ -107,7 +108,7 @@ class UpstreamConnection final : public Disposable,
   uint64_t requests_ = 0;            // streams ever opened
   size_t refused_above_ = kNoLimit;  // as many streams at once the upstream would not take
   size_t expected_;
-  int deferred_error_ = 0;
+  std::string deferred_failure_;  // met before connecting could begin
   UpstreamProtocol protocol_;
   bool secrets_missing_ = false;
   bool connected_ = false;

@@ -4,10 +4,12 @@
 #include <iterator>
 
 #include "core/text.h"
+#include "net/dial.h"
 #include "net/transport.h"
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
 #include "upstream/cluster_tls.h"
+#include "upstream/destination_table.h"
 #include "upstream/pool.h"
 #include "upstream/requested_host.h"
 
@@ -34,7 +36,13 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
           *runtime_->config, context.shard,
           LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback, kLbSubsetsFallbackPanic},
           context.random),
-      codecs_(*runtime_, context.shard) {}
+      codecs_(*runtime_, context.shard) {
+  if (!config().original_dst) return;
+  destinations_ = std::make_unique<DestinationTable>(
+      *config().original_dst,
+      DestinationTable::Parts{context.reactor, context.shard, stats_, runtime_->destinations,
+                              [this](const HostState& host) { drop_pools(host); }});
+}
 
 WorkerCluster::~WorkerCluster() = default;
 
@@ -66,6 +74,7 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
 
 void WorkerCluster::retire() {
   retired_ = true;
+  if (destinations_) destinations_->clear();
   auto pools = std::move(pools_);
   pools_.clear();
   for (auto& [state, of_host] : pools) of_host.retire();
@@ -73,19 +82,29 @@ void WorkerCluster::retire() {
 
 // ---------------------------------------------------------------------------------------------- choosing
 
+const Host* WorkerCluster::choose(const LbContext& context) {
+  if (destinations_) return destinations_->pick(context);
+  return hosts_ == nullptr ? nullptr : balancer_.pick(*hosts_, context);
+}
+
+/// Of a host that was just chosen.
+std::shared_ptr<const Host> WorkerCluster::shared(const Host& host) const {
+  if (destinations_) return destinations_->last_picked();
+  const auto& all = hosts_->hosts();
+  return *std::find_if(all.begin(), all.end(),
+                       [&host](const auto& candidate) { return candidate.get() == &host; });
+}
+
 LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
-  if (hosts_ == nullptr) return {};
-  const Host* host = balancer_.pick(*hosts_, context);
+  const Host* host = choose(context);
   if (host == nullptr) return {};
   const auto key = key_for(context);
   auto& pools = pools_[&host->state()];
   if (auto known = pools.find(key)) return known;
-  const auto& all = hosts_->hosts();
-  const auto shared =
-      std::find_if(all.begin(), all.end(), [host](const auto& candidate) { return candidate.get() == host; });
-  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), *shared, key));
+  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), shared(*host), key));
   // An exchange that began before the cluster was retired may still ask; its pool then lives just for it.
   if (retired_) {
+    if (destinations_) destinations_->clear();
     pools_.clear();
     made->retire();
   } else {
@@ -94,18 +113,44 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
   return made;
 }
 
+void WorkerCluster::drop_pools(const HostState& host) {
+  const auto found = pools_.find(&host);
+  if (found == pools_.end()) return;
+  auto pools = std::move(found->second);
+  pools_.erase(found);
+  pools.retire();
+}
+
 PoolKey WorkerCluster::key_for(const LbContext& context) const {
   PoolKey key{config().protocol, {}};
   if (key.protocol == UpstreamProtocol::kDownstream)
     key.protocol = context.protocol == Protocol::kHttp2 ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   if ((config().auto_sni || config().auto_san_validation) && context.request != nullptr)
     key.name = requested_host(*context.request, config().auto_sni_header);
+  if (context.origin != nullptr && !context.origin->source.address.empty())
+    key.source = &context.origin->source;
   return key;
 }
 
 void WorkerCluster::forget(const HostPool& pool) {
   const auto entry = pools_.find(&pool.host()->host().state());
   if (entry != pools_.end()) entry->second.forget(pool);
+}
+
+Dialled WorkerCluster::dial(const WorkerHost& host, const ConnectionSource& source) {
+  const auto& to = host.endpoint().address;
+  DialOptions options{.source = source, .transparent = !source.address.empty()};
+  if (const auto& bind = config().bind) {
+    const auto fits = [&to](const auto& from) { return from.address.family() == to.family(); };
+    auto from = std::find_if(bind->sources.begin(), bind->sources.end(), fits);
+    if (from == bind->sources.end()) from = bind->sources.begin();
+    options.options = from->options;
+    options.freebind = bind->freebind;
+    if (source.address.empty()) options.source.address = from->address;
+  }
+  auto dialled = remora::dial(to, options);
+  if (dialled.bind_failed) stats_.add(kBindErrors);
+  return dialled;
 }
 
 bool WorkerCluster::make_transport(const WorkerHost& host, std::unique_ptr<Transport>& out) const {

@@ -5,6 +5,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "connection_origin.h"
 #include "local_ref.h"
 #include "net/reactor.h"
 #include "remora/config/cluster.h"
@@ -17,8 +18,10 @@
 
 namespace remora {
 
+class DestinationTable;
 class HostPool;
 class Transport;
+struct Dialled;
 struct PoolKey;
 
 /// What the upstream side needs of its worker. Borrowed.
@@ -66,6 +69,8 @@ class WorkerCluster final : public LocalCounted {
   /// As above, for HTTP. `name`: PoolKey::name.
   bool make_transport(const WorkerHost& host, UpstreamProtocol protocol, std::string_view name,
                       std::unique_ptr<Transport>& out) const;
+  /// A socket on its way to `host`. `source`: of ConnectionOrigin.
+  Dialled dial(const WorkerHost& host, const ConnectionSource& source);
   [[nodiscard]] bool same_transport(const Endpoint& a, const Endpoint& b) const;
 
   // What became of an attempt: for outlier detection and the host's own counters.
@@ -85,6 +90,9 @@ class WorkerCluster final : public LocalCounted {
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
 
  private:
+  const Host* choose(const LbContext& context);
+  [[nodiscard]] std::shared_ptr<const Host> shared(const Host& host) const;
+  void drop_pools(const HostState& host);
   [[nodiscard]] PoolKey key_for(const LbContext& context) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
 
@@ -94,6 +102,7 @@ class WorkerCluster final : public LocalCounted {
   LoadBalancer balancer_;
   std::shared_ptr<const HostSet> hosts_;
   std::unordered_map<const HostState*, HostPools> pools_;
+  std::unique_ptr<DestinationTable> destinations_;  // instead of hosts_, for type ORIGINAL_DST
   ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   bool retired_ = false;

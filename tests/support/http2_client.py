@@ -36,11 +36,12 @@ class Response(Message):
 
 
 class Http2Client:
-    """One connection with prior knowledge. `reads`: gives windows back at once; `settings`: what it announces."""
+    """One connection with prior knowledge. `reads`: gives windows back at once; `settings`: what it announces; `sock`: in
+    place of a new connection to `port`."""
 
-    def __init__(self, port, reads=True, settings=None, wrap=None):
+    def __init__(self, port=None, reads=True, settings=None, wrap=None, sock=None):
         self.reads = reads
-        sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+        sock = sock or socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.sock = wrap(sock) if wrap else sock
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False,

@@ -199,7 +199,8 @@ class Http2Upstream(Listening):
     answers 200 with the upstream's name; `on_head(stream)` for each head. `wrap` makes a TLS socket of an accepted one.
     """
 
-    def __init__(self, name="upstream", on_request=None, on_head=None, settings=None, reads=True, wrap=None):
+    def __init__(self, name="upstream", on_request=None, on_head=None, settings=None, reads=True, wrap=None,
+                 address="127.0.0.1", port=0):
         self.name = name
         self.on_request = on_request or (lambda stream: stream.respond(200, [("x-upstream", name)], name.encode()))
         self.on_head = on_head or (lambda stream: None)
@@ -209,7 +210,7 @@ class Http2Upstream(Listening):
         self.wrap = wrap or (lambda sock: sock)
         self.links = []
         self.streams = []
-        self.listen()
+        self.listen(address, port)
 
     def accepted(self, sock, _):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -10,19 +10,21 @@ import threading
 class Server:
     """A TCP server that gives each connection to `serve` on a thread of its own."""
 
-    def __init__(self, serve):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+    def __init__(self, serve, address="127.0.0.1", port=0):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.create_server((address, port), family=family, backlog=256)
         self.port = self.socket.getsockname()[1]
         self.serve = serve
-        self.connections = []
+        self.connections, self.peers = [], []
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
             try:
-                connection, _ = self.socket.accept()
+                connection, peer = self.socket.accept()
             except OSError:
                 return
+            self.peers.append(peer[0])
             self.connections.append(connection)
             threading.Thread(target=self.run, args=(connection,), daemon=True).start()
 
@@ -36,6 +38,9 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.socket.close()
         for connection in self.connections:
             connection.close()

@@ -2,6 +2,7 @@
 
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
+#include "translate/socket_options.h"
 #include "translate/transport_socket.h"
 #include "translate/values.h"
 
@@ -11,6 +12,7 @@ namespace {
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
 constexpr Milliseconds kDefaultFetchTimeout{15000};
+constexpr std::string_view kOriginalDstHeader = "x-envoy-original-dst-host";
 constexpr const char* kPanicRuntimeKey = "upstream.healthy_panic_threshold";
 
 void set_eds(const ProtoCluster& cluster, Context& context, TranslatedCluster& result, ClusterConfig& out) {
@@ -39,13 +41,50 @@ void set_static(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
   result.endpoints = translate_endpoints(cluster.load_assignment(), origin.version, context);
 }
 
+/// Hosts come with the connections that want to go to them.
+void set_original_dst(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
+                      TranslatedCluster& result, ClusterConfig& out) {
+  out.discovery = ClusterConfig::Discovery::kOriginalDst;
+  result.endpoints =
+      std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), origin.version, {}, 140});
+  if (cluster.has_load_assignment())
+    context.error("load_assignment", "a cluster of type ORIGINAL_DST has no hosts of its own");
+  if (cluster.has_eds_cluster_config())
+    context.error("eds_cluster_config", "is only for clusters of type EDS");
+  if (cluster.lb_policy() != ProtoCluster::CLUSTER_PROVIDED || cluster.has_load_balancing_policy())
+    context.error("lb_policy", "must be CLUSTER_PROVIDED for a cluster of type ORIGINAL_DST");
+  if (cluster.has_lb_subset_config())
+    context.error("lb_subset_config", "a cluster of type ORIGINAL_DST has no subsets");
+  auto& settings = out.original_dst.emplace();
+  if (cluster.has_cleanup_interval())
+    settings.cleanup_interval = to_milliseconds(cluster.cleanup_interval(), "cleanup_interval", context);
+  const auto scope = context.in("original_dst_lb_config");
+  const auto& config = cluster.original_dst_lb_config();
+  if (config.use_http_header()) {
+    settings.header = config.http_header_name().empty() ? std::string(kOriginalDstHeader)
+                                                        : lower(config.http_header_name());
+  } else if (!config.http_header_name().empty()) {
+    context.error("http_header_name", "is only read with use_http_header");
+  }
+  if (config.has_upstream_port_override())
+    settings.port = static_cast<uint16_t>(config.upstream_port_override().value());
+}
+
+void warn_of_original_dst_fields(const ProtoCluster& cluster, Context& context) {
+  constexpr const char* kWhy = "has no effect: it is for clusters of type ORIGINAL_DST";
+  if (cluster.has_original_dst_lb_config()) context.warning("original_dst_lb_config", kWhy);
+  if (cluster.has_cleanup_interval()) context.warning("cleanup_interval", kWhy);
+}
+
 void set_discovery(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
                    TranslatedCluster& result, ClusterConfig& out) {
   if (cluster.has_cluster_type()) {
     context.unsupported("cluster_type", "the cluster type '" + cluster.cluster_type().name() + "'");
     return;
   }
+  if (cluster.type() != ProtoCluster::ORIGINAL_DST) warn_of_original_dst_fields(cluster, context);
   switch (cluster.type()) {
+    case ProtoCluster::ORIGINAL_DST: return set_original_dst(cluster, origin, context, result, out);
     case ProtoCluster::STATIC: return set_static(cluster, origin, context, result);
     case ProtoCluster::EDS: return set_eds(cluster, context, result, out);
     default:
@@ -71,6 +110,10 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
   }
   if (cluster.has_per_connection_buffer_limit_bytes()) {
     out.buffer_limit = cluster.per_connection_buffer_limit_bytes().value();
+  }
+  if (cluster.has_upstream_bind_config()) {
+    const auto scope = context.in("upstream_bind_config");
+    out.bind = to_upstream_bind(cluster.upstream_bind_config(), context);
   }
   out.metadata = to_metadata(cluster.metadata());
 }
@@ -105,7 +148,12 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   }
   if (cluster.has_outlier_detection()) {
     const auto scope = context.in("outlier_detection");
-    out->outlier = to_outlier_detection(cluster.outlier_detection(), context);
+    const auto outlier = to_outlier_detection(cluster.outlier_detection(), context);
+    if (out->original_dst) {
+      context.warning("has no effect: nothing else can be chosen instead of an original destination");
+    } else {
+      out->outlier = outlier;
+    }
   }
   if (context.report().error_count() == errors_before) result.config = std::move(out);
   return result;

@@ -1,6 +1,8 @@
 #include "translate/listener.h"
 
+#include "translate/access_log.h"
 #include "translate/field_check.h"
+#include "translate/socket_options.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -29,7 +31,7 @@ void set_addresses(const v3::Listener& listener, Context& context, ListenerConfi
   }
 }
 
-void set_socket(const v3::Listener& listener, ListenerConfig& out) {
+void set_socket(const v3::Listener& listener, Context& context, ListenerConfig& out) {
   if (listener.has_per_connection_buffer_limit_bytes()) {
     out.buffer_limit = listener.per_connection_buffer_limit_bytes().value();
   }
@@ -41,6 +43,7 @@ void set_socket(const v3::Listener& listener, ListenerConfig& out) {
   out.bind_to_port = !listener.has_bind_to_port() || listener.bind_to_port().value();
   out.transparent = listener.transparent().value();
   out.freebind = listener.freebind().value();
+  out.socket_options = to_socket_options(listener.socket_options(), "socket_options", context);
 }
 
 void set_inspection(const v3::Listener& listener, Context& context, ListenerConfig& out) {
@@ -67,9 +70,10 @@ TranslatedListener translate_listener(const v3::Listener& listener, const Resour
   out->stat_prefix = listener.stat_prefix();
   out->direction = to_direction(listener.traffic_direction());
   set_addresses(listener, context, *out);
-  set_socket(listener, *out);
+  set_socket(listener, context, *out);
   set_inspection(listener, context, *out);
   set_filter_chains(listener, context, *out, result);
+  out->access_logs = to_access_logs(listener.access_log(), "access_log", context);
   if (out->name.empty() && !out->address.empty()) out->name = out->address.to_string();
   if (context.report().error_count() == errors_before) result.config = std::move(out);
   return result;

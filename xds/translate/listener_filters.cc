@@ -2,6 +2,7 @@
 
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "translate/field_check.h"
@@ -98,6 +99,10 @@ bool set_kind(const google::protobuf::Message* config, ListenerFilter& out) {
     out.kind = ListenerFilter::Kind::kHttpInspector;
   } else if (dynamic_cast<const filters::original_dst::v3::OriginalDst*>(config) != nullptr) {
     out.kind = ListenerFilter::Kind::kOriginalDst;
+  } else if (const auto* source = dynamic_cast<const filters::original_src::v3::OriginalSrc*>(config)) {
+    out.kind = ListenerFilter::Kind::kOriginalSrc;
+    out.bind_port = source->bind_port();
+    out.mark = source->mark();
   } else if (const auto* proxy = dynamic_cast<const ProxyProtocol*>(config)) {
     set_proxy_protocol(*proxy, out);
   } else {

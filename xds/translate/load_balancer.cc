@@ -154,6 +154,7 @@ LbSubset to_subset(const ProtoCluster::LbSubsetConfig& subset, Context& context)
 LbSubset to_subset(const Subset& subset, Context& context) { return read_subset(subset, context); }
 
 void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  if (cluster.type() == ProtoCluster::ORIGINAL_DST) return;  // there is nothing to balance
   if (cluster.has_load_balancing_policy()) {
     if (cluster.has_lb_subset_config())
       context.error("lb_subset_config", "cannot be combined with load_balancing_policy");
@@ -165,6 +166,8 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
       set_least_request(cluster.least_request_lb_config(), context, out);
       break;
     case ProtoCluster::RANDOM: out.lb_policy = LbPolicy::kRandom; break;
+    case ProtoCluster::CLUSTER_PROVIDED:
+      return context.error("lb_policy", "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
   }
   if (cluster.lb_subset_config().subset_selectors_size() == 0)

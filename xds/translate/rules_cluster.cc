@@ -21,14 +21,13 @@ std::span<const MessageRules> cluster_rules() {
            "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
            "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
-           "transport_socket_matches",
+           "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type",
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
              "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
              kNoDns},
-            {"ring_hash_lb_config maglev_lb_config original_dst_lb_config", kOtherLb},
-            {"cleanup_interval", "only ORIGINAL_DST clusters clean up"},
+            {"ring_hash_lb_config maglev_lb_config", kOtherLb},
             {"ignore_health_on_host_removal", kNoHealthChecks}},
        .only = {{"wait_for_warm_on_init", "true"}}},
       {.message = "envoy.config.cluster.v3.Cluster.TransportSocketMatch",
@@ -41,6 +40,8 @@ std::span<const MessageRules> cluster_rules() {
                      {"update_merge_window", "changes are applied as they arrive"},
                      {"ignore_new_hosts_until_first_hc", kNoHealthChecks},
                      {"consistent_hashing_lb_config override_host_status", kOtherLb}}},
+      {.message = "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig",
+       .implemented = "use_http_header http_header_name upstream_port_override"},
       {.message = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig",
        .implemented = "choice_count active_request_bias"},
       {.message = "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig", .implemented = ""},

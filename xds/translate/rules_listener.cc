@@ -15,7 +15,8 @@ std::span<const MessageRules> listener_rules() {
            "name address additional_addresses stat_prefix filter_chains default_filter_chain "
            "per_connection_buffer_limit_bytes transparent freebind traffic_direction "
            "enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event bind_to_port "
-           "listener_filters_timeout continue_on_listener_filters_timeout use_original_dst",
+           "listener_filters_timeout continue_on_listener_filters_timeout use_original_dst socket_options "
+           "access_log",
        .checked_by_reader = "listener_filters",
        .no_effect = {{"metadata", "no extension of this build reads it"},
                      {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"},
@@ -80,6 +81,8 @@ std::span<const MessageRules> listener_rules() {
                 {"max_client_hello_size", "16384"}}},
       {.message = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector", .implemented = ""},
       {.message = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst", .implemented = ""},
+      {.message = "envoy.extensions.filters.listener.original_src.v3.OriginalSrc",
+       .implemented = "bind_port mark"},
       {.message = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
        .implemented = "rules allow_requests_without_proxy_protocol disallowed_versions",
        .no_effect = {{"pass_through_tlvs", "upstreams are never told the PROXY protocol"}},

@@ -10,6 +10,7 @@
 #include "remora/config/matchers.h"
 #include "remora/config/metadata.h"
 #include "remora/config/route.h"
+#include "remora/config/socket.h"
 #include "remora/config/tls.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
@@ -121,15 +122,24 @@ struct TransportSocketMatch {
   std::shared_ptr<const UpstreamTls> tls;  // null: plain text
 };
 
+/// A cluster without hosts of its own: a request goes where its connection wanted to go before the kernel
+/// redirected it. Source: envoy.config.cluster.v3.Cluster.OriginalDstLbConfig.
+struct OriginalDst {
+  std::string header;            // lower-case: names the address instead, "1.2.3.4:80"; "": no header does
+  std::optional<uint16_t> port;  // instead of the destination's
+  Milliseconds cleanup_interval{5000};
+};
+
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
-  enum class Discovery : uint8_t { kStatic, kEds };
+  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst };
   std::string name;
   std::string version;        // of the CDS resource; "" for static ones
   std::string alt_stat_name;  // "" : name
   bool added_via_api = false;
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;  // never empty for kEds
+  std::string eds_service_name;             // never empty for kEds
+  std::optional<OriginalDst> original_dst;  // set for kOriginalDst
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
   uint32_t choice_count = 2;         // least request
   double active_request_bias = 1.0;  // least request, unequal weights
@@ -148,7 +158,8 @@ struct ClusterConfig {
   bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   Http2Options http2;
-  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
+  std::shared_ptr<const UpstreamBind> bind;  // null: the kernel chooses where connections come from
+  std::shared_ptr<const UpstreamTls> tls;    // null: plain text
   std::vector<TransportSocketMatch>
       transport_socket_matches;              // the first that matches a host wins over `tls`
   bool auto_sni = false;                     // SNI from the request's host, or from:

@@ -70,7 +70,7 @@ struct FilterChain {
 
 /// What looks at a connection before its filter chain is chosen.
 struct ListenerFilter {
-  enum class Kind : uint8_t { kTlsInspector, kHttpInspector, kProxyProtocol, kOriginalDst };
+  enum class Kind : uint8_t { kTlsInspector, kHttpInspector, kProxyProtocol, kOriginalDst, kOriginalSrc };
   Kind kind = Kind::kTlsInspector;
   // Source: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.
   bool allow_requests_without_proxy_protocol = false;
@@ -78,6 +78,9 @@ struct ListenerFilter {
   bool disallow_v2 = false;
   /// TLV type -> (metadata namespace, key).
   std::vector<std::pair<uint8_t, std::pair<std::string, std::string>>> tlv_rules;
+  // Source: envoy.extensions.filters.listener.original_src.v3.OriginalSrc.
+  bool bind_port = false;
+  uint32_t mark = 0;  // of upstream sockets; 0: none
   /// filter_disabled: true for connections to these destination ports, [start, end).
   std::vector<std::pair<uint32_t, uint32_t>> disabled_ports;
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/connection.h"
+#include "net/dial.h"
 
 namespace remora {
 namespace {
@@ -38,7 +39,9 @@ TEST(Connect, AServerThatSpeaksFirstAndLeavesIsHeard) {
   Reactor reactor;
   Peer peer;
   Connection connection(reactor, peer);
-  ASSERT_EQ(connection.connect(Address::from_sockaddr(reinterpret_cast<sockaddr*>(&address), length)), 0);
+  const auto dialled = dial(Address::from_sockaddr(reinterpret_cast<sockaddr*>(&address), length));
+  ASSERT_GE(dialled.fd, 0) << dialled.failure;
+  connection.connect(dialled.fd);
   const int accepted = accept(listener, nullptr, nullptr);
   ASSERT_EQ(write(accepted, "hello", 5), 5);
   close(accepted);

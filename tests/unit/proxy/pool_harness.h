@@ -16,6 +16,7 @@
 #include "stats/cluster_stats.h"
 #include "stats/http2_stats.h"
 #include "unit/proxy/codec_fakes.h"
+#include "upstream/destination_hosts.h"
 #include "upstream/pool.h"
 #include "upstream/upstream_connection.h"
 
@@ -149,9 +150,11 @@ class PoolTest : public testing::Test {
     runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name("up"));
     runtime->breakers = std::make_shared<CircuitBreakers>(config_.default_priority, config_.high_priority, 2);
     runtime->tls = tls_;
+    if (config_.original_dst) runtime->destinations = std::make_shared<DestinationHosts>("up", 2);
+    destinations_ = runtime->destinations;
     scope_ = runtime->stats;
     cluster_ = LocalRef<WorkerCluster>(new WorkerCluster({reactor_, random_, 1}, runtime));
-    set_host();
+    if (!config_.original_dst) set_host();
   }
   void set_host() {
     hosts_ = update_hosts(hosts_, {endpoint_}, 2).hosts;
@@ -192,6 +195,7 @@ class PoolTest : public testing::Test {
   ClusterConfig config_;
   Endpoint endpoint_;
   std::shared_ptr<const ClusterTls> tls_;
+  std::shared_ptr<DestinationHosts> destinations_;  // of a cluster of type ORIGINAL_DST
   bool speaks_http2_ = true;
   uint32_t peer_streams_ = 100;
   std::vector<std::unique_ptr<PeerConnection>> peers_;
