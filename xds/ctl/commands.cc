@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "ctl/inject_settings.h"
+
 namespace remora::ctl {
 namespace {
 
@@ -141,6 +143,44 @@ std::vector<Command> identity_commands() {
   };
 }
 
+std::vector<Flag> with(std::vector<Flag> flags, const std::vector<Flag>& more) {
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+std::vector<Command> sidecar_commands() {
+  return {
+      {.name = "inject",
+       .summary = "print manifests with a sidecar in every pod that they make",
+       .help =
+           "remoractl inject -f web.yaml --ca-root-file root-cert.pem | kubectl apply -f -\n"
+           "Documents without pods come out as they are, and so do pods that have a sidecar already, want "
+           "none, or have\n"
+           "their host's network; standard error says which. docs/injection.md lists the annotations.",
+       .flags = with(
+           {{"--filename", "-f", "FILE|-", "manifests: a file, or - for standard input; may be repeated"},
+            kNamespace,
+            {"--no-native-sidecar", "", "", "a container beside the others, for Kubernetes before 1.29"}},
+           inject_flags()),
+       .run = inject},
+      {.name = "bootstrap",
+       .arguments = "NAME",
+       .summary = "print the bootstrap of a sidecar that you start yourself: remora -c FILE",
+       .help = "NAME is the workload's, as a pod's name would be. In pods the same is written by injection.",
+       .flags = with({kNamespace,
+                      {"--ip", "", "ADDRESS", "where others reach the workload"},
+                      {"--ips", "", "ADDRESSES", "all of its addresses, with commas"},
+                      {"--service-account", "", "NAME", "the workload's service account (default default)"},
+                      {"--label", "", "NAME=VALUE", "a label of the workload; may be repeated"},
+                      {"--interception", "", "MODE", "NONE (default), REDIRECT or TPROXY"},
+                      {"--token-file", "", "FILE", "what proves who it is, read anew for each connection"}},
+                     inject_flags()),
+       .min_words = 1,
+       .max_words = 1,
+       .run = bootstrap},
+  };
+}
+
 std::vector<Command> other_commands() {
   return {
       {.name = "kubeconfig",
@@ -211,8 +251,8 @@ std::vector<Command> other_commands() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> all;
-    for (const auto& group :
-         {resource_commands(), rollout_commands(), identity_commands(), other_commands()}) {
+    for (const auto& group : {resource_commands(), rollout_commands(), identity_commands(),
+                              sidecar_commands(), other_commands()}) {
       all.insert(all.end(), group.begin(), group.end());
     }
     return all;

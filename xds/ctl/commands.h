@@ -46,6 +46,8 @@ int identity_issue(const Arguments& arguments);
 int identity_token(const Arguments& arguments);
 int kubeconfig(const Arguments& arguments);
 int crds(const Arguments& arguments);
+int inject(const Arguments& arguments);
+int bootstrap(const Arguments& arguments);
 int validate(const Arguments& arguments);
 int status(const Arguments& arguments);
 int effective(const Arguments& arguments);

@@ -31,6 +31,18 @@ std::string scalar(const json::value& value) {
   return is_plain(text) ? std::string(text) : json::serialize(value);
 }
 
+/// Whether lines of text may stand as they are, below a "|": nothing in them is invisible or means
+/// indentation.
+bool is_block(const json::value& value) {
+  if (!value.is_string()) return false;
+  const std::string_view text = value.get_string();
+  const size_t first_end = text.find('\n');
+  if (first_end == 0 || first_end == std::string_view::npos || text.front() == ' ') return false;
+  if (text.ends_with("\n\n") || text.ends_with(' ') || text.find(" \n") != std::string_view::npos)
+    return false;
+  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); });
+}
+
 bool is_inline(const json::value& value) {
   if (value.is_object()) return value.get_object().empty();
   if (value.is_array()) return value.get_array().empty();
@@ -52,12 +64,26 @@ class Writer {
   }
 
  private:
+  /// "|" keeps the line break at the end, "|-" says that there is none.
+  void write_block(std::string_view text, size_t indent) {
+    out += text.ends_with('\n') ? "|\n" : "|-\n";
+    for (size_t start = 0; start < text.size();) {
+      const size_t end = std::min(text.find('\n', start), text.size());
+      if (end > start) out.append(indent, ' ').append(text.substr(start, end - start));
+      out += '\n';
+      start = end + 1;
+    }
+  }
+
   void write_map(const json::object& map, size_t indent, bool first_is_placed) {
     for (const auto& [name, value] : map) {
       if (!first_is_placed) out.append(indent, ' ');
       first_is_placed = false;
       out += scalar(json::string(name)) + ':';
-      if (is_inline(value)) {
+      if (is_block(value)) {
+        out += ' ';
+        write_block(value.get_string(), indent + 2);
+      } else if (is_inline(value)) {
         out += ' ' + scalar(value) + '\n';
       } else {
         out += '\n';
@@ -70,7 +96,9 @@ class Writer {
   void write_list(const json::array& list, size_t indent) {
     for (const json::value& item : list) {
       out.append(indent, ' ').append("- ");
-      if (is_inline(item)) {
+      if (is_block(item)) {
+        write_block(item.get_string(), indent + 2);
+      } else if (is_inline(item)) {
         out += scalar(item) + '\n';
       } else if (item.is_object()) {
         write_map(item.get_object(), indent + 2, true);

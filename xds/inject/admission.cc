@@ -1,0 +1,86 @@
+#include "inject/admission.h"
+
+#include <boost/beast/core/detail/base64.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "inject/injector.h"
+#include "inject/json_access.h"
+#include "inject/json_difference.h"
+
+namespace remora::inject {
+namespace {
+
+namespace json = boost::json;
+
+std::string to_base64(const std::string& text) {
+  namespace base64 = boost::beast::detail::base64;
+  std::string out(base64::encoded_size(text.size()), '\0');
+  out.resize(base64::encode(out.data(), text.data(), text.size()));
+  return out;
+}
+
+json::array text_array(const std::vector<std::string>& texts) {
+  json::array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
+
+std::string answer(json::object response) {
+  return json::serialize(json::object{
+      {"apiVersion", "admission.k8s.io/v1"}, {"kind", "AdmissionReview"}, {"response", std::move(response)}});
+}
+
+/// A pod that is being made has often no name yet, only the beginning of one.
+std::string name_of(const json::object& request, const json::object& pod) {
+  std::string name = text_below(pod, "metadata", "name");
+  if (name.empty()) name = text_below(pod, "metadata", "generateName") + "*";
+  return "Pod " + find_text(request, "namespace") + '/' + name;
+}
+
+Reviewed refuse(json::object response, const std::string& what, const std::string& message) {
+  response["allowed"] = false;
+  response["status"] = json::object{{"code", 422}, {"reason", "Invalid"}, {"message", "sidecar: " + message}};
+  return {answer(std::move(response)), what + ": refused: " + message, true};
+}
+
+Reviewed admit(json::object response, const std::string& what, const json::object& pod, Injected injected) {
+  if (injected.changed) {
+    response["patchType"] = "JSONPatch";
+    response["patch"] = to_base64(json::serialize(difference(pod, injected.pod)));
+  } else {
+    injected.warnings.push_back("no sidecar: " + injected.reason);
+  }
+  if (!injected.warnings.empty()) response["warnings"] = text_array(injected.warnings);
+  return {answer(std::move(response)), what + ": " + (injected.changed ? "injected" : injected.reason)};
+}
+
+}  // namespace
+
+Result<Reviewed> review(std::string_view body, const Settings& settings) {
+  boost::system::error_code error;
+  const json::value read = json::parse(body, error);
+  if (error || !read.is_object()) return Error{"the body is no JSON object"};
+  const json::object& sent = read.get_object();
+  if (find_text(sent, "kind") != "AdmissionReview" ||
+      find_text(sent, "apiVersion") != "admission.k8s.io/v1") {
+    return Error{"the body is no AdmissionReview of admission.k8s.io/v1"};
+  }
+  const json::object* request = find_object(sent, "request");
+  if (request == nullptr || find_text(*request, "uid").empty()) return Error{"request.uid is not set"};
+  json::object response{{"uid", find_text(*request, "uid")}, {"allowed", true}};
+  const json::object* pod = find_object(*request, "object");
+  if (pod == nullptr) return Error{"request.object is not set"};
+  if (text_below(*request, "kind", "kind") != "Pod" || !text_below(*request, "kind", "group").empty()) {
+    return Reviewed{answer(std::move(response)), "no pod: nothing to do"};
+  }
+  const std::string what = name_of(*request, *pod);
+  auto injected = inject_pod(*pod, settings, {"", find_text(*request, "namespace")});
+  if (!injected.ok()) return refuse(std::move(response), what, injected.error().message);
+  return admit(std::move(response), what, *pod, std::move(*injected));
+}
+
+}  // namespace remora::inject
