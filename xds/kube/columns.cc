@@ -87,6 +87,12 @@ Columns peer_authentication() {
   return {{"Mode", "string", "Whether clients must come over mutual TLS.", 0, "spec.mtls.mode"}, kAge};
 }
 
+Columns sidecar() {
+  return {
+      {"Policy", "string", "What becomes of traffic to unknown hosts.", 0, "spec.outboundTrafficPolicy.mode"},
+      kAge};
+}
+
 Columns config_map() { return {{"Data", "string", "Number of entries.", 0, {}, entries_cell}, kAge}; }
 
 Columns secret() {
@@ -105,6 +111,7 @@ const Table& table() {
                             {"ServiceEntry", service_entry()},
                             {"WorkloadEntry", workload_entry()},
                             {"PeerAuthentication", peer_authentication()},
+                            {"Sidecar", sidecar()},
                             {"Canary", canary()},
                             {"MetricTemplate", metric_template()},
                             {"AlertProvider", alert_provider()},

@@ -88,7 +88,7 @@ CanaryService object -- The service that is rolled out, and the routes to it.
   gateways []string -- Where the routes hold; this build has the mesh only.
   gatewayRefs []any -- For other providers.
   hosts []string -- Further hosts that clients address.
-  delegation bool -- Not implemented; refused.
+  delegation bool -- Whether another VirtualService delegates to the canary's, which then has no hosts.
   trafficPolicy @TrafficPolicy -- How the hosts are reached.
   match []@HTTPMatchRequest -- The requests that the routes hold for.
   rewrite object -- A new path or authority.
@@ -98,7 +98,7 @@ CanaryService object -- The service that is rolled out, and the routes to it.
   retries @HTTPRetry -- Further tries.
   headers @Headers -- Changes of header fields.
   mirror []any -- For other providers.
-  corsPolicy @CorsPolicy -- Not implemented; refused.
+  corsPolicy @CorsPolicy -- Which pages of other origins may read the answers.
   meshName string -- For other providers.
   backends []string -- For other providers.
   apex @CustomMetadata -- Metadata of the service itself.
@@ -112,7 +112,7 @@ Canary object -- How new versions of a workload are rolled out: step by step, ju
     provider string -- Who steers traffic; istio is implemented.
     metricsServer string -- Address of a Prometheus; where not given, the proxies' own reports count.
     targetRef! @NeighbourReference -- The workload.
-    autoscalerRef object -- Has no effect: nothing here scales workloads.
+    autoscalerRef object -- On Kubernetes: the HorizontalPodAutoscaler of the workload.
       apiVersion string -- Its API version.
       kind string -- Its kind.
       name! string -- Its name.

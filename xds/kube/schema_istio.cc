@@ -57,15 +57,15 @@ HTTPRetry object -- When and how often to try again.
   retryRemoteLocalities bool -- Not implemented; refused.
   retryIgnorePreviousHosts bool -- Whether a further try avoids hosts that were tried.
   backoff string -- Least time between tries.
-CorsPolicy object -- Which other origins may call. Not implemented; refused in routes.
+CorsPolicy object -- Which other origins may call.
   allowOrigin []string -- Deprecated spelling of allowOrigins.
   allowOrigins []@StringMatch -- Origins that may call.
   allowMethods []string -- Methods that they may use.
   allowHeaders []string -- Header fields that they may send.
   exposeHeaders []string -- Header fields that they may see.
-  maxAge string -- How long a preflight answer holds.
+  maxAge string -- How long a preflight answer holds, in whole seconds.
   allowCredentials bool -- Whether credentials may come along.
-  unmatchedPreflights string -- What becomes of other preflight requests.
+  unmatchedPreflights enum:UNSPECIFIED|FORWARD|IGNORE -- What becomes of other origins' preflight requests.
 HTTPRoute object -- What happens to requests that match.
   name string -- For logs and statistics.
   match []@HTTPMatchRequest -- Conditions, of which one must hold; none means every request.
@@ -85,9 +85,9 @@ HTTPRoute object -- What happens to requests that match.
     body object -- What it says.
       string string -- As text.
       bytes string -- Not implemented; refused.
-  delegate object -- Not implemented; refused.
-    name string -- A VirtualService.
-    namespace string -- Its namespace.
+  delegate object -- Leaves these requests to the routes of another VirtualService, which has no hosts.
+    name string -- Its name.
+    namespace string -- Its namespace; this one's where not given.
   rewrite @HTTPRewrite -- Changes path or authority before forwarding.
   timeout string -- Time for the whole exchange, with all tries. None where not given.
   retries @HTTPRetry -- Further tries.
@@ -98,15 +98,39 @@ HTTPRoute object -- What happens to requests that match.
     percentage @Percent -- Of how many requests; all where not given.
   mirrorPercent int -- Deprecated: write mirrorPercentage.
   mirrorPercentage @Percent -- Of how many requests; all where not given.
-  corsPolicy @CorsPolicy -- Not implemented; refused.
+  corsPolicy @CorsPolicy -- Which pages of other origins may read the answers.
   headers @Headers -- Changes for every destination.
+L4MatchAttributes object -- A rule for connections; all its conditions must hold.
+  destinationSubnets []string -- Addresses and ranges that they go to; needs interception.
+  port int -- The port that they go to.
+  sourceLabels map:string -- Labels of the workload that they come from.
+  sourceNamespace string -- The namespace that they come from.
+  gateways []string -- Where the rule holds.
+  sourceSubnet string -- Not implemented; refused.
+TLSMatchAttributes object -- The same, and the name that the TLS client asks for.
+  sniHosts! []string -- Names; also *.SUFFIX.
+  destinationSubnets []string -- Addresses and ranges that they go to; needs interception.
+  port int -- The port that they go to.
+  sourceLabels map:string -- Labels of the workload that they come from.
+  sourceNamespace string -- The namespace that they come from.
+  gateways []string -- Where the rule holds.
+  sourceSubnet string -- Not implemented; refused.
+L4RouteDestination object -- Where connections go.
+  destination! @Destination -- The service, or one of its versions.
+  weight int -- Its share, where there are several.
+TLSRoute object -- Where TLS connections go that match.
+  match! []@TLSMatchAttributes -- Conditions, of which one must hold.
+  route []@L4RouteDestination -- Destinations and their shares.
+TCPRoute object -- Where connections go that match.
+  match []@L4MatchAttributes -- Conditions, of which one must hold; none means every connection.
+  route []@L4RouteDestination -- Destinations and their shares.
 VirtualService object -- How requests for some hosts are routed.
   spec! object -- What its author wants.
-    hosts! []string -- The hosts that clients address.
+    hosts []string -- The hosts that clients address; none where other VirtualServices delegate to this one.
     gateways []string -- Where the rules hold; this build has the mesh only.
     http []@HTTPRoute -- Rules for HTTP, in order: the first that matches counts.
-    tls []any -- Not implemented; refused.
-    tcp []any -- Not implemented; refused.
+    tls []@TLSRoute -- Rules for ports that say TLS or HTTPS, by the name that clients ask for.
+    tcp []@TCPRoute -- Rules for other ports that are not HTTP, in order.
     exportTo []string -- The namespaces that see this object: "." (its own), "*" (all) or names.
   status @IstioStatus -- How the control plane sees it.
 LoadBalancerSettings object -- How a host is picked.
@@ -207,6 +231,21 @@ ServiceEntry object -- A service that is not one of Kubernetes.
   status @IstioStatus -- How the control plane sees it.
 MutualTLS object -- Whether clients must come over mutual TLS.
   mode enum:UNSET|DISABLE|PERMISSIVE|STRICT -- As the wider policy says; never; as they like; always.
+Sidecar object -- What workloads know of the mesh, and may reach besides.
+  spec! object -- What its author wants.
+    workloadSelector object -- For which workloads; all of the namespace where not given.
+      labels map:string -- Labels that they have.
+    egress []object -- What they call; everything where not given.
+      hosts! []string -- NAMESPACE/HOST; . is the own namespace, * any.
+      captureMode enum:DEFAULT|IPTABLES|NONE -- How connections are captured; NONE is refused.
+      port any -- Not implemented; refused.
+      bind string -- Not implemented; refused.
+    outboundTrafficPolicy object -- What becomes of traffic to hosts that the mesh does not know.
+      mode enum:ALLOW_ANY|REGISTRY_ONLY -- It goes where it was going, or is refused.
+      egressProxy any -- Not implemented; refused.
+    ingress []any -- Not implemented; refused.
+    inboundConnectionPool any -- Not implemented; refused.
+  status @IstioStatus -- How the control plane sees it.
 PeerAuthentication object -- What workloads take from their clients.
   spec! object -- What its author wants.
     selector object -- For which workloads; for the namespace where not given, or the mesh in the root namespace.
