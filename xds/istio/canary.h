@@ -128,11 +128,19 @@ struct CanaryService {
   bool headless = false;
   std::vector<std::string> hosts;
   std::vector<std::string> gateways;
+  bool delegation = false;  ///< its VirtualService has no hosts: another one delegates to it
   CustomMetadata apex;
   CustomMetadata primary;
   CustomMetadata canary;
   std::vector<std::string> unmanaged_labels;
   std::vector<std::string> unmanaged_annotations;
+};
+
+/// What scales the target, on Kubernetes.
+struct AutoscalerReference {
+  std::string name;  ///< of a HorizontalPodAutoscaler
+  std::optional<uint32_t> primary_min;
+  std::optional<uint32_t> primary_max;
 };
 
 enum class CanaryStrategy { kCanary, kAbTesting, kBlueGreen };
@@ -141,6 +149,7 @@ enum class CanaryStrategy { kCanary, kAbTesting, kBlueGreen };
 struct Canary {
   std::string target_kind;
   std::string target_name;
+  std::optional<AutoscalerReference> autoscaler;
   std::string metrics_server;
   std::optional<uint32_t> progress_deadline_seconds;
   bool skip_analysis = false;  ///< also where there is no analysis

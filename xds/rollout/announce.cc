@@ -32,6 +32,7 @@ json::object revision_json(const std::vector<Revision>& revisions, const std::st
 void CanaryJob::announce(const Decision& decision) {
   for (const Event& event : decision.events) {
     environment_.log(event.warning, "Event " + key_.ns + '/' + key_.name + ": " + event.text);
+    if (environment_.record_event) environment_.record_event(*object_, event.warning, "Synced", event.text);
     send_event(event);
   }
   for (const Alert& alert : decision.alerts) send_alert(alert);
@@ -102,7 +103,7 @@ json::object CanaryJob::view() const {
   if (spec_) {
     const std::string& apex = spec_->apex();
     out["strategy"] = labels().strategy;
-    out["service"] = label_.value;
+    out["service"] = seen_.label.value;
     out["services"] = {{"apex", apex}, {"primary", apex + "-primary"}, {"canary", apex + "-canary"}};
     out["iterations"] = spec_->analysis.iterations;
     out["maxWeight"] = last_weight(spec_->analysis);
@@ -118,7 +119,8 @@ json::object CanaryJob::view() const {
   out["intervalSeconds"] = std::chrono::duration<double>(interval()).count();
   out["nextTick"] = format_time(due_, true);
   out["lastTransitionTime"] = format_time(status.last_transition);
-  out["primary"] = revision_json(seen_.revisions, status.primary_revision);
+  out["primary"] = seen_.copy ? revision_json({*seen_.copy}, seen_.copy->version)
+                              : revision_json(seen_.revisions, status.primary_revision);
   out["canary"] = revision_json(seen_.revisions, status.last_applied);
   const json::object stored = to_json(status);
   out["timeline"] = stored.at("rollout").at("timeline");

@@ -10,11 +10,19 @@ namespace remora::rollout {
 
 using std::chrono::milliseconds;
 
+namespace {
+/// For the store to hear of what somebody else has written.
+constexpr milliseconds kOutdatedDelay{50};
+}  // namespace
+
 void CanaryJob::tick() {
   if (stopped_ || ticking_ || !load()) return;
   ticking_ = true;
   answers_ = {};
-  reconcile(seen_.status, [this](bool changed) {
+  if (must_sign()) return sign();
+  if (is_deleted()) return give_back();
+  if (!keep_finalizer()) return;
+  reconcile([this](bool changed) {
     // Routes that had to be mended have not had an interval to be judged by.
     if (changed && is_active()) not_before_ = seen_.now + interval();
     if (seen_.now < next_due()) return rest(next_due());
@@ -42,9 +50,7 @@ void CanaryJob::think() {
 
 void CanaryJob::ask(const Question& question) {
   if (question.hooks) return ask_hooks(*question.hooks);
-  const MetricTargets targets{selection_of(seen_, label_.value, seen_.status.last_applied),
-                              selection_of(seen_, label_.value, seen_.status.primary_revision)};
-  operation_ = measure(environment_, seen_, targets, [this](std::vector<Check> checks) {
+  operation_ = measure(environment_, seen_, workloads_->targets(seen_), [this](std::vector<Check> checks) {
     answers_.metrics = std::move(checks);
     think();
   });
@@ -68,6 +74,7 @@ void CanaryJob::ask_hooks(istio::HookType type) {
 /// The one place where a rollout moves: the status is written first, under the version that was looked at.
 void CanaryJob::commit(Decision decision, std::function<void(Result<void>)> done) {
   boost::json::object body = object_->body;
+  decision.next.driver = environment_.identity;
   body["status"] = to_json(decision.next);
   writing_ = true;
   const uint64_t version = object_->version;
@@ -84,23 +91,24 @@ void CanaryJob::on_written(const Decision& decision, const store::WriteResult& r
   if (const auto* error = std::get_if<store::WriteError>(&result)) {
     const store::ObjectPtr present = environment_.store.get(key_);
     const bool conflict = error->reason == store::WriteError::Reason::kConflict;
-    if (conflict && present && same_to_us(*present, *object_)) {
+    if (conflict && present && present->version > object_->version && same_to_us(*present, *object_)) {
       object_ = present;  // only metadata was touched meanwhile
       return commit(decision, done);
     }
     // Nothing has moved. The tick is done again, with what is there then.
     environment_.log(true, key_.text() + ": the decision could not be stored: " + error->message);
-    due_ = environment_.now() + (conflict ? milliseconds(0) : retry_delay());
+    due_ = environment_.now() + (conflict ? std::min(retry_delay(), kOutdatedDelay) : retry_delay());
     done(Error{error->message});
     return finish();
   }
   object_ = std::get<store::ObjectPtr>(result);
   seen_.status = decision.next;
   again_ = decision.again;
-  due_ = again_ ? seen_.now : seen_.now + interval();
+  seen_.settled = false;
+  due_ = again_ ? seen_.now : seen_.now + (is_active() ? interval() : settle_time());
   announce(decision);
   done({});
-  reconcile(decision.next, [this](bool) { finish(); });
+  reconcile([this](bool) { finish(); });
 }
 
 void CanaryJob::finish() {
@@ -108,39 +116,52 @@ void CanaryJob::finish() {
   ticking_ = false;
   if (stopped_) return;
   schedule(due_);
+  if (std::exchange(missed_workload_, false)) follow_workloads();
   if (changed_) changed_();
   run_waiting_acts();
   if (!std::exchange(missed_change_, false) || ticking_) return;
   if (const store::ObjectPtr present = environment_.store.get(key_)) on_change(present);
 }
 
-/// Brings the objects to `status`. `then` is called only where that worked; else it is tried again soon, and
-/// nothing else happens until it does.
-void CanaryJob::reconcile(const Status& status, Then then) {
-  if (status.primary_revision.empty()) {
-    if (!problem_.empty()) report_problem("");
+/// Brings the objects to what the status says. `then` is called only where that worked; else it is tried
+/// again soon, and nothing else happens until it does.
+void CanaryJob::reconcile(Then then) {
+  if (seen_.status.primary_revision.empty()) {
+    if (seen_.problem != problem_) report_problem(seen_.problem);
     return then(false);
   }
-  const Rollout rollout{*spec_, *object_, status, label_};
+  Result<Plan> plan = workloads_->plan(seen_);
+  if (!plan.ok()) return on_reconciled(plan.error(), then);
+  std::vector<WantedObject> wanted = std::move(plan->before);
+  for (WantedObject& object : wanted_objects({*spec_, *object_, seen_.status, plan->selection})) {
+    wanted.push_back(std::move(object));
+  }
+  for (WantedObject& object : plan->after) wanted.push_back(std::move(object));
   operation_ = reconcile_objects(
       environment_.store, object_, spec_->revert_on_deletion, spec_->service.unmanaged_labels,
-      wanted_objects(rollout),
-      [self = shared_from_this(), ticket = ++ticket_, then = std::move(then)](Result<bool> result) {
+      std::move(wanted),
+      [self = shared_from_this(), ticket = ++ticket_, then = std::move(then)](Result<Reconciled> result) {
         boost::asio::post(self->environment_.context, [self, ticket, then, result] {
           if (ticket == self->ticket_) self->on_reconciled(result, then);
         });
       });
 }
 
-void CanaryJob::on_reconciled(Result<bool> result, const Then& then) {
+void CanaryJob::on_reconciled(Result<Reconciled> result, const Then& then) {
   if (stopped_) return;
-  if (result.ok()) {
-    if (!problem_.empty()) report_problem("");
-    return then(*result);
+  if (!result.ok()) {
+    report_problem(result.error().message);
+    return look_again(retry_delay());
   }
-  report_problem(result.error().message);
+  if (*result == Reconciled::kOutdated) return look_again(std::min(retry_delay(), kOutdatedDelay));
+  if (seen_.problem != problem_) report_problem(seen_.problem);
+  then(*result == Reconciled::kWritten);
+}
+
+/// The tick is given up; the next one begins anew with what is there then.
+void CanaryJob::look_again(milliseconds delay) {
   ticking_ = false;
-  schedule(environment_.now() + retry_delay());
+  schedule(environment_.now() + delay);
   run_waiting_acts();
 }
 

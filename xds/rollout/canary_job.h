@@ -13,6 +13,8 @@
 #include "rollout/measure.h"
 #include "rollout/objects.h"
 #include "rollout/outbox.h"
+#include "rollout/reconcile_objects.h"
+#include "rollout/workloads.h"
 
 namespace remora::rollout {
 
@@ -29,7 +31,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   /// The Canary is another one than before.
   void on_change(const store::ObjectPtr& canary);
   /// A workload came or went: a Canary that waits for its first one need not wait for the next tick.
-  void on_workload();
+  void on_workload(const store::ObjectKey& workload);
   void act(Action action, std::function<void(Result<void>)> done);
 
   boost::json::object view() const;
@@ -48,8 +50,18 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   void finish();
   void run_waiting_acts();
 
-  void reconcile(const Status& status, Then then);
-  void on_reconciled(Result<bool> result, const Then& then);
+  void reconcile(Then then);
+  void on_reconciled(Result<Reconciled> result, const Then& then);
+  void look_again(std::chrono::milliseconds delay);
+
+  // canary_job_end.cc: leaders, finalizers.
+  void sign();
+  void follow_workloads();
+  bool is_deleted() const;
+  bool must_sign() const;
+  bool keep_finalizer();
+  void give_back();
+  void let_go();
   void report_problem(const std::string& problem);
 
   void announce(const Decision& decision);  // announce.cc
@@ -63,6 +75,8 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   Time next_due() const;
   bool is_active() const;
   std::chrono::milliseconds interval() const;
+  /// How long requests get to leave a canary that lost them.
+  std::chrono::milliseconds settle_time() const;
   std::chrono::milliseconds retry_delay() const;
   CanaryLabels labels() const;
 
@@ -76,7 +90,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
 
   store::ObjectPtr object_;
   std::optional<istio::Canary> spec_;
-  WorkloadLabel label_;
+  std::unique_ptr<Workloads> workloads_;
   Observation seen_;
   Answers answers_;
   std::string problem_;  // why the objects cannot be made, or the spec not read
@@ -92,6 +106,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   bool writing_ = false;
   bool stopped_ = false;
   bool missed_change_ = false;  // while a tick was running
+  bool missed_workload_ = false;
   std::deque<std::pair<Action, std::function<void(Result<void>)>>> waiting_acts_;
 };
 

@@ -3,13 +3,22 @@
 
 #include "rollout/canary_job.h"
 #include "rollout/parsed.h"
-#include "rollout/revisions.h"
 
 // A job from its start to its end: what it knows, what happens to it, when it is due.
 namespace remora::rollout {
 namespace {
 
 using std::chrono::milliseconds;
+
+/// Whether a target that is copied has pods of another revision than what was looked at: they may get
+/// requests already, so that is looked at before the interval is over.
+bool has_other_revision(const Observation& seen) {
+  if (!seen.copies || seen.revisions.empty() || !seen.problem.empty()) return false;
+  const Status& status = seen.status;
+  const std::string& version = seen.revisions.front().version;
+  const bool analysed = status.phase == Phase::kProgressing || status.phase == Phase::kWaitingPromotion;
+  return version != status.last_applied && (analysed || version != status.primary_revision);
+}
 
 std::string random_letters() {
   static std::random_device device;
@@ -36,7 +45,9 @@ CanaryJob::CanaryJob(const Environment& environment, Counters& counters, store::
 void CanaryJob::start() {
   if (!load()) return;
   ticking_ = true;
-  reconcile(seen_.status, [this](bool changed) {
+  if (must_sign()) return sign();
+  if (is_deleted()) return give_back();
+  reconcile([this](bool changed) {
     if (changed && is_active()) not_before_ = environment_.now() + interval();
     rest(next_due());
   });
@@ -52,8 +63,10 @@ void CanaryJob::stop() {
 
 /// Reads the Canary and what it is about. False where it is gone or cannot be understood.
 bool CanaryJob::load() {
-  object_ = environment_.store.get(key_);
-  if (!object_) return false;
+  const store::ObjectPtr present = environment_.store.get(key_);
+  if (!present) return false;
+  // What was answered to our own write may be newer than what the store has heard of.
+  if (!object_ || present->version > object_->version) object_ = present;
   Result<istio::Canary> spec = parse_spec<istio::Canary>(*object_);
   if (!spec.ok()) {
     report_problem(spec.error().message);
@@ -66,13 +79,12 @@ bool CanaryJob::load() {
   seen_.name = key_.name;
   seen_.ns = key_.ns;
   seen_.status = status_of(object_->body);
-  label_ = find_label(environment_.store, key_.ns, spec_->target_name);
-  seen_.revisions = find_revisions(environment_.store, key_.ns, label_);
-  if (seen_.revisions.empty()) seen_.hint = find_inline_endpoints(environment_.store, key_.ns, label_);
   seen_.now = environment_.now();
+  seen_.settled = seen_.status.last_tick + settle_time() <= seen_.now;
+  workloads_ = make_workloads(environment_, *spec_, object_);
+  workloads_->observe(seen_);
   seen_.fresh_cookie = random_letters();
-  seen_.slow_bound_ms = slow_bound(
-      environment_.traffic, selection_of(seen_, label_.value, seen_.status.primary_revision), interval());
+  seen_.slow_bound_ms = slow_bound(environment_.traffic, workloads_->targets(seen_).primary, interval());
   update_counters();
   return true;
 }
@@ -114,14 +126,31 @@ void CanaryJob::on_change(const store::ObjectPtr& canary) {
   object_ = canary;
   if (!other_spec) return;
   if (!load()) return;
-  // Another interval moves the next tick; another service is put into the objects at once.
   ticking_ = true;
-  reconcile(seen_.status, [this](bool) { rest(next_due()); });
+  if (must_sign()) return sign();
+  if (is_deleted()) return give_back();
+  // Another interval moves the next tick; another service is put into the objects at once.
+  reconcile([this](bool) { rest(next_due()); });
 }
 
-void CanaryJob::on_workload() {
-  const bool waits = seen_.status.phase == Phase::kNone || seen_.status.phase == Phase::kInitializing;
-  if (!stopped_ && !ticking_ && waits) schedule(environment_.now() + milliseconds(20));
+void CanaryJob::on_workload(const store::ObjectKey& workload) {
+  if (stopped_ || !spec_) return;
+  const bool other = workload.name != spec_->target_name && workload.name != spec_->target_name + "-primary";
+  if (seen_.copies && other) return;
+  missed_workload_ = ticking_;
+  if (!ticking_) follow_workloads();
+}
+
+void CanaryJob::follow_workloads() {
+  const Phase phase = seen_.status.phase;
+  bool waits = phase == Phase::kNone || phase == Phase::kInitializing || phase == Phase::kTerminating;
+  if (seen_.copies) {
+    Observation seen = seen_;
+    seen.revisions.clear();
+    workloads_->observe(seen);
+    waits = waits || (phase != Phase::kWaiting && has_other_revision(seen));
+  }
+  if (waits) schedule(environment_.now() + milliseconds(20));
 }
 
 void CanaryJob::act(Action action, std::function<void(Result<void>)> done) {
@@ -165,7 +194,7 @@ Time CanaryJob::next_due() const {
   const bool unknown =
       status.last_tick == kNever || status.last_tick > seen_.now;  // or the clock was set back
   if (again_ || status.owes_post_rollout || unknown) return seen_.now;
-  if (!is_active()) return seen_.now;
+  if (!is_active() || has_other_revision(seen_)) return seen_.now;
   return std::max(status.last_tick + interval(), not_before_);
 }
 
@@ -188,6 +217,10 @@ void CanaryJob::schedule(Time due) {
 milliseconds CanaryJob::interval() const {
   if (!spec_) return environment_.min_interval;
   return std::max(std::chrono::ceil<milliseconds>(spec_->analysis.interval), environment_.min_interval);
+}
+
+milliseconds CanaryJob::settle_time() const {
+  return std::min<milliseconds>(interval(), std::chrono::seconds(10));
 }
 
 milliseconds CanaryJob::retry_delay() const { return std::min<milliseconds>(interval(), milliseconds(1000)); }

@@ -15,13 +15,22 @@
 // network.
 namespace remora::rollout {
 
-/// The workloads that share one version label.
+/// The label by which the workloads of a target are known.
+struct WorkloadLabel {
+  std::string key = "app";
+  std::string value;
+};
+
+/// The workloads that are the same: share a version label, or come from one pod template.
 struct Revision {
   std::string version;
   std::string created;  ///< of its newest workload, RFC 3339
   std::vector<std::string> workloads;
   uint32_t endpoints = 0;
   uint32_t ready = 0;
+  std::string not_ready = {};  ///< why it is not ready, whatever the numbers say; empty: they decide
+  bool stuck = false;          ///< if it is not ready, waiting will not help
+  std::map<std::string, std::string> configs = {};  ///< ConfigMaps and Secrets that belong to it: checksums
 };
 
 /// What is seen at a tick.
@@ -30,10 +39,16 @@ struct Observation {
   std::string name;  ///< of the Canary
   std::string ns;
   Status status;
+  WorkloadLabel label;
   std::vector<Revision> revisions;
+  /// The primary is a copy that the rollout makes of the target, which is the one revision then.
+  bool copies = false;
+  std::optional<Revision> copy;  ///< that copy as it is; nothing: there is none
   Time now = kNever;
-  std::string hint;                     ///< why workloads may be missing; empty: nothing to say
-  std::string fresh_cookie;             ///< random letters, used where a cookie's value is needed
+  bool settled = false;      ///< since the last decision, requests had time to go where it sent them
+  std::string problem;       ///< why a new revision cannot be told, or not be used; empty: nothing
+  std::string hint;          ///< why workloads may be missing; empty: nothing to say
+  std::string fresh_cookie;  ///< random letters, used where a cookie's value is needed
   std::optional<double> slow_bound_ms;  ///< what counts as slow, by the primary's traffic just now
 };
 
@@ -78,6 +93,9 @@ std::variant<Question, Decision> decide(const Observation& seen, const Answers& 
 
 /// What an operator asked for, or why it cannot be done now.
 Result<Decision> act(const Observation& seen, Action action);
+
+/// That the Canary is being deleted, and gives back what it took.
+Decision terminate(const Observation& seen);
 
 /// What webhooks of this type are told as the phase.
 std::string_view phase_for_hook(istio::HookType type, const Status& status);

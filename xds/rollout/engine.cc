@@ -1,6 +1,7 @@
 #include "rollout/engine.h"
 
 #include <algorithm>
+#include <set>
 
 #include "rollout/canary_job.h"
 #include "rollout/metric_template.h"
@@ -20,13 +21,19 @@ Engine::Engine(Environment environment) : environment_(std::move(environment)) {
   if (!environment_.render_query) environment_.render_query = render_query;
 }
 
-Engine::~Engine() {
+Engine::~Engine() { stop(); }
+
+void Engine::stop() {
+  watch_.reset();
   for (const auto& item : jobs_) item.second->stop();
+  jobs_.clear();
 }
 
 void Engine::start() {
   environment_.started = environment_.now();
-  if (environment_.is_complete()) sweep_orphans(environment_.store, nullptr, environment_.log);
+  // A cluster removes by itself what has lost its owner.
+  if (environment_.is_complete() && !environment_.kubernetes)
+    sweep_orphans(environment_.store, nullptr, environment_.log);
   const store::ObjectList canaries = environment_.store.list(kCanaryType);
   watch_ =
       environment_.store.watch("", canaries.version, [this](const store::Event& event) { on_event(event); });
@@ -42,9 +49,11 @@ void Engine::add(const store::ObjectKey& key) {
 
 void Engine::on_event(const store::Event& event) {
   const store::ObjectKey& key = event.object->key;
-  if (key.type == "workloadentries.networking.istio.io" || key.type == "deployments.apps") {
+  static const std::set<std::string> kWorkloads{"workloadentries.networking.istio.io", "deployments.apps",
+                                                "daemonsets.apps"};
+  if (kWorkloads.contains(key.type)) {
     for (const auto& [canary, job] : jobs_) {
-      if (canary.ns == key.ns) job->on_workload();
+      if (canary.ns == key.ns) job->on_workload(key);
     }
     return;
   }
@@ -54,7 +63,7 @@ void Engine::on_event(const store::Event& event) {
     if (found == jobs_.end() || environment_.store.get(key)) return;
     found->second->stop();
     jobs_.erase(found);
-    sweep_orphans(environment_.store, event.object.get(), environment_.log);
+    if (!environment_.kubernetes) sweep_orphans(environment_.store, event.object.get(), environment_.log);
     changed();
   } else if (found == jobs_.end()) {
     if (environment_.store.get(key)) add(key);

@@ -21,6 +21,9 @@ class Engine : public Rollouts {
 
   /// Takes up all canaries where they stand, and follows the store from then on.
   void start();
+  /// Nothing is written any more, but for what is on its way; another control plane may take over. May be
+  /// started again.
+  void stop();
 
   void act(const store::ObjectKey& canary, Action action, std::function<void(Result<void>)> done) override;
   boost::json::array view() const override;

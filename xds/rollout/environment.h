@@ -37,6 +37,15 @@ struct Environment {
   /// Whether everything that defines objects could be read. If not, a Canary that is missing at the start may
   /// only be unreadable, and what it made stays.
   std::function<bool()> is_complete = [] { return true; };
+  /// The store is a Kubernetes cluster: Deployments have pods, owners' objects go with their owner, and a
+  /// deletion waits for finalizers.
+  bool kubernetes = false;
+  /// Who this control plane is among several that share a store; empty: there is one.
+  std::string identity;
+  /// Tells what happened to `about` as Kubernetes' Events; empty: nobody listens.
+  std::function<void(const store::Object& about, bool warning, const std::string& reason,
+                     const std::string& message)>
+      record_event;
   /// Where each decision is said.
   std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
   /// When this process began to listen to the proxies; Engine::start() sets it.

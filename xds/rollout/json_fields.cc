@@ -40,4 +40,9 @@ const boost::json::array* array_of(const boost::json::object& json, std::string_
   return value == nullptr ? nullptr : value->if_array();
 }
 
+boost::json::object& object_in(boost::json::object& parent, std::string_view name) {
+  boost::json::value& value = parent[name];
+  return value.is_object() ? value.get_object() : value.emplace_object();
+}
+
 }  // namespace remora::rollout

@@ -17,30 +17,18 @@ json::object strings(const std::map<std::string, std::string>& map) {
   return out;
 }
 
-json::object owner(const store::Object& canary) {
-  const auto* metadata = object_of(canary.body, "metadata");
-  return {{"apiVersion", "flagger.app/v1beta1"},
-          {"kind", "Canary"},
-          {"name", canary.key.name},
-          {"uid", metadata == nullptr ? "" : text_of(*metadata, "uid")},
-          {"controller", true},
-          {"blockOwnerDeletion", true}};
-}
-
 json::object metadata(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom) {
   json::object labels = strings(custom.labels);
-  labels[rollout.label.key] = name;
+  if (!rollout.selection.label.key.empty()) labels[rollout.selection.label.key] = name;
   json::object out{{"name", name}, {"namespace", rollout.canary.key.ns}, {"labels", std::move(labels)}};
   if (!custom.annotations.empty()) out["annotations"] = strings(custom.annotations);
-  out["ownerReferences"] = json::array{owner(rollout.canary)};
+  out["ownerReferences"] = json::array{owner_reference(rollout.canary)};
   return out;
 }
 
 WantedObject service(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom,
-                     const std::string& version) {
+                     const json::object& selector) {
   const istio::CanaryService& from = rollout.spec.service;
-  json::object selector{{rollout.label.key, rollout.label.value}};
-  if (!version.empty()) selector["version"] = version;
   json::object port{{"name", from.port_name}, {"protocol", "TCP"}, {"port", int64_t{from.port}}};
   if (!from.target_port_name.empty()) {
     port["targetPort"] = from.target_port_name;
@@ -48,7 +36,7 @@ WantedObject service(const Rollout& rollout, const std::string& name, const isti
     port["targetPort"] = int64_t{from.target_port.value_or(from.port)};
   }
   if (!from.app_protocol.empty()) port["appProtocol"] = from.app_protocol;
-  json::object spec{{"type", "ClusterIP"}, {"selector", std::move(selector)}, {"ports", json::array{port}}};
+  json::object spec{{"type", "ClusterIP"}, {"selector", selector}, {"ports", json::array{port}}};
   if (from.headless) spec["clusterIP"] = "None";
   return {{kServiceType, rollout.canary.key.ns, name},
           {{"apiVersion", "v1"},
@@ -73,16 +61,43 @@ WantedObject destination_rule(const Rollout& rollout, const std::string& name) {
 
 }  // namespace
 
+std::string uid_of(const json::object& body) {
+  const auto* metadata = object_of(body, "metadata");
+  return metadata == nullptr ? "" : text_of(*metadata, "uid");
+}
+
+json::object owner_reference(const store::Object& canary) {
+  const auto* metadata = object_of(canary.body, "metadata");
+  return {{"apiVersion", "flagger.app/v1beta1"},
+          {"kind", "Canary"},
+          {"name", canary.key.name},
+          {"uid", metadata == nullptr ? "" : text_of(*metadata, "uid")},
+          {"controller", true},
+          {"blockOwnerDeletion", true}};
+}
+
+Selection select_versions(const WorkloadLabel& label, const Status& status) {
+  Selection out{.label = label, .apex = {{label.key, label.value}}};
+  out.primary = out.canary = out.apex;
+  if (!status.primary_revision.empty()) out.primary["version"] = status.primary_revision;
+  if (!status.last_applied.empty()) out.canary["version"] = status.last_applied;
+  return out;
+}
+
 std::vector<WantedObject> wanted_objects(const Rollout& rollout) {
   const istio::Canary& spec = rollout.spec;
-  const Status& status = rollout.status;
+  const Selection& selection = rollout.selection;
   const std::string& apex = spec.apex();
   std::vector<WantedObject> wanted;
-  wanted.push_back(service(rollout, apex + "-primary", spec.service.primary, status.primary_revision));
-  wanted.push_back(service(rollout, apex + "-canary", spec.service.canary, status.last_applied));
-  // All versions: so a version's proxies go on listening for it, whatever share of the requests it gets.
-  wanted.push_back(service(rollout, apex, spec.service.apex, ""));
-  wanted.back().apex = true;
+  if (selection.services) {
+    wanted.push_back(service(rollout, apex + "-primary", spec.service.primary, selection.primary));
+    wanted.push_back(service(rollout, apex + "-canary", spec.service.canary, selection.canary));
+  }
+  if (!selection.routes) return wanted;
+  if (selection.services) {
+    wanted.push_back(service(rollout, apex, spec.service.apex, selection.apex));
+    wanted.back().apex = true;
+  }
   wanted.push_back(destination_rule(rollout, apex + "-canary"));
   wanted.push_back(destination_rule(rollout, apex + "-primary"));
   WantedObject routes{{kVirtualServiceType, rollout.canary.key.ns, apex},

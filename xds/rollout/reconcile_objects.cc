@@ -1,7 +1,7 @@
 #include "rollout/reconcile_objects.h"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <set>
 
@@ -11,28 +11,6 @@ namespace remora::rollout {
 namespace {
 
 namespace json = boost::json;
-
-std::string uid_of(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  return metadata == nullptr ? "" : text_of(*metadata, "uid");
-}
-
-std::string annotation_of(const json::object& body, std::string_view name) {
-  const auto* metadata = object_of(body, "metadata");
-  const auto* annotations = metadata == nullptr ? nullptr : object_of(*metadata, "annotations");
-  return annotations == nullptr ? "" : text_of(*annotations, name);
-}
-
-json::object& object_in(json::object& parent, std::string_view name) {
-  json::value& value = parent[name];
-  return value.is_object() ? value.get_object() : value.emplace_object();
-}
-
-std::set<std::string> canary_uids(const store::ObjectStore& store) {
-  std::set<std::string> uids;
-  for (const auto& canary : store.list(kCanaryType).objects) uids.insert(uid_of(canary->body));
-  return uids;
-}
 
 /// A Service keeps what others decide about it (cluster IP, node ports); ours are ports and selector.
 void apply_spec(const WantedObject& wanted, json::object& body) {
@@ -69,7 +47,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
  public:
   ObjectWriter(store::ObjectStore& store, store::ObjectPtr canary, bool revert,
                std::vector<std::string> unmanaged, std::vector<WantedObject> wanted,
-               std::function<void(Result<bool>)> done)
+               std::function<void(Result<Reconciled>)> done)
       : store_(store),
         canary_(std::move(canary)),
         revert_(revert),
@@ -79,7 +57,12 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
 
   void start() {
     // A canary Service that is about to select another version must have lost its requests before.
-    if (moves_canary()) std::rotate(wanted_.rbegin(), wanted_.rbegin() + 1, wanted_.rend());
+    const auto routes = std::find_if(wanted_.begin(), wanted_.end(), [](const WantedObject& wanted) {
+      return wanted.key.type == kVirtualServiceType;
+    });
+    if (routes != wanted_.end() && store_.get(routes->key) && moves_canary()) {
+      std::rotate(wanted_.begin(), routes, routes + 1);
+    }
     next();
   }
 
@@ -92,8 +75,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
       const store::ObjectPtr present = store_.get(wanted.key);
       const auto* spec = present ? object_of(present->body, "spec") : nullptr;
       return spec != nullptr && spec->contains("selector") &&
-             spec->at("selector") != wanted.body.at("spec").get_object().at("selector") &&
-             store_.get(wanted_.back().key) != nullptr;
+             spec->at("selector") != wanted.body.at("spec").get_object().at("selector");
     }
     return false;
   }
@@ -107,11 +89,21 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
       in_loop_ = false;
       if (!answered_) return;
     }
-    if (done_ && index_ == wanted_.size()) finish(written_);
+    if (done_ && index_ == wanted_.size()) finish(written_ ? Reconciled::kWritten : Reconciled::kUnchanged);
+  }
+
+  /// An object of which everything is given, as it was made from what was there.
+  void write_whole(const WantedObject& wanted, const store::ObjectPtr& present) {
+    if ((present ? present->version : 0) != wanted.seen_version) return finish(Reconciled::kOutdated);
+    if (!present) return store_.create(wanted.key, wanted.body, written());
+    if (present->body == wanted.body) return step();
+    if (!present->file.empty()) return blocked(wanted, *present);
+    store_.update(wanted.key, wanted.body, {present->version, ""}, written());
   }
 
   void write(const WantedObject& wanted) {
     const store::ObjectPtr present = store_.get(wanted.key);
+    if (wanted.whole) return write_whole(wanted, present);
     if (!present) {
       store_.create(wanted.key, wanted.body, written());
       return;
@@ -155,7 +147,10 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
     return [self = shared_from_this()](const store::WriteResult& result) {
       if (!self->done_) return;
       if (const auto* error = std::get_if<store::WriteError>(&result)) {
-        return self->finish(Error{error->message});
+        using Reason = store::WriteError::Reason;
+        const bool outdated = error->reason == Reason::kConflict || error->reason == Reason::kAlreadyExists ||
+                              error->reason == Reason::kNotFound;
+        return outdated ? self->finish(Reconciled::kOutdated) : self->finish(Error{error->message});
       }
       self->written_ = true;
       self->step();
@@ -168,7 +163,7 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
     if (!in_loop_) next();
   }
 
-  void finish(Result<bool> result) {
+  void finish(Result<Reconciled> result) {
     const auto done = std::move(done_);
     done_ = nullptr;
     if (done) done(std::move(result));
@@ -179,79 +174,24 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
   bool revert_;
   std::vector<std::string> unmanaged_;
   std::vector<WantedObject> wanted_;
-  std::function<void(Result<bool>)> done_;
+  std::function<void(Result<Reconciled>)> done_;
   size_t index_ = 0;
   bool written_ = false;
   bool answered_ = false;
   bool in_loop_ = false;
 };
 
-/// The spec from before the rollout: kubectl's memory of it, or ours.
-json::value original_spec(const json::object& body) {
-  boost::system::error_code error;
-  if (const std::string applied = annotation_of(body, kLastAppliedAnnotation); !applied.empty()) {
-    const json::value object = json::parse(applied, error);
-    const auto* spec = error || !object.is_object() ? nullptr : object_of(object.get_object(), "spec");
-    return spec == nullptr ? json::value() : json::value(*spec);
-  }
-  json::value spec = json::parse(annotation_of(body, kOriginalAnnotation), error);
-  return error ? json::value() : spec;
-}
-
-/// Gives back what a Canary took over.
-void release(store::ObjectStore& store, const store::Object& object, const store::Written& done) {
-  json::object body = object.body;
-  if (annotation_of(body, kRevertAnnotation) == "true") {
-    json::value spec = original_spec(body);
-    if (spec.is_object()) body["spec"] = std::move(spec);
-  }
-  json::object& annotations = object_in(object_in(body, "metadata"), "annotations");
-  for (const char* name : {kTakenAnnotation, kRevertAnnotation, kOriginalAnnotation}) annotations.erase(name);
-  store.update(object.key, std::move(body), {object.version, ""}, done);
-}
-
 }  // namespace
 
 std::shared_ptr<void> reconcile_objects(store::ObjectStore& store, store::ObjectPtr canary,
                                         bool revert_on_deletion, std::vector<std::string> unmanaged_labels,
                                         std::vector<WantedObject> wanted,
-                                        std::function<void(Result<bool>)> done) {
+                                        std::function<void(Result<Reconciled>)> done) {
   auto writer =
       std::make_shared<ObjectWriter>(store, std::move(canary), revert_on_deletion,
                                      std::move(unmanaged_labels), std::move(wanted), std::move(done));
   writer->start();
   return {nullptr, [writer](void*) { writer->abandon(); }};
-}
-
-void sweep_orphans(store::ObjectStore& store, const store::Object* gone,
-                   const std::function<void(bool, const std::string&)>& log) {
-  const std::set<std::string> uids = canary_uids(store);
-  const auto was_of = [&](const std::string& owner) {
-    if (owner.empty() || uids.count(owner) > 0) return false;
-    return gone == nullptr || owner == uid_of(gone->body);
-  };
-  const auto was_taken_by = [&](const store::Object& object, const std::string& taker) {
-    if (taker.empty() || store.get({kCanaryType, object.key.ns, taker})) return false;
-    return gone == nullptr || (gone->key.ns == object.key.ns && gone->key.name == taker);
-  };
-  const auto say = [log](const std::string& what) {
-    return [log, what](const store::WriteResult& result) {
-      const auto* error = std::get_if<store::WriteError>(&result);
-      log(error != nullptr, error == nullptr ? what : what + " failed: " + error->message);
-    };
-  };
-  // Routes first: they must not lead to Services that are gone.
-  for (const char* type : {kVirtualServiceType, kDestinationRuleType, kServiceType}) {
-    for (const store::ObjectPtr& object : store.list(type).objects) {
-      if (!object->file.empty()) continue;
-      if (was_of(owning_canary_uid(object->body))) {
-        store.remove(object->key, {object->version, ""},
-                     say("removed " + object->key.text() + " with its Canary"));
-      } else if (was_taken_by(*object, annotation_of(object->body, kTakenAnnotation))) {
-        release(store, *object, say("gave " + object->key.text() + " back"));
-      }
-    }
-  }
 }
 
 }  // namespace remora::rollout

@@ -78,7 +78,7 @@ class RouteBuilder {
   json::object route(json::array match, json::array destinations) const {
     json::object out;
     if (!match.empty()) out["match"] = std::move(match);
-    for (const char* field : {"timeout", "retries", "headers"}) {
+    for (const char* field : {"timeout", "retries", "headers", "corsPolicy"}) {
       if (service_->contains(field)) out[field] = service_->at(field);
     }
     if (const auto* from = object_of(*service_, "rewrite")) {
@@ -164,6 +164,7 @@ class RouteBuilder {
 
 json::object virtual_service_spec(const Rollout& rollout) {
   const istio::CanaryService& service = rollout.spec.service;
+  if (service.delegation) return {{"http", RouteBuilder(rollout).build()}};  // another one leads here
   json::array hosts;
   for (const std::string& host : service.hosts) hosts.emplace_back(host);
   const bool named = std::any_of(service.hosts.begin(), service.hosts.end(), [&](const std::string& host) {

@@ -11,9 +11,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 10> kPhases{
+constexpr std::array<std::string_view, 11> kPhases{
     "",          "Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion",
-    "Promoting", "Finalising",   "Succeeded",   "Failed"};
+    "Promoting", "Finalising",   "Succeeded",   "Failed",  "Terminating"};
 
 json::array strings_json(const std::vector<std::string>& texts) {
   json::array array;
@@ -86,6 +86,7 @@ json::object own_fields(const Status& status) {
                     {"canary", status.weights.canary},
                     {"mirror", status.weights.mirror}};
   out["paused"] = status.paused;
+  put_text(out, "driver", status.driver);
   put_time(out, "lastTick", status.last_tick);
   put_time(out, "notReadySince", status.not_ready_since);
   put_time(out, "comparedSince", status.compared_since);
@@ -113,6 +114,7 @@ void read_own_fields(const json::object& in, Status& status) {
     if (status.weights.primary + status.weights.canary != 100) status.weights = {};
   }
   status.paused = flag_of(in, "paused");
+  status.driver = text_of(in, "driver");
   status.last_tick = parse_time(text_of(in, "lastTick"));
   status.not_ready_since = parse_time(text_of(in, "notReadySince"));
   status.compared_since = parse_time(text_of(in, "comparedSince"));
@@ -163,6 +165,10 @@ json::object to_json(const Status& status) {
   put_text(out, "primarySessionAffinityCookie", status.primary_cookie);
   put_text(out, "lastAppliedSpec", status.last_applied);
   put_text(out, "lastPromotedSpec", status.last_promoted);
+  if (!status.tracked_configs.empty()) {
+    json::object& tracked = object_in(out, "trackedConfigs");
+    for (const auto& [name, checksum] : status.tracked_configs) tracked[name] = checksum;
+  }
   put_text(out, "lastTransitionTime", format_time(status.last_transition));
   json::array conditions;
   for (const Condition& condition : status.conditions) conditions.push_back(condition_json(condition));
@@ -185,6 +191,9 @@ Status status_of(const json::object& body) {
   status.last_applied = text_of(*in, "lastAppliedSpec");
   status.last_promoted = text_of(*in, "lastPromotedSpec");
   status.last_transition = parse_time(text_of(*in, "lastTransitionTime"));
+  if (const auto* tracked = object_of(*in, "trackedConfigs")) {
+    for (const auto& item : *tracked) status.tracked_configs[item.key()] = text_of(*tracked, item.key());
+  }
   if (const auto* conditions = array_of(*in, "conditions")) {
     for (const auto& item : *conditions) {
       if (item.is_object()) status.conditions.push_back(condition_of(item.get_object()));
@@ -192,7 +201,8 @@ Status status_of(const json::object& body) {
   }
   if (const auto* own = object_of(*in, "rollout")) read_own_fields(*own, status);
   // A status without a primary (another tool's, or edited) says nothing that could be continued.
-  const bool begun = status.phase != Phase::kNone && status.phase != Phase::kInitializing;
+  const bool begun = status.phase != Phase::kNone && status.phase != Phase::kInitializing &&
+                     status.phase != Phase::kTerminating;
   if (begun && status.primary_revision.empty()) status = Status{};
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ enum class Phase {
   kPromoting,
   kFinalising,
   kSucceeded,
-  kFailed
+  kFailed,
+  kTerminating  ///< the Canary is being deleted, and gives back what it took
 };
 
 std::string_view to_string(Phase phase);
@@ -66,6 +68,8 @@ struct Status {
   uint32_t iterations = 0;
   std::string last_applied;   ///< lastAppliedSpec: the revision that was looked at last
   std::string last_promoted;  ///< lastPromotedSpec
+  std::map<std::string, std::string>
+      tracked_configs;  ///< of last_applied, by "configmap/name", "secret/name"
   std::string cookie;
   std::string previous_cookie;
   std::string primary_cookie;
@@ -76,6 +80,7 @@ struct Status {
   std::vector<std::string> retired;  ///< revisions that are there and are not news any more
   Weights weights;
   bool paused = false;
+  std::string driver;  ///< which of several control planes drives it; empty: there is one
   Time last_tick = kNever;
   Time not_ready_since = kNever;
   Time compared_since = kNever;         ///< when the comparison with the primary began

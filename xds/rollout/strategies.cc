@@ -115,7 +115,9 @@ Tick::Step Tick::confirm_promotion() {
 /// The primary serves the new revision already: requests go back to it, at once or step by step.
 void Tick::shift_back() {
   const uint32_t step = analysis_.step_weight_promotion;
-  const uint32_t left = step == 0 || next_.weights.canary <= step ? 0 : next_.weights.canary - step;
+  // A target that was changed meanwhile runs something that nobody has looked at.
+  const bool gone = seen_.copies && find_revision(seen_.revisions, next_.last_applied) == nullptr;
+  const uint32_t left = gone || step == 0 || next_.weights.canary <= step ? 0 : next_.weights.canary - step;
   set_weights({100 - left, left, false});
   next_.canary_weight = left;
   say(false, left == 0 && step == 0

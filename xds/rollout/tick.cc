@@ -21,6 +21,7 @@ std::variant<Question, Decision> Tick::run() {
   const Phase phase = next_.phase;
   if (phase == Phase::kNone || phase == Phase::kInitializing) return *initialize();
   if (next_.owes_post_rollout) return *after_the_end();
+  if (Step step = check_copy()) return *step;
   forget_gone_revisions();
   if (phase == Phase::kInitialized || phase == Phase::kSucceeded || phase == Phase::kFailed ||
       phase == Phase::kWaiting) {
@@ -51,6 +52,7 @@ std::variant<Question, Decision> Tick::run() {
 
 /// The first sight: the revision that is there becomes the primary; of several, the oldest.
 Tick::Step Tick::initialize() {
+  if (seen_.copies) return initialize_copy();
   const Revision* oldest = nullptr;
   for (const Revision& revision : seen_.revisions) {
     if (oldest == nullptr ||
@@ -62,17 +64,20 @@ Tick::Step Tick::initialize() {
     const std::string why =
         oldest == nullptr ? "no workload of " + target() + " with a version label is known yet" + seen_.hint
                           : "the workloads of " + oldest->version + " are not ready yet";
-    if (next_.phase == Phase::kInitializing && next_.message == why) return unchanged();
-    set_phase(Phase::kInitializing);
-    say(false, why);
-    return done("wait", why);
+    return wait_for(why);
   }
-  next_.primary_revision = next_.last_applied = next_.last_promoted = oldest->version;
+  next_.primary_revision = next_.last_promoted = oldest->version;
+  apply(oldest->version);
+  std::string text = oldest->version + " is the primary";
+  if (seen_.revisions.size() > 1) text += ", being the oldest of " + std::to_string(seen_.revisions.size());
+  return initialized(std::move(text));
+}
+
+Tick::Step Tick::initialized(std::string text) {
+  text.insert(0, "Initialization done! ");
   next_.weights = {};
   next_.not_ready_since = kNever;
   set_phase(Phase::kInitialized);
-  std::string text = "Initialization done! " + oldest->version + " is the primary";
-  if (seen_.revisions.size() > 1) text += ", being the oldest of " + std::to_string(seen_.revisions.size());
   say(false, text);
   alert(AlertSeverity::kInfo, "New " + spec_.target_kind + " detected, initialization completed.", true);
   return done("initialize", text);
@@ -99,7 +104,7 @@ void Tick::forget_gone_revisions() {
   next_.retired.erase(std::remove_if(next_.retired.begin(), next_.retired.end(), gone), next_.retired.end());
   const bool over = next_.phase == Phase::kFailed || next_.phase == Phase::kSucceeded;
   if (over && next_.last_applied != next_.primary_revision && gone(next_.last_applied)) {
-    next_.last_applied = next_.primary_revision;
+    apply(next_.primary_revision);
   }
 }
 
@@ -152,12 +157,14 @@ Tick::Step Tick::start_new_revision() {
 /// Where nobody keeps the primary's workloads alive, they may have been replaced. There is nothing to compare
 /// with then, and requests to the primary fail: after one interval of that, the new revision takes over.
 Tick::Step Tick::adopt(const Revision& news) {
+  if (seen_.copies) return {};
   const bool gone = find_revision(seen_.revisions, next_.primary_revision) == nullptr;
   if (!gone || next_.not_ready_since == kNever || !is_ready(&news, 1)) return {};
   say(true, "The workloads of the primary " + next_.primary_revision + " are gone: " + news.version +
                 " takes over without an analysis");
   const std::string reason = next_.message;
-  next_.primary_revision = next_.last_applied = next_.last_promoted = news.version;
+  next_.primary_revision = next_.last_promoted = news.version;
+  apply(news.version);
   next_.not_ready_since = kNever;
   set_weights({});
   set_phase(Phase::kInitialized);
@@ -167,6 +174,7 @@ Tick::Step Tick::adopt(const Revision& news) {
 /// A newer revision in the middle of an analysis begins it anew.
 Tick::Step Tick::check_revision() {
   if (next_.phase != Phase::kProgressing && next_.phase != Phase::kWaitingPromotion) return {};
+  if (Step step = check_set_back()) return step;
   const Revision* news = newest_news();
   if (news == nullptr) return {};
   const Revision* current = find_revision(seen_.revisions, next_.last_applied);

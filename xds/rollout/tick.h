@@ -11,12 +11,14 @@ class Tick {
 
   std::variant<Question, Decision> run();
   Result<Decision> act(Action action);
+  Decision terminate();
 
  private:
   using Step = std::optional<std::variant<Question, Decision>>;
 
   // tick.cc: what happens in which phase.
   Step initialize();
+  Step initialized(std::string text);
   Step after_the_end();
   Step start_new_revision();
   Step adopt(const Revision& news);
@@ -27,6 +29,11 @@ class Tick {
   Step analyse();
   Step judge(const std::vector<Check>& checks, bool starting);
   void forget_gone_revisions();
+
+  // tick_copies.cc: where the primary is a copy of the target.
+  Step initialize_copy();
+  Step check_copy();
+  Step check_set_back();
 
   // strategies.cc: what a passed analysis leads to.
   Step advance();
@@ -46,6 +53,7 @@ class Tick {
   void set_weights(Weights weights);
   void refuse_cookie();
 
+  Decision wait_for(const std::string& why);
   Decision done(std::string decision, std::string reason);
   Decision unchanged();
   void say(bool warning, std::string text);
@@ -56,7 +64,11 @@ class Tick {
   const std::vector<Check>* answered(istio::HookType type) const;
   const Revision* newest_news() const;
   bool is_ready(const Revision* revision, uint32_t threshold) const;
-  bool past_deadline() const;
+  bool past_deadline(const Revision* revision) const;
+  /// The workloads that the primary's requests go to; null where there are none of its revision.
+  const Revision* primary() const;
+  /// That it was looked at: last_applied, with the configurations that belong to it.
+  void apply(const std::string& version);
   std::string target() const { return spec_.target_name + '.' + seen_.ns; }
 
   const Observation& seen_;

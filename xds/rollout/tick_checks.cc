@@ -11,17 +11,18 @@ using istio::HookType;
 /// An unready primary holds everything; past the deadline it ends the rollout.
 Tick::Step Tick::check_primary() {
   if (spec_.skip_analysis) return {};
-  const Revision* primary = find_revision(seen_.revisions, next_.primary_revision);
   const bool analysing = next_.phase == Phase::kProgressing || next_.phase == Phase::kWaitingPromotion;
-  if (is_ready(primary, analysis_.primary_ready_threshold)) {
+  if (is_ready(primary(), analysis_.primary_ready_threshold)) {
     if (!analysing) next_.not_ready_since = kNever;  // else the canary may still be what is waited for
     return {};
   }
-  const std::string why = "the primary " + next_.primary_revision + " is not ready";
+  std::string why = "the primary " + next_.primary_revision + " is not ready";
+  if (const Revision* there = primary(); there != nullptr && !there->not_ready.empty())
+    why += ": " + there->not_ready;
   const bool first = next_.not_ready_since == kNever;
   if (first) next_.not_ready_since = seen_.now;
   const bool promoting = next_.phase == Phase::kPromoting || next_.phase == Phase::kFinalising;
-  if (!past_deadline() || !(analysing || promoting)) {
+  if (!past_deadline(primary()) || !(analysing || promoting)) {
     if (!first && next_.message == "Halt advancement: " + why) return unchanged();
     say(true, "Halt advancement: " + why);
     return done("hold", next_.message);
@@ -46,9 +47,10 @@ Tick::Step Tick::check_canary_ready() {
   }
   check.outcome = Outcome::kFail;
   check.text = "the workloads of " + next_.last_applied + " are not ready";
+  if (canary != nullptr && !canary->not_ready.empty()) check.text += ": " + canary->not_ready;
   if (next_.not_ready_since == kNever) next_.not_ready_since = seen_.now;
   checks_ = {check};
-  if (past_deadline()) {
+  if (past_deadline(canary)) {
     const std::string why = "progress deadline exceeded: " + check.text;
     say(true, "Rolling back " + target() + ' ' + why);
     alert(AlertSeverity::kError, "Progress deadline exceeded: " + check.text);
@@ -86,11 +88,12 @@ const std::vector<Check>* Tick::answered(HookType type) const {
 
 /// As Flagger reckons: the threshold's share of the workloads, rounded down; but at least one.
 bool Tick::is_ready(const Revision* revision, uint32_t threshold) const {
-  if (revision == nullptr || revision->endpoints == 0) return false;
+  if (revision == nullptr || revision->endpoints == 0 || !revision->not_ready.empty()) return false;
   return revision->ready >= std::max<uint32_t>(threshold == 0 ? 0 : 1, revision->endpoints * threshold / 100);
 }
 
-bool Tick::past_deadline() const {
+bool Tick::past_deadline(const Revision* revision) const {
+  if (revision != nullptr && revision->stuck) return true;
   return seen_.now - next_.not_ready_since >= std::chrono::seconds(spec_.deadline_seconds());
 }
 

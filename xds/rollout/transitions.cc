@@ -26,6 +26,7 @@ PhaseText promoted_condition(Phase phase) {
     case Phase::kFinalising: return {"Unknown", "Canary analysis completed, routing all traffic to primary."};
     case Phase::kSucceeded: return {"True", "Canary analysis completed successfully, promotion finished."};
     case Phase::kFailed: return {"False", "Canary analysis failed, all traffic goes to the primary."};
+    case Phase::kTerminating: return {"Unknown", "The Canary is being deleted."};
   }
   return {"Unknown", ""};
 }
@@ -74,7 +75,7 @@ void Tick::begin_analysis(const std::string& version, bool restart) {
     next_.retired.push_back(other.version);
     ++passed_over;
   }
-  next_.last_applied = version;
+  apply(version);
   next_.failed_checks = next_.iterations = next_.canary_weight = 0;
   set_weights({});
   next_.compared_since = next_.not_ready_since = kNever;
@@ -127,7 +128,7 @@ void Tick::roll_back(const std::string& why, const char* decision) {
                   std::to_string(next_.failed_checks));
     alert(AlertSeverity::kError, "Failed checks threshold reached " + std::to_string(next_.failed_checks));
   }
-  if (next_.phase == Phase::kPromoting || next_.phase == Phase::kFinalising) {
+  if (!seen_.copies && (next_.phase == Phase::kPromoting || next_.phase == Phase::kFinalising)) {
     next_.primary_revision = next_.last_promoted;
     next_.retired.erase(std::remove(next_.retired.begin(), next_.retired.end(), next_.primary_revision),
                         next_.retired.end());
@@ -180,10 +181,27 @@ Result<Decision> Tick::act(Action action) {
     decision_.again = true;
     return done("promote", "promoted by hand: " + next_.last_applied);
   }
+  if (seen_.copies && phase == Phase::kPromoting) {
+    return Error{target() + now + ": its primary has the new revision already"};
+  }
   if (!analysing && phase != Phase::kPromoting) return Error{target() + now + ": there is nothing to abort"};
   roll_back("aborted by hand", "abort");
   alert(AlertSeverity::kWarn, "Rolled back by hand");
   return done("abort", "aborted by hand: " + next_.last_applied);
+}
+
+void Tick::apply(const std::string& version) {
+  next_.last_applied = version;
+  const Revision* revision = find_revision(seen_.revisions, version);
+  next_.tracked_configs = revision == nullptr ? std::map<std::string, std::string>() : revision->configs;
+}
+
+/// Said once, however often it is looked.
+Decision Tick::wait_for(const std::string& why) {
+  if (next_.phase == Phase::kInitializing && next_.message == why) return unchanged();
+  set_phase(Phase::kInitializing);
+  say(false, why);
+  return done("wait", why);
 }
 
 Decision Tick::done(std::string decision, std::string reason) {

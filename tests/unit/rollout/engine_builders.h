@@ -133,6 +133,10 @@ class Stage {
     environment.min_interval = std::chrono::milliseconds(3);
     environment.is_complete = [this] { return complete; };
     environment.log = [this](bool, const std::string& text) { log.push_back(text); };
+    environment.kubernetes = kubernetes;
+    environment.identity = identity;
+    environment.record_event = [this](const store::Object&, bool, const std::string&,
+                                      const std::string& text) { events.push_back(text); };
     engine = std::make_unique<Engine>(std::move(environment));
     engine->start();
   }
@@ -174,7 +178,10 @@ class Stage {
   std::unique_ptr<FragileStore> fragile;
   std::unique_ptr<Engine> engine;
   std::vector<std::string> log;
+  std::vector<std::string> events;
   bool complete = true;
+  bool kubernetes = false;
+  std::string identity;
   std::vector<int64_t> canary_weights;  ///< of the VirtualService, each change once
 
  private:

@@ -19,7 +19,8 @@ struct Objects {
     canary.body = store::from_yaml(yaml)->get_object();
     canary.body["metadata"].get_object()["uid"] = "u-1";
     spec = *parse_spec<istio::Canary>(canary);
-    for (WantedObject& wanted : wanted_objects({spec, canary, status, {"app", "api"}})) {
+    for (WantedObject& wanted :
+         wanted_objects({spec, canary, status, select_versions({"app", "api"}, status)})) {
       const auto parsed = istio::parse_file("x", json::serialize(wanted.body));
       for (const auto& finding : parsed.findings) {
         ADD_FAILURE() << wanted.key.text() << ": " << finding.path << ": " << finding.message;

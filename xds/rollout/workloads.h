@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "rollout/decide.h"
+#include "rollout/environment.h"
+#include "rollout/measure.h"
+#include "rollout/objects.h"
+#include "store/object_store.h"
+
+namespace remora::rollout {
+
+/// What a status asks of the store, in the order in which it is made so.
+struct Plan {
+  std::vector<WantedObject> before;  ///< what must be there before a route may lead to it
+  Selection selection;               ///< what the Services and the routes are made of
+  std::vector<WantedObject> after;   ///< what may go once no route leads to it
+};
+
+/// What a Canary's revisions run as. Looks at the store only; the plan is a function of the status and of
+/// what is there, so it may be made and carried out any number of times.
+class Workloads {
+ public:
+  virtual ~Workloads() = default;
+
+  /// Fills in what a tick must know of them: label, revisions, copies and copy, hint, problem.
+  virtual void observe(Observation& seen) const = 0;
+  /// Whose traffic the metrics are about.
+  virtual MetricTargets targets(const Observation& seen) const = 0;
+  /// For seen.status; or why it cannot be done. The error of one part does not keep the rest from being done
+  /// later, but nothing is done until it is mended.
+  virtual Result<Plan> plan(const Observation& seen) const = 0;
+  /// The target as it was before the Canary came, for one that is being deleted; null where there is nothing
+  /// to give back. `ready`: requests may be sent to it again.
+  struct Return {
+    std::vector<WantedObject> objects;
+    bool ready = true;
+  };
+  virtual Return give_back(const Observation& seen) const;
+};
+
+/// The kind that the Canary's target has here: WorkloadEntries by their version label; on Kubernetes
+/// Deployments and DaemonSets. `spec` and the environment must outlive it.
+std::unique_ptr<Workloads> make_workloads(const Environment& environment, const istio::Canary& spec,
+                                          store::ObjectPtr canary);
+
+}  // namespace remora::rollout
