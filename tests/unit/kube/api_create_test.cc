@@ -7,9 +7,13 @@ TEST_F(ApiTest, CreatesAndShowsAnObject) {
   const auto created = ask(Verb::post, kServices, service("web"));
   EXPECT_EQ(created->response.status, 201u);
   EXPECT_EQ(at(created, "/metadata/namespace"), "default");
-  EXPECT_EQ(at(created, "/metadata/generation"), "1");
   EXPECT_NE(at(created, "/metadata/uid"), "nothing");
   EXPECT_EQ(get(in(kServices, "web"))->response.body, created->response.body);
+}
+
+TEST_F(ApiTest, CountsGenerationsOfOtherThanCoreKinds) {
+  EXPECT_EQ(at(ask(Verb::post, kRules, rule("web")), "/metadata/generation"), "1");
+  EXPECT_EQ(at(ask(Verb::post, kServices, service("web")), "/metadata/generation"), "nothing");
 }
 
 TEST_F(ApiTest, ShowsAnObjectInTheVersionThatIsAskedFor) {
