@@ -62,7 +62,9 @@ void AdsStream::run() {
 void AdsStream::serve() {
   const auto stub = Service::NewStub(make_grpc_channel(config_));
   context_ = std::make_unique<grpc::ClientContext>();
-  for (const auto& [name, value] : config_.initial_metadata) context_->AddMetadata(name, value);
+  for (const auto& [name, value] : make_metadata(config_.initial_metadata)) {
+    context_->AddMetadata(name, value);
+  }
   pending_ = 1;
   writing_ = established_ = ended_ = false;
   stream_ = stub->PrepareAsyncStreamAggregatedResources(context_.get(), &queue_);

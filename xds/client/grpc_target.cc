@@ -88,7 +88,14 @@ std::string target_of_cluster(const Bootstrap& bootstrap, const std::string& nam
 
 void set_grpc_target(const Bootstrap& bootstrap, const v3::GrpcService& service, Context& context,
                      GrpcTarget& out) {
-  for (const auto& header : service.initial_metadata()) {
+  for (int i = 0; i < service.initial_metadata_size(); ++i) {
+    const auto& header = service.initial_metadata(i);
+    const auto checked = check_metadata_value(header.value());
+    if (!checked.ok()) {
+      const auto item = context.in("initial_metadata", i);
+      context.error("value", checked.error().message);
+      continue;
+    }
     out.initial_metadata.emplace_back(lower(header.key()), header.value());
   }
   if (service.has_google_grpc()) {

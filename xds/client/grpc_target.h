@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/call_metadata.h"
 #include "client/grpc_tls.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "translate/context.h"
@@ -21,7 +22,7 @@ namespace remora::xds {
 struct GrpcTarget {
   std::string target;     // for gRPC: "ipv4:1.2.3.4:15010", "unix:/run/xds.sock", "dns:///istiod:15010"
   std::string authority;  // "": gRPC's choice
-  std::vector<std::pair<std::string, std::string>> initial_metadata;
+  MetadataList initial_metadata;   // as configured: see make_metadata
   uint32_t max_message_bytes = 0;  // 0: gRPC's default
   Milliseconds connect_timeout{5000};
   std::optional<GrpcTls> tls;  // nothing: plain text

@@ -63,7 +63,9 @@ class MetricsSink::Impl {
   void serve() {
     const auto stub = MetricsService::NewStub(make_grpc_channel(config_.target));
     grpc::ClientContext context;
-    for (const auto& [name, value] : config_.target.initial_metadata) context.AddMetadata(name, value);
+    for (const auto& [name, value] : make_metadata(config_.target.initial_metadata)) {
+      context.AddMetadata(name, value);
+    }
     StreamMetricsResponse response;
     stream_ = stub->PrepareAsyncStreamMetrics(&context, &response, &queue_);
     encoder_.begin_stream();

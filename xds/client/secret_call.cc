@@ -36,7 +36,9 @@ class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Respon
         state_(std::move(state)) {}
 
   void start(Service::Stub& stub) {
-    for (const auto& [name, value] : options_.target.initial_metadata) context_.AddMetadata(name, value);
+    for (const auto& [name, value] : make_metadata(options_.target.initial_metadata)) {
+      context_.AddMetadata(name, value);
+    }
     state_->version = options_.version;
     state_->context = &context_;
     stub.async()->StreamSecrets(&context_, this);

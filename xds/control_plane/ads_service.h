@@ -74,6 +74,10 @@ class AdsService {
     return mesh_.snapshot_for(node);
   }
   Result<std::optional<istio::SpiffeId>> identify(const Caller& caller, const istio::ProxyNode& node) const;
+  /// Null where nothing has to be asked about the caller's token.
+  kubernetes::TokenReview* reviewer_for(const Caller& caller) const {
+    return identities_ ? identities_->authenticator.reviewer_for(caller) : nullptr;
+  }
   std::unique_ptr<SecretFeed> make_secrets(istio::SpiffeId id, SecretFeed::Deliver deliver) const;
   void count_push(istio::XdsType type) { ++counters_.pushes[static_cast<size_t>(type)]; }
   void count_reject(istio::XdsType type) { ++counters_.rejects[static_cast<size_t>(type)]; }

@@ -52,7 +52,7 @@ class AdsSession {
   void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
 
   /// The proxy's own secrets, which are no part of the mesh. None until then.
-  void set_secrets(std::shared_ptr<const istio::ResourceGroup> secrets) { secrets_ = std::move(secrets); }
+  void set_secrets(std::shared_ptr<const istio::ResourceGroup> secrets);
 
   Outcome on_request(const DiscoveryQuery& query);
 
@@ -75,9 +75,12 @@ class AdsSession {
   struct Channel {
     bool subscribed = false;
     bool wildcard = false;
-    std::set<std::string> names;
-    bool must_answer = false;           ///< a full set is due even if nothing changed
-    std::set<std::string> must_resend;  ///< names due even if unchanged
+    std::vector<std::string> names;  ///< sorted
+    bool must_answer = false;  ///< a full set is due even if nothing changed
+    /// Of the types that are sent by name: what differs from what was sent, or was never sent.
+    std::set<std::string> due;
+    /// Of the types that are sent as a whole: `sent` is exactly what the group holds.
+    bool complete = false;
     istio::EncodedResources sent;
     std::string nonce;
     bool waiting = false;
@@ -90,6 +93,9 @@ class AdsSession {
   const istio::ResourceGroup& group(istio::XdsType type) const;
   Channel& channel(istio::XdsType type) { return channels_[static_cast<size_t>(type)]; }
   const Channel& channel(istio::XdsType type) const { return channels_[static_cast<size_t>(type)]; }
+  void group_changed(istio::XdsType type, const istio::ResourceGroup& before);
+  bool has_group(istio::XdsType type) const;
+  void check_due(istio::XdsType type, const std::string& name);
   void subscribe(istio::XdsType type, const std::vector<std::string>& names);
   void settle(Channel& channel, const DiscoveryQuery& query) const;
 

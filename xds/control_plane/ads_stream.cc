@@ -46,9 +46,33 @@ void AdsStream::OnReadDone(bool ok) {
       self->close({grpc::StatusCode::INVALID_ARGUMENT, request.error().message});
       return;
     }
-    self->on_request(**request);
-    if (!self->closed_) self->StartRead(&self->incoming_);
+    self->take(std::move(*request));
   });
+}
+
+/// Nothing is answered, and nothing more read, before it is known whom the proxy's token stands for.
+void AdsStream::take(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> request) {
+  if (!node_ && service_.reviewer_for(caller_) != nullptr) return review_token(std::move(request));
+  on_request(*request);
+  if (!closed_) StartRead(&incoming_);
+}
+
+void AdsStream::review_token(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> first) {
+  auto* reviewer = service_.reviewer_for(caller_);
+  review_ = reviewer->review(
+      caller_.bearer_token,
+      [this, self = weak_from_this(), first](const Result<kubernetes::TokenOwner>& owner) {
+        const auto alive = self.lock();
+        if (alive == nullptr || closed_) return;
+        if (!owner.ok()) {
+          spdlog::warn("ads: {} ({}) is refused: {}", first->node().id(), caller_.peer, owner.error().message);
+          close({grpc::StatusCode::UNAUTHENTICATED, owner.error().message});
+          return;
+        }
+        caller_.token_owner = *owner;
+        on_request(*first);
+        if (!closed_) StartRead(&incoming_);
+      });
 }
 
 void AdsStream::OnWriteDone(bool ok) {
@@ -77,6 +101,7 @@ void AdsStream::close(const grpc::Status& status) {
   if (closed_) return;
   closed_ = true;
   patience_.cancel();
+  review_.reset();
   secrets_.reset();
   service_.remove(this);
   if (node_)

@@ -55,6 +55,8 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void OnDone() override;
 
  private:
+  void take(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> request);
+  void review_token(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> first);
   void on_request(const envoy::service::discovery::v3::DiscoveryRequest& request);
   bool identify(const envoy::service::discovery::v3::DiscoveryRequest& request);
   bool authenticate();
@@ -65,7 +67,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
 
   AdsService& service_;
   boost::asio::io_context& context_;
-  const Caller caller_;
+  Caller caller_;
   const Scope scope_;
   std::shared_ptr<AdsStream> self_;  // what keeps it alive while gRPC knows it
 
@@ -73,6 +75,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   grpc::ByteBuffer outgoing_;
   AdsSession session_;
   std::optional<istio::ProxyNode> node_;
+  std::shared_ptr<void> review_;  // of its token, under way
   std::unique_ptr<SecretFeed> secrets_;  // of a proxy that has proved who it is
   boost::asio::steady_timer patience_;
   bool patience_running_ = false;

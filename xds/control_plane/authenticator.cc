@@ -5,6 +5,12 @@ namespace {
 
 constexpr const char* kOwnServiceAccount = "remora-control";
 
+/// The services on whose streams a proxy says who it is before it is told anything.
+bool begins_with_identity(const std::string& method) {
+  return method.starts_with("/envoy.service.discovery.v3.AggregatedDiscoveryService/") ||
+         method.starts_with("/envoy.service.secret.v3.SecretDiscoveryService/");
+}
+
 }  // namespace
 
 Authenticator::Authenticator(Settings settings) : settings_(std::move(settings)) {
@@ -42,11 +48,24 @@ Result<void> Authenticator::admit(const Caller& caller) const {
     const auto id = by_certificate(caller);
     return id.ok() ? Result<void>() : Result<void>(Error{id.error()});
   }
-  if (!caller.bearer_token.empty() && tokens_) {
-    const auto grant = tokens_->find(caller.bearer_token);
-    return grant.ok() ? Result<void>() : Result<void>(Error{grant.error()});
+  if (caller.bearer_token.empty()) return Error{"a certificate of the mesh or a bearer token is required"};
+  if (settings_.token_review != nullptr && !in_join_file(caller.bearer_token)) {
+    if (begins_with_identity(caller.method) || settings_.token_review->knows(caller.bearer_token)) return {};
+    return Error{"the token has not been reviewed: a proxy asks for its configuration first"};
   }
-  return Error{"a certificate of the mesh or a bearer token is required"};
+  if (!tokens_) return Error{"bearer tokens prove nothing without --join-token-file or Kubernetes"};
+  const auto grant = tokens_->find(caller.bearer_token);
+  return grant.ok() ? Result<void>() : Result<void>(Error{grant.error()});
+}
+
+bool Authenticator::in_join_file(const std::string& token) const {
+  return tokens_ && tokens_->find(token).ok();
+}
+
+kubernetes::TokenReview* Authenticator::reviewer_for(const Caller& caller) const {
+  const bool bears = !caller.certified && !caller.bearer_token.empty();
+  const bool asked = caller.token_owner.has_value() || (!caller.encrypted && !caller.loopback);
+  return bears && !asked && !in_join_file(caller.bearer_token) ? settings_.token_review : nullptr;
 }
 
 Result<istio::SpiffeId> Authenticator::by_certificate(const Caller& caller) const {
@@ -64,11 +83,22 @@ Result<istio::SpiffeId> Authenticator::by_token(const Caller& caller, const isti
   if (!caller.encrypted && !caller.loopback) {
     return Error{"a bearer token that comes from another machine in plain text proves nothing: use TLS"};
   }
-  if (!tokens_) return Error{"bearer tokens prove nothing without --join-token-file"};
+  if (caller.token_owner) return by_owner(*caller.token_owner, node);
+  if (!tokens_) return Error{"bearer tokens prove nothing without --join-token-file or Kubernetes"};
   const auto grant = tokens_->find(caller.bearer_token);
   if (!grant.ok()) return Error{grant.error()};
   if (grant->anybody) return as_claimed(node);
   return istio::make_spiffe_id(settings_.trust_domain, grant->ns, grant->service_account);
+}
+
+/// A token that is bound to a Pod is that Pod's only, and the node names it.
+Result<istio::SpiffeId> Authenticator::by_owner(const kubernetes::TokenOwner& owner,
+                                                const istio::ProxyNode& node) const {
+  if (!owner.pod.empty() && node.name != owner.pod + '.' + owner.ns) {
+    return Error{"its node claims to be \"" + node.name + "\", but its token is of the pod " + owner.ns +
+                 '/' + owner.pod};
+  }
+  return istio::make_spiffe_id(settings_.trust_domain, owner.ns, owner.service_account);
 }
 
 Result<istio::SpiffeId> Authenticator::as_claimed(const istio::ProxyNode& node) const {

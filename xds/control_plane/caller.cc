@@ -40,6 +40,8 @@ bool is_loopback_peer(const std::string& peer) {
 Caller caller_of(const Metadata& metadata, const grpc::AuthContext& context) {
   Caller caller;
   caller.bearer_token = bearer_token(metadata);
+  const auto method = metadata.find(":path");
+  if (method != metadata.end()) caller.method.assign(method->second.data(), method->second.size());
   const std::string security = property(context, GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
   caller.encrypted = security == "tls" || security == "ssl";
   caller.certified = caller.encrypted && !property(context, GRPC_X509_PEM_CERT_PROPERTY_NAME).empty();

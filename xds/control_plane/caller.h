@@ -3,7 +3,10 @@
 #include <grpcpp/support/string_ref.h>
 
 #include <map>
+#include <optional>
 #include <string>
+
+#include "kubernetes/token_review.h"
 
 namespace grpc {
 class AuthContext;
@@ -21,6 +24,9 @@ struct Caller {
       certificate;         ///< the SPIFFE ID of its certificate, which the mesh's root has been found to back
   bool certified = false;  ///< it has such a certificate, though perhaps without a SPIFFE ID
   std::string bearer_token;  ///< of `authorization: Bearer TOKEN`; empty: none
+  std::string method;        ///< what is called: "/package.Service/Method"; empty where not known
+  /// Whom the API server says the token stands for, where it has been asked.
+  std::optional<kubernetes::TokenOwner> token_owner;
 
   bool proves_something() const { return certified || !bearer_token.empty(); }
 };

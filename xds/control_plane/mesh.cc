@@ -2,6 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -20,10 +23,35 @@ void log_new(const istio::Diagnostics& before, const istio::Diagnostics& now) {
   }
 }
 
+std::optional<istio::Inventory::Kind> inventory_kind(const istio::Resource& resource) {
+  if (!std::holds_alternative<istio::InventoryObject>(resource.spec)) return std::nullopt;
+  if (resource.kind == "Pod") return istio::Inventory::Kind::kPod;
+  if (resource.kind == "Node") return istio::Inventory::Kind::kNode;
+  return istio::Inventory::Kind::kEndpointSlice;
+}
+
+/// The object as the inventory knows it: with its namespace said.
+void put(istio::Inventory::Kind kind, const istio::Resource& resource, istio::Inventory& inventory) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(resource.json, error);
+  if (error || !value.is_object()) return;
+  boost::json::object& object = value.get_object();
+  object["metadata"].as_object()["namespace"] = kind == istio::Inventory::Kind::kNode ? "" : resource.ns;
+  inventory.put(kind, object);
+}
+
+/// With interception each endpoint of a headless service has a listener of its own.
+bool reaches_listeners(const istio::ProxyNode& node, const std::vector<istio::EndpointChange>& changes) {
+  return node.intercepted() &&
+         std::any_of(changes.begin(), changes.end(),
+                     [](const istio::EndpointChange& change) { return change.service->headless; });
+}
+
 }  // namespace
 
-Mesh::Mesh(ResourceSource& source, istio::MeshSettings settings)
+Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings)
     : source_(source),
+      inventory_(inventory),
       settings_(std::move(settings)) {
   refresh();
   source_.watch([this] {
@@ -34,7 +62,9 @@ Mesh::Mesh(ResourceSource& source, istio::MeshSettings settings)
 
 void Mesh::refresh() {
   ResourceList list = source_.list();
-  state_ = istio::reconcile(state_.registry.get(), list.resources, settings_);
+  take_inventory(list.resources);
+  inventory_.take_changes();  // the registry is made from all of it
+  state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);
   istio::Diagnostics findings = std::move(list.findings);
   findings.insert(findings.end(), state_.findings.begin(), state_.findings.end());
   log_new(findings_, findings);
@@ -47,25 +77,78 @@ void Mesh::refresh() {
                state_.registry->resources().size(), state_.registry->services().size(), findings_.size());
 }
 
+/// Moves what files say about where things run into the inventory.
+void Mesh::take_inventory(const std::vector<istio::ResourcePtr>& resources) {
+  std::map<istio::ObjectName, istio::ResourcePtr> now;
+  for (const istio::ResourcePtr& resource : resources) {
+    const auto kind = inventory_kind(*resource);
+    if (!kind) continue;
+    const istio::ObjectName id{resource->kind, resource->ns + '/' + resource->name};
+    now[id] = resource;
+    const auto known = files_inventory_.find(id);
+    if (known != files_inventory_.end() && known->second->json == resource->json) continue;
+    put(*kind, *resource, inventory_);
+  }
+  for (const auto& [id, resource] : files_inventory_) {
+    if (!now.contains(id)) inventory_.remove(*inventory_kind(*resource), resource->ns, resource->name);
+  }
+  files_inventory_ = std::move(now);
+}
+
+void Mesh::take_endpoints() {
+  const auto changes = state_.registry->update_endpoints(inventory_.take_changes());
+  if (changes.empty()) return;
+  ++version_;
+  std::set<std::string> addresses;
+  for (const istio::EndpointChange& change : changes) {
+    addresses.insert(change.addresses.begin(), change.addresses.end());
+  }
+  for (auto& entry : outbound_) {
+    Outbound& outbound = entry.second;
+    if (reaches_listeners(outbound.node, changes)) {
+      outbound.snapshot =
+          std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, outbound.node));
+    } else {
+      outbound.snapshot =
+          istio::update_outbound(*state_.registry, outbound.node, *outbound.snapshot, changes);
+    }
+  }
+  std::erase_if(snapshots_, [&](const auto& entry) {
+    const auto& own = entry.second.addresses;
+    return std::any_of(own.begin(), own.end(), [&](const auto& ip) { return addresses.contains(ip); });
+  });
+  if (on_endpoints_) on_endpoints_();
+}
+
 /// Proxies come and go with ever new labels and addresses; what is kept for them must not grow with that.
 void Mesh::forget_unused() {
   constexpr size_t kMaxOutbound = 256;
   if (outbound_.size() >= kMaxOutbound) outbound_.clear();
   if (snapshots_.size() < 2 * snapshots_in_use_ + kMaxOutbound) return;
-  std::erase_if(snapshots_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(snapshots_, [](const auto& entry) { return entry.second.snapshot.expired(); });
   snapshots_in_use_ = snapshots_.size();
+}
+
+const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::ProxyNode& node) {
+  Outbound& outbound = outbound_[node.outbound_key()];
+  if (outbound.snapshot == nullptr) {
+    outbound.node = node;
+    outbound.snapshot =
+        std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node));
+  }
+  return outbound.snapshot;
 }
 
 std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node) {
   forget_unused();
-  auto& shared = snapshots_[node.key()];
-  if (auto snapshot = shared.lock()) return snapshot;
-  auto& outbound = outbound_[node.outbound_key()];
-  if (outbound == nullptr) {
-    outbound = std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node));
-  }
-  auto snapshot = istio::build_snapshot(*state_.registry, node, outbound);
-  shared = snapshot;
+  const auto& outbound = outbound_for(node);
+  Own& own = snapshots_[node.key()];
+  auto known = own.snapshot.lock();
+  if (known != nullptr && own.outbound == outbound) return known;
+  auto snapshot = known == nullptr ? nullptr : istio::follow_outbound(known, *own.outbound, *outbound);
+  if (snapshot == nullptr) snapshot = istio::build_snapshot(*state_.registry, node, outbound);
+  own = {node.addresses, snapshot, outbound};
+  own.addresses.push_back(node.ip);
   return snapshot;
 }
 

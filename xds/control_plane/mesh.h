@@ -4,9 +4,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "control_plane/resource_source.h"
+#include "istio/inventory.h"
 #include "istio/reconcile.h"
 #include "istio/snapshot.h"
 
@@ -16,8 +18,9 @@ namespace remora::xds {
 /// thread only.
 class Mesh {
  public:
-  /// Takes the source's present contents, and follows it. The source must outlive the mesh.
-  explicit Mesh(ResourceSource& source, istio::MeshSettings settings = {});
+  /// Takes the source's present contents, and follows it. The source must outlive the mesh, and so must
+  /// `inventory`, into which the Pods, EndpointSlices and Nodes that the source has go as well.
+  Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings = {});
 
   const istio::Registry& registry() const { return *state_.registry; }
   /// Everything that is wrong, in files and between resources.
@@ -28,22 +31,45 @@ class Mesh {
   /// What a proxy should have now. Proxies that differ in nothing share one snapshot.
   std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node);
 
-  /// Called after each change.
+  /// Brings endpoints in line with the inventory. Costs what has changed since the last time, and nothing
+  /// that the proxies have for other services.
+  void take_endpoints();
+
+  /// Called after each change of the configuration.
   void on_change(std::function<void()> listener) { on_change_ = std::move(listener); }
+  /// Called after changes of nothing but endpoints, which are frequent.
+  void on_endpoints(std::function<void()> listener) { on_endpoints_ = std::move(listener); }
 
  private:
+  /// What proxies that are alike share, and one of them.
+  struct Outbound {
+    istio::ProxyNode node;
+    std::shared_ptr<const istio::Snapshot> snapshot;
+  };
+  /// A proxy's own, and the outbound that it was made from.
+  struct Own {
+    std::vector<std::string> addresses;
+    std::weak_ptr<const istio::Snapshot> snapshot;
+    std::shared_ptr<const istio::Snapshot> outbound;
+  };
+
   void refresh();
+  void take_inventory(const std::vector<istio::ResourcePtr>& resources);
   void forget_unused();
+  const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
 
   ResourceSource& source_;
+  istio::Inventory& inventory_;
   const istio::MeshSettings settings_;
   istio::Reconciled state_;
   istio::Diagnostics findings_;
   uint64_t version_ = 0;
   std::function<void()> on_change_;
+  std::function<void()> on_endpoints_;
+  std::map<istio::ObjectName, istio::ResourcePtr> files_inventory_;  ///< by kind, and namespace and name
   // Of this registry only. Weak: a snapshot lives as long as a stream follows it.
-  std::map<std::string, std::shared_ptr<const istio::Snapshot>> outbound_;
-  std::map<std::string, std::weak_ptr<const istio::Snapshot>> snapshots_;
+  std::map<std::string, Outbound> outbound_;
+  std::map<std::string, Own> snapshots_;
   size_t snapshots_in_use_ = 0;  // when they were counted last
 };
 

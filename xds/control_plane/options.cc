@@ -24,6 +24,13 @@ std::chrono::seconds parse_seconds(const std::string& text) {
   return duration ? std::chrono::duration_cast<std::chrono::seconds>(*duration) : std::chrono::seconds(0);
 }
 
+/// None where it is no such word, which check() refuses.
+std::optional<istio::OutboundPolicy> parse_policy(const std::string& text) {
+  if (text == "ALLOW_ANY") return istio::OutboundPolicy::kAllowAny;
+  if (text == "REGISTRY_ONLY") return istio::OutboundPolicy::kRegistryOnly;
+  return std::nullopt;
+}
+
 /// Zero where it is no such number; check() refuses that.
 std::chrono::milliseconds parse_milliseconds(const std::string& text) {
   int number = 0;
@@ -97,6 +104,14 @@ const std::vector<Flag>& flags() {
       {"--no-auto-mtls", nullptr,
        "mutual TLS only where a DestinationRule asks for it; by default wherever the endpoint has a sidecar",
        [](Options& o, const std::string&) { o.auto_mtls = false; }},
+      {"--outbound-traffic-policy", "POLICY",
+       "what intercepted traffic to unknown hosts becomes, unless a Sidecar says otherwise: ALLOW_ANY "
+       "(default) "
+       "or REGISTRY_ONLY",
+       [](Options& o, const std::string& v) { o.outbound_policy = parse_policy(v); }},
+      {"--protocol-detection-timeout", "DURATION",
+       "how long an intercepted client may be silent before its server is let speak first (default 5s)",
+       [](Options& o, const std::string& v) { o.protocol_detection_timeout = parse_seconds(v); }},
       {"--admin-address", "HOST:PORT",
        "the admin interface (default 127.0.0.1:15014; port 0 takes a free one)",
        [](Options& o, const std::string& v) { o.admin_address = v; }},
@@ -127,6 +142,16 @@ std::string long_name(const std::string& name) {
   if (name == "-c") return "--config";
   if (name == "-h") return "--help";
   return name;
+}
+
+Result<void> check_interception(const Options& options) {
+  if (!options.outbound_policy) {
+    return Error{"--outbound-traffic-policy must be ALLOW_ANY or REGISTRY_ONLY"};
+  }
+  if (options.protocol_detection_timeout.count() <= 0) {
+    return Error{"--protocol-detection-timeout must be a duration of at least 1s, such as 5s"};
+  }
+  return {};
 }
 
 Result<void> check_identity(const Options& options) {
@@ -185,6 +210,7 @@ Result<void> check(const Options& options) {
   }
   if (!options.rollouts) return Error{"--rollouts: must be on or off"};
   if (auto home = check_home(options); !home.ok()) return home;
+  if (auto good = check_interception(options); !good.ok()) return good;
   return check_identity(options);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "istio/sidecar.h"
 #include "istio/spiffe_id.h"
 #include "remora/core/result.h"
 
@@ -36,6 +37,8 @@ struct Options {
   std::string join_token_file;
   bool trust_loopback = false;
   bool auto_mtls = true;
+  std::optional<istio::OutboundPolicy> outbound_policy = istio::OutboundPolicy::kAllowAny;
+  std::chrono::seconds protocol_detection_timeout{5};
   std::chrono::seconds certificate_lifetime{std::chrono::hours(24)};
   std::string xds_tls_address_path;  ///< file that receives the xDS address over TLS
   std::string xds_address_path;      ///< file that receives the xDS address in use

@@ -15,6 +15,7 @@
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
+#include "control_plane/inventory_feed.h"
 #include "control_plane/mesh.h"
 #include "control_plane/mesh_identity.h"
 #include "control_plane/object_home.h"
@@ -62,7 +63,10 @@ class Server {
         manifests_(context_, options.config_paths),
         source_(context_, manifests_, home_.objects(), home_.manifests(),
                 [this](const store::ObjectKey& key) { return home_.place_of(key); }),
-        mesh_(source_, {options.trust_domain, options.root_namespace, options.auto_mtls}),
+        mesh_(source_, inventory_,
+              {options.trust_domain, options.root_namespace, options.auto_mtls, *options.outbound_policy,
+               options.protocol_detection_timeout}),
+        feed_(context_, home_.objects(), inventory_, [this] { mesh_.take_endpoints(); }),
         statuses_(home_.objects(), [this] { return leads_; }),
         reports_(context_, traffic_),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
@@ -83,6 +87,8 @@ class Server {
       malloc_trim(
           0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
     });
+    mesh_.on_endpoints([this] { ads_.push(); });
+    mesh_.take_endpoints();
     malloc_trim(0);
   }
 
@@ -164,7 +170,9 @@ class Server {
   std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;
   StoreSource source_;
+  istio::Inventory inventory_;
   Mesh mesh_;
+  InventoryFeed feed_;
   StatusWriter statuses_;
   telemetry::TrafficStore traffic_;
   telemetry::MetricsService reports_;
@@ -186,7 +194,8 @@ int validate_configuration(const std::vector<std::string>& paths) {
   boost::asio::io_context context;
   spdlog::set_level(spdlog::level::off);  // the findings are the output
   DirectorySource source(context, paths);
-  const Mesh mesh(source);
+  istio::Inventory inventory;
+  const Mesh mesh(source, inventory);
   for (const istio::Diagnostic& finding : mesh.findings()) std::puts(istio::to_string(finding).c_str());
   const bool bad = istio::has_errors(mesh.findings());
   if (!bad) std::printf("%zu resources are valid\n", mesh.registry().resources().size());

@@ -24,7 +24,7 @@ istio::ResourceGroup workload_secrets(const Issued& issued, const std::string& r
   root.set_name(kRootSecret);
   root.mutable_validation_context()->mutable_trusted_ca()->set_inline_bytes(root_pem);
   add(root, group);
-  group.version = istio::version_of(group.resources);
+  group.seal();
   return group;
 }
 

@@ -3,6 +3,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "istio/build_tls.h"
+#include "istio/intercepted.h"
 #include "istio/names.h"
 #include "istio/proto_util.h"
 #include "istio/translate.h"
@@ -69,15 +70,6 @@ void set_http_options(UpstreamHttp protocol, const ConnectionPool& pool, HttpPro
       ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = pack(options);
 }
 
-void set_connection_pool(const ConnectionPool& pool, Cluster& cluster) {
-  set_duration(pool.connect_timeout.value_or(kConnectTimeout), *cluster.mutable_connect_timeout());
-  auto& thresholds = *cluster.mutable_circuit_breakers()->add_thresholds();
-  thresholds.mutable_max_connections()->set_value(pool.max_connections.value_or(kNoLimit));
-  thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
-  thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
-  thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
-}
-
 /// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
 void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count,
                      google::protobuf::UInt32Value& enforcing) {
@@ -126,12 +118,39 @@ void add_service_metadata(const MeshService& service, google::protobuf::Struct& 
   fields["namespace"].set_string_value(service.ns);
 }
 
+/// Endpoints come over the proxy's own stream.
+void set_endpoints(Cluster& cluster) {
+  cluster.set_type(Cluster::EDS);
+  auto& eds = *cluster.mutable_eds_cluster_config();
+  eds.set_service_name(cluster.name());
+  eds.mutable_eds_config()->mutable_ads();
+  eds.mutable_eds_config()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
+  eds.mutable_eds_config()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+}
+
+void set_application(const std::string& address, uint16_t port, Cluster& cluster) {
+  cluster.set_type(Cluster::STATIC);
+  auto& assignment = *cluster.mutable_load_assignment();
+  assignment.set_cluster_name(cluster.name());
+  auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();
+  set_socket_address(address, port, *endpoint.mutable_address());
+}
+
 void set_rule_metadata(const MergedRule* rule, google::protobuf::Struct& metadata) {
   if (rule == nullptr) return;
   (*metadata.mutable_fields())["config"].set_string_value(config_path(*rule->parts.front()));
 }
 
 }  // namespace
+
+void set_connection_pool(const ConnectionPool& pool, Cluster& cluster) {
+  set_duration(pool.connect_timeout.value_or(kConnectTimeout), *cluster.mutable_connect_timeout());
+  auto& thresholds = *cluster.mutable_circuit_breakers()->add_thresholds();
+  thresholds.mutable_max_connections()->set_value(pool.max_connections.value_or(kNoLimit));
+  thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
+  thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
+  thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
+}
 
 PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, uint16_t port) {
   if (rule == nullptr) return {};
@@ -145,31 +164,36 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   return policy;
 }
 
-UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy) {
+UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy, const ProxyNode& node) {
   if (!port.is_http()) return UpstreamHttp::kNone;
+  // Of what declares nothing, the first bytes have told the version.
+  if (port.protocol == Protocol::kUndeclared && node.intercepted()) return UpstreamHttp::kAsClient;
   if (policy.connection_pool && policy.connection_pool->use_client_protocol) return UpstreamHttp::kAsClient;
   const bool upgraded = policy.connection_pool && policy.connection_pool->upgrade_to_http2;
   return upgraded || port.protocol == Protocol::kHttp2 ? UpstreamHttp::kHttp2 : UpstreamHttp::kHttp1;
+}
+
+bool chosen_by_client(const ClusterParts& parts) {
+  return parts.service.headless && parts.view.node().intercepted();
 }
 
 Cluster build_outbound_cluster(const ClusterParts& parts) {
   const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
   Cluster cluster;
   cluster.set_name(outbound_cluster_name(parts.port.number, subset, parts.service.host));
-  cluster.set_type(Cluster::EDS);
-  auto& eds = *cluster.mutable_eds_cluster_config();
-  eds.set_service_name(cluster.name());
-  eds.mutable_eds_config()->mutable_ads();
-  eds.mutable_eds_config()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
-  eds.mutable_eds_config()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
-
   const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
-  set_load_balancer(policy, cluster);
+  if (chosen_by_client(parts)) {
+    lead_to_original_destination(cluster);
+  } else {
+    set_endpoints(cluster);
+    set_load_balancer(policy, cluster);
+  }
   const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
   set_connection_pool(pool, cluster);
   HttpProtocolOptions options;
   const bool named = set_automatic_names(parts, policy, options);
-  set_http_options(upstream_protocol(parts.port, policy), pool, std::move(options), named, cluster);
+  set_http_options(upstream_protocol(parts.port, policy, parts.view.node()), pool, std::move(options), named,
+                   cluster);
   set_outlier_detection(policy, cluster);
   set_transport_sockets(parts, policy, cluster);
 
@@ -186,16 +210,16 @@ Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
   const MergedRule* rule = registry.find_rule(service->host, node.ns);
   Cluster cluster;
   cluster.set_name(inbound_name(inbound.port));
-  cluster.set_type(Cluster::STATIC);
   const PolicySettings policy = effective_policy(rule, nullptr, port->number);
   ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
   pool.upgrade_to_http2 = false;  // between sidecars; the application speaks what its port says
   set_connection_pool(pool, cluster);
-  set_http_options(upstream_protocol(*port, {.connection_pool = pool}), pool, {}, false, cluster);
-  auto& assignment = *cluster.mutable_load_assignment();
-  assignment.set_cluster_name(cluster.name());
-  auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();
-  set_socket_address(node.app_address, inbound.port, *endpoint.mutable_address());
+  set_http_options(upstream_protocol(*port, {.connection_pool = pool}, node), pool, {}, false, cluster);
+  if (node.intercepted()) {
+    lead_to_application(node, cluster);
+  } else {
+    set_application(node.app_address, inbound.port, cluster);
+  }
   auto& metadata = istio_metadata(*cluster.mutable_metadata());
   set_rule_metadata(rule, metadata);
   for (const auto& entry : inbound.services) add_service_metadata(*entry.first, metadata);

@@ -56,7 +56,7 @@ ClusterLoadAssignment build_load_assignment(const ClusterParts& parts) {
   const bool by_endpoint = encryption_of(parts, policy) == Encryption::kWhereSidecar;
   std::map<std::string, LocalityLbEndpoints*> groups;
   for (const Endpoint& endpoint : parts.port.endpoints) {
-    if (!labels_match(wanted, endpoint.labels)) continue;
+    if (!endpoint.ready || !labels_match(wanted, endpoint.labels)) continue;
     LocalityLbEndpoints*& group = groups[endpoint.locality];
     if (group == nullptr) {
       group = assignment.add_endpoints();

@@ -60,19 +60,6 @@ std::string authority_of(const Headers& headers) {
   return "";
 }
 
-/// The cluster a destination means on a listener for `port`.
-std::string cluster_name(const Destination& destination, const Resource& owner, uint16_t port,
-                         const MeshView& view) {
-  const std::string host = resolve_host(destination.host, owner.ns);
-  const MeshService* service = view.registry().find_service(host);
-  if (destination.port) {
-    port = *destination.port;
-  } else if (service != nullptr && service->ports.size() == 1) {
-    port = service->ports.front().number;
-  }
-  return outbound_cluster_name(port, destination.subset, host);
-}
-
 void apply_redirect(const HttpRedirect& wanted, uint16_t port, RedirectAction& redirect) {
   if (!wanted.authority.empty()) redirect.set_host_redirect(wanted.authority);
   if (!wanted.uri.empty()) redirect.set_path_redirect(wanted.uri);
@@ -115,7 +102,7 @@ class DestinationBuilder {
         view_(view) {}
 
   std::string cluster(const Destination& destination) const {
-    return cluster_name(destination, owner_, port_, view_);
+    return view_.destination_cluster(destination, owner_, port_);
   }
 
   void one(const RouteDestination& entry, Route& route) const {

@@ -38,14 +38,15 @@ Route build_route(const HttpRoute& http, const HttpMatch& match, const Resource&
   (*metadata.mutable_fields())["config"].set_string_value(config_path(owner));
   if (!match.stat_prefix.empty()) route.set_stat_prefix(match.stat_prefix);
   apply_route_action(http, owner, port, view, route);
+  apply_route_filters(http, route);
   return route;
 }
 
 /// Virtual hosts under construction: a domain may stand in a table once, and the first to ask for it has it.
 class Table {
  public:
-  explicit Table(uint16_t port) : port_(port) {
-    config_.set_name(std::to_string(port));
+  Table(std::string name, uint16_t port) : port_(port) {
+    config_.set_name(std::move(name));
     config_.mutable_validate_clusters()->set_value(false);
     config_.set_ignore_port_in_host_matching(true);
     config_.mutable_max_direct_response_body_size_bytes()->set_value(1024 * 1024);
@@ -63,17 +64,22 @@ class Table {
     *config_.add_virtual_hosts() = std::move(virtual_host);
   }
 
-  /// Hosts that the mesh does not know are refused, since without interception there is nowhere to pass them
-  /// on to.
-  RouteConfiguration finish() {
+  /// Hosts that the mesh does not know are refused, or go where they were going: interception knows that.
+  RouteConfiguration finish(bool pass_unknown) {
     if (used_.contains("*")) return std::move(config_);
     VirtualHost& rest = *config_.add_virtual_hosts();
-    rest.set_name("block_all");
+    rest.set_name(pass_unknown ? "allow_any" : "block_all");
     rest.add_domains("*");
     Route& route = *rest.add_routes();
-    route.set_name("block_all");
+    route.set_name(rest.name());
     route.mutable_match()->set_prefix("/");
-    route.mutable_direct_response()->set_status(502);
+    if (pass_unknown) {
+      rest.set_include_request_attempt_count(true);
+      route.mutable_route()->set_cluster(kPassthroughCluster);
+      route.mutable_route()->mutable_timeout();
+    } else {
+      route.mutable_direct_response()->set_status(502);
+    }
     return std::move(config_);
   }
 
@@ -90,6 +96,26 @@ std::vector<std::string> domains_of(const MeshService& service, const ProxyNode&
     domains.push_back(address.find(':') == std::string::npos ? address : '[' + address + ']');
   }
   return domains;
+}
+
+std::vector<Route> routes_to(const MeshService& service, uint16_t port, const MeshView& view) {
+  const Resource* owner = view.virtual_service_for(service.host);
+  // One with routes for other protocols only leaves requests where they are going.
+  if (owner != nullptr && !std::get<VirtualService>(owner->spec).http.empty()) {
+    return build_routes(*owner, port, view);
+  }
+  return {build_default_route(service.host, port)};
+}
+
+RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_port) {
+  RouteConfiguration config;
+  config.set_name(cluster);
+  config.mutable_validate_clusters()->set_value(false);
+  auto& virtual_host = *config.add_virtual_hosts();
+  virtual_host.set_name("inbound|http|" + std::to_string(service_port));
+  virtual_host.add_domains("*");
+  *virtual_host.add_routes() = build_inbound_route(cluster);
+  return config;
 }
 
 }  // namespace
@@ -122,12 +148,12 @@ Route build_default_route(const std::string& host, uint16_t port) {
   return route;
 }
 
-Route build_inbound_route(uint16_t port) {
+Route build_inbound_route(const std::string& cluster) {
   Route route;
   route.set_name("default");
   route.mutable_match()->set_prefix("/");
   auto& action = *route.mutable_route();
-  action.set_cluster(inbound_name(port));
+  action.set_cluster(cluster);
   action.mutable_timeout();
   // The application closing an idle connection just as a request leaves is nobody's failure.
   action.mutable_retry_policy()->set_retry_on("reset-before-request");
@@ -138,34 +164,28 @@ Route build_inbound_route(uint16_t port) {
 RouteConfiguration build_route_configuration(uint16_t port, const std::vector<const MeshService*>& services,
                                              const MeshView& view) {
   constexpr uint16_t kServicelessPort = 80;  // Istio's rule: hosts without a service are called on port 80
-  Table table(port);
+  Table table(std::to_string(port), port);
   for (const MeshService* service : services) {
-    const Resource* owner = view.virtual_service_for(service->host);
-    std::vector<Route> routes;
-    if (owner != nullptr) {
-      routes = build_routes(*owner, port, view);
-    } else {
-      routes.push_back(build_default_route(service->host, port));
-    }
-    table.add(service->host, domains_of(*service, view.node()), std::move(routes));
+    table.add(service->host, domains_of(*service, view.node()), routes_to(*service, port, view));
   }
   if (port == kServicelessPort) {
     for (const auto& [host, owner] : view.serviceless_hosts()) {
       table.add(host, host_aliases(host, view.node().ns), build_routes(*owner, port, view));
     }
   }
-  return table.finish();
+  return table.finish(view.node().intercepted() && !view.registry_only());
+}
+
+RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port, const MeshView& view) {
+  Table table(sniffed_table_name(service.host, port), port);
+  table.add(service.host, {"*"}, routes_to(service, port, view));
+  return table.finish(false);
 }
 
 RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound) {
-  RouteConfiguration config;
-  config.set_name(inbound_name(inbound.port));
-  config.mutable_validate_clusters()->set_value(false);
-  auto& virtual_host = *config.add_virtual_hosts();
-  virtual_host.set_name("inbound|http|" + std::to_string(inbound.services.front().second->number));
-  virtual_host.add_domains("*");
-  *virtual_host.add_routes() = build_inbound_route(inbound.port);
-  return config;
+  return inbound_table(inbound_name(inbound.port), inbound.services.front().second->number);
 }
+
+RouteConfiguration build_inbound_passthrough_routes() { return inbound_table(kInboundPassthroughCluster, 0); }
 
 }  // namespace remora::istio

@@ -1,5 +1,6 @@
 #include "istio/build_tls.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -79,7 +80,7 @@ std::set<std::string> workload_names(const ClusterParts& parts) {
 /// What the client speaks inside of TLS. Istio's own words tell the server's sidecar that mutual TLS of the
 /// mesh is meant, and what it carries.
 std::vector<const char*> mesh_protocols(const ClusterParts& parts, const PolicySettings& policy) {
-  switch (upstream_protocol(parts.port, policy)) {
+  switch (upstream_protocol(parts.port, policy, parts.view.node())) {
     case UpstreamHttp::kHttp1: return {"istio-http/1.1", "istio", "http/1.1"};
     case UpstreamHttp::kHttp2: return {"istio-h2", "istio", "h2"};
     case UpstreamHttp::kAsClient:
@@ -127,7 +128,8 @@ void set_foreign_tls(const ClusterParts& parts, const PolicySettings& policy, Tr
     }
     for (const std::string& name : peer_names(parts, rule)) add_peer_name(name, validation);
   }
-  if (upstream_protocol(parts.port, policy) == UpstreamHttp::kHttp2) common.add_alpn_protocols("h2");
+  if (upstream_protocol(parts.port, policy, parts.view.node()) == UpstreamHttp::kHttp2)
+    common.add_alpn_protocols("h2");
   context.set_sni(rule.sni);
   set_tls_socket(context, socket);
 }
@@ -164,6 +166,16 @@ void set_transport_sockets(const ClusterParts& parts, const PolicySettings& poli
     } else {
       set_foreign_tls(parts, policy, *cluster.mutable_transport_socket());
     }
+    return;
+  }
+  if (chosen_by_client(parts)) {
+    // There are no endpoints that could say what they take: it must be the same for all of them.
+    const auto& endpoints = parts.port.endpoints;
+    const bool all =
+        !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(), [&](const Endpoint& e) {
+          return takes_mutual_tls(e, parts.view.registry());
+        });
+    if (all) set_mutual_tls(parts, policy, {}, *cluster.mutable_transport_socket());
     return;
   }
   auto& mutual = *cluster.add_transport_socket_matches();

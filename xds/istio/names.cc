@@ -36,6 +36,10 @@ std::string mesh_server_name(uint16_t port, std::string_view subset, std::string
       .append(host);
 }
 
+std::string sniffed_table_name(std::string_view host, uint16_t port) {
+  return std::string(host) + ':' + std::to_string(port);
+}
+
 std::string inbound_name(uint16_t port) { return "inbound|" + std::to_string(port) + "||"; }
 
 std::string listener_name(std::string_view address, uint16_t port) {

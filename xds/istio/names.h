@@ -12,11 +12,22 @@ namespace remora::istio {
 /// "outbound|8080|v1|myapp.default.svc.cluster.local"
 std::string outbound_cluster_name(uint16_t port, std::string_view subset, std::string_view host);
 
+/// Where connections go as they are, from the application and to it; and where nothing is.
+inline constexpr const char* kPassthroughCluster = "PassthroughCluster";
+inline constexpr const char* kInboundPassthroughCluster = "InboundPassthroughCluster";
+inline constexpr const char* kBlackHoleCluster = "BlackHoleCluster";
+
+/// "myapp.default.svc.cluster.local:8080": the route table of a port that declares no protocol.
+std::string sniffed_table_name(std::string_view host, uint16_t port);
+
 /// "inbound|8080||"
 std::string inbound_name(uint16_t port);
 
 /// "outbound_.8080_.v1_.myapp.default.svc.cluster.local": what a sidecar asks another one for, in TLS.
 std::string mesh_server_name(uint16_t port, std::string_view subset, std::string_view host);
+
+/// The HTTP filters that routes speak to.
+inline constexpr const char* kCorsFilter = "envoy.filters.http.cors";
 
 /// "127.0.0.1_8080"
 std::string listener_name(std::string_view address, uint16_t port);

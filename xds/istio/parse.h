@@ -13,6 +13,7 @@ Workload read_workload(Fields& spec);
 Service read_service(Fields& spec);
 Deployment read_deployment(Fields& spec);
 PeerAuthentication read_peer_authentication(Fields& spec);
+Sidecar read_sidecar(Fields& spec);
 Canary read_canary(Fields& spec);
 CanaryAnalysis read_analysis(Fields& fields);
 MetricTemplate read_metric_template(Fields& spec);
@@ -24,6 +25,13 @@ void read_http_action(Fields& fields, HttpRoute& route);
 Destination read_destination(Fields& fields);
 Headers read_headers(Fields& route);
 void read_retries(Fields& fields, HttpRoute& route);
+void read_cors_policy(Fields& fields, std::optional<CorsPolicy>& out);
+void read_delegate(Fields& fields, HttpRoute& route);
+/// What a VirtualService may not hold that delegates, or that is delegated to.
+void check_delegation(const Fields& spec, const VirtualService& service);
+/// exact, prefix or regex: at most one of them; nothing (without a fault) where the condition is empty.
+std::optional<StringMatch> read_string_match(Fields& fields);
+void read_l4_routes(Fields& spec, VirtualService& service);
 
 /// The object called `name` as a reference to another one: its name is required.
 void read_reference(Fields& fields, std::string_view name, std::optional<ObjectReference>& out);

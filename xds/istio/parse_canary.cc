@@ -27,6 +27,26 @@ void read_target(Fields& spec, Canary& canary) {
   if (canary.target_name.empty()) spec.error("targetRef", "must name the workload to roll out");
 }
 
+void read_autoscaler(Fields& spec, Canary& canary) {
+  spec.object("autoscalerRef", [&](Fields& fields) {
+    static const Words<int> kKinds{{"HorizontalPodAutoscaler", 0}, {"ScaledObject", 1}};
+    AutoscalerReference reference;
+    int kind = 0;
+    fields.word("kind", kKinds, kind);
+    if (kind == 1) fields.error("kind", "ScaledObject is not implemented: HorizontalPodAutoscaler is");
+    fields.string("name", reference.name);
+    if (reference.name.empty()) fields.error("name", "is required");
+    fields.object("primaryScalerReplicas", [&](Fields& bounds) {
+      bounds.unsigned_integer("minReplicas", reference.primary_min);
+      bounds.unsigned_integer("maxReplicas", reference.primary_max);
+    });
+    fields.unsupported("primaryScalerQueries", Severity::kWarning,
+                       "has no effect: it belongs to ScaledObject");
+    fields.ignore({"apiVersion"});
+    canary.autoscaler = std::move(reference);
+  });
+}
+
 /// What goes into the VirtualService's routes as it stands, checked as it would be there.
 void check_route_parts(Fields& fields) {
   HttpRoute route;
@@ -42,7 +62,7 @@ void check_route_parts(Fields& fields) {
   fields.duration("timeout", timeout, true);
   route.headers = read_headers(fields);
   fields.object("trafficPolicy", [](Fields& item) { read_traffic_policy(item); });
-  fields.unsupported("corsPolicy", Severity::kError, "is not implemented: the proxy has no CORS filter yet");
+  read_cors_policy(fields, route.cors);
 }
 
 void read_service_ports(Fields& fields, CanaryService& service) {
@@ -87,9 +107,11 @@ CanaryService read_canary_service(Fields& fields) {
     item.strings("annotations", service.unmanaged_annotations);
     item.strings("labels", service.unmanaged_labels);
   });
-  bool delegation = false;
-  if (fields.boolean("delegation", delegation) && delegation) {
-    fields.error("delegation", "is not implemented: VirtualServices cannot delegate in this build");
+  fields.boolean("delegation", service.delegation);
+  if (service.delegation && (!service.hosts.empty() || !service.gateways.empty())) {
+    fields.warning(
+        "delegation",
+        "leaves hosts and gateways to the VirtualService that delegates: both have no effect here");
   }
   fields.unsupported("trafficDistribution", Severity::kWarning,
                      "is not implemented: all endpoints get traffic");
@@ -143,7 +165,7 @@ Canary read_canary(Fields& spec) {
   spec.boolean("suspend", canary.suspend);
   spec.boolean("revertOnDeletion", canary.revert_on_deletion);
   read_canary_analysis(spec, canary);
-  spec.unsupported("autoscalerRef", Severity::kWarning, "has no effect: nothing here scales workloads");
+  read_autoscaler(spec, canary);
   for (const char* name : {"ingressRef", "routeRef", "upstreamRef"}) {
     spec.unsupported(name, Severity::kWarning, kNoGatewayApi);
   }

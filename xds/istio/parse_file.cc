@@ -19,12 +19,13 @@ struct Kind {
   Spec (*read)(Fields&);
 };
 
-const std::array<Kind, 10>& kinds() {
-  static const std::array<Kind, 10> kKinds{{
+const std::array<Kind, 11>& kinds() {
+  static const std::array<Kind, 11> kKinds{{
       {kIstioGroup, "VirtualService", [](Fields& f) -> Spec { return read_virtual_service(f); }},
       {kIstioGroup, "DestinationRule", [](Fields& f) -> Spec { return read_destination_rule(f); }},
       {kIstioGroup, "ServiceEntry", [](Fields& f) -> Spec { return read_service_entry(f); }},
       {kIstioGroup, "WorkloadEntry", [](Fields& f) -> Spec { return read_workload(f); }},
+      {kIstioGroup, "Sidecar", [](Fields& f) -> Spec { return read_sidecar(f); }},
       {kSecurityGroup, "PeerAuthentication", [](Fields& f) -> Spec { return read_peer_authentication(f); }},
       {"", "Service", [](Fields& f) -> Spec { return read_service(f); }},
       {"apps/", "Deployment", [](Fields& f) -> Spec { return read_deployment(f); }},
@@ -52,6 +53,13 @@ bool is_bystander(std::string_view kind) {
   static const std::set<std::string_view> kKinds{
       "Namespace", "ConfigMap", "Secret", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget"};
   return kKinds.contains(kind);
+}
+
+/// Where things run: Kubernetes writes these objects, so they are not checked field by field.
+bool is_inventory(const Resource& resource) {
+  static const std::set<std::pair<std::string_view, std::string_view>> kKinds{
+      {"v1", "Pod"}, {"v1", "Node"}, {"discovery.k8s.io/v1", "EndpointSlice"}};
+  return kKinds.contains({resource.api_version, resource.kind});
 }
 
 class FileReader {
@@ -98,15 +106,9 @@ class FileReader {
       return;
     }
     context_.resource = resource->id();
-    fields.ignore({"status"});  // what a cluster says about the object, not what its author wants
-    const Kind* kind = find_kind(fields, *resource);
-    if (kind == nullptr) {
+    if (!read_spec(fields, *resource)) {
       fields.ignore_rest();
       return;
-    }
-    if (!fields.object("spec", [&](Fields& spec) { resource->spec = kind->read(spec); }) &&
-        !fields.has("spec")) {
-      fields.error("spec", "is required");
     }
     if (!ids_.insert(resource->id()).second) {
       fields.error("", "is defined twice in this file");
@@ -114,6 +116,23 @@ class FileReader {
     }
     resource->json = to_json(document);
     out_.resources.push_back(std::move(resource));
+  }
+
+  /// False where the object means nothing to the mesh, or is not understood.
+  bool read_spec(Fields& fields, Resource& resource) {
+    fields.ignore({"status"});  // what a cluster says about the object, not what its author wants
+    if (is_inventory(resource)) {
+      fields.ignore_rest();
+      resource.spec = InventoryObject{};
+      return true;
+    }
+    const Kind* kind = find_kind(fields, resource);
+    if (kind == nullptr) return false;
+    if (!fields.object("spec", [&](Fields& spec) { resource.spec = kind->read(spec); }) &&
+        !fields.has("spec")) {
+      fields.error("spec", "is required");
+    }
+    return true;
   }
 
   bool read_metadata(Fields& fields, Resource& resource) {
@@ -176,6 +195,12 @@ ParsedFile parse_file(const std::string& file, const std::string& text) {
   }
   FileReader reader(file, parsed);
   for (const Value& document : std::get<0>(documents)) reader.read(document);
+  return parsed;
+}
+
+ParsedFile parse_document(const std::string& file, const Value& document) {
+  ParsedFile parsed;
+  FileReader(file, parsed).read(document);
   return parsed;
 }
 

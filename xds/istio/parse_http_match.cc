@@ -7,22 +7,6 @@ namespace {
 
 using Kind = StringMatch::Kind;
 
-/// exact, prefix or regex: one of them.
-std::optional<StringMatch> read_string_match(Fields& fields) {
-  static const std::vector<std::pair<std::string_view, Kind>> kKinds{
-      {"exact", Kind::kExact}, {"prefix", Kind::kPrefix}, {"regex", Kind::kRegex}};
-  std::optional<StringMatch> match;
-  for (const auto& [name, kind] : kKinds) {
-    std::string value;
-    if (!fields.string(name, value)) continue;
-    if (match) fields.error("", "has more than one of exact, prefix and regex");
-    // "*" alone is no regular expression; Istio takes it for "anything".
-    if (kind == Kind::kRegex && value != "*") check_regex(fields, name, value);
-    match = StringMatch{kind, value};
-  }
-  return match;
-}
-
 void read_match(Fields& fields, std::string_view name, std::optional<StringMatch>& out) {
   fields.object(name, [&](Fields& match) {
     out = read_string_match(match);
@@ -51,6 +35,21 @@ void read_named(Fields& fields, std::string_view name, bool headers, NamedMatche
 }
 
 }  // namespace
+
+std::optional<StringMatch> read_string_match(Fields& fields) {
+  static const std::vector<std::pair<std::string_view, Kind>> kKinds{
+      {"exact", Kind::kExact}, {"prefix", Kind::kPrefix}, {"regex", Kind::kRegex}};
+  std::optional<StringMatch> match;
+  for (const auto& [name, kind] : kKinds) {
+    std::string value;
+    if (!fields.string(name, value)) continue;
+    if (match) fields.error("", "has more than one of exact, prefix and regex");
+    // "*" alone is no regular expression; Istio takes it for "anything".
+    if (kind == Kind::kRegex && value != "*") check_regex(fields, name, value);
+    match = StringMatch{kind, value};
+  }
+  return match;
+}
 
 HttpMatch read_http_match(Fields& fields) {
   HttpMatch match;

@@ -50,6 +50,25 @@ void read_type(Fields& spec) {
   }
 }
 
+/// clusterIPs repeats clusterIP as its first.
+void read_addresses(Fields& spec, Service& service) {
+  std::vector<std::string> addresses;
+  std::string first;
+  spec.strings("clusterIPs", addresses);
+  if (spec.string("clusterIP", first) && addresses.empty()) addresses.push_back(first);
+  service.headless = !addresses.empty() && addresses.front() == "None";
+  for (std::string& address : addresses) {
+    if (is_ip_address(address)) service.cluster_ips.push_back(std::move(address));
+  }
+  std::vector<std::string> families;
+  if (spec.strings("ipFamilies", families) && !families.empty()) {
+    service.ipv6_first = families.front() == "IPv6";
+  } else if (!service.cluster_ips.empty()) {
+    service.ipv6_first = service.cluster_ips.front().find(':') != std::string::npos;
+  }
+  spec.boolean("publishNotReadyAddresses", service.publish_not_ready);
+}
+
 void read_container(Fields& fields, Deployment& deployment) {
   fields.objects("ports", [&](Fields& item) {
     std::optional<uint16_t> port;
@@ -71,20 +90,19 @@ Service read_service(Fields& spec) {
     }
     service.ports.push_back(std::move(port));
   });
-  if (service.ports.empty()) spec.error("ports", "must have at least one port");
   if (service.ports.size() > 1) {
     for (const ServicePort& port : service.ports) {
       if (port.name.empty()) spec.error("ports", "every port needs a name where there are several");
     }
   }
   spec.string_map("selector", service.selector);
-  std::string address;
-  if (spec.string("clusterIP", address) && is_ip_address(address)) service.cluster_ips.push_back(address);
   read_type(spec);
+  read_addresses(spec, service);
+  if (service.ports.empty() && !service.headless) spec.error("ports", "must have at least one port");
   // What moves packets outside of the mesh, and so changes nothing inside of it.
-  spec.ignore({"clusterIPs", "ipFamilies", "ipFamilyPolicy", "externalIPs", "externalTrafficPolicy",
-               "healthCheckNodePort", "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges",
-               "allocateLoadBalancerNodePorts", "publishNotReadyAddresses"});
+  spec.ignore({"ipFamilyPolicy", "externalIPs", "externalTrafficPolicy", "healthCheckNodePort",
+               "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges",
+               "allocateLoadBalancerNodePorts"});
   std::string affinity;
   if (spec.string("sessionAffinity", affinity) && affinity != "None") {
     spec.warning("sessionAffinity", "does not hold for traffic through sidecars");

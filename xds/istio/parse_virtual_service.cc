@@ -5,8 +5,6 @@
 namespace remora::istio {
 namespace {
 
-constexpr std::string_view kNoL4 = "is not implemented: this build routes HTTP only";
-
 void read_gateways(Fields& fields, std::vector<std::string>& out) {
   if (!fields.strings("gateways", out)) return;
   for (const std::string& gateway : out) {
@@ -40,9 +38,15 @@ void read_route_destinations(Fields& fields, HttpRoute& route) {
   }
 }
 
-/// Exactly one of route, redirect and directResponse says what happens to a request.
+/// Exactly one of route, redirect and directResponse says what happens to a request, unless somebody else
+/// does.
 void check_one_action(const Fields& fields, const HttpRoute& route) {
-  if (fields.has("delegate")) return;  // refused by itself
+  if (route.delegate) {
+    for (const char* name : {"route", "redirect", "directResponse"}) {
+      if (fields.has(name)) fields.error(name, "cannot stand beside delegate");
+    }
+    return;
+  }
   const int actions = static_cast<int>(!route.route.empty()) + static_cast<int>(fields.has("redirect")) +
                       static_cast<int>(fields.has("directResponse"));
   if (actions == 1) return;
@@ -52,15 +56,17 @@ void check_one_action(const Fields& fields, const HttpRoute& route) {
 
 HttpRoute read_http_route(Fields& fields) {
   HttpRoute route;
+  route.path = fields.path();
+  route.line = fields.line();
   fields.string("name", route.name);
   fields.objects("match", [&](Fields& match) { route.match.push_back(read_http_match(match)); });
   read_route_destinations(fields, route);
   read_http_action(fields, route);
   route.headers = read_headers(fields);
+  read_cors_policy(fields, route.cors);
+  read_delegate(fields, route);
   check_one_action(fields, route);
-  fields.unsupported("delegate", Severity::kError, "delegate routes are not implemented");
   fields.unsupported("fault", Severity::kError, "is not implemented: the proxy has no fault filter yet");
-  fields.unsupported("corsPolicy", Severity::kError, "is not implemented: the proxy has no CORS filter yet");
   return route;
 }
 
@@ -80,7 +86,6 @@ void warn_unreachable(const Fields& spec, const VirtualService& service) {
 VirtualService read_virtual_service(Fields& spec) {
   VirtualService service;
   spec.strings("hosts", service.hosts);
-  if (service.hosts.empty()) spec.error("hosts", "must name at least one host");
   for (const std::string& host : service.hosts) {
     const size_t star = host.find('*');
     const bool leading_label = star == 0 && (host == "*" || host.starts_with("*."));
@@ -92,10 +97,10 @@ VirtualService read_virtual_service(Fields& spec) {
   read_gateways(spec, service.gateways);
   read_export_to(spec, service.export_to);
   spec.objects("http", [&](Fields& route) { service.http.push_back(read_http_route(route)); });
-  spec.unsupported("tls", Severity::kError, kNoL4);
-  spec.unsupported("tcp", Severity::kError, kNoL4);
-  if (service.http.empty() && !spec.has("tls") && !spec.has("tcp"))
+  read_l4_routes(spec, service);
+  if (service.http.empty() && service.tls.empty() && service.tcp.empty())
     spec.error("http", "must have at least one route");
+  check_delegation(spec, service);
   warn_unreachable(spec, service);
   return service;
 }

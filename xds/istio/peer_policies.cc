@@ -41,6 +41,14 @@ const PeerAuthentication* PeerPolicies::workload_policy(const std::string& ns, c
   return nullptr;
 }
 
+std::vector<uint16_t> PeerPolicies::ports_of(const std::string& ns, const Labels& labels) const {
+  std::vector<uint16_t> ports;
+  if (const auto* workload = workload_policy(ns, labels)) {
+    for (const auto& entry : workload->ports) ports.push_back(entry.first);
+  }
+  return ports;
+}
+
 MtlsMode PeerPolicies::mode_for(const std::string& ns, const Labels& labels, uint16_t port) const {
   MtlsMode mode = MtlsMode::kPermissive;
   const auto narrow = [&](MtlsMode own) {

@@ -19,6 +19,9 @@ class PeerPolicies {
   /// Never kUnset: what nobody decides is kPermissive.
   MtlsMode mode_for(const std::string& ns, const Labels& labels, uint16_t port) const;
 
+  /// The ports that the workload's own policy names.
+  std::vector<uint16_t> ports_of(const std::string& ns, const Labels& labels) const;
+
   /// Policies that an older one leaves without effect: warnings.
   const Diagnostics& findings() const { return findings_; }
 

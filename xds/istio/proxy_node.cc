@@ -1,8 +1,10 @@
 #include "istio/proxy_node.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "envoy/config/core/v3/base.pb.h"
+#include "istio/address_range.h"
 #include "istio/resource.h"
 #include "istio/scalar.h"
 
@@ -35,6 +37,50 @@ Labels metadata_labels(const google::protobuf::Struct& metadata) {
   return labels;
 }
 
+Result<Interception> read_interception(const google::protobuf::Struct& metadata) {
+  const std::string mode = metadata_string(metadata, "INTERCEPTION_MODE", "NONE");
+  if (mode == "NONE") return Interception::kNone;
+  if (mode == "REDIRECT") return Interception::kRedirect;
+  if (mode == "TPROXY") return Interception::kTproxy;
+  return Error{"node.metadata.INTERCEPTION_MODE \"" + mode + "\" is none of NONE, REDIRECT and TPROXY"};
+}
+
+/// The id's address first, then the others of INSTANCE_IPS, a list with commas.
+Result<std::vector<std::string>> read_addresses(const google::protobuf::Struct& metadata,
+                                                const std::string& ip) {
+  std::vector<std::string> addresses;
+  if (!ip.empty()) addresses.push_back(ip);
+  const std::string listed = metadata_string(metadata, "INSTANCE_IPS", "");
+  if (listed.empty()) return addresses;
+  for (const std::string& address : split(listed, ',')) {
+    if (!is_ip_address(address)) {
+      return Error{"node.metadata.INSTANCE_IPS \"" + listed + "\": \"" + address + "\" is no IP address"};
+    }
+    if (address != ip) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+/// Where things are when nothing is intercepted: with interception the kernel knows.
+Result<void> read_own_addresses(const google::protobuf::Struct& metadata, ProxyNode& proxy) {
+  for (const char* key : {"REMORA_OUTBOUND", "REMORA_APP_ADDRESS"}) {
+    if (proxy.intercepted() && metadata.fields().contains(key)) {
+      return Error{"node.metadata." + std::string(key) + " goes with INTERCEPTION_MODE NONE only"};
+    }
+  }
+  proxy.outbound_address = metadata_string(metadata, "REMORA_OUTBOUND", proxy.outbound_address);
+  if (proxy.outbound_address == "none") proxy.outbound_address.clear();
+  proxy.app_address = metadata_string(metadata, "REMORA_APP_ADDRESS", proxy.app_address);
+  if (!proxy.outbound_address.empty() && !is_ip_address(proxy.outbound_address)) {
+    return Error{"node.metadata.REMORA_OUTBOUND \"" + proxy.outbound_address +
+                 "\" is neither an IP address nor none"};
+  }
+  if (!is_ip_address(proxy.app_address)) {
+    return Error{"node.metadata.REMORA_APP_ADDRESS \"" + proxy.app_address + "\" is no IP address"};
+  }
+  return {};
+}
+
 /// Metadata flags come as booleans from files and as strings from environment variables.
 bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& key) {
   const auto field = metadata.fields().find(key);
@@ -46,12 +92,23 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 
 std::string ProxyNode::outbound_key() const {
   std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
-                    (identified ? "identified" : "");
+                    (identified ? "identified" : "") + std::to_string(static_cast<int>(interception));
+  if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;
 }
 
-std::string ProxyNode::key() const { return outbound_key() + "\n\n" + ip + '\n' + app_address; }
+std::string ProxyNode::key() const {
+  std::string key = outbound_key() + "\n\n" + ip + '\n' + app_address;
+  for (const std::string& address : addresses) key += '\n' + address;
+  return key;
+}
+
+bool ProxyNode::has_ipv6() const { return std::any_of(addresses.begin(), addresses.end(), is_ipv6); }
+
+bool ProxyNode::has_ipv4() const {
+  return addresses.empty() || !std::all_of(addresses.begin(), addresses.end(), is_ipv6);
+}
 
 Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   const auto parts = split(node.id(), '~');
@@ -73,23 +130,16 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   proxy.ns = metadata_string(metadata, "NAMESPACE", parts[3].substr(0, dot));
   if (proxy.ns.empty()) proxy.ns = kDefaultNamespace;
   proxy.service_account = metadata_string(metadata, "SERVICE_ACCOUNT", "");
-  const std::string mode = metadata_string(metadata, "INTERCEPTION_MODE", "NONE");
-  if (mode != "NONE") {
-    return Error{"node.metadata.INTERCEPTION_MODE " + mode + " is not implemented: only NONE is"};
-  }
+  const auto interception = read_interception(metadata);
+  if (!interception.ok()) return interception.error();
+  proxy.interception = *interception;
+  auto addresses = read_addresses(metadata, proxy.ip);
+  if (!addresses.ok()) return addresses.error();
+  proxy.addresses = *std::move(addresses);
   proxy.cluster_id = metadata_string(metadata, "CLUSTER_ID", proxy.cluster_id);
   proxy.labels = metadata_labels(metadata);
-  proxy.outbound_address = metadata_string(metadata, "REMORA_OUTBOUND", proxy.outbound_address);
-  if (proxy.outbound_address == "none") proxy.outbound_address.clear();
-  proxy.app_address = metadata_string(metadata, "REMORA_APP_ADDRESS", proxy.app_address);
   proxy.plain_envoy = metadata_flag(metadata, "REMORA_PLAIN_ENVOY");
-  if (!proxy.outbound_address.empty() && !is_ip_address(proxy.outbound_address)) {
-    return Error{"node.metadata.REMORA_OUTBOUND \"" + proxy.outbound_address +
-                 "\" is neither an IP address nor none"};
-  }
-  if (!is_ip_address(proxy.app_address)) {
-    return Error{"node.metadata.REMORA_APP_ADDRESS \"" + proxy.app_address + "\" is no IP address"};
-  }
+  if (const auto read = read_own_addresses(metadata, proxy); !read.ok()) return read.error();
   return proxy;
 }
 

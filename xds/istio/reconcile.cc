@@ -25,8 +25,9 @@ std::vector<ResourcePtr> values(const ById& by_id) {
   return resources;
 }
 
-/// Whether `resource` defines what a reference to `reference.host` needs.
+/// Whether `resource` defines what `reference` needs.
 bool provides(const Resource& resource, const DanglingReference& reference) {
+  if (reference.kind == DanglingReference::Kind::kDelegate) return resource.id() == reference.delegate;
   if (reference.kind == DanglingReference::Kind::kSubset) {
     const auto* rule = std::get_if<DestinationRule>(&resource.spec);
     return rule != nullptr && host_matches(resolve_host(rule->host, resource.ns), reference.host);
@@ -44,8 +45,10 @@ bool provides(const Resource& resource, const DanglingReference& reference) {
 
 class Reconciler {
  public:
-  Reconciler(const Registry* last_good, const std::vector<ResourcePtr>& wanted, const MeshSettings& settings)
+  Reconciler(const Registry* last_good, const std::vector<ResourcePtr>& wanted, const MeshSettings& settings,
+             const Inventory* inventory)
       : settings_(settings),
+        inventory_(inventory),
         current_(index(wanted)) {
     if (last_good != nullptr) good_ = index(last_good->resources());
   }
@@ -53,7 +56,7 @@ class Reconciler {
   Reconciled run() {
     // Each round holds, restores or drops something for good, so the rounds end.
     for (;;) {
-      auto registry = std::make_shared<const Registry>(values(current_), settings_);
+      auto registry = std::make_shared<Registry>(values(current_), settings_, inventory_);
       bool changed = false;
       for (const ResourcePtr& resource : registry->virtual_services()) {
         const auto references = dangling_references(*resource, *registry);
@@ -103,7 +106,7 @@ class Reconciler {
     return restored;
   }
 
-  Reconciled finish(std::shared_ptr<const Registry> registry) {
+  Reconciled finish(std::shared_ptr<Registry> registry) {
     Diagnostics findings = std::move(findings_);
     const Diagnostics idle = idle_resources(*registry);
     findings.insert(findings.end(), registry->findings().begin(), registry->findings().end());
@@ -114,6 +117,7 @@ class Reconciler {
   }
 
   const MeshSettings& settings_;
+  const Inventory* inventory_;
   ById good_;
   ById current_;
   std::set<std::string> restored_;
@@ -124,8 +128,8 @@ class Reconciler {
 }  // namespace
 
 Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted,
-                     const MeshSettings& settings) {
-  return Reconciler(last_good, wanted, settings).run();
+                     const MeshSettings& settings, const Inventory* inventory) {
+  return Reconciler(last_good, wanted, settings, inventory).run();
 }
 
 }  // namespace remora::istio

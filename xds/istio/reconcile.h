@@ -9,7 +9,7 @@ namespace remora::istio {
 
 /// What holds after a change, and why some of what was asked for does not.
 struct Reconciled {
-  std::shared_ptr<const Registry> registry;
+  std::shared_ptr<Registry> registry;
   Diagnostics findings;
 };
 
@@ -18,6 +18,6 @@ struct Reconciled {
 /// leads to was taken away, the taken parts stay too; if there is no good version at all, it is left out. The
 /// rest of `wanted` takes effect. Pure.
 Reconciled reconcile(const Registry* last_good, const std::vector<ResourcePtr>& wanted,
-                     const MeshSettings& settings = {});
+                     const MeshSettings& settings = {}, const Inventory* inventory = nullptr);
 
 }  // namespace remora::istio

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "istio/delegates.h"
 #include "istio/hosts.h"
 
 namespace remora::istio {
@@ -15,14 +16,34 @@ class Checker {
   Checker(const Resource& resource, const Registry& registry) : resource_(resource), registry_(registry) {}
 
   std::vector<DanglingReference> check() {
-    for (const HttpRoute& route : std::get<VirtualService>(resource_.spec).http) {
+    const auto& service = std::get<VirtualService>(resource_.spec);
+    for (const HttpRoute& route : service.http) {
       for (const RouteDestination& entry : route.route) check(entry.destination);
       for (const HttpMirror& mirror : route.mirrors) check(mirror.destination);
+      if (route.delegate) check(*route.delegate);
+    }
+    http_ = false;
+    for (const auto* routes : {&service.tls, &service.tcp}) {
+      for (const L4Route& route : *routes) {
+        for (const RouteDestination& entry : route.route) check(entry.destination);
+      }
     }
     return std::move(found_);
   }
 
  private:
+  void check(const Delegate& delegate) {
+    const std::string id = delegate_id(delegate, resource_);
+    const std::string fault = delegate_fault(registry_.find_virtual_service(id), resource_);
+    if (fault.empty()) return;
+    DanglingReference reference;
+    reference.kind = Kind::kDelegate;
+    reference.delegate = id;
+    reference.finding = finding(Severity::kError, resource_, delegate.path, id + ' ' + fault);
+    reference.finding.line = delegate.line;
+    found_.push_back(std::move(reference));
+  }
+
   void check(const Destination& destination) {
     const std::string host = resolve_host(destination.host, resource_.ns);
     const MeshService* service = registry_.find_service(host);
@@ -48,7 +69,7 @@ class Checker {
       const MeshPort* port = service.find_port(*destination.port);
       if (port == nullptr) {
         add(Kind::kPort, service.host, destination, "port.number", missing_port(service, *destination.port));
-      } else if (!port->is_http()) {
+      } else if (http_ && !port->is_http()) {
         add(Kind::kPort, service.host, destination, "port.number",
             "port " + std::to_string(port->number) + " of " + service.origin->id() +
                 " is not HTTP, and http routes lead to it");
@@ -77,7 +98,9 @@ class Checker {
       const MeshService* service = registry_.find_service(resolve_host(host, resource_.ns));
       if (service == nullptr) continue;
       for (const MeshPort& port : service->ports) {
-        if (port.is_http()) ports.push_back(port.number);
+        // What declares nothing may be either.
+        const bool both = port.protocol == Protocol::kUndeclared;
+        if (port.carried() && (both || port.is_http() == http_)) ports.push_back(port.number);
       }
     }
     return ports;
@@ -96,6 +119,7 @@ class Checker {
 
   const Resource& resource_;
   const Registry& registry_;
+  bool http_ = true;  ///< of which kind the routes are that are looked at
   std::vector<DanglingReference> found_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "istio/delegates.h"
 #include "istio/hosts.h"
 #include "istio/service_endpoints.h"
 
@@ -42,23 +43,42 @@ const std::vector<std::string>& MergedRule::export_to() const {
   return std::get<DestinationRule>(parts.front()->spec).export_to;
 }
 
-Registry::Registry(std::vector<ResourcePtr> resources, MeshSettings settings)
+Registry::Registry(std::vector<ResourcePtr> resources, MeshSettings settings, const Inventory* inventory)
     : settings_(std::move(settings)),
       resources_(in_order(std::move(resources))),
       peer_policies_(resources_, settings_.root_namespace),
+      sidecars_(resources_, settings_.root_namespace),
+      inventory_(inventory),
       findings_(peer_policies_.findings()) {
   for (const ResourcePtr& resource : resources_) {
     if (std::holds_alternative<Workload>(resource->spec)) workloads_.push_back(resource);
     if (std::holds_alternative<VirtualService>(resource->spec)) virtual_services_.push_back(resource);
   }
+  add_virtual_services();
+  findings_.insert(findings_.end(), sidecars_.findings().begin(), sidecars_.findings().end());
   add_services();
   add_rules();
 }
 
+void Registry::add_virtual_services() {
+  for (const ResourcePtr& resource : virtual_services_)
+    virtual_service_by_id_.emplace(resource->id(), resource.get());
+  MergedServices merged = merge_delegates(virtual_services_);
+  effective_virtual_services_ = std::move(merged.effective);
+  findings_.insert(findings_.end(), merged.findings.begin(), merged.findings.end());
+}
+
+const Resource* Registry::find_virtual_service(const std::string& id) const {
+  const auto found = virtual_service_by_id_.find(id);
+  return found == virtual_service_by_id_.end() ? nullptr : found->second;
+}
+
 void Registry::add_services() {
-  const WorkloadIndex workloads(workloads_, resources_);
+  workload_index_ = std::make_shared<const WorkloadIndex>(workloads_, resources_);
   for (const ResourcePtr& resource : resources_) {
-    for (MeshService& service : mesh_services(resource, workloads)) add_service(std::move(service));
+    for (MeshService& service : mesh_services(resource, *workload_index_, inventory_)) {
+      add_service(std::move(service));
+    }
   }
 }
 
@@ -71,6 +91,7 @@ void Registry::add_service(MeshService service) {
     return;
   }
   services_.push_back(std::move(service));
+  index_service(services_.size() - 1);
 }
 
 void Registry::add_rules() {

@@ -10,12 +10,19 @@
 #include "istio/diagnostic.h"
 #include "istio/peer_authentication.h"
 #include "istio/services.h"
+#include "istio/sidecar.h"
 #include "istio/virtual_service.h"
 
 namespace remora::istio {
 
-using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment,
-                          Canary, MetricTemplate, AlertProvider, PeerAuthentication>;
+struct Value;
+
+/// What says where things run (Pod, EndpointSlice, Node): read by Inventory, from the whole object.
+struct InventoryObject {};
+
+using Spec =
+    std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment, Canary,
+                 MetricTemplate, AlertProvider, PeerAuthentication, Sidecar, InventoryObject>;
 
 /// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
 /// made, and shared by every list that holds it.
@@ -49,5 +56,8 @@ struct ParsedFile {
 
 /// Reads every object of a YAML or JSON file (documents, and lists of kind List). Pure; never throws.
 ParsedFile parse_file(const std::string& file, const std::string& text);
+
+/// Reads one document of it. Pure; never throws.
+ParsedFile parse_document(const std::string& file, const Value& document);
 
 }  // namespace remora::istio

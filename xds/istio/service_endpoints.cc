@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "istio/hosts.h"
+#include "istio/slice_endpoints.h"
 
 namespace remora::istio {
 namespace {
@@ -33,10 +34,16 @@ MeshPort mesh_port(const Port& port) {
 }
 
 Endpoint endpoint_of(const Workload& workload, uint16_t port, const Resource& owner, Labels labels) {
-  return {workload.address,  port,
-          std::move(labels), owner.ns,
-          owner.name,        workload.locality,
-          workload.weight,   workload.service_account};
+  Endpoint endpoint;
+  endpoint.address = workload.address;
+  endpoint.port = port;
+  endpoint.labels = std::move(labels);
+  endpoint.ns = owner.ns;
+  endpoint.workload = owner.name;
+  endpoint.locality = workload.locality;
+  endpoint.weight = workload.weight;
+  endpoint.service_account = workload.service_account;
+  return endpoint;
 }
 
 Endpoint endpoint_of(const Resource& entry, uint16_t port, const WorkloadIndex& workloads) {
@@ -45,27 +52,33 @@ Endpoint endpoint_of(const Resource& entry, uint16_t port, const WorkloadIndex& 
   return endpoint;
 }
 
-MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex& workloads) {
+MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex& workloads,
+                               const Inventory* inventory) {
   const auto& spec = std::get<Service>(resource->spec);
   MeshService service;
   service.host = resolve_host(resource->name, resource->ns);
   service.name = resource->name;
   service.ns = resource->ns;
+  service.headless = spec.headless;
   service.addresses = spec.cluster_ips;
   service.origin = resource;
   const auto selected = workloads.select(resource->ns, spec.selector);
-  for (const ServicePort& port : spec.ports) {
-    MeshPort& mesh = service.ports.emplace_back(mesh_port(port));
+  for (const ServicePort& port : spec.ports) service.ports.push_back(mesh_port(port));
+  if (inventory != nullptr) {
+    add_slice_endpoints(spec, {resource->ns, resource->name}, *inventory, service.ports);
+  }
+  for (size_t i = 0; i < spec.ports.size(); ++i) {
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
-      mesh.endpoints.push_back(endpoint_of(*entry, endpoint_port(port, workload), workloads));
+      service.ports[i].endpoints.push_back(
+          endpoint_of(*entry, endpoint_port(spec.ports[i], workload), workloads));
     }
   }
   return service;
 }
 
 MeshService service_entry_host(const ResourcePtr& resource, const std::string& host,
-                               const WorkloadIndex& workloads) {
+                               const WorkloadIndex& workloads, const Inventory* inventory) {
   const auto& spec = std::get<ServiceEntry>(resource->spec);
   MeshService service;
   service.host = resolve_host(host, resource->ns);
@@ -77,6 +90,8 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
   service.subject_alt_names = spec.subject_alt_names;
   service.origin = resource;
   const auto selected = workloads.select(resource->ns, spec.workload_selector);
+  const auto pods = inventory == nullptr ? std::vector<PodPtr>()
+                                         : select_pods(*inventory, resource->ns, spec.workload_selector);
   for (const ServiceEntryPort& port : spec.ports) {
     MeshPort& mesh = service.ports.emplace_back(mesh_port(port));
     for (const Workload& inline_endpoint : spec.endpoints) {
@@ -86,6 +101,10 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
       mesh.endpoints.push_back(endpoint_of(*entry, endpoint_port(port, workload), workloads));
+    }
+    for (const PodPtr& pod : pods) {
+      mesh.endpoints.push_back(
+          pod_endpoint(*pod, pod->addresses.front(), port.target_port.value_or(port.number), *inventory));
     }
   }
   return service;
@@ -138,13 +157,14 @@ std::string WorkloadIndex::service_account(const Resource& workload) const {
   return "";
 }
 
-std::vector<MeshService> mesh_services(const ResourcePtr& resource, const WorkloadIndex& workloads) {
+std::vector<MeshService> mesh_services(const ResourcePtr& resource, const WorkloadIndex& workloads,
+                                       const Inventory* inventory) {
   std::vector<MeshService> services;
   if (std::holds_alternative<Service>(resource->spec)) {
-    services.push_back(kubernetes_service(resource, workloads));
+    services.push_back(kubernetes_service(resource, workloads, inventory));
   } else if (const auto* entry = std::get_if<ServiceEntry>(&resource->spec)) {
     for (const std::string& host : entry->hosts) {
-      services.push_back(service_entry_host(resource, host, workloads));
+      services.push_back(service_entry_host(resource, host, workloads, inventory));
     }
   }
   return services;

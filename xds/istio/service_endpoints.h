@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "istio/inventory.h"
 #include "istio/registry.h"
 
 namespace remora::istio {
@@ -35,6 +36,8 @@ class WorkloadIndex {
 Labels workload_labels(const Resource& workload);
 
 /// The hosts that one resource defines, with their endpoints; none for resources that define no host.
-std::vector<MeshService> mesh_services(const ResourcePtr& resource, const WorkloadIndex& workloads);
+/// `inventory` is null where there is no Kubernetes.
+std::vector<MeshService> mesh_services(const ResourcePtr& resource, const WorkloadIndex& workloads,
+                                       const Inventory* inventory);
 
 }  // namespace remora::istio

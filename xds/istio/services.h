@@ -61,7 +61,10 @@ struct ServicePort {
 struct Service {
   std::vector<ServicePort> ports;
   Labels selector;
-  std::vector<std::string> cluster_ips;
+  std::vector<std::string> cluster_ips;  ///< the preferred family first; empty where headless
+  bool headless = false;                 ///< clusterIP: None
+  bool ipv6_first = false;               ///< which family's endpoints count where pods have both
+  bool publish_not_ready = false;        ///< pods get traffic whether they are ready or not
 };
 
 /// Kubernetes Deployment: recorded for rollouts and for `remoractl`; it makes no endpoints, pods do.

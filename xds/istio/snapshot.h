@@ -39,15 +39,43 @@ using EncodedResources = std::map<std::string, std::shared_ptr<const EncodedReso
 struct ResourceGroup {
   EncodedResources resources;
   std::string version;  ///< a hash of what they hold: equal groups have equal versions, also after a restart
+  uint64_t sum = 0;     ///< what the version is made from: the resources' hashes, in any order
+  /// The version that this one was made from by changing `changed`; empty: made from nothing.
+  std::string based_on;
+  std::vector<std::string> changed;
+
+  /// Brings `version` in line with the resources.
+  void seal();
+  /// Puts in a resource, in place of the one of its name. For a copy of a sealed group: costs what it
+  /// changes. False where nothing differs.
+  bool replace(std::shared_ptr<const EncodedResource> resource);
 };
 
 /// Everything that one proxy should have: one consistent state of the mesh. Without secrets, which are each
-/// proxy's own.
-struct Snapshot {
-  std::array<ResourceGroup, kXdsTypes.size()> groups;
+/// proxy's own. Snapshots share the groups in which they do not differ.
+class Snapshot {
+ public:
   Diagnostics notes;  ///< what this proxy could not get, and why
 
-  const ResourceGroup& group(XdsType type) const { return groups[static_cast<size_t>(type)]; }
+  const ResourceGroup& group(XdsType type) const { return *groups_[static_cast<size_t>(type)]; }
+  const std::shared_ptr<const ResourceGroup>& shared_group(XdsType type) const {
+    return groups_[static_cast<size_t>(type)];
+  }
+
+  /// The group to be changed: a copy where others have it as well. Until it is sealed.
+  ResourceGroup& edit(XdsType type);
+  void set_group(XdsType type, std::shared_ptr<const ResourceGroup> group) {
+    groups_[static_cast<size_t>(type)] = std::move(group);
+  }
+  /// Seals what was edited.
+  void seal();
+
+ private:
+  static const std::shared_ptr<const ResourceGroup>& no_resources();
+
+  std::array<std::shared_ptr<const ResourceGroup>, kXdsTypes.size()> groups_{
+      no_resources(), no_resources(), no_resources(), no_resources(), no_resources()};
+  std::array<std::shared_ptr<ResourceGroup>, kXdsTypes.size()> edited_;
 };
 
 /// `message` with its type and hash.
@@ -67,5 +95,16 @@ std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const P
 
 /// Both steps at once.
 Snapshot build_snapshot(const Registry& registry, const ProxyNode& node);
+
+/// `outbound`, of `registry` before `changes`, as it is after them: other endpoints, and other clusters where
+/// clients expect other certificates. Costs what changed.
+std::shared_ptr<const Snapshot> update_outbound(const Registry& registry, const ProxyNode& node,
+                                                const Snapshot& outbound,
+                                                const std::vector<EndpointChange>& changes);
+
+/// `own`, made by build_snapshot from the outbound snapshot `before`, as it would be of `now`; null where
+/// that takes more than other endpoints, so that it has to be built. Both are of the same configuration.
+std::shared_ptr<const Snapshot> follow_outbound(const std::shared_ptr<const Snapshot>& own,
+                                                const Snapshot& before, const Snapshot& now);
 
 }  // namespace remora::istio

@@ -9,9 +9,6 @@
 namespace remora::istio {
 namespace {
 
-constexpr int kMaxDepth = 64;
-constexpr size_t kMaxValuesPerFile = 1'000'000;  // aliases count each time they are used
-
 /// Thrown within this file only: yaml-cpp reports its own faults by exceptions as well.
 struct Fault {
   SyntaxError error;
@@ -24,8 +21,8 @@ class Converter {
     value.line = node.Mark().line + 1;
     if (depth > kMaxDepth)
       throw Fault{{value.line, "nested deeper than " + std::to_string(kMaxDepth) + " levels"}};
-    if (++count_ > kMaxValuesPerFile) {
-      throw Fault{{value.line, "more than " + std::to_string(kMaxValuesPerFile) + " values in one file"}};
+    if (++count_ > kMaxValues) {
+      throw Fault{{value.line, "more than " + std::to_string(kMaxValues) + " values in one file"}};
     }
     switch (node.Type()) {
       case YAML::NodeType::Scalar: convert_scalar(node, value); break;

@@ -25,6 +25,10 @@ struct Value {
   const Value* find(std::string_view name) const;
 };
 
+/// What one file or object may hold. Aliases count each time they are used.
+inline constexpr int kMaxDepth = 64;
+inline constexpr size_t kMaxValues = 1'000'000;
+
 /// "a string", "a list": what messages call a value of this type.
 std::string_view describe(Value::Type type);
 

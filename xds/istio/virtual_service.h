@@ -101,7 +101,41 @@ struct HttpMirror {
   double percentage = 100;
 };
 
-/// HTTPRoute: one of `redirect`, `direct_response` and a non-empty `route` is there.
+/// CorsPolicy: who may read the answers of a route from a page of another origin.
+struct CorsPolicy {
+  std::vector<StringMatch> allow_origins;
+  std::vector<std::string> allow_methods;
+  std::vector<std::string> allow_headers;
+  std::vector<std::string> expose_headers;
+  std::optional<Duration> max_age;
+  std::optional<bool> allow_credentials;
+  bool forward_unmatched_preflights = true;
+};
+
+/// HTTPFaultInjection: trouble made on purpose, for a share of the requests.
+struct HttpFault {
+  struct Delay {
+    Duration fixed{};
+    double percentage = 100;
+  };
+  struct Abort {
+    std::optional<uint32_t> http_status;  ///< one of the two is there
+    std::optional<uint32_t> grpc_status;
+    double percentage = 100;
+  };
+  std::optional<Delay> delay;
+  std::optional<Abort> abort;
+};
+
+/// Delegate: another VirtualService, one without hosts, whose routes take this one's place.
+struct Delegate {
+  std::string name;
+  std::string ns;  ///< empty: that of the VirtualService that delegates
+  int line = 0;
+  std::string path;  ///< "spec.http[0].delegate"
+};
+
+/// HTTPRoute: one of `redirect`, `direct_response`, `delegate` and a non-empty `route` is there.
 struct HttpRoute {
   std::string name;
   std::vector<HttpMatch> match;  ///< any of them; empty: every request
@@ -113,6 +147,28 @@ struct HttpRoute {
   std::optional<HttpRetry> retries;  ///< absent: the mesh's default policy, which retries as well
   std::vector<HttpMirror> mirrors;
   Headers headers;
+  std::optional<CorsPolicy> cors;
+  std::optional<HttpFault> fault;
+  std::optional<Delegate> delegate;
+  std::string path;  ///< "spec.http[0]", for findings
+  int line = 0;
+};
+
+/// L4MatchAttributes and TLSMatchAttributes: everything in it must hold.
+struct L4Match {
+  std::vector<std::string> sni_hosts;  ///< of tls routes, which need them: names that TLS clients ask for
+  std::vector<std::string> destination_subnets;  ///< addresses and ranges
+  std::optional<uint16_t> port;
+  std::map<std::string, std::string> source_labels;
+  std::string source_namespace;
+  std::vector<std::string> gateways;
+};
+
+/// TCPRoute and TLSRoute: where connections go. Their destinations have no headers.
+struct L4Route {
+  std::vector<L4Match> match;  ///< any of them; empty (tcp only): every connection
+  std::vector<RouteDestination> route;
+  std::string path;  ///< "spec.tcp[0]"
 };
 
 /// https://istio.io/latest/docs/reference/config/networking/virtual-service/
@@ -121,10 +177,18 @@ struct VirtualService {
   std::vector<std::string> gateways;
   std::vector<std::string> export_to;
   std::vector<HttpRoute> http;
+  std::vector<L4Route> tls;  ///< for ports that say TLS or HTTPS
+  std::vector<L4Route> tcp;  ///< for other ports that say no HTTP
 
   /// Whether sidecars follow it: they are the gateway called "mesh", which is also meant where none is named.
   bool for_mesh() const {
     return gateways.empty() || std::find(gateways.begin(), gateways.end(), "mesh") != gateways.end();
+  }
+  /// Whether it is only there for others to delegate to.
+  bool is_delegate() const { return hosts.empty(); }
+  /// Whether a route of it delegates.
+  bool is_root() const {
+    return std::any_of(http.begin(), http.end(), [](const HttpRoute& route) { return route.delegate; });
   }
 };
 

@@ -45,7 +45,8 @@ class AdminTest : public ::testing::Test {
 
   FixedSource source_;
   boost::asio::io_context context_;
-  Mesh mesh_{source_};
+  istio::Inventory inventory_;
+  Mesh mesh_{source_, inventory_};
   AdsService ads_{context_, mesh_};
   telemetry::TrafficStore traffic_;
   AdminPages pages_{mesh_, ads_, traffic_};

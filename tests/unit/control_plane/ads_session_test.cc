@@ -26,7 +26,7 @@ class SnapshotBuilder {
   SnapshotBuilder& routes(const Names& names) { return add(XdsType::kRoute, names); }
 
   std::shared_ptr<const Snapshot> build() {
-    for (auto& group : snapshot_.groups) group.version = version_of(group.resources);
+    snapshot_.seal();
     return std::make_shared<const Snapshot>(snapshot_);
   }
 
@@ -37,7 +37,7 @@ class SnapshotBuilder {
       resource->name = text.substr(0, text.find('='));
       resource->any = text;
       resource->hash = std::hash<std::string>()(text);
-      snapshot_.groups[static_cast<size_t>(type)].resources[resource->name] = resource;
+      snapshot_.edit(type).resources[resource->name] = resource;
     }
     return *this;
   }

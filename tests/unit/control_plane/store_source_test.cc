@@ -126,7 +126,8 @@ TEST_F(StoreSourceTest, AFilesCopyIsRefusedUntilTheStoresIsGone) {
 TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   start();
   put(kRouteKey, virtual_service("api"));
-  Mesh mesh(*source_);
+  istio::Inventory inventory;
+  Mesh mesh(*source_, inventory);
   StatusWriter statuses(store_, [] { return true; });
   mesh.on_change([&] { statuses.update(mesh.findings()); });
   statuses.update(mesh.findings());
@@ -148,7 +149,8 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
 TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
   start();
   put(kServiceKey, kService);
-  Mesh mesh(*source_);
+  istio::Inventory inventory;
+  Mesh mesh(*source_, inventory);
   StatusWriter statuses(store_, [] { return true; });
   statuses.update(mesh.findings());
   EXPECT_EQ(store_.get(kServiceKey)->body.if_contains("status"), nullptr);

@@ -134,14 +134,14 @@ TEST(ParseCanary, WhatTheServiceHoldsIsCheckedAsInAVirtualService) {
   const std::string all = findings(
       "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: api}\nspec:\n"
       "  targetRef: {apiVersion: apps/v1, kind: Service, name: api}\n"
-      "  service:\n    port: 0\n    appProtocol: tcp\n    delegation: true\n    corsPolicy: {}\n"
+      "  service:\n    port: 0\n    appProtocol: tcp\n    delegation: maybe\n    corsPolicy: {maxAge: 1.5s}\n"
       "    retries: {attempts: -1}\n    match: [{uri: {regex: '('}}]\n"
       "    trafficPolicy: {tls: {mode: MUTUAL}}\n    timeout: soon\n");
   for (const char* expected :
        {"E spec.targetRef.kind: ", "E spec.service.port: ", "E spec.service.appProtocol: ",
-        "E spec.service.delegation: ", "E spec.service.corsPolicy: ", "E spec.service.retries.attempts: ",
-        "E spec.service.match[0].uri.regex: ", "E spec.service.trafficPolicy.tls",
-        "E spec.service.timeout: "}) {
+        "E spec.service.delegation: ", "E spec.service.corsPolicy.maxAge: ",
+        "E spec.service.retries.attempts: ", "E spec.service.match[0].uri.regex: ",
+        "E spec.service.trafficPolicy.tls", "E spec.service.timeout: "}) {
     EXPECT_NE(all.find(expected), std::string::npos) << expected << "\nin\n" << all;
   }
 }

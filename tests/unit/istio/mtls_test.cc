@@ -334,9 +334,11 @@ TEST(Protocols, GrpcPortsCountMessages) {
     return names;
   };
   EXPECT_EQ(filters("127.0.0.1_8080"),
-            (Names{"istio.metadata_exchange", "istio.stats", "envoy.filters.http.router"}));
+            (Names{"istio.metadata_exchange", "envoy.filters.http.cors", "istio.stats",
+                   "envoy.filters.http.router"}));
   EXPECT_EQ(filters("127.0.0.1_8081"), (Names{"istio.metadata_exchange", "envoy.filters.http.grpc_stats",
-                                              "istio.stats", "envoy.filters.http.router"}));
+                                              "envoy.filters.http.cors", "istio.stats",
+                                              "envoy.filters.http.router"}));
 }
 
 TEST(Protocols, TcpPortsArePassedThrough) {

@@ -139,10 +139,18 @@ INSTANTIATE_TEST_SUITE_P(
                    "traffic yet"),
         http("fault", "  - fault: {abort: {httpStatus: 500}}\n" + kRoute,
              kVs + "spec.http[0].fault: is not implemented: the proxy has no fault filter yet"),
-        http("cors", "  - corsPolicy: {allowMethods: [GET]}\n" + kRoute,
-             kVs + "spec.http[0].corsPolicy: is not implemented: the proxy has no CORS filter yet"),
-        http("delegate", "  - delegate: {name: x}\n",
-             kVs + "spec.http[0].delegate: delegate routes are not implemented"),
+        http("method of no HTTP", "  - corsPolicy: {allowMethods: [GET, 'P T']}\n" + kRoute,
+             kVs + "spec.http[0].corsPolicy.allowMethods[1]: \"P T\" is no name of HTTP"),
+        http("origin of no kind", "  - corsPolicy: {allowOrigins: [{}]}\n" + kRoute,
+             kVs + "spec.http[0].corsPolicy.allowOrigins[0]: needs one of exact, prefix and regex"),
+        http("half a second", "  - corsPolicy: {maxAge: 1.5s}\n" + kRoute,
+             kVs + "spec.http[0].corsPolicy.maxAge: must be whole seconds"),
+        http("delegate without a name", "  - delegate: {}\n",
+             kVs + "spec.http[0].delegate.name: is required"),
+        http("route beside delegate", "  - delegate: {name: x}\n" + kRoute,
+             kVs + "spec.http[0].route: cannot stand beside delegate"),
+        http("delegate by expression", "  - delegate: {name: x}\n    match: [{uri: {regex: /a.*}}]\n",
+             kVs + "spec.http[0].match[0].uri: cannot be a regular expression where routes are delegated"),
         http("two mirror forms", "  - mirror: {host: a}\n    mirrors: [{destination: {host: b}}]\n" + kRoute,
              kVs + "spec.http[0].mirrors: cannot stand beside mirror"),
         http("too much mirrored", "  - mirror: {host: a}\n    mirrorPercentage: {value: 101}\n" + kRoute,
@@ -156,8 +164,20 @@ INSTANTIATE_TEST_SUITE_P(
              "has no match and "
              "takes every request"),
         Case{"TCP routes",
-             virtual_service("  - route: [{destination: {host: a}}]\n  tcp: []\n"),
-             {kVs + "spec.tcp: is not implemented: this build routes HTTP only"}},
+             virtual_service(
+                 "  - route: [{destination: {host: a}}]\n  tcp: [{match: [{destinationSubnets: [x/8]}], "
+                 "route: [{destination: {host: a}}, {destination: {host: b}}]}, {match: [{port: 1}]}]\n"),
+             {kVs + "spec.tcp[0].match[0].destinationSubnets: \"x/8\" is neither an address nor a range of "
+                    "addresses",
+              kVs + "spec.tcp[0].route: the weights add up to 0: no destination would get traffic",
+              kVs + "spec.tcp[1].route: must have at least one destination"}},
+        Case{"TLS routes",
+             virtual_service(
+                 "  - route: [{destination: {host: a}}]\n  tls: [{route: [{destination: {host: a}}]}, "
+                 "{match: [{sniHosts: ['a*']}], route: [{destination: {host: a}}]}]\n"),
+             {kVs + "spec.tls[0].match: must say which names are meant (sniHosts)",
+              kVs + "spec.tls[1].match[0].sniHosts: \"a*\" is no host name: a * may only be the whole first "
+                    "label"}},
         Case{"gateway",
              virtual_service("  - route: [{destination: {host: a}}]\n  gateways: [front, mesh]\n"),
              {"warning: VirtualService default/myapp: spec.gateways: gateway \"front\" is not served: this "

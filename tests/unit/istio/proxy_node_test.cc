@@ -49,12 +49,31 @@ TEST(ProxyNode, FaultsAreNamed) {
   EXPECT_EQ(error("router~1.1.1.1~a.b~b.svc"),
             "node.id \"router~1.1.1.1~a.b~b.svc\": type \"router\" is not served, only sidecar");
   EXPECT_EQ(error("sidecar~here~a.b~b.svc"), "node.id \"sidecar~here~a.b~b.svc\": \"here\" is no IP address");
-  EXPECT_EQ(error(kId, R"({"INTERCEPTION_MODE": "REDIRECT"})"),
-            "node.metadata.INTERCEPTION_MODE REDIRECT is not implemented: only NONE is");
+  EXPECT_EQ(error(kId, R"({"INTERCEPTION_MODE": "ALL"})"),
+            "node.metadata.INTERCEPTION_MODE \"ALL\" is none of NONE, REDIRECT and TPROXY");
+  EXPECT_EQ(error(kId, R"({"INTERCEPTION_MODE": "REDIRECT", "REMORA_OUTBOUND": "none"})"),
+            "node.metadata.REMORA_OUTBOUND goes with INTERCEPTION_MODE NONE only");
+  EXPECT_EQ(error(kId, R"({"INSTANCE_IPS": "10.0.0.1,pod"})"),
+            "node.metadata.INSTANCE_IPS \"10.0.0.1,pod\": \"pod\" is no IP address");
   EXPECT_EQ(error(kId, R"({"REMORA_OUTBOUND": "all"})"),
             "node.metadata.REMORA_OUTBOUND \"all\" is neither an IP address nor none");
   EXPECT_EQ(error(kId, R"({"REMORA_APP_ADDRESS": ""})"),
             "node.metadata.REMORA_APP_ADDRESS \"\" is no IP address");
+}
+
+TEST(ProxyNode, SaysHowItsPodIsIntercepted) {
+  EXPECT_FALSE(parse(kId)->intercepted());
+  const auto redirect =
+      parse(kId, R"({"INTERCEPTION_MODE": "REDIRECT", "INSTANCE_IPS": "127.0.1.1,fd00::1"})");
+  ASSERT_TRUE(redirect.ok());
+  EXPECT_EQ(redirect->interception, Interception::kRedirect);
+  EXPECT_EQ(redirect->addresses, (std::vector<std::string>{"127.0.1.1", "fd00::1"}));
+  EXPECT_TRUE(redirect->has_ipv4() && redirect->has_ipv6());
+  const auto tproxy = parse("sidecar~fd00::1~a.b~b.svc", R"({"INTERCEPTION_MODE": "TPROXY"})");
+  ASSERT_TRUE(tproxy.ok());
+  EXPECT_EQ(tproxy->interception, Interception::kTproxy);
+  EXPECT_FALSE(tproxy->has_ipv4());
+  EXPECT_NE(redirect->outbound_key(), parse(kId)->outbound_key());
 }
 
 TEST(ProxyNode, KeysTellWhoMayShare) {

@@ -1,0 +1,50 @@
+#include <google/protobuf/any.pb.h>
+
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "istio/names.h"
+#include "istio/proto_util.h"
+#include "istio/translate.h"
+
+namespace remora::istio {
+namespace {
+
+using ProtoPolicy = envoy::extensions::filters::http::cors::v3::CorsPolicy;
+
+void add_origin(const StringMatch& match, ProtoPolicy& policy) {
+  auto& origin = *policy.add_allow_origin_string_match();
+  switch (match.kind) {
+    case StringMatch::Kind::kExact: origin.set_exact(match.value); break;
+    case StringMatch::Kind::kPrefix: origin.set_prefix(match.value); break;
+    case StringMatch::Kind::kRegex: origin.mutable_safe_regex()->set_regex(match.value); break;
+  }
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+
+ProtoPolicy cors_policy(const CorsPolicy& cors) {
+  ProtoPolicy policy;
+  for (const StringMatch& match : cors.allow_origins) add_origin(match, policy);
+  policy.mutable_filter_enabled()->mutable_default_value()->set_numerator(100);
+  policy.set_allow_methods(joined(cors.allow_methods));
+  policy.set_allow_headers(joined(cors.allow_headers));
+  policy.set_expose_headers(joined(cors.expose_headers));
+  if (cors.max_age)
+    policy.set_max_age(
+        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*cors.max_age).count()));
+  if (cors.allow_credentials) policy.mutable_allow_credentials()->set_value(*cors.allow_credentials);
+  policy.mutable_forward_not_matching_preflights()->set_value(cors.forward_unmatched_preflights);
+  return policy;
+}
+
+}  // namespace
+
+void apply_route_filters(const HttpRoute& http, envoy::config::route::v3::Route& route) {
+  if (http.cors) (*route.mutable_typed_per_filter_config())[kCorsFilter] = pack(cors_policy(*http.cors));
+}
+
+}  // namespace remora::istio
