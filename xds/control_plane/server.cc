@@ -140,6 +140,7 @@ class Server {
   rollout::Environment rollout_environment() {
     rollout::Environment environment{context_, home_.objects(), &traffic_};
     environment.min_interval = options_.rollout_min_interval;
+    environment.kubernetes = options_.uses_kubernetes();
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = [](bool warning, const std::string& text) {
       spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
