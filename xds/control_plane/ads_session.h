@@ -76,7 +76,7 @@ class AdsSession {
     bool subscribed = false;
     bool wildcard = false;
     std::vector<std::string> names;  ///< sorted
-    bool must_answer = false;  ///< a full set is due even if nothing changed
+    bool must_answer = false;        ///< a full set is due even if nothing changed
     /// Of the types that are sent by name: what differs from what was sent, or was never sent.
     std::set<std::string> due;
     /// Of the types that are sent as a whole: `sent` is exactly what the group holds.

@@ -59,20 +59,19 @@ void AdsStream::take(std::shared_ptr<envoy::service::discovery::v3::DiscoveryReq
 
 void AdsStream::review_token(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> first) {
   auto* reviewer = service_.reviewer_for(caller_);
-  review_ = reviewer->review(
-      caller_.bearer_token,
-      [this, self = weak_from_this(), first](const Result<kubernetes::TokenOwner>& owner) {
-        const auto alive = self.lock();
-        if (alive == nullptr || closed_) return;
-        if (!owner.ok()) {
-          spdlog::warn("ads: {} ({}) is refused: {}", first->node().id(), caller_.peer, owner.error().message);
-          close({grpc::StatusCode::UNAUTHENTICATED, owner.error().message});
-          return;
-        }
-        caller_.token_owner = *owner;
-        on_request(*first);
-        if (!closed_) StartRead(&incoming_);
-      });
+  review_ = reviewer->review(caller_.bearer_token, [this, self = weak_from_this(),
+                                                    first](const Result<kubernetes::TokenOwner>& owner) {
+    const auto alive = self.lock();
+    if (alive == nullptr || closed_) return;
+    if (!owner.ok()) {
+      spdlog::warn("ads: {} ({}) is refused: {}", first->node().id(), caller_.peer, owner.error().message);
+      close({grpc::StatusCode::UNAUTHENTICATED, owner.error().message});
+      return;
+    }
+    caller_.token_owner = *owner;
+    on_request(*first);
+    if (!closed_) StartRead(&incoming_);
+  });
 }
 
 void AdsStream::OnWriteDone(bool ok) {

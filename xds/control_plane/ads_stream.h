@@ -75,7 +75,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   grpc::ByteBuffer outgoing_;
   AdsSession session_;
   std::optional<istio::ProxyNode> node_;
-  std::shared_ptr<void> review_;  // of its token, under way
+  std::shared_ptr<void> review_;         // of its token, under way
   std::unique_ptr<SecretFeed> secrets_;  // of a proxy that has proved who it is
   boost::asio::steady_timer patience_;
   bool patience_running_ = false;

@@ -8,8 +8,8 @@
 
 namespace remora::xds {
 
-/// Runs something soon after it is asked for, and never twice within `gap`: what comes often is done together,
-/// what comes alone does not wait. Control thread only.
+/// Runs something soon after it is asked for, and never twice within `gap`: what comes often is done
+/// together, what comes alone does not wait. Control thread only.
 class Pacer {
  public:
   /// `gather`: for how long the first of a burst waits for the others.

@@ -93,8 +93,8 @@ int act(const Arguments& arguments, const char* verb) {
   const auto connection = connection_of(arguments);
   if (!connection.ok()) return fail(connection.error().message);
   const std::string& name = arguments.words.front();
-  const std::string target = "/rollouts/" + web::percent_encode(arguments.get("--namespace", "default")) + "/" +
-                             web::percent_encode(name) + "/" + verb;
+  const std::string target = "/rollouts/" + web::percent_encode(arguments.get("--namespace", "default")) +
+                             "/" + web::percent_encode(name) + "/" + verb;
   const auto answer =
       Api(*connection)
           .call(target, {.method = web::Verb::post, .content_type = "application/json", .body = "{}"});

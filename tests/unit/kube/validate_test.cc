@@ -115,18 +115,18 @@ TEST(Validate, WrongTypesAreCausesWithTheirPath) {
 }
 
 TEST(Validate, MissingFieldsAndUnknownWordsAreCauses) {
-  Refusal refusal = refusal_of(service(R"({"http":[{"route":[{"weight":1}]}]})"));
+  Refusal refusal = refusal_of(service(R"({"http":[{"route":[{"weight":1}]}],"tls":[{}]})"));
   ASSERT_EQ(refusal.causes.size(), 2U) << refusal.message;
   EXPECT_EQ(refusal.causes[0].type, "FieldValueRequired");
   EXPECT_EQ(refusal.causes[0].field, "spec.http[0].route[0].destination");
-  EXPECT_EQ(refusal.causes[1].field, "spec.hosts");
+  EXPECT_EQ(refusal.causes[1].field, "spec.tls[0].match");
   EXPECT_EQ(refusal.causes[1].message, "Required value");
   refusal = refusal_of(service(R"({"hosts":["a"],"http":[{"redirect":{"derivePort":"ANY"}}]})"));
   ASSERT_EQ(refusal.causes.size(), 1U);
   EXPECT_EQ(refusal.causes[0].type, "FieldValueNotSupported");
   EXPECT_EQ(refusal.causes[0].message,
             R"(Unsupported value: "ANY": supported values: "FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT")");
-  EXPECT_EQ(refusal_of(service(R"({"hosts":null})")).causes.at(0).field, "spec.hosts");
+  EXPECT_EQ(refusal_of(service(R"({"tls":[{"match":null}]})")).causes.at(0).field, "spec.tls[0].match");
 }
 
 TEST(Validate, WholeNumbersFitTheirFormat) {
