@@ -3,9 +3,7 @@
 import { h } from './dom.js';
 import { milliseconds, percent } from './format.js';
 import { chart } from './chart.js';
-import { KEEP_MS } from './state.js';
-import { serviceOf } from './rollout_view.js';
-
+import { KEEP_MS, serviceOf } from './state.js';
 
 export function chartsView(state, rollout) {
   const now = state.traffic.time ?? state.now();

@@ -1,13 +1,11 @@
 // One canary: what it is at, what its versions do, and how it came to this.
 
 import { h } from './dom.js';
-import { idOf, isMoving } from './state.js';
+import { idOf, isMoving, serviceOf } from './state.js';
 import { clock, milliseconds, number, percent, perSecond, span } from './format.js';
 import { icon, phaseBadge, table, value, weightBar } from './parts.js';
 import { chartsView } from './charts_view.js';
 import { timelineView } from './timeline_view.js';
-
-export function serviceOf(rollout) { return rollout.service ?? rollout.name; }
 
 export function rolloutView(state, rollout) {
   const id = idOf(rollout);

@@ -99,6 +99,8 @@ function points(series, step) {
   }));
 }
 
+export function serviceOf(rollout) { return rollout.service ?? rollout.name; }
+
 export function isMoving(rollout) {
   return ['Waiting', 'Progressing', 'WaitingPromotion', 'Promoting', 'Finalising'].includes(rollout.phase);
 }
