@@ -1,10 +1,9 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "istio/resource.h"
+#include "istio/by_workload.h"
 
 namespace remora::istio {
 
@@ -23,21 +22,11 @@ class PeerPolicies {
   std::vector<uint16_t> ports_of(const std::string& ns, const Labels& labels) const;
 
   /// Policies that an older one leaves without effect: warnings.
-  const Diagnostics& findings() const { return findings_; }
+  const Diagnostics& findings() const { return policies_.findings(); }
 
  private:
-  /// A namespace's policies.
-  struct Space {
-    ResourcePtr whole;
-    std::vector<ResourcePtr> workloads;  ///< with selectors, oldest first
-  };
-
-  const PeerAuthentication* policy_of(const std::string& ns) const;
-  const PeerAuthentication* workload_policy(const std::string& ns, const Labels& labels) const;
-
   std::string root_namespace_;
-  std::map<std::string, Space> spaces_;
-  Diagnostics findings_;
+  ByWorkload<PeerAuthentication> policies_;
 };
 
 }  // namespace remora::istio

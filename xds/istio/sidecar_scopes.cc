@@ -7,8 +7,6 @@
 namespace remora::istio {
 namespace {
 
-const Sidecar& spec_of(const Resource& resource) { return std::get<Sidecar>(resource.spec); }
-
 bool namespace_matches(const std::string& wanted, const std::string& owner, const std::string& own) {
   if (wanted == "~") return false;
   return wanted == "*" || owner == (wanted == "." ? own : wanted);
@@ -35,32 +33,13 @@ OutboundPolicy SidecarScope::policy() const {
 }
 
 SidecarScopes::SidecarScopes(const std::vector<ResourcePtr>& oldest_first, std::string root_namespace)
-    : root_namespace_(std::move(root_namespace)) {
-  for (const ResourcePtr& resource : oldest_first) {
-    if (!std::holds_alternative<Sidecar>(resource->spec)) continue;
-    Space& space = spaces_[resource->ns];
-    if (!spec_of(*resource).workload_selector.empty()) {
-      space.workloads.push_back(resource);
-    } else if (space.whole == nullptr) {
-      space.whole = resource;
-    } else {
-      findings_.push_back({Severity::kWarning, resource->file, resource->line, resource->id(), "",
-                           "has no effect: " + space.whole->id() + " is older and for the same workloads"});
-    }
-  }
-}
+    : root_namespace_(std::move(root_namespace)),
+      sidecars_(oldest_first, &Sidecar::workload_selector) {}
 
 const Sidecar* SidecarScopes::sidecar_for(const std::string& ns, const Labels& labels) const {
-  const auto own = spaces_.find(ns);
-  if (own != spaces_.end()) {
-    for (const ResourcePtr& resource : own->second.workloads) {
-      if (labels_match(spec_of(*resource).workload_selector, labels)) return &spec_of(*resource);
-    }
-    if (own->second.whole != nullptr) return &spec_of(*own->second.whole);
-  }
-  const auto root = spaces_.find(root_namespace_);
-  const bool rooted = root != spaces_.end() && root->second.whole != nullptr;
-  return rooted ? &spec_of(*root->second.whole) : nullptr;
+  if (const Sidecar* own = sidecars_.of_workload(ns, labels)) return own;
+  if (const Sidecar* whole = sidecars_.of_namespace(ns)) return whole;
+  return sidecars_.of_namespace(root_namespace_);
 }
 
 SidecarScope SidecarScopes::scope_of(const std::string& ns, const Labels& labels,

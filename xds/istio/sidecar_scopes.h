@@ -1,10 +1,9 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "istio/resource.h"
+#include "istio/by_workload.h"
 
 namespace remora::istio {
 
@@ -29,25 +28,19 @@ class SidecarScope {
 /// else the root namespace's.
 class SidecarScopes {
  public:
-  /// `oldest_first` may hold resources of any kind, and must outlive this.
+  /// `oldest_first` may hold resources of any kind.
   SidecarScopes(const std::vector<ResourcePtr>& oldest_first, std::string root_namespace);
 
   SidecarScope scope_of(const std::string& ns, const Labels& labels, OutboundPolicy mesh_policy) const;
 
   /// Sidecars that an older one leaves without effect: warnings.
-  const Diagnostics& findings() const { return findings_; }
+  const Diagnostics& findings() const { return sidecars_.findings(); }
 
  private:
-  struct Space {
-    ResourcePtr whole;
-    std::vector<ResourcePtr> workloads;  ///< with selectors, oldest first
-  };
-
   const Sidecar* sidecar_for(const std::string& ns, const Labels& labels) const;
 
   std::string root_namespace_;
-  std::map<std::string, Space> spaces_;
-  Diagnostics findings_;
+  ByWorkload<Sidecar> sidecars_;
 };
 
 }  // namespace remora::istio
