@@ -47,7 +47,7 @@ Result<void> for_each_part(std::string_view value, Plain plain, File file) {
     if (!value.starts_with(kFile) || end == std::string_view::npos || end == kFile.size()) {
       return Error{"only %FILE_CONTENT(PATH)% and %% are implemented of command operators"};
     }
-    const auto done = file(std::string(value.substr(kFile.size(), end - kFile.size())));
+    auto done = file(std::string(value.substr(kFile.size(), end - kFile.size())));
     if (!done.ok()) return done;
     value.remove_prefix(end + kEnd.size());
   }

@@ -46,7 +46,7 @@ void AdsStream::OnReadDone(bool ok) {
       self->close({grpc::StatusCode::INVALID_ARGUMENT, request.error().message});
       return;
     }
-    self->take(std::move(*request));
+    self->take(*request);
   });
 }
 

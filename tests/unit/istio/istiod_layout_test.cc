@@ -47,8 +47,8 @@ const std::set<std::string> kIstiod{
     "virtualInbound chain 0.0.0.0_9001 | port 9001 tls | http inbound|http|9080 inbound|9001|| mtls",
     "virtualInbound chain virtualInbound | tls | tcp InboundPassthroughCluster mtls",
     "virtualInbound chain virtualInbound-blackhole | port 15006 | tcp BlackHoleCluster",
-    "virtualInbound chain virtualInbound-catchall-http | tls istio-http/1.0 istio-http/1.1 istio-h2 | http "
-    "inbound|http|0 InboundPassthroughCluster mtls",
+    ("virtualInbound chain virtualInbound-catchall-http | tls istio-http/1.0 istio-http/1.1 istio-h2 | http "
+     "inbound|http|0 InboundPassthroughCluster mtls"),
     "virtualInbound look original_dst",
     "virtualInbound look tls_inspector not 15006",
     "virtualOutbound 0.0.0.0:15001 outbound original_dst",
