@@ -78,6 +78,19 @@ const std::vector<Flag>& flags() {
       {"--xds-server-name", "NAME",
        "a further name or IP address by which proxies call that address; may be given several times",
        [](Options& o, const std::string& v) { o.xds_server_names.push_back(v); }},
+      {"--webhook-address", "HOST:PORT",
+       "where Kubernetes asks for sidecars (/inject), always over TLS (default nowhere)",
+       [](Options& o, const std::string& v) { o.webhook_address = v; }},
+      {"--webhook-server-name", "NAME",
+       "a name or IP address by which it is called (default remora-control.OWN-NAMESPACE.svc); may be given "
+       "several times",
+       [](Options& o, const std::string& v) { o.webhook_server_names.push_back(v); }},
+      {"--webhook-configuration", "NAME",
+       "the MutatingWebhookConfiguration whose caBundle is kept right (default none)",
+       [](Options& o, const std::string& v) { o.webhook_configuration = v; }},
+      {"--injection-settings", "FILE",
+       "how pods get their sidecar (YAML), read again when it changes (default: built-in settings)",
+       [](Options& o, const std::string& v) { o.injection_settings_file = v; }},
       {"--join-token-file", "FILE",
        "bearer tokens with which proxies prove who they are, one a line: TOKEN [NAMESPACE/SERVICE-ACCOUNT]",
        [](Options& o, const std::string& v) { o.join_token_file = v; }},
@@ -121,6 +134,8 @@ const std::vector<Flag>& flags() {
        [](Options& o, const std::string& v) { o.xds_tls_address_path = v; }},
       {"--admin-address-path", "FILE", "write the admin address in use to FILE",
        [](Options& o, const std::string& v) { o.admin_address_path = v; }},
+      {"--webhook-address-path", "FILE", "write the webhook's address in use to FILE",
+       [](Options& o, const std::string& v) { o.webhook_address_path = v; }},
       {"--api-address-path", "FILE", "write the API's address in use to FILE",
        [](Options& o, const std::string& v) { o.api_address_path = v; }},
       {"--rollout-min-interval", "MS",
@@ -174,6 +189,21 @@ Result<void> check_identity(const Options& options) {
   return {};
 }
 
+Result<void> check_webhook(const Options& options) {
+  if (options.webhook_address.empty()) {
+    if (!options.webhook_configuration.empty())
+      return Error{"--webhook-configuration needs --webhook-address"};
+    if (!options.injection_settings_file.empty())
+      return Error{"--injection-settings needs --webhook-address"};
+    if (!options.webhook_server_names.empty()) return Error{"--webhook-server-name needs --webhook-address"};
+    return {};
+  }
+  if (!options.webhook_configuration.empty() && !options.uses_kubernetes()) {
+    return Error{"--webhook-configuration needs --in-cluster or --kubeconfig"};
+  }
+  return {};
+}
+
 Result<void> check_home(const Options& options) {
   if (!options.kube_context.empty() && options.kubeconfig.empty())
     return Error{"--context needs --kubeconfig"};
@@ -210,6 +240,7 @@ Result<void> check(const Options& options) {
   }
   if (!options.rollouts) return Error{"--rollouts: must be on or off"};
   if (auto home = check_home(options); !home.ok()) return home;
+  if (auto good = check_webhook(options); !good.ok()) return good;
   if (auto good = check_interception(options); !good.ok()) return good;
   return check_identity(options);
 }

@@ -28,7 +28,12 @@ struct Options {
   std::string client_ca_file;
   std::string xds_tls_address;  ///< xDS over TLS; empty: nowhere
   std::vector<std::string> xds_server_names;
-  std::string ca_folder;  ///< of an authority of our own; empty: beside the store
+  std::string webhook_address;                    ///< of the admission webhook, always TLS; empty: nowhere
+  std::vector<std::string> webhook_server_names;  ///< empty: remora-control.OUR-NAMESPACE.svc
+  std::string webhook_configuration;    ///< the MutatingWebhookConfiguration whose caBundle is ours to keep
+  std::string injection_settings_file;  ///< empty: the defaults
+  std::string webhook_address_path;     ///< file that receives the webhook's address in use
+  std::string ca_folder;                ///< of an authority of our own; empty: beside the store
   std::string ca_certificate_file;
   std::string ca_key_file;
   std::string ca_root_file;
@@ -53,9 +58,9 @@ struct Options {
 
   bool uses_kubernetes() const { return in_cluster || !kubeconfig.empty(); }
 
-  /// Whether there is any way for a proxy to prove who it is.
+  /// Whether there is any way for a proxy to prove who it is, or anything else that needs an authority.
   bool gives_identities() const {
-    return !xds_tls_address.empty() || !join_token_file.empty() || trust_loopback;
+    return !xds_tls_address.empty() || !join_token_file.empty() || trust_loopback || !webhook_address.empty();
   }
 };
 

@@ -15,6 +15,7 @@
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
 #include "control_plane/directory_source.h"
+#include "control_plane/injector_door.h"
 #include "control_plane/inventory_feed.h"
 #include "control_plane/mesh.h"
 #include "control_plane/mesh_identity.h"
@@ -75,7 +76,7 @@ class Server {
         admin_(admin),
         api_(context_, options_, home_.objects_for_api(), page_sources()) {
     admin_.show([this](const web::Request& request) { return pages_.answer(request); });
-    pages_.add_metrics([this] { return home_.metrics(); });
+    pages_.add_metrics([this] { return home_.metrics() + (injector_ ? injector_->metrics() : ""); });
     ads_.also_serve(reports_.service());
     source_.set_broken(home_.broken());
     home_.follow([this] { source_.set_broken(home_.broken()); });
@@ -113,7 +114,10 @@ class Server {
     if (!xds.ok()) return Error{xds.error()};
     const auto api = api_.listen(options_.api_address);
     if (!api.ok()) return Error{"--api-address: " + api.error().message};
+    const auto webhook = listen_for_pods();
+    if (!webhook.ok()) return Error{webhook.error()};
     auto written = write_address(options_.xds_address_path, xds->plain);
+    if (written.ok()) written = write_address(options_.webhook_address_path, *webhook);
     if (written.ok()) written = write_address(options_.xds_tls_address_path, xds->tls);
     if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, admin_.address());
@@ -135,6 +139,16 @@ class Server {
     auto listening = ads_.listen(wanted, std::move(credentials));
     if (!listening.ok()) return Error{"xDS: " + listening.error().message};
     return listening;
+  }
+
+  /// The admission webhook; empty where there is none.
+  Result<std::string> listen_for_pods() {
+    if (options_.webhook_address.empty()) return std::string();
+    injector_ = std::make_unique<InjectorDoor>(
+        context_, options_,
+        InjectorDoor::Ground{identity_->authority(), home_.api_server(), home_.own_namespace(),
+                             [this] { return leads_; }});
+    return injector_->listen();
   }
 
   rollout::Environment rollout_environment() {
@@ -159,6 +173,7 @@ class Server {
     spdlog::info("shutting down");
     admin_.close();
     api_.close();
+    if (injector_) injector_->close();
     reports_.close();
     ads_.shut_down([this] { context_.stop(); });
   }
@@ -182,6 +197,7 @@ class Server {
   AdminPages pages_;
   AdminDoor& admin_;
   ApiFront api_;
+  std::unique_ptr<InjectorDoor> injector_;
 };
 
 int fail(const std::string& why) {

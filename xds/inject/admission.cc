@@ -41,10 +41,17 @@ std::string name_of(const json::object& request, const json::object& pod) {
   return "Pod " + find_text(request, "namespace") + '/' + name;
 }
 
+/// A webhook's rules may send more than they should.
+bool asks_for_a_pod(const json::object& request) {
+  const std::string operation = find_text(request, "operation");
+  return (operation.empty() || operation == "CREATE") && text_below(request, "kind", "kind") == "Pod" &&
+         text_below(request, "kind", "group").empty() && find_text(request, "subResource").empty();
+}
+
 Reviewed refuse(json::object response, const std::string& what, const std::string& message) {
   response["allowed"] = false;
   response["status"] = json::object{{"code", 422}, {"reason", "Invalid"}, {"message", "sidecar: " + message}};
-  return {answer(std::move(response)), what + ": refused: " + message, true};
+  return {answer(std::move(response)), what + ": refused: " + message, false, true};
 }
 
 Reviewed admit(json::object response, const std::string& what, const json::object& pod, Injected injected) {
@@ -55,7 +62,8 @@ Reviewed admit(json::object response, const std::string& what, const json::objec
     injected.warnings.push_back("no sidecar: " + injected.reason);
   }
   if (!injected.warnings.empty()) response["warnings"] = text_array(injected.warnings);
-  return {answer(std::move(response)), what + ": " + (injected.changed ? "injected" : injected.reason)};
+  return {answer(std::move(response)), what + ": " + (injected.changed ? "injected" : injected.reason),
+          injected.changed};
 }
 
 }  // namespace
@@ -72,11 +80,11 @@ Result<Reviewed> review(std::string_view body, const Settings& settings) {
   const json::object* request = find_object(sent, "request");
   if (request == nullptr || find_text(*request, "uid").empty()) return Error{"request.uid is not set"};
   json::object response{{"uid", find_text(*request, "uid")}, {"allowed", true}};
+  if (!asks_for_a_pod(*request)) {
+    return Reviewed{answer(std::move(response)), "no pod is made: nothing to do"};
+  }
   const json::object* pod = find_object(*request, "object");
   if (pod == nullptr) return Error{"request.object is not set"};
-  if (text_below(*request, "kind", "kind") != "Pod" || !text_below(*request, "kind", "group").empty()) {
-    return Reviewed{answer(std::move(response)), "no pod: nothing to do"};
-  }
   const std::string what = name_of(*request, *pod);
   auto injected = inject_pod(*pod, settings, {"", find_text(*request, "namespace")});
   if (!injected.ok()) return refuse(std::move(response), what, injected.error().message);

@@ -12,6 +12,7 @@ namespace remora::inject {
 struct Reviewed {
   std::string body;     ///< the AdmissionReview to answer with
   std::string summary;  ///< for the log: "Pod shop/web-1: injected"
+  bool injected = false;
   bool refused = false;
 };
 

@@ -1,10 +1,12 @@
 #include "inject/injector.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <string_view>
 
 #include "inject/annotations.h"
 #include "inject/bootstrap.h"
@@ -21,8 +23,15 @@ namespace json = boost::json;
 constexpr int kDefaultGraceSeconds = 30;
 constexpr const char* kTokenFile = "/var/run/secrets/tokens/istio-token";
 
+/// Namespaces of what a cluster needs before it can have a mesh; Istio leaves the same alone.
+bool is_the_clusters_own(const std::string& ns) {
+  static constexpr std::array<std::string_view, 4> kNames{"kube-system", "kube-public", "kube-node-lease",
+                                                          "local-path-storage"};
+  return std::find(kNames.begin(), kNames.end(), ns) != kNames.end();
+}
+
 /// Whether a pod gets no sidecar, and why. Its label counts before its annotation.
-std::string reason_to_skip(const json::object& pod) {
+std::string reason_to_skip(const json::object& pod, const PodContext& context) {
   const json::object nothing;
   const json::object* metadata = find_object(pod, "metadata");
   if (metadata == nullptr) metadata = &nothing;
@@ -30,6 +39,10 @@ std::string reason_to_skip(const json::object& pod) {
   std::string wish = text_below(*metadata, "labels", kInjectName);
   if (wish.empty()) wish = text_below(*metadata, "annotations", kInjectName);
   if (wish == "false") return "sidecar.istio.io/inject is false";
+  const std::string ns = find_text(*metadata, "namespace");
+  if (const std::string& place = ns.empty() ? context.ns : ns; is_the_clusters_own(place)) {
+    return "namespace " + place + " is the cluster's own";
+  }
   const json::object* spec = find_object(pod, "spec");
   if (spec == nullptr) return "it has no spec";
   const json::value* host = spec->if_contains("hostNetwork");
@@ -234,7 +247,7 @@ class Injection {
 }  // namespace
 
 Result<Injected> inject_pod(const json::object& pod, const Settings& mesh, const PodContext& context) {
-  Injected out{pod, false, reason_to_skip(pod), {}};
+  Injected out{pod, false, reason_to_skip(pod, context), {}};
   if (!out.reason.empty()) return out;
   auto settings = settings_of(pod, mesh, out.warnings);
   if (!settings.ok()) return Error{settings.error()};

@@ -1,5 +1,6 @@
 #include "kubernetes/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace remora::kubernetes {
@@ -38,6 +39,21 @@ std::optional<std::string> decode_base64(std::string_view text) {
   }
   // A single character holds less than a byte.
   return padding > 2 || waiting == 6 ? std::nullopt : std::optional(std::move(bytes));
+}
+
+std::string encode_base64(std::string_view bytes) {
+  static constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - at);
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i)
+      bits = bits << 8U | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    for (size_t i = 0; i < 4; ++i) text += i <= count ? kAlphabet[bits >> (18 - 6 * i) & 63U] : '=';
+  }
+  return text;
 }
 
 }  // namespace remora::kubernetes

@@ -10,4 +10,7 @@ namespace remora::kubernetes {
 /// else.
 std::optional<std::string> decode_base64(std::string_view text);
 
+/// RFC 4648's first alphabet, with padding, in one line: how Kubernetes writes bytes.
+std::string encode_base64(std::string_view bytes);
+
 }  // namespace remora::kubernetes

@@ -33,9 +33,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!endpoint.ok()) return Error{endpoint.error()};
     auto guard = Guard::make(access_, endpoint->address().is_loopback());
     if (!guard.ok()) return Error{address + ": " + guard.error().message};
-    auto tls = make_tls_context(access_);
-    if (!tls.ok()) return Error{tls.error()};
-    tls_ = *tls;
+    if (tls_ == nullptr) {
+      auto tls = make_tls_context(access_);
+      if (!tls.ok()) return Error{tls.error()};
+      tls_ = *tls;
+    }
     error_code error;
     acceptor_.open(endpoint->protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -45,6 +47,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     state_ = std::make_shared<ServerState>(ServerState{context_, std::move(handler_), std::move(*guard)});
     accept();
     return to_text(acceptor_.local_endpoint());
+  }
+
+  Result<void> use_certificate(const std::string& chain_pem, const std::string& key_pem) {
+    auto tls = make_tls_context(chain_pem, key_pem);
+    if (!tls.ok()) return Error{tls.error()};
+    tls_ = std::move(*tls);
+    return {};
   }
 
   void close() {
@@ -99,7 +108,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   boost::asio::steady_timer pause_;
   Handler handler_;
   Access access_;
-  TlsContext tls_;
+  TlsContext tls_;                      ///< of the next connection
   std::shared_ptr<ServerState> state_;  ///< from listen() on
 };
 
@@ -109,6 +118,10 @@ HttpServer::HttpServer(boost::asio::io_context& context, Handler handler, Access
 HttpServer::~HttpServer() { close(); }
 
 Result<std::string> HttpServer::listen(const std::string& address) { return impl_->listen(address); }
+
+Result<void> HttpServer::use_certificate(const std::string& chain_pem, const std::string& key_pem) {
+  return impl_->use_certificate(chain_pem, key_pem);
+}
 
 void HttpServer::close() { impl_->close(); }
 

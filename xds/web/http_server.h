@@ -52,6 +52,9 @@ class HttpServer {
 
   /// "HOST:PORT" (port 0: a free one) -> the address in use, or why not.
   Result<std::string> listen(const std::string& address);
+  /// TLS with this chain and key (PEM), from the next connection on; those that are open keep what they have.
+  /// Before listen(): it serves TLS only, whatever Access says of certificates.
+  Result<void> use_certificate(const std::string& chain_pem, const std::string& key_pem);
   void close();  ///< stops listening and ends all streams
 
  private:

@@ -90,7 +90,25 @@ class TlsTransport final : public Transport {
   ssl::stream<tcp::socket> stream_;
 };
 
+TlsContext new_server_context() {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  error_code ignored;
+  context->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1,
+                       ignored);
+  return context;
+}
+
 }  // namespace
+
+Result<TlsContext> make_tls_context(const std::string& chain_pem, const std::string& key_pem) {
+  auto context = new_server_context();
+  error_code error;
+  context->use_certificate_chain(asio::buffer(chain_pem), error);
+  if (error) return Error{"the certificate: " + error.message()};
+  context->use_private_key(asio::buffer(key_pem), ssl::context::pem, error);
+  if (error) return Error{"the private key: " + error.message()};
+  return context;
+}
 
 Result<TlsContext> make_tls_context(const Access& access) {
   if (access.certificate_file.empty() != access.private_key_file.empty()) {
@@ -101,10 +119,8 @@ Result<TlsContext> make_tls_context(const Access& access) {
       return Error{"client certificates need TLS: the server has no certificate"};
     return TlsContext();
   }
-  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  auto context = new_server_context();
   error_code error;
-  context->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1,
-                       error);
   context->use_certificate_chain_file(access.certificate_file, error);
   if (error) return Error{"the certificate " + access.certificate_file + ": " + error.message()};
   context->use_private_key_file(access.private_key_file, ssl::context::pem, error);

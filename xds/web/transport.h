@@ -38,6 +38,9 @@ using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 /// Null where Access names no certificate.
 Result<TlsContext> make_tls_context(const Access& access);
 
+/// TLS with a certificate chain and its key (PEM); clients are asked for nothing.
+Result<TlsContext> make_tls_context(const std::string& chain_pem, const std::string& key_pem);
+
 /// `tls` null: plain.
 std::unique_ptr<Transport> make_transport(boost::asio::ip::tcp::socket socket, TlsContext tls);
 

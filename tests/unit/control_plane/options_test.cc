@@ -58,6 +58,20 @@ TEST(Options, OfIdentityBelongTogether) {
   EXPECT_EQ(parse_options({"--cert-lifetime", "1h30m"})->certificate_lifetime, std::chrono::minutes(90));
 }
 
+TEST(Options, OfTheWebhookBelongTogether) {
+  EXPECT_EQ(error_of({"--webhook-configuration", "a"}), "--webhook-configuration needs --webhook-address");
+  EXPECT_EQ(error_of({"--injection-settings", "a"}), "--injection-settings needs --webhook-address");
+  EXPECT_EQ(error_of({"--webhook-server-name", "a"}), "--webhook-server-name needs --webhook-address");
+  EXPECT_EQ(error_of({"--webhook-address", "[::]:15017", "--webhook-configuration", "a"}),
+            "--webhook-configuration needs --in-cluster or --kubeconfig");
+  const auto options =
+      parse_options({"--in-cluster", "--webhook-address", "[::]:15017", "--webhook-configuration", "a",
+                     "--webhook-server-name", "b", "--webhook-server-name", "c"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->webhook_server_names, (std::vector<std::string>{"b", "c"}));
+  EXPECT_TRUE(options->gives_identities()) << "it needs an authority";
+}
+
 TEST(Options, HelpAndVersionNeedNothingElse) {
   EXPECT_TRUE(parse_options({"--help"}).ok());
   EXPECT_TRUE(parse_options({"--version"}).ok());
