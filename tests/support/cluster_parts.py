@@ -3,11 +3,13 @@
 MERGE = "application/merge-patch+json"
 
 
-def run_pod(kubernetes, namespace, name, address, labels, ports=(), account="default", ready=True, annotations=None, addresses=()):
+def run_pod(kubernetes, namespace, name, address, labels, ports=(), account="default", ready=True, annotations=None, addresses=(),
+            owners=()):
     """Makes a pod and says that it runs at `address`. `ports`: {name: number}. The pod as the API server has it."""
     manifest = {
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels), "annotations": dict(annotations or {})},
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels), "annotations": dict(annotations or {}),
+                     "ownerReferences": list(owners)},
         "spec": {"serviceAccountName": account, "containers": [{
             "name": "app", "image": "app",
             "ports": [{"name": port, "containerPort": number} for port, number in dict(ports).items()]}]}}

@@ -75,23 +75,35 @@ void CanaryJob::send_alert(const Alert& alert) {
         object ? parse_spec<istio::AlertProvider>(*object)
                : Result<istio::AlertProvider>(
                      Error{"alert provider " + wanted.provider.name + '.' + ns + " does not exist"});
-    Result<web::Request> request = Error{""};
-    if (provider.ok()) {
-      const auto facts = alert.with_facts ? alert_facts(*spec_, key_.ns)
-                                          : std::vector<std::pair<std::string, std::string>>();
-      request = alert_request(*provider, secret_fields(environment_.store, ns, provider->secret),
-                              key_.name + '.' + key_.ns, alert, facts);
+    if (!provider.ok()) {
+      lose_alert(provider.error());
+    } else if (provider->secret.empty()) {
+      post_alert(*provider, {}, alert);
     } else {
-      request = provider.error();
+      read_secret(environment_.store, ns, provider->secret,
+                  [weak = weak_from_this(), provider = *provider, alert](const Result<SecretFields>& fields) {
+                    const auto self = weak.lock();
+                    if (!self || self->stopped_) return;
+                    if (!fields.ok()) return self->lose_alert(fields.error());
+                    self->post_alert(provider, *fields, alert);
+                  });
     }
-    if (!request.ok()) {
-      environment_.log(true, key_.text() + ": alert not sent: " + request.error().message);
-      continue;
-    }
-    web::ClientOptions options;
-    options.timeout = kAlertTimeout;
-    outbox_.post(std::move(*request), options);
   }
+}
+
+void CanaryJob::post_alert(const istio::AlertProvider& provider, const SecretFields& secret,
+                           const Alert& alert) {
+  const auto facts =
+      alert.with_facts ? alert_facts(*spec_, key_.ns) : std::vector<std::pair<std::string, std::string>>();
+  auto request = alert_request(provider, secret, key_.name + '.' + key_.ns, alert, facts);
+  if (!request.ok()) return lose_alert(request.error());
+  web::ClientOptions options;
+  options.timeout = kAlertTimeout;
+  outbox_.post(std::move(*request), options);
+}
+
+void CanaryJob::lose_alert(const Error& why) {
+  environment_.log(true, key_.text() + ": alert not sent: " + why.message);
 }
 
 json::object CanaryJob::view() const {

@@ -16,18 +16,20 @@ constexpr milliseconds kOutdatedDelay{50};
 }  // namespace
 
 void CanaryJob::tick() {
-  if (stopped_ || ticking_ || !load()) return;
+  if (stopped_ || ticking_) return;
   ticking_ = true;
   answers_ = {};
-  if (must_sign()) return sign();
-  if (is_deleted()) return give_back();
-  if (!keep_finalizer()) return;
-  reconcile([this](bool changed) {
-    // Routes that had to be mended have not had an interval to be judged by.
-    if (changed && is_active()) not_before_ = seen_.now + interval();
-    if (seen_.now < next_due()) return rest(next_due());
-    again_ = false;
-    think();
+  look([this] {
+    if (must_sign()) return sign();
+    if (is_deleted()) return give_back();
+    if (!keep_finalizer()) return;
+    reconcile([this](bool changed) {
+      // Routes that had to be mended have not had an interval to be judged by.
+      if (changed && is_active()) not_before_ = seen_.now + interval();
+      if (seen_.now < next_due()) return rest(next_due());
+      again_ = false;
+      think();
+    });
   });
 }
 

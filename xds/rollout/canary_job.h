@@ -10,6 +10,7 @@
 #include "rollout/counters.h"
 #include "rollout/decide.h"
 #include "rollout/environment.h"
+#include "rollout/known_configs.h"
 #include "rollout/measure.h"
 #include "rollout/objects.h"
 #include "rollout/outbox.h"
@@ -39,7 +40,9 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
  private:
   using Then = std::function<void(bool changed)>;
 
-  bool load();
+  bool read_canary();
+  void observe();
+  void look(std::function<void()> then);
   void tick();
   void think();
   void ask(const Question& question);
@@ -67,6 +70,8 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   void announce(const Decision& decision);  // announce.cc
   void send_event(const Event& event);
   void send_alert(const Alert& alert);
+  void post_alert(const istio::AlertProvider& provider, const SecretFields& secret, const Alert& alert);
+  void lose_alert(const Error& why);
   void update_counters();
 
   void rest(Time due);
@@ -90,6 +95,8 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
 
   store::ObjectPtr object_;
   std::optional<istio::Canary> spec_;
+  KnownConfigs configs_;
+  bool configs_read_ = false;
   std::unique_ptr<Workloads> workloads_;
   Observation seen_;
   Answers answers_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <random>
 
 #include "rollout/canary_job.h"
@@ -43,13 +44,14 @@ CanaryJob::CanaryJob(const Environment& environment, Counters& counters, store::
 
 /// First the objects are brought to what the status says, whatever came between the two; then time goes on.
 void CanaryJob::start() {
-  if (!load()) return;
   ticking_ = true;
-  if (must_sign()) return sign();
-  if (is_deleted()) return give_back();
-  reconcile([this](bool changed) {
-    if (changed && is_active()) not_before_ = environment_.now() + interval();
-    rest(next_due());
+  look([this] {
+    if (must_sign()) return sign();
+    if (is_deleted()) return give_back();
+    reconcile([this](bool changed) {
+      if (changed && is_active()) not_before_ = environment_.now() + interval();
+      rest(next_due());
+    });
   });
 }
 
@@ -61,8 +63,33 @@ void CanaryJob::stop() {
   if (spec_) counters_.forget(labels());
 }
 
-/// Reads the Canary and what it is about. False where it is gone or cannot be understood.
-bool CanaryJob::load() {
+/// Reads the Canary and what it is about, then goes on; not where it is gone or cannot be understood.
+void CanaryJob::look(std::function<void()> then) {
+  if (!read_canary()) {
+    ticking_ = false;
+    return run_waiting_acts();
+  }
+  const std::vector<store::ObjectKey> named = workloads_->configs();
+  if (named.empty()) {
+    configs_read_ = true;
+    observe();
+    return then();
+  }
+  const auto on_read = [self = shared_from_this(), ticket = ++ticket_,
+                        then = std::move(then)](KnownConfigs configs) {
+    boost::asio::post(self->environment_.context, [self, ticket, then, configs = std::move(configs)] {
+      if (self->stopped_ || ticket != self->ticket_) return;
+      self->configs_ = configs;
+      self->configs_read_ = true;
+      self->observe();
+      then();
+    });
+  };
+  operation_ = read_configs(environment_.store, named, on_read);
+}
+
+/// Reads the Canary. False where it is gone or cannot be understood.
+bool CanaryJob::read_canary() {
   const store::ObjectPtr present = environment_.store.get(key_);
   if (!present) return false;
   // What was answered to our own write may be newer than what the store has heard of.
@@ -74,6 +101,11 @@ bool CanaryJob::load() {
     return false;
   }
   spec_ = std::move(*spec);
+  workloads_ = make_workloads(environment_, configs_, *spec_, object_);
+  return true;
+}
+
+void CanaryJob::observe() {
   seen_ = Observation{};
   seen_.spec = &*spec_;
   seen_.name = key_.name;
@@ -81,12 +113,10 @@ bool CanaryJob::load() {
   seen_.status = status_of(object_->body);
   seen_.now = environment_.now();
   seen_.settled = seen_.status.last_tick + settle_time() <= seen_.now;
-  workloads_ = make_workloads(environment_, *spec_, object_);
   workloads_->observe(seen_);
   seen_.fresh_cookie = random_letters();
   seen_.slow_bound_ms = slow_bound(environment_.traffic, workloads_->targets(seen_).primary, interval());
   update_counters();
-  return true;
 }
 
 /// Told in the log, in view() and, as well as it can be, in the status.
@@ -125,12 +155,13 @@ void CanaryJob::on_change(const store::ObjectPtr& canary) {
   const bool other_spec = !object_ || !same_to_us(*canary, *object_);
   object_ = canary;
   if (!other_spec) return;
-  if (!load()) return;
   ticking_ = true;
-  if (must_sign()) return sign();
-  if (is_deleted()) return give_back();
-  // Another interval moves the next tick; another service is put into the objects at once.
-  reconcile([this](bool) { rest(next_due()); });
+  look([this] {
+    if (must_sign()) return sign();
+    if (is_deleted()) return give_back();
+    // Another interval moves the next tick; another service is put into the objects at once.
+    reconcile([this](bool) { rest(next_due()); });
+  });
 }
 
 void CanaryJob::on_workload(const store::ObjectKey& workload) {
@@ -155,14 +186,15 @@ void CanaryJob::follow_workloads() {
 
 void CanaryJob::act(Action action, std::function<void(Result<void>)> done) {
   if (stopped_) return done(Error{key_.text() + " is gone"});
-  if (writing_) {
+  if (writing_ || (!configs_read_ && ticking_)) {
     waiting_acts_.emplace_back(action, std::move(done));
     return;
   }
   ++ticket_;
   operation_.reset();  // a tick in between is given up: nothing of it has happened yet
   ticking_ = false;
-  if (!load()) return done(Error{key_.text() + " cannot be acted on: " + problem_});
+  if (!read_canary()) return done(Error{key_.text() + " cannot be acted on: " + problem_});
+  observe();
   Result<Decision> decision = rollout::act(seen_, action);
   if (!decision.ok()) {
     schedule(std::max(due_, seen_.now));

@@ -55,9 +55,10 @@ bool is_over(Phase phase) {
 
 }  // namespace
 
-CopiedWorkloads::CopiedWorkloads(const store::ObjectStore& store, const istio::Canary& spec,
-                                 store::ObjectPtr canary)
+CopiedWorkloads::CopiedWorkloads(const store::ObjectStore& store, const KnownConfigs& configs,
+                                 const istio::Canary& spec, store::ObjectPtr canary)
     : store_(store),
+      known_(configs),
       spec_(spec),
       canary_(std::move(canary)),
       ns_(canary_->key.ns),
@@ -90,11 +91,17 @@ CopiedWorkloads::Look CopiedWorkloads::look(const Status& status) const {
   } else if (now.problem.empty()) {
     now.problem = name + ": spec.selector.matchLabels has none of app, name, app.kubernetes.io/name";
   }
-  now.configs = find_tracked_configs(store_, ns_, *pods);
+  now.configs = find_tracked_configs(known_, ns_, *pods);
   if (!now.configs.missing.empty() && now.problem.empty())
-    now.problem = now.configs.missing + ", which the pods of " + name + " need, does not exist";
+    now.problem = name + ": its pods need " + now.configs.missing;
   now.version = version_of(now, status);
   return now;
+}
+
+std::vector<store::ObjectKey> CopiedWorkloads::configs() const {
+  const store::ObjectPtr target = store_.get(key(spec_.target_name));
+  const json::object* pods = target ? pod_template(target->body) : nullptr;
+  return pods == nullptr ? std::vector<store::ObjectKey>() : named_configs(ns_, *pods);
 }
 
 /// While a configuration cannot be read, nobody can say whether it is another one.
@@ -188,7 +195,7 @@ void CopiedWorkloads::add_copy(const Look& now, Plan& plan) const {
   for (const TrackedConfig& config : now.configs.items) {
     store::ObjectKey copy = config.object->key;
     copy.name += kSuffix;
-    const store::ObjectPtr present = store_.get(copy);
+    const store::ObjectPtr present = known_.get(copy);
     add(copy, present, primary_config(config, present.get(), owner_reference(*canary_)));
   }
   add(key(spec_.target_name + std::string(kSuffix)), now.primary, primary_body(now));

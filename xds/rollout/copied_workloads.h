@@ -10,8 +10,11 @@ namespace remora::rollout {
 /// template and the contents of the ConfigMaps and Secrets that it names.
 class CopiedWorkloads : public Workloads {
  public:
-  CopiedWorkloads(const store::ObjectStore& store, const istio::Canary& spec, store::ObjectPtr canary);
+  /// `configs` are looked at whenever this is; all must outlive it.
+  CopiedWorkloads(const store::ObjectStore& store, const KnownConfigs& configs, const istio::Canary& spec,
+                  store::ObjectPtr canary);
 
+  std::vector<store::ObjectKey> configs() const override;
   void observe(Observation& seen) const override;
   MetricTargets targets(const Observation& seen) const override;
   Result<Plan> plan(const Observation& seen) const override;
@@ -43,6 +46,7 @@ class CopiedWorkloads : public Workloads {
   store::ObjectKey key(const std::string& name) const { return {type_, ns_, name}; }
 
   const store::ObjectStore& store_;
+  const KnownConfigs& known_;
   const istio::Canary& spec_;
   store::ObjectPtr canary_;
   std::string ns_;

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <cctype>
 
+#include "rollout/known_configs.h"
 #include "rollout/parsed.h"
 #include "rollout/revisions.h"
 #include "rollout/sequential_test.h"
@@ -108,13 +109,31 @@ class Measuring : public std::enable_shared_from_this<Measuring> {
   /// A query to a provider: the template's, the metrics server with Flagger's or the metric's own query.
   void ask(size_t index) {
     const istio::CanaryMetric& metric = spec_.analysis.metrics[index];
-    Result<std::shared_ptr<MetricProvider>> provider = Error{"no provider"};
-    const Result<std::string> query = prepare(metric, provider);
-    if (!query.ok() || !provider.ok()) {
-      Measurement failed;
-      failed.value = query.ok() ? provider.error() : query.error();
-      return take(index, std::move(failed));
-    }
+    Result<istio::MetricTemplate> source = source_of(metric);
+    if (!source.ok()) return fail(index, std::move(source).error());
+    if (source->secret.empty()) return query(index, *source, {});
+    read_secret(environment_.store, template_ns(*metric.template_ref), source->secret,
+                [self = shared_from_this(), index, source = *source](Result<SecretFields> fields) {
+                  if (!self->done_) return;
+                  if (!fields.ok()) return self->fail(index, std::move(fields).error());
+                  self->query(index, source, *fields);
+                });
+  }
+
+  void fail(size_t index, Error why) {
+    Measurement failed;
+    failed.value = std::move(why);
+    take(index, std::move(failed));
+  }
+
+  void query(size_t index, const istio::MetricTemplate& source, const SecretFields& secret) {
+    const istio::CanaryMetric& metric = spec_.analysis.metrics[index];
+    if (!environment_.make_provider || !environment_.render_query)
+      return fail(index, Error{"no metrics providers here"});
+    auto provider = environment_.make_provider(source, secret);
+    const Result<std::string> query = text_of_query(metric, source);
+    if (!query.ok()) return fail(index, query.error());
+    if (!provider.ok()) return fail(index, provider.error());
     queries_.push_back(
         (*provider)->query(*query, [self = shared_from_this(), index, keep = *provider](MetricValue value) {
           if (!self->done_) return;
@@ -124,24 +143,19 @@ class Measuring : public std::enable_shared_from_this<Measuring> {
         }));
   }
 
-  Result<std::string> prepare(const istio::CanaryMetric& metric,
-                              Result<std::shared_ptr<MetricProvider>>& provider) const {
+  Result<istio::MetricTemplate> source_of(const istio::CanaryMetric& metric) const {
+    if (metric.template_ref) return find_template(*metric.template_ref);
     istio::MetricTemplate source;
     source.provider_type = "prometheus";
     source.address = spec_.metrics_server;
-    std::map<std::string, std::string> secret;
-    if (metric.template_ref) {
-      Result<istio::MetricTemplate> found = find_template(*metric.template_ref);
-      if (!found.ok()) return std::move(found).error();
-      source = std::move(*found);
-      if (!source.secret.empty())
-        secret = secret_fields(environment_.store, template_ns(*metric.template_ref), source.secret);
-    } else if (source.address.empty()) {
+    if (source.address.empty())
       return Error{"metric " + metric.name + " has a query, but spec.metricsServer is not given"};
-    }
-    if (!environment_.make_provider || !environment_.render_query) return Error{"no metrics providers here"};
-    provider = environment_.make_provider(source, secret);
-    QueryModel model = this->model(metric);
+    return source;
+  }
+
+  Result<std::string> text_of_query(const istio::CanaryMetric& metric,
+                                    const istio::MetricTemplate& source) const {
+    const QueryModel model = this->model(metric);
     if (metric.builtin() && !metric.template_ref) return builtin_query(metric, model);
     return environment_.render_query(metric.template_ref ? source.query : metric.query, model);
   }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "rollout/json_fields.h"
+#include "rollout/known_configs.h"
 
 namespace remora::rollout {
 namespace {
@@ -101,7 +102,16 @@ class ObjectWriter : public std::enable_shared_from_this<ObjectWriter> {
     store_.update(wanted.key, wanted.body, {present->version, ""}, written());
   }
 
+  void read_and_write(const WantedObject& wanted) {
+    store_.fetch(wanted.key, [self = shared_from_this(), &wanted](const Result<store::ObjectPtr>& present) {
+      if (!self->done_) return;
+      if (!present.ok()) return self->finish(present.error());
+      self->write_whole(wanted, *present);
+    });
+  }
+
   void write(const WantedObject& wanted) {
+    if (is_read_by_name(wanted.key.type)) return read_and_write(wanted);
     const store::ObjectPtr present = store_.get(wanted.key);
     if (wanted.whole) return write_whole(wanted, present);
     if (!present) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/beast/core/detail/base64.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
@@ -76,14 +75,6 @@ void add_deployments(const store::ObjectStore& store, const std::string& ns, con
   }
 }
 
-std::string decode_base64(const std::string& text) {
-  namespace base64 = boost::beast::detail::base64;
-  std::string out(base64::decoded_size(text.size()), '\0');
-  const auto sizes = base64::decode(out.data(), text.data(), text.size());
-  out.resize(sizes.first);
-  return out;
-}
-
 }  // namespace
 
 WorkloadLabel find_label(const store::ObjectStore& store, const std::string& ns, const std::string& target) {
@@ -135,20 +126,6 @@ std::string find_inline_endpoints(const store::ObjectStore& store, const std::st
     }
   }
   return "";
-}
-
-std::map<std::string, std::string> secret_fields(const store::ObjectStore& store, const std::string& ns,
-                                                 const std::string& name) {
-  std::map<std::string, std::string> fields;
-  const store::ObjectPtr secret = store.get({"secrets", ns, name});
-  if (!secret) return fields;
-  if (const auto* data = object_of(secret->body, "data")) {
-    for (const auto& item : *data) fields[item.key()] = decode_base64(text_of(*data, item.key()));
-  }
-  if (const auto* plain = object_of(secret->body, "stringData")) {
-    for (const auto& item : *plain) fields[item.key()] = text_of(*plain, item.key());
-  }
-  return fields;
 }
 
 }  // namespace remora::rollout

@@ -22,8 +22,4 @@ std::vector<Revision> find_revisions(const store::ObjectStore& store, const std:
 std::string find_inline_endpoints(const store::ObjectStore& store, const std::string& ns,
                                   const WorkloadLabel& label);
 
-/// The fields of a Secret, decoded; empty where there is none.
-std::map<std::string, std::string> secret_fields(const store::ObjectStore& store, const std::string& ns,
-                                                 const std::string& name);
-
 }  // namespace remora::rollout

@@ -54,6 +54,22 @@ std::string checksum_of(const json::object& body) {
   return out;
 }
 
+/// Whether it is a Secret, and its name: whether pods need it.
+std::map<std::pair<bool, std::string>, bool> names_in(const json::object& pod_template) {
+  std::map<std::pair<bool, std::string>, bool> named;
+  const auto* spec = object_of(pod_template, "spec");
+  json::object places = spec == nullptr ? json::object() : *spec;
+  visit_configs(places, [&](bool secret, json::value& name, bool required) {
+    bool& needed = named[{secret, std::string(name.get_string())}];
+    needed = needed || required;
+  });
+  return named;
+}
+
+store::ObjectKey key_of(const std::string& ns, const std::pair<bool, std::string>& what) {
+  return {what.first ? "secrets" : "configmaps", ns, what.second};
+}
+
 }  // namespace
 
 bool TrackedConfigs::has(bool secret, std::string_view name) const {
@@ -68,26 +84,31 @@ std::map<std::string, std::string> TrackedConfigs::checksums() const {
   return out;
 }
 
-TrackedConfigs find_tracked_configs(const store::ObjectStore& store, const std::string& ns,
+std::vector<store::ObjectKey> named_configs(const std::string& ns, const json::object& pod_template) {
+  std::vector<store::ObjectKey> keys;
+  for (const auto& item : names_in(pod_template)) {
+    const store::ObjectKey key = key_of(ns, item.first);
+    keys.push_back(key);
+    keys.push_back({key.type, ns, key.name + "-primary"});
+  }
+  return keys;
+}
+
+TrackedConfigs find_tracked_configs(const KnownConfigs& known, const std::string& ns,
                                     const json::object& pod_template) {
-  std::map<std::pair<bool, std::string>, bool> named;  // whether pods need it
-  const auto* spec = object_of(pod_template, "spec");
-  json::object places = spec == nullptr ? json::object() : *spec;
-  visit_configs(places, [&](bool secret, json::value& name, bool required) {
-    bool& needed = named[{secret, std::string(name.get_string())}];
-    needed = needed || required;
-  });
   TrackedConfigs found;
-  for (const auto& [what, required] : named) {
-    const auto& [secret, name] = what;
-    const store::ObjectPtr object = store.get({secret ? "secrets" : "configmaps", ns, name});
+  for (const auto& [what, required] : names_in(pod_template)) {
+    const store::ObjectKey key = key_of(ns, what);
+    const store::ObjectPtr object = known.get(key);
     if (!object) {
-      if (required && found.missing.empty())
-        found.missing = std::string(secret ? "Secret " : "ConfigMap ") + ns + '/' + name;
+      const std::string fault = known.fault(key);
+      if ((!required && fault.empty()) || !found.missing.empty()) continue;
+      found.missing = std::string(what.first ? "Secret " : "ConfigMap ") + ns + '/' + what.second +
+                      (fault.empty() ? " does not exist" : " cannot be read: " + fault);
       continue;
     }
-    if (opted_out(object->body) || (secret && !pods_read(object->body))) continue;
-    found.items.push_back({object, secret, checksum_of(object->body)});
+    if (opted_out(object->body) || (what.first && !pods_read(object->body))) continue;
+    found.items.push_back({object, what.first, checksum_of(object->body)});
   }
   return found;
 }

@@ -7,10 +7,10 @@ namespace remora::rollout {
 
 Workloads::Return Workloads::give_back(const Observation&) const { return {}; }
 
-std::unique_ptr<Workloads> make_workloads(const Environment& environment, const istio::Canary& spec,
-                                          store::ObjectPtr canary) {
+std::unique_ptr<Workloads> make_workloads(const Environment& environment, const KnownConfigs& configs,
+                                          const istio::Canary& spec, store::ObjectPtr canary) {
   if (environment.kubernetes) {
-    return std::make_unique<CopiedWorkloads>(environment.store, spec, std::move(canary));
+    return std::make_unique<CopiedWorkloads>(environment.store, configs, spec, std::move(canary));
   }
   return std::make_unique<EntryWorkloads>(environment.store, spec, canary->key.ns);
 }

@@ -5,6 +5,7 @@
 
 #include "rollout/decide.h"
 #include "rollout/environment.h"
+#include "rollout/known_configs.h"
 #include "rollout/measure.h"
 #include "rollout/objects.h"
 #include "store/object_store.h"
@@ -24,6 +25,8 @@ class Workloads {
  public:
   virtual ~Workloads() = default;
 
+  /// What must have been read by name before anything else is asked.
+  virtual std::vector<store::ObjectKey> configs() const { return {}; }
   /// Fills in what a tick must know of them: label, revisions, copies and copy, hint, problem.
   virtual void observe(Observation& seen) const = 0;
   /// Whose traffic the metrics are about.
@@ -41,8 +44,8 @@ class Workloads {
 };
 
 /// The kind that the Canary's target has here: WorkloadEntries by their version label; on Kubernetes
-/// Deployments and DaemonSets. `spec` and the environment must outlive it.
-std::unique_ptr<Workloads> make_workloads(const Environment& environment, const istio::Canary& spec,
-                                          store::ObjectPtr canary);
+/// Deployments and DaemonSets. The environment, `configs` and `spec` must outlive it.
+std::unique_ptr<Workloads> make_workloads(const Environment& environment, const KnownConfigs& configs,
+                                          const istio::Canary& spec, store::ObjectPtr canary);
 
 }  // namespace remora::rollout

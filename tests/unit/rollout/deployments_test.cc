@@ -180,6 +180,31 @@ TEST(Deployments, AMissingConfigMapIsSaidAndNothingIsAnalysed) {
   EXPECT_EQ(stage.status().phase, Phase::kInitialized);
 }
 
+TEST(Deployments, AConfigMapThatCannotBeReadStopsTimeAndIsSaid) {
+  ClusterStage stage(canary_yaml(kQuick));
+  stage.put(
+      {"configmaps", "default", "settings"},
+      store::from_yaml(
+          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: default}\ndata: {a: b}\n")
+          ->get_object());
+  stage.deploy("v1", 2, ", envFrom: [{configMapRef: {name: settings}}]");
+  stage.start_engine();
+  ASSERT_TRUE(stage.run_until_phase(Phase::kInitialized));
+  stage.fragile->unreadable = "configmaps is forbidden";
+  stage.deploy("v2", -1, ", envFrom: [{configMapRef: {name: settings}}]");
+  const auto condition = [&] {
+    const auto status = stage.status();
+    return status.conditions.empty() ? "" : status.conditions.back().message;
+  };
+  EXPECT_TRUE(stage.run_until([&] {
+    return condition().find("ConfigMap default/settings cannot be read: configmaps is forbidden") !=
+           std::string::npos;
+  })) << condition();
+  EXPECT_EQ(stage.status().phase, Phase::kInitialized);
+  stage.fragile->unreadable.clear();
+  EXPECT_TRUE(stage.run_until_phase(Phase::kSucceeded));
+}
+
 TEST(Deployments, APrimaryThatIsTakenAwayIsMadeAnew) {
   ClusterStage stage(canary_yaml(kQuick));
   stage.start_engine();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <limits>
 #include <memory>
 #include <string>
@@ -44,12 +45,22 @@ class FragileStore : public store::ObjectStore {
   int fault_at = 0;  ///< the number of the write, from 1
   int writes = 0;
   bool dead = false;
+  boost::asio::io_context* context = nullptr;  ///< where answers come later; null: all is in memory
+  std::string unreadable;                      ///< why no ConfigMap and no Secret can be read
 
   uint64_t version() const override { return inner_.version(); }
   store::ObjectList list(const std::string& type, const std::string& ns) const override {
     return inner_.list(type, ns);
   }
-  store::ObjectPtr get(const store::ObjectKey& key) const override { return inner_.get(key); }
+  /// ConfigMaps and Secrets of an API server come to who asks for one by name, later.
+  store::ObjectPtr get(const store::ObjectKey& key) const override {
+    return asked_by_name(key) ? nullptr : inner_.get(key);
+  }
+  void fetch(const store::ObjectKey& key, Fetched done) override {
+    if (!asked_by_name(key)) return done(inner_.get(key));
+    if (!unreadable.empty()) return done(Error{unreadable});
+    boost::asio::post(*context, [this, key, done] { done(inner_.get(key)); });
+  }
   void create(store::ObjectKey key, boost::json::object body, store::Written done) override {
     pass(done, [&](store::Written d) { inner_.create(key, body, d); });
   }
@@ -83,6 +94,10 @@ class FragileStore : public store::ObjectStore {
       return;
     }
     write(done);
+  }
+
+  bool asked_by_name(const store::ObjectKey& key) const {
+    return context != nullptr && (key.type == "configmaps" || key.type == "secrets");
   }
 
   store::ObjectStore& inner_;
@@ -129,6 +144,7 @@ class Stage {
 
   void start_engine() {
     fragile = std::make_unique<FragileStore>(store);
+    if (kubernetes) fragile->context = &context;
     Environment environment{context, *fragile, &traffic};
     environment.min_interval = std::chrono::milliseconds(3);
     environment.is_complete = [this] { return complete; };

@@ -1,0 +1,181 @@
+"""What a cluster makes of Deployments, DaemonSets and Services: pods that are real servers, their endpoints, statuses, garbage.
+
+    with Namespace().entered():         # with addresses of pods on its loopback: `pod_network`
+        life = closing(ClusterLife(kubernetes))
+
+It plays the controllers and kubelet of one node. A pod's image says how it serves: `app:2` answers with "2", one with `bad` in its name
+fails every other request, one with `dead` never gets ready. Its answer also holds what its `envFrom` gives it.
+"""
+
+import hashlib
+import itertools
+import json
+import threading
+
+from support.cluster_parts import endpoint, endpoint_slice, run_pod
+from support.upstream import Upstream, reply
+
+NAMESPACE = "default"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
+APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
+SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+SCALING = f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers"
+ISTIO = f"/apis/networking.istio.io/v1/namespaces/{NAMESPACE}"
+CANARIES = f"/apis/flagger.app/v1beta1/namespaces/{NAMESPACE}/canaries"
+CONFIGS = {kind: f"/api/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("configmaps", "secrets")}
+OWNED = (SERVICES, f"{APPS}/deployments", f"{APPS}/daemonsets", SCALING, f"{ISTIO}/virtualservices", f"{ISTIO}/destinationrules",
+         *CONFIGS.values())
+MERGE = "application/merge-patch+json"
+PORT = 8080  # of every pod
+
+
+def pod_network(namespace):
+    """All of 10.244.0.0/16 is this machine, in a network namespace of the test's own."""
+    namespace.ip("addr add 10.244.0.1/16 dev lo")
+
+
+class Server:
+    """A pod's container: a real server at the pod's address."""
+
+    def __init__(self, kubernetes, workload, number, template):
+        self.name, self.address = f"{workload}-{number}", f"10.244.{number // 250 + 1}.{number % 250 + 1}"
+        self.template = template
+        self.image = template["spec"]["containers"][0]["image"]
+        self.counter = itertools.count(1)
+        self.settings = self._settings(kubernetes)
+        self.upstream = Upstream(self.name, self.answer, port=PORT, address=self.address)
+
+    @property
+    def ready(self):
+        return "dead" not in self.image
+
+    def _settings(self, kubernetes):
+        found = {}
+        for source in self.template["spec"]["containers"][0].get("envFrom", []):
+            for member, kind in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
+                if member in source:
+                    found.update(kubernetes.request("GET", f"{CONFIGS[kind]}/{source[member]['name']}").get("data", {}))
+        return found
+
+    def answer(self, request):
+        body = json.dumps({"image": self.image, "pod": self.name, **self.settings})
+        failed = "bad" in self.image and next(self.counter) % 2
+        return reply(500 if failed else 200, {"x-image": self.image}, body)
+
+
+class ClusterLife:
+    """One thread that does again and again what is to be done. `without_pods`: who was ever left with none, target and primary."""
+
+    def __init__(self, kubernetes):
+        self.kubernetes, self.stopped = kubernetes, threading.Event()
+        self.servers, self.slices, self.ended = {}, {}, []
+        self.without_pods, self.error = [], None
+        self.numbers = itertools.count(1)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.stopped.set()
+        self.thread.join()
+        for server in [*self.ended, *itertools.chain(*self.servers.values())]:
+            server.upstream.close()
+        assert not self.error, self.error
+        assert not self.without_pods, f"target and primary both without pods: {self.without_pods}"
+
+    def collect_garbage(self):
+        """What the garbage collector does: removes what has owners of which none exists any more. Their names."""
+        alive = {item["metadata"]["uid"] for path in (CANARIES, f"{APPS}/deployments") for item in self._items(path)}
+        removed = []
+        for path in OWNED:
+            for item in self._items(path):
+                owners = item["metadata"].get("ownerReferences", [])
+                if owners and not any(owner["uid"] in alive for owner in owners):
+                    self.kubernetes.request("DELETE", f"{path}/{item['metadata']['name']}")
+                    removed.append((path.rpartition("/")[2], item["metadata"]["name"]))
+        return sorted(removed)
+
+    def _items(self, path):
+        return self.kubernetes.request("GET", path)["items"]
+
+    def _run(self):
+        try:
+            while not self.stopped.wait(0.05):
+                self._turn()
+        except (AssertionError, OSError) as error:  # the test says so at its end
+            self.error = error
+
+    def _turn(self):
+        deployments = {item["metadata"]["name"]: item for item in self._items(f"{APPS}/deployments")}
+        daemons = {item["metadata"]["name"]: item for item in self._items(f"{APPS}/daemonsets")}
+        for name, deployment in deployments.items():
+            primary = deployments.get(f"{name}-primary")
+            if primary and not deployment["spec"]["replicas"] and not primary["spec"]["replicas"]:
+                self.without_pods.append(name)
+            self._act("deployments", deployment, deployment["spec"]["replicas"])
+        for daemon in daemons.values():  # of the one node, which has no labels
+            self._act("daemonsets", daemon, 0 if daemon["spec"]["template"]["spec"].get("nodeSelector") else 1)
+        for gone in set(self.servers) - set(deployments) - set(daemons):
+            self._scale("deployments", gone, None, 0)
+            del self.servers[gone]
+        self._publish()
+
+    def _act(self, kind, workload, wanted):
+        name = workload["metadata"]["name"]
+        self._scale(kind, name, workload["spec"]["template"], wanted)
+        ready = sum(server.ready for server in self.servers[name])
+        if kind == "daemonsets":
+            status = {"currentNumberScheduled": wanted, "desiredNumberScheduled": wanted, "numberMisscheduled": 0,
+                      "updatedNumberScheduled": wanted, "numberReady": ready, "numberAvailable": ready}
+        else:
+            status = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready,
+                      "unavailableReplicas": wanted - ready}
+        status["observedGeneration"] = workload["metadata"]["generation"]
+        if any(workload.get("status", {}).get(field, 0) != value for field, value in status.items()):
+            self._write(f"{APPS}/{kind}/{name}/status", {"status": status}, MERGE)
+
+    def _scale(self, kind, name, template, wanted):
+        """New pods before old ones go. One that goes is no endpoint any more before it is gone; its server outlives it, for
+        requests that are under way."""
+        running = self.servers.get(name, [])
+        fresh = [server for server in running if server.template == template][:wanted]
+        while len(fresh) < wanted:
+            fresh.append(self._start(kind, name, template))
+        self.servers[name] = fresh
+        leaving = [server for server in running if server not in fresh]
+        if leaving:
+            self._publish()
+        for server in leaving:
+            self.ended.append(server)
+            self.kubernetes.request("DELETE", f"{PODS}/{server.name}?gracePeriodSeconds=0")
+
+    def _start(self, kind, name, template):
+        server = Server(self.kubernetes, name, next(self.numbers), template)
+        digest = hashlib.sha256(json.dumps(template).encode()).hexdigest()[:9]
+        owner = {"apiVersion": "apps/v1", "controller": True, "uid": digest, **(
+            {"kind": "DaemonSet", "name": name} if kind == "daemonsets" else {"kind": "ReplicaSet", "name": f"{name}-{digest}"})}
+        run_pod(self.kubernetes, NAMESPACE, server.name, server.address, {**template["metadata"]["labels"], "pod-template-hash": digest},
+                {"http": PORT}, ready=server.ready, owners=[owner])
+        return server
+
+    def _publish(self):
+        """The endpoints of each service; they are written where they are others than before."""
+        for service in self._items(SERVICES):
+            selector, meta = service["spec"].get("selector"), service["metadata"]
+            if not selector:
+                continue
+            chosen = [server for server in itertools.chain(*self.servers.values())
+                      if selector.items() <= server.template["metadata"]["labels"].items()]
+            ports = {port.get("name", ""): PORT for port in service["spec"]["ports"]}
+            wanted = endpoint_slice(NAMESPACE, meta["name"], ports, [
+                endpoint(server.address, (NAMESPACE, server.name), server.ready) for server in chosen])
+            if self.slices.get(meta["uid"]) != wanted:
+                self.slices[meta["uid"]] = wanted
+                self._write(f"{SLICES}/{meta['name']}-slice?fieldManager=life&force=true", wanted, "application/apply-patch+yaml")
+
+    def _write(self, path, body, content_type):
+        try:
+            self.kubernetes.request("PATCH", path, body, content_type)
+        except AssertionError as error:
+            if ": 404:" not in str(error):  # somebody deleted it in this very moment
+                raise
