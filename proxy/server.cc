@@ -262,10 +262,13 @@ ServerState Server::State::state() const {
 std::vector<AdminListener> Server::State::listeners() {
   std::vector<AdminListener> all;
   for (const auto* bound : listener_manager_.listeners()) {
-    if (bound->addresses.empty()) continue;
-    all.push_back({bound->runtime->config->name,
-                   bound->addresses.front(),
-                   {bound->addresses.begin() + 1, bound->addresses.end()}});
+    const ListenerConfig& config = *bound->runtime->config;
+    if (!bound->addresses.empty()) {
+      all.push_back(
+          {config.name, bound->addresses.front(), {bound->addresses.begin() + 1, bound->addresses.end()}});
+    } else if (!config.bind_to_port) {  // takes over connections to its address without a socket there
+      all.push_back({config.name, config.address, config.additional_addresses});
+    }
   }
   return all;
 }

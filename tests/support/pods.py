@@ -89,11 +89,14 @@ class Namespace:
         with self.entered(), open(f"/proc/sys/net/{name}", "w", encoding="ascii") as setting:
             setting.write(str(value))
 
-    def command(self, words, uid=0):
-        """What starts a program here: as that user, without capabilities except to read any file, gone when we are."""
+    def command(self, words, uid=0, gid=None, capabilities=()):
+        """What starts a program here: as that user and group, with these capabilities and that to read any file, gone when
+        we are. As root without a group it has all of them."""
         enter = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net", f"--mount=/proc/{self.holder.pid}/ns/mnt"]
-        user = [] if uid == 0 else [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=-all,+dac_read_search",
-                                    "--ambient-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search"]
+        sets = "-all" + "".join(f",+{name.lower()}" for name in ("dac_read_search", *capabilities))
+        user = [] if uid == 0 and gid is None else [
+            f"--reuid={uid}", f"--regid={uid if gid is None else gid}", "--clear-groups", f"--inh-caps={sets}",
+            f"--ambient-caps={sets}", f"--bounding-set={sets}"]
         return [*enter, "--", "setpriv", "--pdeathsig", "KILL", *user, "--", *map(str, words)]
 
     def run(self, *words, uid=0, **options):
@@ -107,8 +110,9 @@ class Pod(Namespace):
     def __init__(self, network, name, v4, v6):
         super().__init__()
         self.node, self.name, self.v4, self.v6 = network, name, v4, v6
-        bound = self.run("mount", "--bind", network.hosts, "/etc/hosts")
-        assert bound.returncode == 0, bound.stderr
+        for file in ("hosts", "resolv.conf"):
+            bound = self.run("mount", "--bind", f"{network.folder}/{file}", f"/etc/{file}")
+            assert bound.returncode == 0, bound.stderr
 
     def connect(self, host, port, uid=APP_UID, timeout=10, source=None):
         """A TCP connection as a program of that user in the pod makes it; `host`: an address or a name."""
@@ -137,6 +141,8 @@ class Network(Namespace):
         self.folder = tempfile.mkdtemp(prefix="remora-test-pods-")
         os.chmod(self.folder, 0o755)
         self.hosts = f"{self.folder}/hosts"
+        with open(f"{self.folder}/resolv.conf", "w", encoding="ascii") as resolver:
+            resolver.write("nameserver 127.0.0.1\n")  # there is none, and who asks is told at once
         self.members, self.names = [], {"localhost": ["127.0.0.1", "::1"]}
         self.write_names()
         for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
@@ -201,19 +207,22 @@ class PodProcess(Process):
         self.pod, self.uid = pod, uid
         Process.__init__(self, name, command, directory, environment)
 
+    gid, capabilities = None, ()
+
     def launch(self, command, **options):
         for folder, _, files in os.walk(self.directory):
             for path in (folder, *(os.path.join(folder, file) for file in files)):
                 os.chown(path, self.uid, self.uid)
         # The way into another mount namespace leads to its root.
-        return super().launch(self.pod.command(["env", "--chdir", self.directory, *command], self.uid), **options)
+        return super().launch(self.pod.command(["env", "--chdir", self.directory, *command], self.uid, self.gid, self.capabilities),
+                              **options)
 
 
 class PodProxy(PodProcess, Proxy):
     """A sidecar."""
 
-    def __init__(self, pod, config, *arguments, uid=PROXY_UID, **options):
-        self.pod, self.uid = pod, uid
+    def __init__(self, pod, config, *arguments, uid=PROXY_UID, gid=None, capabilities=(), **options):
+        self.pod, self.uid, self.gid, self.capabilities = pod, uid, gid, capabilities
         Proxy.__init__(self, config, *arguments, **options)
 
     def admin(self, *arguments, **options):

@@ -91,6 +91,10 @@ class Table {
 
 std::vector<std::string> domains_of(const MeshService& service, const ProxyNode& node) {
   std::vector<std::string> domains = host_aliases(service.host, node.ns);
+  if (service.headless && node.intercepted()) {
+    // Its pods have names of their own, and the connection is going to the one that is meant.
+    for (size_t i = 0, count = domains.size(); i < count; ++i) domains.push_back("*." + domains[i]);
+  }
   for (const std::string& address : service.addresses) {
     if (!is_ip_address(address)) continue;
     domains.push_back(address.find(':') == std::string::npos ? address : '[' + address + ']');

@@ -44,7 +44,7 @@ std::vector<Kind> unknown_kinds(MtlsMode mode) {
   const Kind plain_http{true, false, "raw_buffer", plain_http_words()};
   switch (mode) {
     case MtlsMode::kStrict: return {mesh_http, {false, true, "tls", {}}};
-    case MtlsMode::kDisable: return {plain_http, {false, false, "", {}}};
+    case MtlsMode::kDisable: return {plain_http, {false, false, "raw_buffer", {}}, {false, false, "tls", {}}};
     default: break;
   }
   return {mesh_http,

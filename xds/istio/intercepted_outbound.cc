@@ -152,7 +152,7 @@ class ListenerMaker {
     listener_.set_traffic_direction(envoy::config::core::v3::TrafficDirection::OUTBOUND);
     const bool http = !place_.http.empty() || place_.sniffed != nullptr;
     if (http) add_http();
-    ChainList chains(listener_);
+    ChainList chains(listener_, http);
     for (const Lead& lead : place_.bytes) add_bytes(lead, chains);
     if (chains.has_server_names()) inspect_tls(listener_);
     if (http) inspect_http(listener_);

@@ -126,7 +126,8 @@ void ChainList::add(const L4Chain& chain) {
   };
   std::copy_if(chain.server_names.begin(), chain.server_names.end(), std::back_inserter(names), claim);
   if (chain.server_names.empty() ? !claim("") : names.empty()) return;
-  auto& out = *listener_.add_filter_chains();
+  auto& out = chain.takes_everything() && beside_http_ ? *listener_.mutable_default_filter_chain()
+                                                       : *listener_.add_filter_chains();
   for (const std::string& name : names) out.mutable_filter_chain_match()->add_server_names(name);
   if (!chain.destinations.empty()) add_ranges(chain.destinations, *out.mutable_filter_chain_match());
   add_tcp(chain.stat_prefix, chain.clusters, chain.policy, out);

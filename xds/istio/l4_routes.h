@@ -35,7 +35,12 @@ std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port,
 /// that. The first one has them.
 class ChainList {
  public:
-  explicit ChainList(envoy::config::listener::v3::Listener& listener) : listener_(listener) {}
+  /// `beside_http`: a chain of the listener is for HTTP in plain text. Envoy takes the chains of the
+  /// connection's transport and then does not come back to those of any, so what takes everything is the
+  /// default one there.
+  explicit ChainList(envoy::config::listener::v3::Listener& listener, bool beside_http = false)
+      : listener_(listener),
+        beside_http_(beside_http) {}
 
   void add(const L4Chain& chain);
   bool has_catch_all() const { return catch_all_; }
@@ -43,6 +48,7 @@ class ChainList {
 
  private:
   envoy::config::listener::v3::Listener& listener_;
+  const bool beside_http_;
   std::set<std::string> taken_;  // name and destination, each
   bool catch_all_ = false;
   bool server_names_ = false;

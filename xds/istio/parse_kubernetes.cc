@@ -23,7 +23,7 @@ ServicePort read_service_port(Fields& fields) {
   if (!read_port(fields, "port", number) && !fields.has("port")) fields.error("port", "is required");
   port.number = number.value_or(0);
   fields.string("name", port.name);
-  port.protocol = read_protocol(fields, port.name);
+  port.protocol = protocol_on_port(read_protocol(fields, port.name), port.number);
   if (port.protocol == Protocol::kOther) fields.warning("", "gets no listener: its protocol is not carried");
   if (port.protocol == Protocol::kUndeclared) {
     fields.warning("",

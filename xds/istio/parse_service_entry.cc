@@ -16,7 +16,7 @@ ServiceEntryPort read_service_port(Fields& fields) {
   read_port(fields, "targetPort", port.target_port);
   std::string protocol;
   if (!fields.string("protocol", protocol)) {
-    port.protocol = protocol_of_port_name(port.name);
+    port.protocol = protocol_on_port(protocol_of_port_name(port.name), port.number);
     return port;
   }
   port.protocol = protocol_of_word(protocol);

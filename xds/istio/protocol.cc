@@ -32,6 +32,9 @@ constexpr std::array<std::pair<std::string_view, Protocol>, 20> kWords{{
     {"http_proxy", Protocol::kOther},
 }};
 
+/// SMTP, DNS, MySQL, MongoDB.
+constexpr std::array<uint16_t, 4> kServerFirstPorts{25, 53, 3306, 27017};
+
 }  // namespace
 
 Protocol protocol_of_word(std::string_view word) {
@@ -50,6 +53,13 @@ Protocol protocol_of_port_name(std::string_view name) {
   if (name.starts_with("grpc-web-")) return Protocol::kHttp2;
   const size_t dash = name.find('-');
   return dash == std::string_view::npos ? Protocol::kUndeclared : protocol_of_word(name.substr(0, dash));
+}
+
+Protocol protocol_on_port(Protocol declared, uint16_t port) {
+  if (declared != Protocol::kUndeclared) return declared;
+  const bool server_first =
+      std::find(kServerFirstPorts.begin(), kServerFirstPorts.end(), port) != kServerFirstPorts.end();
+  return server_first ? Protocol::kTcp : Protocol::kUndeclared;
 }
 
 }  // namespace remora::istio

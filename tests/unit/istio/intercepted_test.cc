@@ -70,13 +70,33 @@ TEST(InterceptedOutbound, TcpServicesOfOnePortAreToldApartByAddress) {
   EXPECT_EQ(texts(snapshot.notes), Rows{});
 }
 
+TEST(InterceptedOutbound, PodsOfAHeadlessServiceAreCalledByTheirOwnNames) {
+  const std::string yaml = service("db", "clusterIP: None, ports: [{name: http, port: 80}]");
+  const auto domains = [&](ProxyNode node) {
+    const Snapshot snapshot = build_snapshot(registry(yaml), node);
+    const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(
+        *snapshot.group(XdsType::kRoute).resources.at("80"));
+    return Rows(table.virtual_hosts(0).domains().begin(), table.virtual_hosts(0).domains().end());
+  };
+  const Rows names = domains(pod());
+  for (const char* name :
+       {"db", "*.db", "*.db.default", "*.db.default.svc", "*.db.default.svc.cluster.local"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
+  }
+  ProxyNode told = pod();
+  told.interception = Interception::kNone;
+  const Rows plain = domains(told);
+  EXPECT_EQ(std::find(plain.begin(), plain.end(), "*.db"), plain.end()) << "nobody knows which pod was meant";
+}
+
 TEST(InterceptedOutbound, WhatDeclaresNothingIsHttpOrBytesByItsFirstBytes) {
   const Snapshot snapshot = build_snapshot(registry(kUnnamed), pod());
   const std::string host = "any.default.svc.cluster.local";
   EXPECT_EQ(rows_of(snapshot, "10.96.0.3_8080"),
             (Rows{"10.96.0.3:8080 outbound unbound", "look http_inspector",
                   "chain - | raw_buffer http/1.1 h2c | http table " + host + ":8080",
-                  "chain - | any | tcp outbound|8080||" + host}));
+                  "else  | tcp outbound|8080||" + host}))
+      << "a chain for any transport would never be reached beside one for raw_buffer";
   const auto& routes = snapshot.group(XdsType::kRoute).resources;
   const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(*routes.at(host + ":8080"));
   ASSERT_EQ(table.virtual_hosts_size(), 1);
@@ -217,7 +237,8 @@ TEST(InterceptedInbound, TakesMutualTlsAsThePolicySays) {
   EXPECT_EQ(inbound("PERMISSIVE", "http"), (Rows{words + http + " mtls", " raw_buffer | " + http}));
   EXPECT_EQ(inbound("PERMISSIVE", "tcp"),
             (Rows{words + tcp + " mtls", " raw_buffer | " + tcp, " tls | " + tcp}));
-  EXPECT_EQ(inbound("DISABLE", "x"), (Rows{" raw_buffer http/1.1 h2c | " + http, " | " + tcp}));
+  EXPECT_EQ(inbound("DISABLE", "x"),
+            (Rows{" raw_buffer http/1.1 h2c | " + http, " raw_buffer | " + tcp, " tls | " + tcp}));
   EXPECT_EQ(inbound("STRICT", "x"), (Rows{" tls istio-http/1.0 istio-http/1.1 istio-h2 | " + http + " mtls",
                                           " tls | " + tcp + " mtls"}));
 }
@@ -244,7 +265,7 @@ TEST(InterceptedInbound, PortsOfNoServiceMayHaveTheirOwnPolicy) {
   ProxyNode mine = pod();
   mine.labels = {{"app", "x"}};
   const Rows rows = rows_of(yaml, "virtualInbound", mine);
-  EXPECT_EQ(rows.back(), "chain virtualInbound | port 9000 | tcp InboundPassthroughCluster");
+  EXPECT_EQ(rows.back(), "chain virtualInbound | port 9000 tls | tcp InboundPassthroughCluster");
   EXPECT_NE(std::find(rows.begin(), rows.end(), "look http_inspector only(not 9000)"), rows.end());
 }
 

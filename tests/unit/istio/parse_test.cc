@@ -286,6 +286,7 @@ INSTANTIATE_TEST_SUITE_P(
              service("type: ExternalName, ports: [{name: http, port: 80}]"),
              {"error: Service default/s: spec.type: ExternalName is not implemented: DNS clusters are "
               "missing"}},
+        Case{"a port of servers that speak first is TCP", service("ports: [{port: 3306}]"), {}},
         Case{"nameless ports",
              service("ports: [{name: http, port: 80}, {port: 81, appProtocol: http}]"),
              {"error: Service default/s: spec.ports: every port needs a name where there are several"}},
