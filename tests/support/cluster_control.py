@@ -8,18 +8,26 @@ from support.waiting import wait_until
 
 
 class ClusterControl(Process):
-    """As the user of `kubeconfig`. `ready=False` does not wait until it serves: it may never."""
+    """As the user of `kubeconfig`. `ready=False` does not wait until it serves: it may never. `tls`: xDS over TLS as well."""
 
-    def __init__(self, folder, kubeconfig, *arguments, ready=True):
+    def __init__(self, folder, kubeconfig, *arguments, ready=True, tls=False, environment=None):
         folder.mkdir(parents=True, exist_ok=True)
-        self.paths = {name: folder / f"{name}-address" for name in ("admin", "xds", "api")}
+        names = ("admin", "xds", "api", *(("xds-tls",) if tls else ()))
+        self.paths = {name: folder / f"{name}-address" for name in names}
         super().__init__("remora-control", [
-            bin_dir() / "remora-control", "--kubeconfig", kubeconfig, "--ca-dir", folder / "ca",
+            bin_dir() / "remora-control", "--kubeconfig", kubeconfig,
             *(word for name, path in self.paths.items()
-              for word in (f"--{name}-address", "127.0.0.1:0", f"--{name}-address-path", path)), *arguments])
+              for word in (f"--{name}-address", "127.0.0.1:0", f"--{name}-address-path", path)), *arguments], environment=environment)
         self.admin_port = self.port("admin")
         if ready:
             self.xds_port, self.api_port = self.port("xds"), self.port("api")
+            self.xds_tls_port = self.port("xds-tls") if tls else 0
+
+    def stop(self):
+        """In peace where it still runs, so that the next one need not wait for its lease to run out."""
+        if self.running and not self.killed:
+            assert self.terminate() == 0, self.tail()
+        super().stop()
 
     def port(self, name):
         return wait_until(lambda: self._address(self.paths[name]), lambda: f"{name} address:\n{self.tail()}")
@@ -37,6 +45,14 @@ class ClusterControl(Process):
 
     def findings(self):
         return json.loads(self.admin("/debug/errors").body)
+
+    def leader(self):
+        """Whether it leads, else who does."""
+        return json.loads(self.admin("/debug/leader").body)
+
+    def wait_leading(self, seconds=20):
+        wait_until(lambda: self.leader()["leads"], lambda: f"it leads: {self.leader()}\n{self.tail()}", seconds)
+        return self
 
     def kind(self, resource):
         """How it stands with the kind."""

@@ -43,7 +43,7 @@ class SecretClient:
     """One stream; `received` holds the secrets by name, the newest last."""
 
     def __init__(self, port, tls=None, token=None, namespace="default", service_account=None, method=SDS,
-                 names=("default", "ROOTCA")):
+                 names=("default", "ROOTCA"), pod="test"):
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}") if tls is None else grpc.secure_channel(
             f"localhost:{port}", tls)
         self.received = {name: [] for name in names}
@@ -52,7 +52,7 @@ class SecretClient:
         metadata = [("authorization", f"Bearer {token}")] if token else []
         first = self.request(names)
         claims = {"NAMESPACE": namespace, **({"SERVICE_ACCOUNT": service_account} if service_account else {})}
-        json_format.ParseDict({"id": f"sidecar~127.0.0.1~test.{namespace}~{namespace}.svc.cluster.local",
+        json_format.ParseDict({"id": f"sidecar~127.0.0.1~{pod}.{namespace}~{namespace}.svc.cluster.local",
                                "metadata": claims}, first.node)
         self.requests.put(first)
         call = self.channel.stream_stream(method, discovery_pb2.DiscoveryRequest.SerializeToString,

@@ -42,7 +42,8 @@ web::Response AdminDoor::answer(const web::Request& request) const {
 web::Response AdminDoor::while_waiting(const web::Request& request) const {
   if (request.path() == "/healthz") return text_page(200, "ok\n");
   std::string text =
-      "nothing is served yet: the Kubernetes API server has not told everything that routing needs\n";
+      "nothing is served yet: the Kubernetes API server has not told everything that is needed\n";
+  if (const std::string what = waits_for_(); !what.empty()) text += what + '\n';
   for (const json::value& entry : home_.describe()) {
     const json::object& kind = entry.get_object();
     if (kind.at("needed") != json::value(true) || kind.at("synced") == json::value(true)) continue;
@@ -54,13 +55,12 @@ web::Response AdminDoor::while_waiting(const web::Request& request) const {
   return text_page(503, std::move(text));
 }
 
-bool wait_for_objects(boost::asio::io_context& context, ObjectHome& home) {
-  if (home.ready()) return true;
+bool wait_until_ready(boost::asio::io_context& context, const std::function<bool()>& ready) {
+  if (ready()) return true;
   bool ended = false;
   boost::asio::signal_set signals(context, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) { ended = !error; });
-  home.follow([] {});
-  while (!home.ready() && !ended) context.run_one();
+  while (!ready() && !ended) context.run_one();
   if (ended) spdlog::info("shutting down");
   return !ended;
 }

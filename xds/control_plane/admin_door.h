@@ -20,6 +20,8 @@ class AdminDoor {
   const std::string& address() const { return address_; }
   /// From now on, `pages` answers whatever is not about the home.
   void show(std::function<web::Response(const web::Request&)> pages) { pages_ = std::move(pages); }
+  /// While nothing is served, `what` says what else that waits for; an empty text: for nothing.
+  void also_waits_for(std::function<std::string()> what) { waits_for_ = std::move(what); }
   void close() { server_.close(); }
 
  private:
@@ -28,12 +30,12 @@ class AdminDoor {
 
   const ObjectHome& home_;
   std::function<web::Response(const web::Request&)> pages_;
+  std::function<std::string()> waits_for_ = [] { return std::string(); };
   web::HttpServer server_;
   std::string address_;
 };
 
-/// Runs the context until everything that proxies may be told about has been read. False if the process was
-/// asked to end before.
-bool wait_for_objects(boost::asio::io_context& context, ObjectHome& home);
+/// Runs the context until `ready()`. False if the process was asked to end before.
+bool wait_until_ready(boost::asio::io_context& context, const std::function<bool()>& ready);
 
 }  // namespace remora::xds

@@ -24,6 +24,8 @@ constexpr const char* kHelp =
     "/version                        of this program\n"
     "/debug/configz[?kind=KIND]      the resources in effect\n"
     "/debug/errors                   what is wrong in files and between resources\n"
+    "/debug/leader                   whether this replica writes statuses and drives rollouts, else who "
+    "does\n"
     "/debug/store                    how it stands with each kind that is read from a Kubernetes API server\n"
     "/debug/syncz                    how far every connected proxy has got\n"
     "/debug/endpointz                services, their ports and endpoints (also /debug/registryz)\n"
@@ -98,6 +100,7 @@ web::Response AdminPages::answer(const web::Request& request) const {
   if (path == "/metrics") return metrics();
   if (path == "/debug/configz") return config(request);
   if (path == "/debug/errors") return errors();
+  if (path == "/debug/leader" && leader_) return json_page(json::serialize(leader_()) + "\n");
   if (path == "/debug/syncz") return sync_states();
   if (path == "/debug/endpointz" || path == "/debug/registryz") return endpoints();
   if (path == "/debug/traffic") return traffic(request);

@@ -30,6 +30,8 @@ class AdminPages {
 
   /// Further ones for /metrics, in Prometheus' text format.
   void add_metrics(std::function<std::string()> more) { more_metrics_ = std::move(more); }
+  /// What /debug/leader shows.
+  void add_leader(std::function<boost::json::object()> leader) { leader_ = std::move(leader); }
 
  private:
   web::Response config(const web::Request& request) const;
@@ -45,6 +47,7 @@ class AdminPages {
   const telemetry::TrafficStore& traffic_;
   const rollout::Engine* rollouts_;
   std::function<std::string()> more_metrics_;
+  std::function<boost::json::object()> leader_;
 };
 
 }  // namespace remora::xds

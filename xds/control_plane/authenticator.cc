@@ -5,10 +5,11 @@ namespace {
 
 constexpr const char* kOwnServiceAccount = "remora-control";
 
-/// The services on whose streams a proxy says who it is before it is told anything.
-bool begins_with_identity(const std::string& method) {
+/// The services that have a stream's token reviewed before they take anything from it.
+bool reviews_tokens(const std::string& method) {
   return method.starts_with("/envoy.service.discovery.v3.AggregatedDiscoveryService/") ||
-         method.starts_with("/envoy.service.secret.v3.SecretDiscoveryService/");
+         method.starts_with("/envoy.service.secret.v3.SecretDiscoveryService/") ||
+         method.starts_with("/envoy.service.metrics.v3.MetricsService/");
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ Result<void> Authenticator::admit(const Caller& caller) const {
   }
   if (caller.bearer_token.empty()) return Error{"a certificate of the mesh or a bearer token is required"};
   if (settings_.token_review != nullptr && !in_join_file(caller.bearer_token)) {
-    if (begins_with_identity(caller.method) || settings_.token_review->knows(caller.bearer_token)) return {};
+    if (reviews_tokens(caller.method) || settings_.token_review->knows(caller.bearer_token)) return {};
     return Error{"the token has not been reviewed: a proxy asks for its configuration first"};
   }
   if (!tokens_) return Error{"bearer tokens prove nothing without --join-token-file or Kubernetes"};

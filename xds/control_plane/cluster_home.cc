@@ -38,7 +38,7 @@ class ClusterHome final : public ObjectHome {
   ClusterHome(boost::asio::io_context& context, const Options& options, const kubernetes::Access& access,
               std::unique_ptr<kubernetes::ApiClient> client)
       : server_(access.server),
-        namespace_(access.ns),
+        namespace_(access.ns.empty() ? "default" : access.ns),  // as kubectl has it
         client_(std::move(client)),
         store_(context, *client_, settings_of(options)),
         read_only_(store_,

@@ -20,8 +20,9 @@ identity::AuthoritySource authority_source(const Options& options, const std::st
           options.trust_domain};
 }
 
-Authenticator::Settings authenticator_settings(const Options& options) {
-  return {options.trust_domain, options.root_namespace, options.join_token_file, options.trust_loopback};
+Authenticator::Settings authenticator_settings(const Options& options, kubernetes::TokenReview* review) {
+  return {options.trust_domain, options.root_namespace, options.join_token_file, options.trust_loopback,
+          review};
 }
 
 /// Turns away calls over TLS that prove nothing, whatever service they are for.
@@ -43,14 +44,18 @@ class Doorkeeper final : public grpc::AuthMetadataProcessor {
   const Authenticator& authenticator_;
 };
 
-/// The names by which proxies find the control plane: those of this machine, Istio's, and what the operator
-/// adds.
-ServerCertificate::Names server_names(const std::string& address, const std::vector<std::string>& more) {
+/// The names by which proxies find the control plane: those of this machine, Istio's and our own in a
+/// cluster, and what the operator adds.
+ServerCertificate::Names server_names(const std::string& address, const std::string& ns,
+                                      const std::vector<std::string>& more) {
   ServerCertificate::Names names{{"localhost", "istiod.istio-system.svc"}, {"127.0.0.1", "::1"}};
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0')
     names.dns.emplace_back(host.data());
   std::vector<std::string> given = more;
+  for (const char* service : {"remora-control.", "istiod."}) {
+    if (!ns.empty()) given.push_back(service + ns + ".svc");
+  }
   std::string own = address.substr(0, address.rfind(':'));
   if (own.starts_with('[') && own.ends_with(']')) own = own.substr(1, own.size() - 2);
   given.push_back(own);
@@ -63,21 +68,40 @@ ServerCertificate::Names server_names(const std::string& address, const std::vec
 
 }  // namespace
 
-MeshIdentity::MeshIdentity(boost::asio::io_context& context, const Options& options, std::string folder,
-                           std::unique_ptr<identity::CertificateAuthority> authority)
+MeshIdentity::MeshIdentity(boost::asio::io_context& context, const Options& options,
+                           std::unique_ptr<identity::CertificateAuthority> authority,
+                           const IdentityPlace& place)
     : authority_(std::move(authority)),
-      authenticator_(authenticator_settings(options)),
+      token_review_(place.api_server == nullptr ? nullptr
+                                                : std::make_unique<kubernetes::TokenReview>(
+                                                      *place.api_server, options.token_audience)),
+      authenticator_(authenticator_settings(options, token_review_.get())),
       lifetime_(options.certificate_lifetime),
       server_names_(options.xds_server_names),
+      ns_(place.ns),
       certificate_(context, *authority_, authenticator_.own_identity(), options.certificate_lifetime,
-                   std::move(folder) + "/xds-server") {}
+                   place.folder + "/xds-server") {}
 
-Result<std::unique_ptr<MeshIdentity>> MeshIdentity::open(boost::asio::io_context& context,
-                                                         const Options& options, const std::string& folder) {
-  if (!options.gives_identities()) return std::unique_ptr<MeshIdentity>();
+Result<std::unique_ptr<identity::CertificateAuthority>> MeshIdentity::open_authority(
+    const Options& options, const std::string& folder) {
   auto authority = identity::CertificateAuthority::open(authority_source(options, folder));
   if (!authority.ok()) return Error{"certificate authority: " + authority.error().message};
-  std::unique_ptr<MeshIdentity> made(new MeshIdentity(context, options, folder, std::move(*authority)));
+  return authority;
+}
+
+Result<std::unique_ptr<MeshIdentity>> MeshIdentity::make(
+    boost::asio::io_context& context, const Options& options,
+    std::unique_ptr<identity::CertificateAuthority> authority, const IdentityPlace& place) {
+  IdentityPlace used = place;
+  std::unique_ptr<PrivateFolder> own;
+  if (place.folder.empty()) {
+    auto folder = PrivateFolder::make();
+    if (!folder.ok()) return Error{folder.error()};
+    own = std::move(*folder);
+    used.folder = own->path();
+  }
+  std::unique_ptr<MeshIdentity> made(new MeshIdentity(context, options, std::move(authority), used));
+  made->own_folder_ = std::move(own);
   const auto tokens = made->authenticator_.check();
   if (!tokens.ok()) return Error{"--join-token-file: " + tokens.error().message};
   spdlog::info("identity: {}, trust domain {}, certificates live {} s", made->authority_->origin(),
@@ -88,10 +112,23 @@ Result<std::unique_ptr<MeshIdentity>> MeshIdentity::open(boost::asio::io_context
   return made;
 }
 
+std::shared_ptr<void> MeshIdentity::review(const grpc::ServerContextBase& call,
+                                           const std::function<void(Result<void>)>& done) const {
+  const Caller caller = caller_of(call);
+  kubernetes::TokenReview* reviewer = authenticator_.reviewer_for(caller);
+  if (reviewer == nullptr) {
+    done({});
+    return nullptr;
+  }
+  return reviewer->review(caller.bearer_token, [done](const Result<kubernetes::TokenOwner>& owner) {
+    done(owner.ok() ? Result<void>() : Result<void>(Error{owner.error()}));
+  });
+}
+
 Result<std::shared_ptr<grpc::ServerCredentials>> MeshIdentity::server_credentials(
     const std::string& address) {
   constexpr unsigned kRefreshSeconds = 1;
-  const auto started = certificate_.start(server_names(address, server_names_));
+  const auto started = certificate_.start(server_names(address, ns_, server_names_));
   if (!started.ok()) return Error{started.error()};
   grpc::experimental::TlsServerCredentialsOptions options(
       std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(

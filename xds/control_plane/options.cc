@@ -53,6 +53,19 @@ const std::vector<Flag>& flags() {
        [](Options& o, const std::string& v) { o.kube_context = v; }},
       {"--in-cluster", nullptr, "the resources are those of the API server of the pod that this runs in",
        [](Options& o, const std::string&) { o.in_cluster = true; }},
+      {"--lease-name", "NAME",
+       "the Lease by which one of several replicas is chosen to write (default remora-control)",
+       [](Options& o, const std::string& v) { o.lease_name = v; }},
+      {"--lease-namespace", "NAME",
+       "its namespace (default $POD_NAMESPACE, else the pod's or the kubeconfig context's own)",
+       [](Options& o, const std::string& v) { o.lease_namespace = v; }},
+      {"--lease-identity", "NAME", "who this replica is in it (default $POD_NAME, else the host's name)",
+       [](Options& o, const std::string& v) { o.lease_identity = v; }},
+      {"--lease-duration", "DURATION", "how long others wait for a leader that is silent (default 15s)",
+       [](Options& o, const std::string& v) { o.lease_duration = parse_seconds(v); }},
+      {"--token-audience", "NAME",
+       "for whom service accounts' tokens must be made that prove who a proxy is (default istio-ca)",
+       [](Options& o, const std::string& v) { o.token_audience = v; }},
       {"--rollouts", "on|off", "whether canaries are driven here (default on)",
        [](Options& o, const std::string& v) {
          o.rollouts = v == "on" ? std::optional(true) : v == "off" ? std::optional(false) : std::nullopt;
@@ -204,6 +217,30 @@ Result<void> check_webhook(const Options& options) {
   return {};
 }
 
+/// Of an object in Kubernetes (RFC 1123's subdomain, roughly; the API server has the last word).
+bool is_object_name(const std::string& name) {
+  constexpr size_t kLongest = 253;
+  return !name.empty() && name.size() <= kLongest &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
+}
+
+Result<void> check_lease(const Options& options) {
+  constexpr std::chrono::seconds kShortest{3};
+  constexpr std::chrono::seconds kLongest{3600};
+  for (const auto& [flag, value] : {std::pair("--lease-name", options.lease_name),
+                                    std::pair("--lease-namespace", options.lease_namespace)}) {
+    const bool may_be_empty = std::string_view(flag) == "--lease-namespace";
+    if (value.empty() ? !may_be_empty : !is_object_name(value)) {
+      return Error{std::string(flag) + ": \"" + value + "\" is no name of an object in Kubernetes"};
+    }
+  }
+  if (options.lease_duration < kShortest || options.lease_duration > kLongest) {
+    return Error{"--lease-duration: must be a duration of 3s to 1h"};
+  }
+  if (options.token_audience.empty()) return Error{"--token-audience: must not be empty"};
+  return {};
+}
+
 Result<void> check_home(const Options& options) {
   if (!options.kube_context.empty() && options.kubeconfig.empty())
     return Error{"--context needs --kubeconfig"};
@@ -241,6 +278,7 @@ Result<void> check(const Options& options) {
   if (!options.rollouts) return Error{"--rollouts: must be on or off"};
   if (auto home = check_home(options); !home.ok()) return home;
   if (auto good = check_webhook(options); !good.ok()) return good;
+  if (auto lease = check_lease(options); !lease.ok()) return lease;
   if (auto good = check_interception(options); !good.ok()) return good;
   return check_identity(options);
 }

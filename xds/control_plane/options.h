@@ -20,9 +20,14 @@ struct Options {
   std::string kubeconfig;    ///< the objects are those of the API server that it names
   std::string kube_context;  ///< of the kubeconfig; empty: its current one
   bool in_cluster = false;   ///< the objects are those of the API server of the pod that this runs in
-  std::optional<bool> rollouts = true;  ///< whether canaries are driven here; always there once parsed
-  std::string store_path;               ///< folder of what the API is given; empty: the user's state folder
-  std::string token_file;               ///< of the API: who may use it
+  std::string lease_name = "remora-control";  ///< by which one of several replicas is chosen
+  std::string lease_namespace;                ///< empty: the one that we run in
+  std::string lease_identity;                 ///< who we are in it; empty: the pod's or the host's name
+  std::chrono::seconds lease_duration{15};
+  std::string token_audience = "istio-ca";  ///< of service accounts' tokens that prove who a proxy is
+  std::optional<bool> rollouts = true;      ///< whether canaries are driven here; always there once parsed
+  std::string store_path;  ///< folder of what the API is given; empty: the user's state folder
+  std::string token_file;  ///< of the API: who may use it
   std::string certificate_file;
   std::string private_key_file;
   std::string client_ca_file;
@@ -57,6 +62,9 @@ struct Options {
   bool version = false;
 
   bool uses_kubernetes() const { return in_cluster || !kubeconfig.empty(); }
+
+  /// Whether the mesh's authority is in files or a folder of ours.
+  bool has_own_authority() const { return !ca_folder.empty() || !ca_certificate_file.empty(); }
 
   /// Whether there is any way for a proxy to prove who it is, or anything else that needs an authority.
   bool gives_identities() const {

@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 
@@ -14,9 +15,12 @@
 #include "control_plane/admin_pages.h"
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
+#include "control_plane/cluster_authority.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/injector_door.h"
 #include "control_plane/inventory_feed.h"
+#include "control_plane/leadership.h"
+#include "control_plane/led_rollouts.h"
 #include "control_plane/mesh.h"
 #include "control_plane/mesh_identity.h"
 #include "control_plane/object_home.h"
@@ -51,6 +55,30 @@ Result<void> write_address(const std::string& path, const std::string& address) 
   return {};
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// Where the lease and the secrets of all replicas are.
+std::string own_namespace(const ObjectHome& home) {
+  const std::string given = environment("POD_NAMESPACE");
+  return given.empty() ? home.own_namespace() : given;
+}
+
+/// Calls back when `left` things are done.
+class Countdown {
+ public:
+  Countdown(int left, std::function<void()> done) : left_(left), done_(std::move(done)) {}
+  void one_done() {
+    if (--left_ == 0) done_();
+  }
+
+ private:
+  int left_;
+  const std::function<void()> done_;
+};
+
 /// The composition root: who knows whom, and in which order they start and end.
 class Server {
  public:
@@ -60,6 +88,9 @@ class Server {
         context_(context),
         signals_(context_, SIGTERM, SIGINT),
         home_(home),
+        leadership_(context, home.api_server(),
+                    lease_settings(options, own_namespace(home), environment("POD_NAME")),
+                    [this](bool leads) { lead(leads); }),
         identity_(std::move(identity)),
         manifests_(context_, options.config_paths),
         source_(context_, manifests_, home_.objects(), home_.manifests(),
@@ -68,15 +99,18 @@ class Server {
               {options.trust_domain, options.root_namespace, options.auto_mtls, *options.outbound_policy,
                options.protocol_detection_timeout}),
         feed_(context_, home_.objects(), inventory_, [this] { mesh_.take_endpoints(); }),
-        statuses_(home_.objects(), [this] { return leads_; }),
-        reports_(context_, traffic_),
+        statuses_(home_.objects(), [this] { return leadership_.leads(); }),
+        reports_(context_, traffic_, doorman()),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
         rollouts_(rollout_environment()),
+        led_rollouts_(rollouts_, leadership_),
         pages_(mesh_, ads_, traffic_, &rollouts_),
         admin_(admin),
         api_(context_, options_, home_.objects_for_api(), page_sources()) {
     admin_.show([this](const web::Request& request) { return pages_.answer(request); });
-    pages_.add_metrics([this] { return home_.metrics() + (injector_ ? injector_->metrics() : ""); });
+    pages_.add_metrics(
+        [this] { return home_.metrics() + leadership_.metrics() + (injector_ ? injector_->metrics() : ""); });
+    pages_.add_leader([this] { return leadership_.describe(); });
     ads_.also_serve(reports_.service());
     source_.set_broken(home_.broken());
     home_.follow([this] { source_.set_broken(home_.broken()); });
@@ -122,10 +156,18 @@ class Server {
     if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, admin_.address());
     if (!written.ok()) return written;
-    if (*options_.rollouts) rollouts_.start();
+    leadership_.start();
     spdlog::info("{}: xDS on {}{}, admin on {}, API and page on {}", kVersion, xds->plain,
                  xds->tls.empty() ? "" : " and over TLS on " + xds->tls, admin_.address(), *api);
     return {};
+  }
+
+  /// Nothing is written but by the one that leads; whoever leads no longer stops before another one begins.
+  void lead(bool leads) {
+    if (!leads) return rollouts_.stop();
+    statuses_.update(mesh_.findings());
+    if (*options_.rollouts) rollouts_.start();
+    if (injector_) injector_->lead();
   }
 
   Result<XdsAddresses> listen_for_proxies() {
@@ -146,15 +188,23 @@ class Server {
     if (options_.webhook_address.empty()) return std::string();
     injector_ = std::make_unique<InjectorDoor>(
         context_, options_,
-        InjectorDoor::Ground{identity_->authority(), home_.api_server(), home_.own_namespace(),
-                             [this] { return leads_; }});
+        InjectorDoor::Ground{identity_->authority(), home_.api_server(), own_namespace(home_),
+                             [this] { return leadership_.leads(); }});
     return injector_->listen();
+  }
+
+  telemetry::MetricsService::Doorman doorman() const {
+    if (identity_ == nullptr) return nullptr;
+    return [this](const grpc::ServerContextBase& call, const std::function<void(Result<void>)>& answer) {
+      return identity_->review(call, answer);
+    };
   }
 
   rollout::Environment rollout_environment() {
     rollout::Environment environment{context_, home_.objects(), &traffic_};
     environment.min_interval = options_.rollout_min_interval;
     environment.kubernetes = options_.uses_kubernetes();
+    environment.identity = leadership_.identity();
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = [](bool warning, const std::string& text) {
       spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
@@ -163,7 +213,7 @@ class Server {
   }
 
   page::Sources page_sources() {
-    return {.rollouts = &rollouts_,
+    return {.rollouts = &led_rollouts_,
             .traffic = [this] { return traffic_.numbers(); },
             .traffic_history = [this] { return traffic_.view(); },
             .mesh = [this] { return page::mesh_json(mesh_.registry(), mesh_.findings()); }};
@@ -175,14 +225,16 @@ class Server {
     api_.close();
     if (injector_) injector_->close();
     reports_.close();
-    ads_.shut_down([this] { context_.stop(); });
+    const auto all_done = std::make_shared<Countdown>(2, [this] { context_.stop(); });
+    leadership_.release([all_done] { all_done->one_done(); });
+    ads_.shut_down([all_done] { all_done->one_done(); });
   }
 
   const Options& options_;
   boost::asio::io_context& context_;
   boost::asio::signal_set signals_;
   ObjectHome& home_;
-  bool leads_ = true;  ///< whether we are the one that writes statuses and drives canaries
+  Leadership leadership_;
   std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;
   StoreSource source_;
@@ -194,11 +246,32 @@ class Server {
   telemetry::MetricsService reports_;
   AdsService ads_;
   rollout::Engine rollouts_;
+  LedRollouts led_rollouts_;
   AdminPages pages_;
   AdminDoor& admin_;
   ApiFront api_;
   std::unique_ptr<InjectorDoor> injector_;
 };
+
+/// Null where the options give nobody a way to prove who they are: then no authority is needed, and none is
+/// made. `shared`: the one of all replicas, else null. `folder` is where an authority of our own lies unless
+/// the options say otherwise.
+Result<std::unique_ptr<MeshIdentity>> open_identity(boost::asio::io_context& context, const Options& options,
+                                                    ObjectHome& home,
+                                                    std::unique_ptr<identity::CertificateAuthority> authority,
+                                                    std::string folder) {
+  if (!options.gives_identities()) return std::unique_ptr<MeshIdentity>();
+  if (!options.ca_folder.empty()) folder = options.ca_folder;
+  const bool in_cluster = options.uses_kubernetes();
+  if (in_cluster && options.ca_folder.empty()) folder.clear();  // there may be none that we may write to
+  if (authority == nullptr) {
+    auto opened = MeshIdentity::open_authority(options, folder);
+    if (!opened.ok()) return Error{opened.error()};
+    authority = std::move(*opened);
+  }
+  return MeshIdentity::make(context, options, std::move(authority),
+                            {folder, home.api_server(), in_cluster ? own_namespace(home) : ""});
+}
 
 int fail(const std::string& why) {
   spdlog::error("{}", why);
@@ -225,17 +298,24 @@ int serve(const Options& options) {
   const std::string folder = options.store_path.empty() ? store::default_folder() : options.store_path;
   auto home = ObjectHome::open(context, options, folder);
   if (!home.ok()) return fail(home.error().message);
-  auto identity =
-      MeshIdentity::open(context, options, options.ca_folder.empty() ? folder + ".ca" : options.ca_folder);
-  if (!identity.ok()) return fail(identity.error().message);
   AdminDoor admin(context, **home);
   const auto listening = admin.listen(options.admin_address);
   if (!listening.ok()) return fail("--admin-address: " + listening.error().message);
-  if (!(*home)->ready()) {
+  std::optional<ClusterAuthority> shared;
+  if (options.uses_kubernetes()) {
     const auto written = write_address(options.admin_address_path, admin.address());
     if (!written.ok()) return fail(written.error().message);
+    (*home)->follow([] {});  // begins to read
+    if (options.gives_identities() && !options.has_own_authority()) {
+      shared.emplace(context, *(*home)->api_server(), own_namespace(**home), options.trust_domain);
+      shared->start();
+      admin.also_waits_for([&shared] { return shared->complaint(); });
+    }
   }
-  if (!wait_for_objects(context, **home)) return 0;
+  const auto ready = [&] { return (*home)->ready() && (!shared || shared->found()); };
+  if (!wait_until_ready(context, ready)) return 0;
+  auto identity = open_identity(context, options, **home, shared ? shared->take() : nullptr, folder + ".ca");
+  if (!identity.ok()) return fail(identity.error().message);
   return Server(options, context, **home, admin, std::move(*identity)).run();
 }
 

@@ -40,6 +40,8 @@ class LeaderElection {
   bool is_leader() const { return leads_; }
   /// Who leads, as seen last; empty: nobody that we know of.
   const std::string& holder() const { return holder_; }
+  /// Why the lease could be neither read nor written at the last attempt; empty: it could.
+  const std::string& complaint() const { return complaint_; }
 
   /// Leads no longer, and lets the next one know, so that it need not wait; then calls `done`, at the latest
   /// after retry_period. For a clean stop; start() is not called again.

@@ -37,17 +37,20 @@ struct Streams {
 class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
                      public std::enable_shared_from_this<Stream> {
  public:
-  Stream(boost::asio::io_context& context, TrafficStore& store, Streams& streams)
+  Stream(boost::asio::io_context& context, TrafficStore& store, Streams& streams,
+         const MetricsService::Doorman& doorman, const grpc::CallbackServerContext& call)
       : context_(context),
         store_(store),
-        streams_(streams) {}
+        streams_(streams),
+        doorman_(doorman),
+        call_(call) {}
 
   void start() {
     self_ = shared_from_this();
     boost::asio::post(context_, [self = self_] {
       if (self->streams_.closed) return self->finish(kClosing);
       self->streams_.all.insert(self);
-      self->StartRead(&self->message_);
+      self->ask_doorman();
     });
   }
 
@@ -60,6 +63,7 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
 
   void OnDone() override {
     boost::asio::post(context_, [self = std::move(self_)] {
+      self->entry_.reset();
       self->streams_.all.erase(self);
       if (self->stream_ != 0) self->store_.end_stream(self->node_id_, self->stream_);
     });
@@ -70,6 +74,16 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
   }
 
  private:
+  void ask_doorman() {
+    if (!doorman_) return StartRead(&message_);
+    entry_ = doorman_(call_, [weak = weak_from_this()](const Result<void>& admitted) {
+      const auto self = weak.lock();
+      if (self == nullptr || self->finished_) return;
+      if (admitted.ok()) return self->StartRead(&self->message_);
+      self->finish({grpc::StatusCode::UNAUTHENTICATED, admitted.error().message});
+    });
+  }
+
   void take(const Report& report) {
     if (finished_) return;
     if (stream_ == 0) {
@@ -86,11 +100,14 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
   boost::asio::io_context& context_;
   TrafficStore& store_;
   Streams& streams_;
-  std::shared_ptr<Stream> self_;  // until gRPC is done with it
+  const MetricsService::Doorman& doorman_;
+  const grpc::CallbackServerContext& call_;  // lives until OnDone
+  std::shared_ptr<Stream> self_;             // until gRPC is done with it
   StreamMetricsMessage message_;
   std::atomic<bool> finished_{false};
 
   // Control thread only.
+  std::shared_ptr<void> entry_;  // what the doorman has been asked
   std::string node_id_;
   uint64_t stream_ = 0;
 };
@@ -100,11 +117,14 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
 class MetricsService::Impl final
     : public ServiceProto::WithCallbackMethod_StreamMetrics<ServiceProto::Service> {
  public:
-  Impl(boost::asio::io_context& context, TrafficStore& store) : context_(context), store_(store) {}
+  Impl(boost::asio::io_context& context, TrafficStore& store, Doorman doorman)
+      : context_(context),
+        store_(store),
+        doorman_(std::move(doorman)) {}
 
-  grpc::ServerReadReactor<StreamMetricsMessage>* StreamMetrics(grpc::CallbackServerContext* /*call*/,
+  grpc::ServerReadReactor<StreamMetricsMessage>* StreamMetrics(grpc::CallbackServerContext* call,
                                                                StreamMetricsResponse* /*response*/) override {
-    auto stream = std::make_shared<Stream>(context_, store_, streams_);
+    auto stream = std::make_shared<Stream>(context_, store_, streams_, doorman_, *call);
     stream->start();
     return stream.get();
   }
@@ -117,11 +137,12 @@ class MetricsService::Impl final
  private:
   boost::asio::io_context& context_;
   TrafficStore& store_;
+  const Doorman doorman_;
   Streams streams_;
 };
 
-MetricsService::MetricsService(boost::asio::io_context& context, TrafficStore& store)
-    : impl_(std::make_unique<Impl>(context, store)) {}
+MetricsService::MetricsService(boost::asio::io_context& context, TrafficStore& store, Doorman doorman)
+    : impl_(std::make_unique<Impl>(context, store, std::move(doorman))) {}
 MetricsService::~MetricsService() = default;
 grpc::Service& MetricsService::service() { return *impl_; }
 void MetricsService::close() { impl_->close(); }

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 
+#include "remora/core/result.h"
+
 namespace grpc {
+class ServerContextBase;
 class Service;
-}
+}  // namespace grpc
 
 namespace remora::telemetry {
 
@@ -16,7 +20,13 @@ class TrafficStore;
 /// and taken on the context. Context and store outlive the gRPC server, and so does this.
 class MetricsService {
  public:
-  MetricsService(boost::asio::io_context& context, TrafficStore& store);
+  /// Asked about each stream before anything of it is read: calls back once, perhaps from within, whether it
+  /// may come in, else why not. On the context's thread; dropping the handle gives the question up.
+  using Doorman = std::function<std::shared_ptr<void>(const grpc::ServerContextBase& call,
+                                                      std::function<void(Result<void>)> answer)>;
+
+  /// Without a doorman everybody may come in.
+  MetricsService(boost::asio::io_context& context, TrafficStore& store, Doorman doorman = nullptr);
   ~MetricsService();
 
   /// To be registered with a gRPC server.

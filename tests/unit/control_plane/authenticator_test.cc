@@ -6,11 +6,17 @@
 #include <filesystem>
 #include <fstream>
 
+#include "unit/kubernetes/fake_api.h"
+#include "unit/kubernetes/fake_server.h"
+
 namespace remora::xds {
 namespace {
 
 constexpr const char* kShared = "shared-token-0123";
 constexpr const char* kCart = "cart-token-012345";
+constexpr const char* kAds =
+    "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+constexpr const char* kPodToken = "e30.e30.x";
 
 class AuthenticatorTest : public testing::Test {
  protected:
@@ -38,6 +44,17 @@ class AuthenticatorTest : public testing::Test {
     caller.encrypted = caller.certified = true;
     caller.certificate = id;
     return caller;
+  }
+  /// A call over TLS with a token.
+  static Caller bearing(const std::string& token, const std::string& method = kAds) {
+    Caller caller = plain(token, false);
+    caller.encrypted = true;
+    caller.method = method;
+    return caller;
+  }
+  std::string admit(const Caller& caller) const {
+    const auto admitted = Authenticator(settings_).admit(caller);
+    return admitted.ok() ? "" : admitted.error().message;
   }
   /// The identity, "nobody", or why not.
   std::string identify(const Caller& caller, const istio::ProxyNode& node) const {
@@ -107,6 +124,80 @@ TEST_F(AuthenticatorTest, LoopbackIsTrustedOnlyWhenAsked) {
   settings_.trust_loopback = true;
   EXPECT_EQ(identify(plain(), node("shop", "web")), "spiffe://cluster.local/ns/shop/sa/web");
   EXPECT_EQ(identify(plain("", false), node("shop", "web")), "nobody");
+}
+
+/// With a Kubernetes API server that says of every token that it is of the pod shop/cart-1.
+class TokenPathTest : public AuthenticatorTest {
+ protected:
+  TokenPathTest() {
+    settings_.token_review = &reviews_;
+    api_.answer = [](const kubernetes::ApiCall&) {
+      return kubernetes::ApiAnswer{201, R"({"status":{"authenticated":true,"audiences":["istio-ca"],"user":{
+          "username":"system:serviceaccount:shop:cart",
+          "extra":{"authentication.kubernetes.io/pod-name":["cart-1"]}}}})"};
+    };
+  }
+  /// As the stream does it: who is reviewed, and then identified.
+  Caller reviewed(Caller caller) {
+    auto* reviewer = Authenticator(settings_).reviewer_for(caller);
+    if (reviewer == nullptr) return caller;
+    bool answered = false;
+    const auto handle =
+        reviewer->review(caller.bearer_token, [&](const Result<kubernetes::TokenOwner>& owner) {
+          answered = true;
+          if (owner.ok()) caller.token_owner = *owner;
+        });
+    kubernetes::run_until(context_, [&] { return answered; });
+    return caller;
+  }
+  static istio::ProxyNode pod(const std::string& name, const std::string& account = "cart") {
+    istio::ProxyNode result = node("shop", account);
+    result.name = name + ".shop";
+    return result;
+  }
+
+  boost::asio::io_context context_;
+  kubernetes::FakeApi api_{context_};
+  kubernetes::TokenReview reviews_{api_, "istio-ca"};
+};
+
+TEST_F(TokenPathTest, APodIsItsServiceAccount) {
+  EXPECT_EQ(identify(reviewed(bearing(kPodToken)), pod("cart-1")), "spiffe://cluster.local/ns/shop/sa/cart");
+  EXPECT_EQ(api_.calls.size(), 1U);
+}
+
+TEST_F(TokenPathTest, ATokenOfAPodIsForThatPodOnly) {
+  const Caller caller = reviewed(bearing(kPodToken));
+  EXPECT_EQ(identify(caller, pod("cart-2")),
+            "its node claims to be \"cart-2.shop\", but its token is of the pod shop/cart-1");
+  EXPECT_NE(
+      identify(caller, pod("cart-1", "web")).find("has proved to be spiffe://cluster.local/ns/shop/sa/cart"),
+      std::string::npos);
+}
+
+TEST_F(TokenPathTest, UnreviewedItProvesNothing) {
+  EXPECT_NE(identify(bearing("e30.e30.y"), pod("cart-1")), "spiffe://cluster.local/ns/shop/sa/cart");
+}
+
+TEST_F(TokenPathTest, WhoNeedsNoReviewGetsNone) {
+  const Authenticator authenticator(settings_);
+  EXPECT_EQ(authenticator.reviewer_for(bearing(kCart)), nullptr);                     // of the join file
+  EXPECT_EQ(authenticator.reviewer_for(certified("spiffe://a/ns/b/sa/c")), nullptr);  // has a certificate
+  EXPECT_EQ(authenticator.reviewer_for(plain(kPodToken, false)), nullptr);  // in plain text from afar
+  EXPECT_EQ(authenticator.reviewer_for(plain()), nullptr);
+  EXPECT_EQ(authenticator.reviewer_for(bearing(kPodToken)), &reviews_);
+  EXPECT_EQ(authenticator.reviewer_for(plain(kPodToken)), &reviews_);  // from this machine
+  EXPECT_EQ(authenticator.reviewer_for(reviewed(bearing(kPodToken))), nullptr);
+}
+
+TEST_F(TokenPathTest, StreamsThatBeginWithAnIdentityMayBringATokenThatIsStillToBeReviewed) {
+  EXPECT_EQ(admit(bearing(kPodToken)), "");
+  EXPECT_EQ(admit(bearing(kPodToken, "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets")), "");
+  EXPECT_EQ(admit(bearing(kPodToken, "/envoy.service.metrics.v3.MetricsService/StreamMetrics")), "");
+  EXPECT_EQ(admit(bearing(kPodToken, "/some.Service/Method")),
+            "the token has not been reviewed: a proxy asks for its configuration first");
+  reviewed(bearing(kPodToken));
+  EXPECT_EQ(admit(bearing(kPodToken, "/some.Service/Method")), "");
 }
 
 TEST(LoopbackPeer, IsToldByItsAddress) {

@@ -34,6 +34,21 @@ TEST(Options, TakeValuesInBothForms) {
   EXPECT_TRUE(options->validate);
 }
 
+TEST(Options, NameTheLease) {
+  const auto options =
+      parse_options({"--in-cluster", "--lease-name=a.b", "--lease-namespace", "mesh", "--lease-identity",
+                     "me", "--lease-duration", "30s", "--token-audience", "x"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->lease_name, "a.b");
+  EXPECT_EQ(options->lease_namespace, "mesh");
+  EXPECT_EQ(options->lease_identity, "me");
+  EXPECT_EQ(options->lease_duration, std::chrono::seconds(30));
+  EXPECT_EQ(options->token_audience, "x");
+  EXPECT_EQ(error_of({"--lease-name", "a/b"}), "--lease-name: \"a/b\" is no name of an object in Kubernetes");
+  EXPECT_EQ(error_of({"--lease-duration", "2s"}), "--lease-duration: must be a duration of 3s to 1h");
+  EXPECT_EQ(error_of({"--token-audience", ""}), "--token-audience: must not be empty");
+}
+
 TEST(Options, FaultsAreNamed) {
   EXPECT_EQ(error_of({"--validate"}), "--validate needs --config");
   EXPECT_EQ(error_of({"--api-cert-file", "a"}), "--api-cert-file and --api-key-file belong together");

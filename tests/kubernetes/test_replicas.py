@@ -1,0 +1,131 @@
+"""Several replicas of `remora-control` over a real API server: all serve, one writes; who proxies are by their tokens."""
+
+import grpc
+import pytest
+from support.cluster_parts import run_pod
+from support.identity import ADS, SDS, SecretClient, describe
+from support.proxy import ROOT
+from support.replicas import Replicas, expired
+from support.waiting import wait_until
+
+ISTIO = "networking.istio.io/v1"
+UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.fixture(name="cluster", scope="module")
+def _cluster(kubernetes):
+    kubernetes.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
+    return kubernetes
+
+
+@pytest.fixture(name="replicas")
+def _replicas(cluster, closing, tmp_path):
+    return Replicas(cluster, tmp_path, closing)
+
+
+def bad_rule(cluster, name):
+    """A rule that cannot take effect, whose status therefore says something; its path."""
+    path = f"/apis/{ISTIO}/namespaces/default/virtualservices"
+    cluster.request("POST", path, {
+        "apiVersion": ISTIO, "kind": "VirtualService", "metadata": {"name": name},
+        "spec": {"hosts": [name], "http": [{"route": [{"destination": {"host": "nowhere"}}]}]}})
+    return f"{path}/{name}"
+
+
+def wait_condition(cluster, path):
+    return wait_until(lambda: cluster.request("GET", path).get("status", {}).get("conditions"), f"a condition of {path}", 40)
+
+
+# --- who leads -------------------------------------------------------------------------------------------------------
+
+
+def test_all_serve_and_one_writes(cluster, replicas):
+    first = replicas.start().wait_leading()
+    second = replicas.start()
+    wait_until(lambda: second.leader()["leader"] == first.leader()["identity"], "the second knows who leads")
+    lease = cluster.request("GET", "/apis/coordination.k8s.io/v1/namespaces/default/leases/remora-control")["spec"]
+    assert lease["holderIdentity"] == first.leader()["identity"] and lease["holderIdentity"].startswith("replica-1_")
+    cluster.request("POST", "/api/v1/namespaces/default/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "known"}, "spec": {"ports": [{"name": "http", "port": 80}]}})
+    for control in (first, second):
+        wait_until(lambda control=control: "known.default.svc.cluster.local" in control.services(), "both serve it")
+    wait_condition(cluster, bad_rule(cluster, "written-once"))
+    assert "remora_control_leader 1" in first.admin("/metrics").text and "remora_control_leader 0" in second.admin("/metrics").text
+
+
+def test_a_leader_that_stops_hands_over_at_once(cluster, replicas):
+    first = replicas.start(lease="60s").wait_leading()
+    second = replicas.start(lease="60s")
+    wait_until(lambda: second.leader()["leader"] == first.leader()["identity"], "the second knows who leads")
+    assert first.terminate() == 0
+    second.wait_leading(30)  # less than the lease, which is over only because it was given back
+    wait_condition(cluster, bad_rule(cluster, "after-the-stop"))
+
+
+def test_without_permission_for_the_lease_everything_is_served_and_nothing_written(cluster, replicas):
+    cluster.kubectl("create", "clusterrole", "only-reads", "--verb=get,list,watch", "--resource=*.*")
+    cluster.kubectl("create", "clusterrolebinding", "only-reads", "--clusterrole=only-reads", "--user=reader")
+    cluster.kubectl("create", "role", "authority", "-n", "default", "--verb=create", "--resource=secrets")
+    cluster.kubectl("create", "rolebinding", "authority", "-n", "default", "--role=authority", "--user=reader")
+    path = bad_rule(cluster, "not-written")
+    control = replicas.start(user=("reader",))
+    problem = wait_until(lambda: control.leader()["problem"], "what is missing is said")
+    assert 'cannot create resource "leases"' in problem or 'cannot update resource "leases"' in problem, problem
+    wait_until(lambda: any("not-written" in finding["text"] for finding in control.findings()), "it is served and judged")
+    assert not control.leader()["leads"] and "status" not in cluster.request("GET", path)
+
+
+# --- who proxies are -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="pod")
+def _pod(cluster, request):
+    """A service account and its pod; the account's name is the test's."""
+    name = f"account-{abs(hash(request.node.name)) % 10**8}"
+    cluster.service_account("default", name)
+    pod = run_pod(cluster, "default", f"{name}-pod", "10.244.1.7", {"app": name}, account=name)
+    return name, (pod["metadata"]["name"], pod["metadata"]["uid"])
+
+
+def test_a_token_is_a_certificate_of_its_service_account_by_every_replica(cluster, replicas, closing, pod):
+    account, bound = pod
+    controls = [replicas.start(), replicas.start()]
+    token = cluster.token("default", account, pod=bound)
+    roots = set()
+    for control in controls:
+        for method in (ADS, SDS):
+            client = closing(SecretClient(
+                control.xds_tls_port, root_only(replicas), token, "default", account, method, pod=bound[0]))
+            assert f"URI:spiffe://cluster.local/ns/default/sa/{account}" in describe(client.certificate())
+            roots.add(client.wait("ROOTCA").validation_context.trusted_ca.inline_bytes)
+    assert roots == {replicas.secret()["ca-cert.pem"]}
+    key = replicas.secret()["ca-key.pem"].decode().splitlines()[1]
+    for control in controls:
+        assert key not in control.log and token not in control.log
+
+
+@pytest.mark.parametrize("change, code, reason", [
+    ({"audience": "https://kubernetes.default.svc"}, UNAUTHENTICATED, "the API server does not accept the token"),
+    ({"expired": True}, UNAUTHENTICATED, "token has expired"),
+    ({"broken": True}, UNAUTHENTICATED, "the API server does not accept the token"),
+    ({"pod": "another-pod"}, DENIED, "its token is of the pod default/"),
+    ({"service_account": "another"}, DENIED, "has proved to be spiffe://cluster.local/ns/default/sa/account-"),
+    ({"namespace": "another"}, DENIED, 'its node claims to be "')])
+def test_a_token_that_proves_something_else_is_refused_in_clear_words(cluster, replicas, closing, pod, change, code, reason):
+    account, bound = pod
+    control = replicas.start()
+    token = cluster.token("default", account, change.get("audience", "istio-ca"), bound)
+    if "expired" in change:
+        token = expired(token, cluster.signing_key)
+    if "broken" in change:
+        token = token[:-8] + "AAAAAAAA"
+    client = closing(SecretClient(control.xds_tls_port, root_only(replicas), token, change.get("namespace", "default"),
+                                  change.get("service_account", account), ADS, pod=change.get("pod", bound[0])))
+    refused = client.wait_refused()
+    assert refused[0] == code and reason in refused[1], refused
+    wait_until(lambda: reason in control.log, "the log says it, too")
+    assert token not in control.log
+
+
+def root_only(replicas):
+    return grpc.ssl_channel_credentials(replicas.secret()["ca-cert.pem"])
