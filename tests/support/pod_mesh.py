@@ -160,7 +160,10 @@ class MeshPod:
         written = self.pod.run("sh", "-c", f"cat > {TOKEN_FOLDER}/istio-token", input=TOKEN)
         assert written.returncode == 0, written.stderr
         arguments = container["args"]
-        config = yaml.safe_load(self.expand(arguments[arguments.index("--config-yaml") + 1]))
+        text = self.expand(arguments[arguments.index("--config-yaml") + 1])
+        if kind == "envoy":
+            text = text.replace(f"%FILE_CONTENT(/var{TOKEN_FOLDER}/istio-token)%", TOKEN)  # which it takes in logs only
+        config = yaml.safe_load(text)
         if kind == "envoy":
             config["node"]["metadata"]["REMORA_PLAIN_ENVOY"] = True  # It has none of Istio's filters.
         capabilities = container["securityContext"].get("capabilities", {}).get("add", [])

@@ -1,0 +1,196 @@
+"""Who reaches the program of an intercepted pod, and what it sees of him: live sidecars, in both families."""
+
+import pytest
+
+from support.pod_mesh import PodMesh, host_of, istio, service
+from support.pods import APP_UID, PROXY_UID, unavailable
+from support.tcp import Server, greeter, is_over
+from support.upstream import Upstream, reply
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
+
+BANNER = b"220 mail ready\r\n"
+V4, V6 = "10.96.0.10", "fd00:96::10"
+PROBE = {"livenessProbe": {"httpGet": {"port": 8080, "path": "/live"}}}
+in_both_families = pytest.mark.parametrize("family", ["v4", "v6"])
+
+
+def answer(request):
+    """The program of `web`: its health is what the test says."""
+    return reply(200 if request.target != "/live" else answer.health, body="web")
+
+
+@pytest.fixture(name="mesh", scope="module")
+def _mesh(tmp_path_factory):
+    with PodMesh(tmp_path_factory.mktemp("mesh"), "--protocol-detection-timeout", "1s", families=("v4", "v6")) as mesh:
+        mesh.stranger, mesh.world = mesh.network.pod("stranger"), mesh.network.outside("world.test")
+        mesh.web = mesh.pod("web-1", ports=[8080], container=PROBE, labels={"app": "web"})
+        mesh.client = mesh.pod("client")
+        mesh.network.name("web", V4, V6)
+        mesh.apply("web.yaml", service("web", {"http": (80, 8080), "any": (7000, 7000)}, [V4, V6]),
+                   *mesh.web.workloads("web", http=8080, any=7000))
+        mesh.apply("policy.yaml", mutual_tls("STRICT"))
+        answer.health = 200
+        mesh.apps = [mesh.serve(mesh.web, 8080, Upstream, "web", answer, families=[family]) for family in ("v4", "v6")]
+        mesh.serve(mesh.web, 7000, Server, greeter(BANNER))
+        mesh.serve(mesh.web, 9999)
+        mesh.serve(mesh.world, 8080, families=["v4"])
+        mesh.client.wait_answer("web", 80)
+        wait_refused(mesh)
+        yield mesh
+
+
+def mutual_tls(mode):
+    return istio("PeerAuthentication", "default", "istio-system", mtls={"mode": mode})
+
+
+def asked_by_stranger(mesh, port=8080, family="v4"):
+    try:
+        return mesh.stranger.fetch("web-1", port, to=getattr(mesh.web.pod, family)).status
+    except (OSError, AssertionError):
+        return None
+
+
+def wait_refused(mesh):
+    wait_until(lambda: asked_by_stranger(mesh) is None, "plain text is refused")
+
+
+@pytest.fixture(name="permissive")
+def _permissive(mesh):
+    mesh.apply("policy.yaml", mutual_tls("PERMISSIVE"))
+    wait_until(lambda: asked_by_stranger(mesh) == 200, "plain text is taken")
+    yield
+    mesh.apply("policy.yaml", mutual_tls("STRICT"))
+    wait_refused(mesh)
+
+
+def handshakes(mesh):
+    return sum(mesh.web.proxy.stats(r"15006[.]ssl[.]handshake$").values())
+
+
+# ------------------------------------------------------------------------------------------------ who may
+
+@in_both_families
+def test_a_sidecar_is_taken_and_a_stranger_is_not(mesh, family):
+    app = mesh.apps[family == "v6"]
+    called, before = {"v4": V4, "v6": V6}[family], len(mesh.apps[0].requests) + len(mesh.apps[1].requests)
+    assert mesh.client.fetch("web", 80, to=called).body == b"web"
+    assert handshakes(mesh) >= 1
+    assert len(mesh.apps[0].requests) + len(mesh.apps[1].requests) == before + 1
+    for port in (8080, 9999):  # one that a service knows, and one that none does
+        assert asked_by_stranger(mesh, port, family) is None
+    assert app.broken == []
+
+
+def test_a_stranger_is_served_where_the_policy_is_permissive(mesh, permissive):
+    before = handshakes(mesh)
+    for family in ("v4", "v6"):
+        assert asked_by_stranger(mesh, 8080, family) == asked_by_stranger(mesh, 9999, family) == 200
+    assert handshakes(mesh) == before
+    with mesh.stranger.connect(mesh.web.pod.v4, 7000) as stranger:
+        assert stranger.recv(100) == BANNER, "a server that speaks first, on a port that declares nothing"
+    mesh.client.fetch("web", 80)
+    proofs = [request.get("x-forwarded-client-cert") for app in mesh.apps for request in app.requests[-2:]]
+    assert any("URI=spiffe://cluster.local/ns/default/sa/client" in (proof or "") for proof in proofs), proofs
+    assert None in proofs, "a stranger has none"
+
+
+def test_bytes_of_a_port_that_declares_nothing_without_mutual_tls(mesh):
+    mesh.apply("policy.yaml", mutual_tls("DISABLE"))
+    try:
+        wait_until(lambda: asked_by_stranger(mesh) == 200, "plain text is taken")
+        with mesh.stranger.connect(mesh.web.pod.v4, 7000) as stranger:
+            assert stranger.recv(100) == BANNER
+    finally:
+        mesh.apply("policy.yaml", mutual_tls("STRICT"))
+        wait_refused(mesh)
+
+
+def test_a_server_that_speaks_first_is_heard_through_both_sidecars(mesh):
+    with mesh.client.connect(V4, 7000) as client:
+        assert client.recv(100) == BANNER
+    assert mesh.client.proxy.stat(f"cluster.outbound|7000||{host_of('web')}.ssl.handshake") == 1
+
+
+def test_the_program_hears_from_a_loopback_address_of_the_clients_family(mesh):
+    mesh.client.fetch("web", 80, to=V4)
+    peers = {connection.peer for app in mesh.apps for connection in app.connections}
+    assert peers <= {"127.0.0.6", "::6"} and peers, peers
+
+
+# ------------------------------------------------------------------------------------------------ who watches
+
+def test_kubelet_and_prometheus_need_no_certificate(mesh):
+    for family in ("v4", "v6"):
+        assert mesh.stranger.fetch("web-1", 15021, "/healthz/ready", to=getattr(mesh.web.pod, family)).status == 200
+        page = mesh.stranger.fetch("web-1", 15090, "/stats/prometheus", to=getattr(mesh.web.pod, family))
+        assert page.status == 200 and b"envoy_server_live" in page.body
+    assert mesh.stranger.fetch("web-1", 15021, "/quitquitquit", method="POST").status == 404
+
+
+def test_kubelets_probe_asks_the_program_through_the_sidecar(mesh):
+    probe = mesh.web.manifest["spec"]["containers"][0]["livenessProbe"]["httpGet"]
+    for health in (200, 503):
+        answer.health = health
+        assert mesh.stranger.fetch("web-1", probe["port"], probe["path"]).status == health
+    answer.health = 200
+
+
+# ------------------------------------------------------------------------------------------------ who is not intercepted
+
+def test_what_annotations_exclude_passes_by_the_sidecar(mesh):
+    prefix = "traffic.sidecar.istio.io/"
+    pod = mesh.pod("aside", ports=[8080, 9100], annotations={
+        f"{prefix}excludeInboundPorts": "9100", f"{prefix}excludeOutboundPorts": "8443",
+        f"{prefix}excludeOutboundIPRanges": f"{mesh.world.v4}/32"})
+    plain = mesh.serve(pod, 9100)
+    seen = {port: mesh.serve(mesh.stranger, port) for port in (8443, 8444)}
+    outside = mesh.serve(mesh.world, 8081, families=["v4"])
+    through = lambda: sum(pod.proxy.stats(r"PassthroughCluster[.]upstream_cx_total$").values())  # noqa: E731
+    assert mesh.stranger.fetch("aside", 9100).status == 200 and plain.connections[-1].peer == mesh.stranger.v4
+    assert pod.fetch("stranger", 8443).status == pod.fetch("world.test", 8081).status == 200
+    assert through() == 0 and seen[8443].requests and outside.requests
+    assert pod.fetch("stranger", 8444).status == 200
+    wait_until(lambda: through() == 1, "what is not excluded comes by")
+    assert pod.fetch("stranger", 8444, uid=PROXY_UID).status == 200
+    assert through() == 1, "the sidecar's user is not intercepted"
+
+
+def test_a_program_calls_its_own_service_and_its_own_pod(mesh):
+    before = handshakes(mesh)
+    assert mesh.web.fetch("web", 80).body == b"web"
+    wait_until(lambda: handshakes(mesh) == before + 1, "its service is called as by anybody")
+    assert mesh.web.fetch("web-1", 8080).body == b"web"
+    assert mesh.apps[0].connections[-1].peer == mesh.web.pod.v4, "nobody is in between"
+
+
+# ------------------------------------------------------------------------------------------------ other pods
+
+def test_pods_of_ipv6_alone(mesh):
+    pod = mesh.pod("six-1", labels={"app": "six"}, ports=[8080], families=["v6"])
+    app = mesh.serve(pod, 8080, families=["v6"])
+    mesh.apply("six.yaml", service("six", {"http": (80, 8080)}, "fd00:96::6"), *pod.workloads("six", http=8080))
+    mesh.network.name("six", "fd00:96::6")
+    assert mesh.client.wait_answer("six", 80).body == b"six-1"
+    wait_until(lambda: pod.proxy.stats(r"15006[.]ssl[.]handshake$"), "with mutual TLS")
+    assert app.connections[-1].peer == "::6"
+    assert pod.wait_answer("web", 80, to=V6).body == b"web"
+    with pytest.raises((OSError, AssertionError)):
+        mesh.stranger.fetch("six-1", 8080)
+
+
+@in_both_families
+def test_in_tproxy_mode_the_program_sees_its_clients_address(mesh, family):
+    pod = mesh.tproxy if hasattr(mesh, "tproxy") else mesh.pod("seen", ports=[8080], annotations={
+        "sidecar.istio.io/interceptionMode": "TPROXY"})
+    if not hasattr(mesh, "tproxy"):
+        mesh.tproxy = pod
+        mesh.seen = {each: mesh.serve(pod, 8080, families=[each]) for each in ("v4", "v6")}
+        mesh.apply("seen.yaml", service("seen", {"http": (80, 8080)}, ["10.96.0.77", "fd00:96::77"]), *pod.workloads(http=8080))
+    called = {"v4": "10.96.0.77", "v6": "fd00:96::77"}[family]
+    assert mesh.client.wait_answer("seen", 80, to=called).body == b"seen"
+    peers = {connection.peer for app in mesh.seen.values() for connection in app.connections}
+    assert peers <= {mesh.client.pod.v4, mesh.client.pod.v6} and peers
+    with pytest.raises((OSError, AssertionError)):
+        mesh.stranger.fetch("seen", 8080, to=getattr(pod.pod, family))
