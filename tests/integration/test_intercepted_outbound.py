@@ -202,8 +202,8 @@ def test_weights_of_tcp_routes_are_seen(mesh):
         return seen
 
     with mesh.applied(*routes(75, 25)):
-        wait_until(lambda: mesh.client.proxy.stat(f"cluster.outbound|7200||{host_of('two')}.membership_total") == 1
-                   and "10.96.0.30_7200" in mesh.client.proxy.admin("/listeners").text, "the routes")
+        wait_until(lambda: all(mesh.client.proxy.stat(f"cluster.outbound|7200||{host_of(name)}.membership_total") == 1
+                               for name in ("one", "two")) and "10.96.0.30_7200" in mesh.client.proxy.admin("/listeners").text, "routes")
         seen = answers(120)
         assert set(seen) == {b"one", b"two"} and 60 < seen[b"one"] < 115, seen  # 90 is meant, and 4.7 the deviation
         mesh.apply("test.yaml", *routes(0, 100))
@@ -222,8 +222,8 @@ def test_the_servers_name_chooses_a_tls_route(mesh, tmp_path, closing):
                  istio("VirtualService", "vault", hosts=["vault"], tls=[
                      {"match": [{"port": 443, "sniHosts": [f"{name}.vault.test"]}], "route": [to(name)]} for name in ("left", "right")])]
     with mesh.applied(*documents):
-        wait_until(lambda: mesh.client.proxy.stat(f"cluster.outbound|443||{host_of('right')}.membership_total") == 1
-                   and "10.96.0.40_443" in mesh.client.proxy.admin("/listeners").text, "the routes")
+        wait_until(lambda: all(mesh.client.proxy.stat(f"cluster.outbound|443||{host_of(name)}.membership_total") == 1
+                               for name in ("left", "right")) and "10.96.0.40_443" in mesh.client.proxy.admin("/listeners").text, "the routes")
         for name in ("left", "right"):
             context = ssl.create_default_context(cafile=authority.certificate)
             with PodClient(context.wrap_socket(mesh.client.connect("vault", 443), server_hostname=f"{name}.vault.test")) as client:
