@@ -47,24 +47,15 @@ def to(host, weight=None, **destination):
     return {"destination": {"host": host, **destination}, **({"weight": weight} if weight is not None else {})}
 
 
-class PodMesh:
-    """`control_arguments`: more flags of remora-control."""
+class Pods:
+    """A node on which injected pods run; `close` ends all of it. Subclasses have a control plane: `control`, and `root`, the file by
+    which its certificate is known."""
 
-    def __init__(self, folder, *control_arguments, families=("v4",)):
-        self.folder, self.families = folder / "manifests", families
-        self.folder.mkdir(parents=True)
-        self.exits = contextlib.ExitStack()
-        self.pods = []
-        try:
-            self.network = self.closing(Network())
-            self.system = self.network.pod("control")
-            self.network.name(DISCOVERY, self.system.v4, self.system.v6)  # of one alone, gRPC asks a name server for the other
-            (folder / "tokens").write_text(TOKEN + "\n")
-            self.control = self.closing(PodControlPlane(self.system, self.folder, arguments=[
-                "--xds-tls-address", "[::]:15012", "--join-token-file", folder / "tokens", *control_arguments]))
-        except BaseException:
-            self.exits.close()
-            raise
+    def __init__(self, families=("v4",)):
+        self.families, self.exits = families, contextlib.ExitStack()
+        self.network = self.closing(Network())
+        self.system = self.network.pod("control")
+        self.network.name(DISCOVERY, self.system.v4, self.system.v6)  # of one alone, gRPC asks a name server for the other
 
     def closing(self, thing):
         self.exits.callback(getattr(thing, "stop", None) or thing.close)
@@ -76,7 +67,41 @@ class PodMesh:
     def __exit__(self, *_):
         self.exits.close()
 
-    # --- what operators do ----------------------------------------------------------------------------------
+    def serve(self, pod, port, kind=Upstream, *arguments, families=None, **options):
+        """A program of that pod listens, on its address of each family; gives the first."""
+        pod = getattr(pod, "pod", pod)
+        if kind is Upstream and not arguments:
+            arguments = (pod.name,)
+        made = []
+        for family in families or self.families:
+            with pod.entered(APP_UID):
+                made.append(self.closing(kind(*arguments, address={"v4": "0.0.0.0", "v6": pod.v6}[family], port=port, **options)))
+        return made[0]
+
+    def inject(self, manifest, *arguments):
+        """The pod as the admission webhook, or `remoractl inject`, makes it."""
+        done = subprocess.run([bin_dir() / "remoractl", "inject", "-f", "-", "--ca-root-file", self.root,
+                               "--discovery-address", f"{DISCOVERY}:15012", *arguments],
+                              input=yaml.safe_dump(manifest), capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return yaml.safe_load(done.stdout)
+
+
+class PodMesh(Pods):
+    """A mesh of manifests in a folder, without a cluster. `control_arguments`: more flags of remora-control."""
+
+    def __init__(self, folder, *control_arguments, families=("v4",)):
+        super().__init__(families)
+        self.folder = folder / "manifests"
+        self.folder.mkdir(parents=True)
+        try:
+            (folder / "tokens").write_text(TOKEN + "\n")
+            self.control = self.closing(PodControlPlane(self.system, self.folder, arguments=[
+                "--xds-tls-address", "[::]:15012", "--join-token-file", folder / "tokens", *control_arguments]))
+            self.root = self.control.ca / "root-cert.pem"
+        except BaseException:
+            self.exits.close()
+            raise
 
     def apply(self, name, *documents):
         replace(self.folder, name, yaml.safe_dump_all(documents, sort_keys=False))
@@ -93,52 +118,37 @@ class PodMesh:
         finally:
             self.delete("test.yaml")
 
-    # --- what the cluster does ------------------------------------------------------------------------------
+    def pod(self, name, ports=(), labels=None, annotations=None, container=None, kind=None, families=None):
+        """A pod with a sidecar; `container`: more of the program's container."""
+        families = tuple(families or self.families)
+        manifest = pod_manifest(name, ports, labels, annotations, container)
+        return MeshPod(self, self.inject(manifest, "--address-family", {("v4",): "ipv4", ("v6",): "ipv6"}.get(families, "dual")),
+                       TOKEN, kind, families)
 
-    def pod(self, name, **options):
-        """A pod with a sidecar; see MeshPod."""
-        return MeshPod(self, name, **options)
 
-    def serve(self, pod, port, kind=Upstream, *arguments, families=None, **options):
-        """A program of that pod listens, on its address of each family; gives the first."""
-        pod = getattr(pod, "pod", pod)
-        if kind is Upstream and not arguments:
-            arguments = (pod.name,)
-        made = []
-        for family in families or self.families:
-            with pod.entered(APP_UID):
-                made.append(self.closing(kind(*arguments, address={"v4": "0.0.0.0", "v6": pod.v6}[family], port=port, **options)))
-        return made[0]
-
-    def inject(self, manifest, *arguments):
-        """The pod as the admission webhook, or `remoractl inject`, makes it."""
-        done = subprocess.run([bin_dir() / "remoractl", "inject", "-f", "-", "--ca-root-file", self.control.ca / "root-cert.pem",
-                               "--discovery-address", f"{DISCOVERY}:15012", *arguments],
-                              input=yaml.safe_dump(manifest), capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stderr
-        return yaml.safe_load(done.stdout)
+def pod_manifest(name, ports=(), labels=None, annotations=None, container=None, account=None):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": name, "namespace": "default", "labels": {"app": name, **(labels or {})}, "annotations": annotations or {}},
+        "spec": {"serviceAccountName": account or name, "containers": [{
+            "name": "app", "image": "app", "ports": [{"containerPort": port} for port in ports], **(container or {})}]}}
 
 
 class MeshPod:
-    """A pod of an injected manifest: its rules are written, its sidecar runs, what serves in it is up to the test.
+    """A pod of an injected manifest, as kubelet runs it: its rules are written, its sidecar runs, what serves in it is up to the test.
 
-    `kind`: the sidecar is this proxy, "remora" or "envoy". `families`: the addresses that the pod has.
+    `token`: what proves to the control plane whose pod it is. `kind`: the sidecar is this proxy, "remora" or "envoy".
+    `families`: the addresses that the pod has.
     """
 
-    def __init__(self, mesh, name, ports=(), labels=None, annotations=None, container=None, kind=None, families=None):
-        self.mesh, self.name, self.families = mesh, name, families or mesh.families
-        self.labels = {"app": name, **(labels or {})}
-        self.pod = mesh.network.pod(name)
+    def __init__(self, mesh, manifest, token, kind=None, families=None):
+        self.mesh, self.manifest, self.families = mesh, manifest, families or mesh.families
+        self.name, self.labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
+        self.account = manifest["spec"]["serviceAccountName"]
+        self.pod = mesh.network.pod(self.name)
         self.remove_other_families()
-        self.manifest = mesh.inject({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {
-                "name": name, "namespace": "default", "labels": self.labels, "annotations": annotations or {}},
-            "spec": {"serviceAccountName": name, "containers": [{
-                "name": "app", "image": "app", "ports": [{"containerPort": port} for port in ports], **(container or {})}]}},
-            "--address-family", {("v4",): "ipv4", ("v6",): "ipv6"}.get(tuple(self.families), "dual"))
-        init, sidecar = self.manifest["spec"]["initContainers"]
+        init, sidecar = manifest["spec"]["initContainers"]
         self.write_rules(init)
-        self.proxy = self.start_sidecar(sidecar, kind or under_test())
+        self.proxy = self.start_sidecar(sidecar, kind or under_test(), token)
 
     def remove_other_families(self):
         """A pod of one family has nothing of the other."""
@@ -154,25 +164,25 @@ class MeshPod:
         tool, *arguments = container["command"]
         apply(self.pod, bin_dir() / tool, *arguments)
 
-    def start_sidecar(self, container, kind):
+    def start_sidecar(self, container, kind, token):
         apply(self.pod, "mount", "-t", "tmpfs", "none", "/run")
         apply(self.pod, "mkdir", "-p", TOKEN_FOLDER)
-        written = self.pod.run("sh", "-c", f"cat > {TOKEN_FOLDER}/istio-token", input=TOKEN)
+        written = self.pod.run("sh", "-c", f"cat > {TOKEN_FOLDER}/istio-token", input=token)
         assert written.returncode == 0, written.stderr
         arguments = container["args"]
         text = self.expand(arguments[arguments.index("--config-yaml") + 1])
         if kind == "envoy":
-            text = text.replace(f"%FILE_CONTENT(/var{TOKEN_FOLDER}/istio-token)%", TOKEN)  # which it takes in logs only
+            text = text.replace(f"%FILE_CONTENT(/var{TOKEN_FOLDER}/istio-token)%", token)  # which it takes in logs only
         config = yaml.safe_load(text)
         if kind == "envoy":
             config["node"]["metadata"]["REMORA_PLAIN_ENVOY"] = True  # It has none of Istio's filters.
-        capabilities = container["securityContext"].get("capabilities", {}).get("add", [])
-        return self.mesh.closing(PodProxy(self.pod, config, kind=kind, uid=container["securityContext"].get("runAsUser", PROXY_UID),
-                                          gid=container["securityContext"].get("runAsGroup", PROXY_UID), capabilities=capabilities))
+        may = container["securityContext"]
+        return self.mesh.closing(PodProxy(self.pod, config, kind=kind, uid=may.get("runAsUser", PROXY_UID),
+                                          gid=may.get("runAsGroup", PROXY_UID), capabilities=may.get("capabilities", {}).get("add", [])))
 
     def expand(self, text):
         """The variables of the container, as kubelet fills them in."""
-        values = {"POD_NAME": self.name, "POD_NAMESPACE": "default", "SERVICE_ACCOUNT": self.name,
+        values = {"POD_NAME": self.name, "POD_NAMESPACE": self.manifest["metadata"]["namespace"], "SERVICE_ACCOUNT": self.account,
                   "INSTANCE_IP": self.addresses()[0], "INSTANCE_IPS": ",".join(self.addresses())}
         for name, value in values.items():
             text = text.replace(f"$({name})", value)
@@ -182,8 +192,8 @@ class MeshPod:
 
     def workloads(self, app=None, **ports):
         """WorkloadEntries of all its addresses. `ports`: name -> number."""
-        return [istio("WorkloadEntry", f"{self.name}-{family}", address=getattr(self.pod, family), ports=ports, serviceAccount=self.name,
-                      labels={**self.labels, "app": app or self.name, "security.istio.io/tlsMode": "istio"})
+        return [istio("WorkloadEntry", f"{self.name}-{family}", address=getattr(self.pod, family), ports=ports, serviceAccount=self.account,
+                      labels={**self.labels, "app": app or self.name})
                 for family in self.families]
 
     # --- what its programs do -------------------------------------------------------------------------------
@@ -210,6 +220,6 @@ class MeshPod:
             return answer is not None and want in (answer.status, answer.body) and answer
 
         return wait_until(as_wanted, lambda: (
-            f"{want!r} from {host}:{port}, got {self.try_fetch(host, port, **options)}; findings {self.mesh.control.findings()}"))
+            f"{want!r} from {host}:{port}, got {self.try_fetch(host, port, **options)}; the control plane says {self.mesh.control.findings()}"))
 
 
