@@ -114,7 +114,7 @@ Result<void> InjectorDoor::renew() {
       ground_.authority.issue_server({options_.trust_domain, options_.root_namespace, kServiceAccount},
                                      options_.certificate_lifetime, names.dns, names.addresses);
   if (!issued.ok()) return Error{issued.error()};
-  const auto used = server_.use_certificate(issued->chain_pem, issued->key_pem);
+  auto used = server_.use_certificate(issued->chain_pem, issued->key_pem);
   if (!used.ok()) return used;
   renew_at(issued->renewal());
   return {};

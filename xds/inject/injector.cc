@@ -153,7 +153,7 @@ class Injection {
     json::object proxy = proxy_container(settings_, store::to_yaml(bootstrap), grace(spec));
     for (const char* list : {"containers", "initContainers"}) {
       if (find_array(spec, list) == nullptr) continue;
-      const auto taken = take_overrides(array_in(spec, list), kProxyContainer, proxy);
+      auto taken = take_overrides(array_in(spec, list), kProxyContainer, proxy);
       if (!taken.ok()) return taken;
     }
     json::array init;

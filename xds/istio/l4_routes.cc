@@ -107,6 +107,7 @@ void add_ranges(const std::vector<AddressRange>& ranges, FilterChainMatch& match
 
 std::vector<std::string> keys_of(const std::string& name, const std::vector<AddressRange>& ranges) {
   std::vector<std::string> keys;
+  keys.reserve(ranges.size() + 1);
   for (const AddressRange& range : ranges)
     keys.push_back(name + ' ' + range.address + '/' + std::to_string(range.bits));
   if (keys.empty()) keys.push_back(name + ' ');
