@@ -9,7 +9,7 @@ import pytest
 
 from support.cluster_mesh import ClusterMesh
 from support.pod_mesh import istio, pod_manifest, service
-from support.pods import unavailable
+from support.pods import PodClient, unavailable
 from support.proxy import ROOT
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
@@ -62,9 +62,10 @@ def refused(mesh, pod):
 def answers(mesh, count):
     """How many answers each pod gives, and how many there are of another status."""
     seen = collections.Counter()
-    for _ in range(count):
-        answer = mesh.client.fetch("api", 8080)
-        seen[answer.text if answer.status == 200 else answer.status] += 1
+    with PodClient(mesh.client.connect("api", 8080)) as client:
+        for _ in range(count):
+            answer = client.request(host="api")
+            seen[answer.text if answer.status == 200 else answer.status] += 1
     return seen
 
 

@@ -2,6 +2,7 @@
 
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
+#include "translate/metadata_exchange.h"
 #include "translate/socket_options.h"
 #include "translate/transport_socket.h"
 #include "translate/values.h"
@@ -142,6 +143,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   set_panic_threshold(cluster, context, *out);
   set_upstream_http(cluster, context, *out);
   set_transport_sockets(cluster, context, result.secrets, *out);
+  set_network_filters(cluster, context, *out);
   if (cluster.has_circuit_breakers()) {
     const auto scope = context.in("circuit_breakers");
     set_circuit_breakers(cluster.circuit_breakers(), context, *out);

@@ -3,6 +3,7 @@
 
 #include "translate/content_hash.h"
 #include "translate/listener.h"
+#include "translate/metadata_exchange.h"
 #include "translate/tcp_proxy.h"
 #include "translate/transport_socket.h"
 #include "translate/typed_config.h"
@@ -94,17 +95,26 @@ class Chains {
 
  private:
   void set_filters(const v3::FilterChain& source, FilterChain& out) {
-    if (source.filters().empty())
-      return context_.error("filters", "must end with an HTTP connection manager or a TCP proxy");
+    constexpr const char* kMustEnd = "must end with an HTTP connection manager or a TCP proxy";
+    const size_t errors_before = context_.report().error_count();
+    MetadataExchanges exchanges;
     for (int i = 0; i < source.filters_size(); ++i) {
       const auto scope = context_.in("filters", i);
-      set_filter(source.filters(i), i + 1 == source.filters_size(), out);
+      const TypedConfig config = unpack(source.filters(i).typed_config());
+      if (exchanges.read(config, context_)) {
+        out.transport_hash ^=
+            content_hash(source.filters(i));  // connections have agreed on a protocol, or not
+      } else {
+        set_filter(source.filters(i), config, i + 1 == source.filters_size(), out);
+      }
     }
+    out.tls = exchanges.without(out.tls);
+    const bool ends = out.http != nullptr || out.tcp != nullptr;
+    if (!ends && context_.report().error_count() == errors_before) context_.error("filters", kMustEnd);
   }
 
   /// Standing at the filter.
-  void set_filter(const v3::Filter& filter, bool last, FilterChain& out) {
-    const TypedConfig config = unpack(filter.typed_config());
+  void set_filter(const v3::Filter& filter, const TypedConfig& config, bool last, FilterChain& out) {
     const auto* manager = dynamic_cast<const ProtoConnectionManager*>(config.message.get());
     const auto* proxy = dynamic_cast<const TcpProxy*>(config.message.get());
     if (manager == nullptr && proxy == nullptr)

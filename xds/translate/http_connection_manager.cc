@@ -3,6 +3,7 @@
 #include "translate/http2_options.h"
 #include "translate/listener.h"
 #include "translate/route.h"
+#include "translate/typed_config.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -188,6 +189,16 @@ void set_upgrades(const Proto& manager, Context& context, Config& out) {
   }
 }
 
+/// Request ids are UUIDs, as they are without an extension. What else that one's fields say is about traces.
+void check_request_id_extension(const Proto& manager, Context& context) {
+  if (!manager.has_request_id_extension()) return;
+  const auto scope = context.in("request_id_extension");
+  const TypedConfig config = unpack(manager.request_id_extension().typed_config());
+  if (config.type_name() != "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig")
+    return refuse_extension("request id extension", "", config, context);
+  if (!config.bytes.empty()) context.warning("typed_config", "has no effect: requests are not traced");
+}
+
 }  // namespace
 
 TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficDirection direction,
@@ -204,6 +215,7 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   set_timeouts(manager, context, out);
   set_limits(manager, context, out);
   set_identity(manager, context, out);
+  check_request_id_extension(manager, context);
   set_path_and_host(manager, context, out);
   set_http1(manager, out);
   set_downstream_http2(manager, context, out);

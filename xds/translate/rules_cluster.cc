@@ -22,7 +22,7 @@ std::span<const MessageRules> cluster_rules() {
            "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config",
-       .checked_by_reader = "load_assignment load_balancing_policy cluster_type",
+       .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters",
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
              "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",

@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
 constexpr std::string_view kNoOverload = "there is no overload manager";
+constexpr std::string_view kNoTracing = "tracing is not implemented";
 
 }  // namespace
 
@@ -46,8 +47,9 @@ std::span<const MessageRules> listener_rules() {
            "path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port "
            "strip_trailing_host_dot append_x_forwarded_port http2_protocol_options "
            "set_current_client_cert_details stream_error_on_invalid_http_message",
-       .checked_by_reader = "route_config",
+       .checked_by_reader = "route_config request_id_extension",
        .no_effect = {{"http3_protocol_options", kNoQuic},
+                     {"tracing", kNoTracing},
                      {"add_proxy_protocol_connection_state", "nothing of this build reads it"},
                      {"append_local_overload", kNoOverload}},
        .only = {{"add_user_agent", "false"}}},

@@ -234,5 +234,28 @@ TEST_F(ClusterTest, RangesOfTheProtosHold) {
   }
 }
 
+TEST_F(ClusterTest, MetadataIsNotExchangedSoItsProtocolIsNotOffered) {
+  const std::string socket =
+      "{name: tls, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, "
+      "common_tls_context: {alpn_protocols: [istio-peer-exchange, istio]}}}";
+  const auto filtered = [&](const std::string& type) {
+    return translate(
+        "name: a\ntype: STATIC\ntransport_socket: " + socket +
+        "\ntransport_socket_matches: [{name: m, match: {a: b}, transport_socket: " + socket +
+        "}]\nfilters: [{name: f, typed_config: {\"@type\": type.googleapis.com/udpa.type.v1.TypedStruct, "
+        "type_url: type.googleapis.com/" +
+        type + ", value: {protocol: istio-peer-exchange}}}]\n");
+  };
+  const auto cluster = filtered("envoy.tcp.metadataexchange.config.MetadataExchange");
+  ASSERT_TRUE(cluster.config) << errors();
+  EXPECT_EQ(cluster.config->tls->common.alpn, std::vector<std::string>{"istio"});
+  EXPECT_EQ(cluster.config->transport_socket_matches[0].tls->common.alpn, std::vector<std::string>{"istio"});
+  EXPECT_NE(warnings().find("filters[0].typed_config.protocol"), std::string::npos) << warnings();
+  EXPECT_FALSE(filtered("example.Other").config);
+  EXPECT_NE(errors().find("filters[0]: the network filter 'f' of type example.Other"), std::string::npos)
+      << errors();
+}
+
 }  // namespace
 }  // namespace remora::xds

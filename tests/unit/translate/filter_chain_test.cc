@@ -208,5 +208,66 @@ filter_chains:
   }
 }
 
+/// Istio's exchange in front of a TCP proxy, with TLS that would agree on it.
+std::string with_exchange(const std::string& protocol, const std::string& filters) {
+  return "filter_chains:\n- transport_socket: {name: tls, typed_config: {\"@type\": "
+         "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, "
+         "common_tls_context: {alpn_protocols: [istio-peer-exchange, h2], "
+         "tls_certificate_sds_secret_configs: "
+         "[{name: default, sds_config: {ads: {}, resource_api_version: V3}}]}}}\n  filters: "
+         "[{name: istio.metadata_exchange, typed_config: {\"@type\": "
+         "type.googleapis.com/udpa.type.v1.TypedStruct, "
+         "type_url: type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange, "
+         "value: {protocol: " +
+         protocol + ", enable_discovery: true}}}" + filters + "]\n";
+}
+
+constexpr const char* kThenTcp =
+    ", {name: tcp, typed_config: {\"@type\": "
+    "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: "
+    "c}}";
+
+TEST_F(FilterChainTest, MetadataIsNotExchangedSoItsProtocolIsNotTaken) {
+  const auto listener = translate(with_exchange("istio-peer-exchange", kThenTcp));
+  ASSERT_TRUE(listener.config) << errors();
+  EXPECT_EQ(listener.config->filter_chains[0].tls->common.alpn, std::vector<std::string>{"h2"});
+  EXPECT_NE(
+      warnings().find("filter_chains[0].filters[0].typed_config.protocol: 'istio-peer-exchange' is neither "
+                      "offered nor taken"),
+      std::string::npos)
+      << warnings();
+  EXPECT_NE(warnings().find("filters[0].typed_config.enable_discovery"), std::string::npos) << warnings();
+  const auto other = translate(with_exchange("another", kThenTcp));
+  ASSERT_TRUE(other.config) << errors();
+  EXPECT_EQ(other.config->filter_chains[0].tls->common.alpn.size(), 2U);
+  EXPECT_NE(other.config->filter_chains[0].transport_hash, listener.config->filter_chains[0].transport_hash);
+}
+
+TEST_F(FilterChainTest, MetadataExchangeEndsNoChainAndNeedsItsProtocol) {
+  translate(with_exchange("x", ""));
+  EXPECT_NE(errors().find("filter_chains[0].filters: must end with"), std::string::npos) << errors();
+  translate(with_exchange("''", kThenTcp));
+  EXPECT_NE(errors().find("filters[0].typed_config.protocol: is required"), std::string::npos) << errors();
+}
+
+TEST_F(FilterChainTest, WhatIsOnlyAboutTracesIsSaid) {
+  const auto extended = [&](const std::string& type) {
+    std::string manager = hcm("p", "r");
+    manager.insert(manager.find("stat_prefix"),
+                   "tracing: {random_sampling: {value: 1}}, request_id_extension: {typed_config: {\"@type\": "
+                   "type.googleapis.com/udpa.type.v1.TypedStruct, type_url: type.googleapis.com/" +
+                       type + ", value: {useRequestIdForTraceSampling: true}}}, ");
+    return translate("filter_chains: [{" + manager + "}]\n");
+  };
+  EXPECT_TRUE(extended("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig").config) << errors();
+  EXPECT_NE(warnings().find("typed_config.tracing: has no effect: tracing is not implemented"),
+            std::string::npos)
+      << warnings();
+  EXPECT_NE(warnings().find("request_id_extension.typed_config: has no effect"), std::string::npos)
+      << warnings();
+  EXPECT_FALSE(extended("example.Other").config);
+  EXPECT_NE(errors().find("request_id_extension: the request id extension"), std::string::npos) << errors();
+}
+
 }  // namespace
 }  // namespace remora::xds
