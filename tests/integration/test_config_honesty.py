@@ -151,9 +151,6 @@ class TestUnimplementedFields:
         change(MANAGER + ".http_filters[0]", lambda config: manager(config)["http_filters"].insert(0, {
             "name": "lua", "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua",
                                                  default_source_code={"inline_string": "x = 1"})})),
-        change(MANAGER + ".tracing", lambda config: manager(config).update(tracing={"provider": {
-            "name": "envoy.tracers.zipkin", "typed_config": typed(
-                "envoy.config.trace.v3.ZipkinConfig", collector_cluster="up", collector_endpoint="/")}})),
         change(ROUTE + ".route.internal_redirect_policy", lambda config: first_route(config)["route"].update(
             internal_redirect_policy={})),
     ])
@@ -177,9 +174,12 @@ class TestUnimplementedFields:
         change(ROUTE + ".route.rate_limits", lambda config: first_route(config)["route"].update(
             rate_limits=[{"actions": [{"remote_address": {}}]}])),
         change(ROUTE + ".stat_prefix", lambda config: first_route(config).update(stat_prefix="mine")),
+        change(MANAGER + ".tracing", lambda config: manager(config).update(tracing={"provider": {
+            "name": "envoy.tracers.zipkin", "typed_config": typed(
+                "envoy.config.trace.v3.ZipkinConfig", collector_cluster="up", collector_endpoint="/")}})),
     ])
     def test_what_has_no_effect_anywhere_is_said_or_refused(self, run, function, path):
-        """Nothing hashes, nothing limits, and no statistics are kept by route: requests fare the same either way."""
+        """Nothing hashes, nothing limits, nothing is traced, and no statistics are kept by route: requests fare the same either way."""
         config = copy_of(GOOD)
         function(config)
         assert path in run(config=config)[1]
