@@ -99,7 +99,9 @@ class Server {
               {options.trust_domain, options.root_namespace, options.auto_mtls, *options.outbound_policy,
                options.protocol_detection_timeout}),
         feed_(context_, home_.objects(), inventory_, [this] { mesh_.take_endpoints(); }),
-        statuses_(home_.objects(), [this] { return leadership_.leads(); }),
+        statuses_(
+            home_.objects(), [this] { return leadership_.leads(); },
+            options.uses_kubernetes() ? StatusWriter::Scope::kMeshKinds : StatusWriter::Scope::kAllKinds),
         reports_(context_, traffic_, doorman()),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
         rollouts_(rollout_environment()),

@@ -23,7 +23,7 @@ std::optional<store::ObjectKey> key_of(const std::string& id) {
   if (space == std::string::npos || slash == std::string::npos) return std::nullopt;
   const std::string kind = id.substr(0, space);
   for (const store::Kind& known : store::kinds()) {
-    if (known.kind != kind || !known.has_status || known.group == "flagger.app") continue;
+    if (known.kind != kind) continue;
     return store::ObjectKey{known.type(), id.substr(space + 1, slash - space - 1), id.substr(slash + 1)};
   }
   return std::nullopt;
@@ -92,22 +92,29 @@ json::value make_status(const store::Object& object, const istio::Diagnostics& f
 
 }  // namespace
 
-StatusWriter::StatusWriter(store::ObjectStore& store, std::function<bool()> may_write)
+StatusWriter::StatusWriter(store::ObjectStore& store, std::function<bool()> may_write, Scope scope)
     : store_(store),
-      may_write_(std::move(may_write)) {}
+      may_write_(std::move(may_write)),
+      scope_(scope) {}
+
+bool StatusWriter::is_ours(const store::Kind& kind) const {
+  if (!kind.has_status || kind.group == "flagger.app") return false;
+  return scope_ == Scope::kAllKinds || kind.group.ends_with(".istio.io");
+}
 
 void StatusWriter::update(const istio::Diagnostics& findings) {
   wanted_.clear();
   std::erase_if(written_, [&](const auto& entry) { return store_.get(entry.first) == nullptr; });
   // Whoever has a condition of ours keeps one: that nothing is wrong any more is news as well.
   for (const store::Kind& kind : store::kinds()) {
-    if (!kind.has_status || kind.group == "flagger.app") continue;
+    if (!is_ours(kind)) continue;
     for (const store::ObjectPtr& object : store_.list(kind.type()).objects) {
       if (condition_in(object->body.if_contains("status")) != nullptr) wanted_[object->key];
     }
   }
   for (const istio::Diagnostic& finding : findings) {
-    if (const auto key = key_of(finding.resource)) wanted_[*key].push_back(finding);
+    const auto key = key_of(finding.resource);
+    if (key && is_ours(*store::find_kind(key->type))) wanted_[*key].push_back(finding);
   }
   if (!may_write_()) return;
   for (const auto& [key, its_findings] : wanted_) write(key, its_findings);

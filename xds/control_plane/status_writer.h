@@ -8,6 +8,7 @@
 #include <string>
 
 #include "control_plane/mesh.h"
+#include "store/kinds.h"
 #include "store/object_store.h"
 
 namespace remora::xds {
@@ -17,20 +18,26 @@ namespace remora::xds {
 /// with gets no status. Canaries tell their own. Control thread only.
 class StatusWriter {
  public:
+  /// Whose statuses are ours to write. In a cluster those of Services and the like are the work of
+  /// Kubernetes' own controllers.
+  enum class Scope { kAllKinds, kMeshKinds };
+
   /// The store must outlive this. Where several control planes serve one store, one of them writes:
   /// `may_write` says whether we are that one.
-  StatusWriter(store::ObjectStore& store, std::function<bool()> may_write);
+  StatusWriter(store::ObjectStore& store, std::function<bool()> may_write, Scope scope = Scope::kAllKinds);
 
   /// Brings the statuses up to date; call after each change of the mesh, and when we may write from now on.
   void update(const istio::Diagnostics& findings);
 
  private:
+  bool is_ours(const store::Kind& kind) const;
   void write(const store::ObjectKey& key, const istio::Diagnostics& findings);
   void on_written(const store::ObjectKey& key, const boost::json::value& status,
                   const store::WriteResult& result);
 
   store::ObjectStore& store_;
   const std::function<bool()> may_write_;
+  const Scope scope_;
   std::map<store::ObjectKey, istio::Diagnostics> wanted_;  // what the statuses should say
   std::set<store::ObjectKey> under_way_;                   // whose status is being written
   /// What was written last, and which version the object has since: a server may keep less of a status than

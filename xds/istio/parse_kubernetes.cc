@@ -109,8 +109,10 @@ Service read_service(Fields& spec) {
   }
   spec.ignore({"sessionAffinityConfig"});
   spec.unsupported("externalName", Severity::kError, "is not implemented: DNS clusters are missing");
-  spec.unsupported("internalTrafficPolicy", Severity::kWarning,
-                   "is not implemented: all endpoints get traffic");
+  std::string internal;  // an API server writes Cluster into every Service
+  if (spec.string("internalTrafficPolicy", internal) && internal != "Cluster") {
+    spec.warning("internalTrafficPolicy", "is not implemented: all endpoints get traffic");
+  }
   spec.unsupported("trafficDistribution", Severity::kWarning,
                    "is not implemented: all endpoints get traffic");
   return service;

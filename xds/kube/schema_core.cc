@@ -35,7 +35,7 @@ Service object -- A name for a set of workloads, and the ports that clients use.
     externalIPs []string atomic -- Further addresses that lead here.
     externalName string -- Not implemented; refused.
     externalTrafficPolicy string -- Has no effect on traffic of the mesh.
-    internalTrafficPolicy string -- Not implemented: all endpoints get traffic.
+    internalTrafficPolicy string -- Cluster; Local is not implemented: all endpoints get traffic.
     trafficDistribution string -- Not implemented: all endpoints get traffic.
     sessionAffinity string -- Does not hold for traffic through sidecars.
     sessionAffinityConfig object -- Has no effect.

@@ -156,5 +156,23 @@ TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
   EXPECT_EQ(store_.get(kServiceKey)->body.if_contains("status"), nullptr);
 }
 
+TEST_F(StoreSourceTest, InAClusterServicesKeepTheStatusOfTheirControllers) {
+  start();
+  put(kRouteKey, virtual_service("api"));
+  put(kServiceKey,
+      R"({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "api", "namespace": "default"},
+                       "spec": {"type": "ExternalName", "externalName": "elsewhere"}})");
+  istio::Inventory inventory;
+  Mesh mesh(*source_, inventory);
+  StatusWriter(
+      store_, [] { return true; }, StatusWriter::Scope::kMeshKinds)
+      .update(mesh.findings());
+  EXPECT_EQ(store_.get(kServiceKey)->body.if_contains("status"), nullptr);
+  EXPECT_NE(store_.get(kRouteKey)->body.if_contains("status"), nullptr);
+  StatusWriter(store_, [] { return true; }).update(mesh.findings());
+  EXPECT_NE(store_.get(kServiceKey)->body.if_contains("status"), nullptr)
+      << "there is something to say of it";
+}
+
 }  // namespace
 }  // namespace remora::xds

@@ -286,6 +286,13 @@ INSTANTIATE_TEST_SUITE_P(
              service("type: ExternalName, ports: [{name: http, port: 80}]"),
              {"error: Service default/s: spec.type: ExternalName is not implemented: DNS clusters are "
               "missing"}},
+        Case{"as API servers complete it",
+             service("internalTrafficPolicy: Cluster, ports: [{name: http, port: 80}]"),
+             {}},
+        Case{"only endpoints of the node",
+             service("internalTrafficPolicy: Local, ports: [{name: http, port: 80}]"),
+             {"warning: Service default/s: spec.internalTrafficPolicy: is not implemented: all endpoints get "
+              "traffic"}},
         Case{"a port of servers that speak first is TCP", service("ports: [{port: 3306}]"), {}},
         Case{"nameless ports",
              service("ports: [{name: http, port: 80}, {port: 81, appProtocol: http}]"),
