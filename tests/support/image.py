@@ -13,10 +13,17 @@ PROGRAMS = ("remora", "remora-control", "remoractl")
 # In a mount namespace of its own: the root cannot be written, /dev and /proc are the kernel's. Of the capabilities those for the
 # way in are gone with the user's change, or kept by root, who has no further use for them here.
 CONTAINER = """
-root=$1 user=$2 rights=$3 path=$4; shift 4
+root=$1 user=$2 rights=$3; shift 3
 mount --bind "$root" "$root" && mount -o remount,ro,bind "$root" || exit 125
 mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" || exit 125
-exec setpriv --no-new-privs --bounding-set "$rights" --inh-caps "$rights" env -i PATH="$path" /usr/sbin/chroot --userspec "$user" "$root" "$@"
+while [ "$1" != -- ]; do
+  mount --bind "$1" "$root$2" && mount -o remount,ro,bind "$root$2" || exit 125
+  shift 2
+done
+shift
+environment=$1; shift
+exec setpriv --no-new-privs --bounding-set "$rights" --inh-caps "$rights" \
+  env -i $environment /usr/sbin/chroot --userspec "$user" "$root" "$@"
 """
 
 
@@ -32,7 +39,6 @@ def instruction(name):
 
 
 class Image:
-    """Binds are (file of ours, path in the image); its mount points are made at once, as an engine would."""
 
     def __init__(self, folder):
         self.root = pathlib.Path(folder) / "root"
@@ -43,11 +49,16 @@ class Image:
         self.user = instruction("USER")
         self.default_command = json.loads(instruction("CMD"))
 
-    def command(self, words, user=None, rights=()):
-        """What runs `words` in a container whose root is read-only; `rights`: capabilities that root keeps."""
+    def command(self, words, user=None, rights=(), mounts=None, environment=None):
+        """What runs `words` in a container whose root is read-only. `rights`: capabilities that root keeps; `mounts`: folders of ours
+        by their place in the container; `environment`: beside PATH, without spaces."""
+        for place in mounts or {}:
+            (self.root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        variables = " ".join(f"{name}={value}" for name, value in {"PATH": self.path, **(environment or {})}.items())
         kept = ",".join(["-all", "+sys_chroot", "+setuid", "+setgid", *(f"+{right}" for right in rights)])
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINER, "container",
-                str(self.root), user or self.user, kept, self.path, *map(str, words)]
+                str(self.root), user or self.user, kept, *(str(part) for place, folder in (mounts or {}).items() for part in (folder, place)),
+                "--", variables, *map(str, words)]
 
     def run(self, *words, **how):
         return subprocess.run(self.command(words, **how), capture_output=True, text=True, timeout=60)

@@ -14,10 +14,11 @@ AUTHORITY = "istio-ca-secret"
 
 
 class Replicas:
-    """`start` makes one more replica; all of them are in the namespace `default`."""
+    """`start` makes one more replica; all of them are in the namespace `default`, or in that of an installation."""
 
-    def __init__(self, kubernetes, folder, closing):
+    def __init__(self, kubernetes, folder, closing, namespace="default"):
         self.kubernetes, self.folder, self.closing = kubernetes, folder, closing
+        self.namespace = namespace
         self.number = 0
 
     def start(self, *arguments, lease="3s", ready=True, user=("admin", "system:masters")):
@@ -35,7 +36,7 @@ class Replicas:
 
     def secret(self):
         """The authority that the replicas share, decoded."""
-        data = self.kubernetes.request("GET", f"/api/v1/namespaces/default/secrets/{AUTHORITY}")["data"]
+        data = self.kubernetes.request("GET", f"/api/v1/namespaces/{self.namespace}/secrets/{AUTHORITY}")["data"]
         return {name: base64.b64decode(value) for name, value in data.items()}
 
     def sidecar(self, control, name, address, account, token, *arguments, wait_ready=True, **metadata):
