@@ -129,3 +129,26 @@ def test_a_token_that_proves_something_else_is_refused_in_clear_words(cluster, r
 
 def root_only(replicas):
     return grpc.ssl_channel_credentials(replicas.secret()["ca-cert.pem"])
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def events_about(cluster, name):
+    items = cluster.request("GET", "/api/v1/namespaces/default/events")["items"]
+    return [(item["type"], item["reason"], item["message"]) for item in items if item["involvedObject"]["name"] == name]
+
+
+def test_what_is_wrong_is_an_event_of_the_object_once_by_the_leader(cluster, replicas):
+    controls = [replicas.start(), replicas.start()]
+    path = bad_rule(cluster, "told")
+    condition = wait_condition(cluster, path)[0]
+    wait_until(lambda: ("Warning", "NotInEffect", condition["message"]) in events_about(cluster, "told"),
+               lambda: f"the event: {events_about(cluster, 'told')}")
+    cluster.request("POST", "/api/v1/namespaces/default/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "nowhere"}, "spec": {"ports": [{"name": "http", "port": 80}]}})
+    wait_until(lambda: ("Normal", "InEffect", "is in effect") in events_about(cluster, "told"),
+               lambda: f"it is mended: {events_about(cluster, 'told')}")
+    assert len(events_about(cluster, "told")) == 2 and all(control.running for control in controls)
+    assert "NotInEffect" in cluster.kubectl("describe", "virtualservice", "told", "-n", "default")
+    cluster.request("DELETE", "/api/v1/namespaces/default/services/nowhere")

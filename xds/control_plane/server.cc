@@ -27,6 +27,7 @@
 #include "control_plane/status_writer.h"
 #include "control_plane/store_source.h"
 #include "control_plane/version.h"
+#include "kubernetes/events.h"
 #include "page/mesh_json.h"
 #include "rollout/engine.h"
 #include "store/default_folder.h"
@@ -53,6 +54,10 @@ Result<void> write_address(const std::string& path, const std::string& address) 
   file.close();
   if (!file || std::rename(part.c_str(), path.c_str()) != 0) return Error{"cannot write " + path};
   return {};
+}
+
+void log_line(bool warning, const std::string& text) {
+  spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
 }
 
 std::string environment(const char* name) {
@@ -91,6 +96,7 @@ class Server {
         leadership_(context, home.api_server(),
                     lease_settings(options, own_namespace(home), environment("POD_NAME")),
                     [this](bool leads) { lead(leads); }),
+        events_(make_events()),
         identity_(std::move(identity)),
         manifests_(context_, options.config_paths),
         source_(context_, manifests_, home_.objects(), home_.manifests(),
@@ -109,9 +115,13 @@ class Server {
         pages_(mesh_, ads_, traffic_, &rollouts_),
         admin_(admin),
         api_(context_, options_, home_.objects_for_api(), page_sources()) {
+    if (events_) statuses_.tell(teller());
     admin_.show([this](const web::Request& request) { return pages_.answer(request); });
-    pages_.add_metrics(
-        [this] { return home_.metrics() + leadership_.metrics() + (injector_ ? injector_->metrics() : ""); });
+    pages_.add_metrics([this] {
+      return home_.metrics() + leadership_.metrics() +
+             (events_ ? kubernetes::metrics_of(events_->counters()) : "") +
+             (injector_ ? injector_->metrics() : "");
+    });
     pages_.add_leader([this] { return leadership_.describe(); });
     ads_.also_serve(reports_.service());
     source_.set_broken(home_.broken());
@@ -202,15 +212,27 @@ class Server {
     };
   }
 
+  std::unique_ptr<kubernetes::EventRecorder> make_events() const {
+    if (home_.api_server() == nullptr) return nullptr;
+    kubernetes::EventSettings settings;
+    settings.instance = leadership_.identity();
+    settings.log = log_line;
+    return std::make_unique<kubernetes::EventRecorder>(context_, *home_.api_server(), std::move(settings));
+  }
+
+  StatusWriter::Told teller() {
+    return [this](const store::Object& about, bool warning, const std::string& reason,
+                  const std::string& message) { events_->record(about, warning, reason, message); };
+  }
+
   rollout::Environment rollout_environment() {
     rollout::Environment environment{context_, home_.objects(), &traffic_};
     environment.min_interval = options_.rollout_min_interval;
     environment.kubernetes = options_.uses_kubernetes();
     environment.identity = leadership_.identity();
+    if (events_) environment.record_event = teller();
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
-    environment.log = [](bool warning, const std::string& text) {
-      spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, text);
-    };
+    environment.log = log_line;
     return environment;
   }
 
@@ -237,6 +259,7 @@ class Server {
   boost::asio::signal_set signals_;
   ObjectHome& home_;
   Leadership leadership_;
+  std::unique_ptr<kubernetes::EventRecorder> events_;  ///< null: there is nobody to tell
   std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;
   StoreSource source_;

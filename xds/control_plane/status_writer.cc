@@ -29,6 +29,11 @@ std::optional<store::ObjectKey> key_of(const std::string& id) {
   return std::nullopt;
 }
 
+std::string text_in(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 json::object message_of(const istio::Diagnostic& finding) {
   json::object message{{"level", finding.severity == istio::Severity::kError ? "ERROR" : "WARNING"}};
   if (!finding.path.empty()) message["path"] = finding.path;
@@ -90,6 +95,24 @@ json::value make_status(const store::Object& object, const istio::Diagnostics& f
   return status;
 }
 
+/// What is told of an object whose condition has changed.
+struct News {
+  bool warning;
+  std::string reason;
+  std::string message;
+};
+
+std::optional<News> news_between(const json::value* before, const json::value& after) {
+  const auto answer = [](const json::object* condition) {
+    return condition == nullptr ? std::pair(std::string("True"), std::string())
+                                : std::pair(text_in(*condition, "status"), text_in(*condition, "message"));
+  };
+  const json::object* condition = condition_in(&after);
+  if (condition == nullptr || answer(condition_in(before)) == answer(condition)) return std::nullopt;
+  const bool good = answer(condition).first == "True";
+  return News{!good, text_in(*condition, "reason"), good ? "is in effect" : answer(condition).second};
+}
+
 }  // namespace
 
 StatusWriter::StatusWriter(store::ObjectStore& store, std::function<bool()> may_write, Scope scope)
@@ -133,20 +156,24 @@ void StatusWriter::write(const store::ObjectKey& key, const istio::Diagnostics& 
   under_way_.insert(key);
   store_.update_status(
       key, std::move(body), {},
-      [this, alive = std::weak_ptr<int>(alive_), key, status](const store::WriteResult& result) {
-        if (!alive.expired()) on_written(key, status, result);
+      [this, alive = std::weak_ptr<int>(alive_), object, status](const store::WriteResult& result) {
+        if (!alive.expired()) on_written(*object, status, result);
       });
 }
 
 /// What is wanted may have changed while it was written.
-void StatusWriter::on_written(const store::ObjectKey& key, const json::value& status,
+void StatusWriter::on_written(const store::Object& before, const json::value& status,
                               const store::WriteResult& result) {
+  const store::ObjectKey& key = before.key;
   under_way_.erase(key);
   if (const auto* error = std::get_if<store::WriteError>(&result)) {
     if (error->reason != store::WriteError::Reason::kNotFound) spdlog::warn("status of {}", error->message);
     return;
   }
   written_[key] = {status, std::get<store::ObjectPtr>(result)->version};
+  if (const auto news = news_between(before.body.if_contains("status"), status)) {
+    told_(before, news->warning, news->reason, news->message);
+  }
   const auto wanted = wanted_.find(key);
   if (wanted != wanted_.end() && may_write_()) write(key, wanted->second);
 }

@@ -26,18 +26,25 @@ class StatusWriter {
   /// `may_write` says whether we are that one.
   StatusWriter(store::ObjectStore& store, std::function<bool()> may_write, Scope scope = Scope::kAllKinds);
 
+  /// Told when an object begins or ceases to have no effect, or for another reason than before, once its
+  /// status says so.
+  using Told = std::function<void(const store::Object& about, bool warning, const std::string& reason,
+                                  const std::string& message)>;
+  void tell(Told told) { told_ = std::move(told); }
+
   /// Brings the statuses up to date; call after each change of the mesh, and when we may write from now on.
   void update(const istio::Diagnostics& findings);
 
  private:
   bool is_ours(const store::Kind& kind) const;
   void write(const store::ObjectKey& key, const istio::Diagnostics& findings);
-  void on_written(const store::ObjectKey& key, const boost::json::value& status,
+  void on_written(const store::Object& before, const boost::json::value& status,
                   const store::WriteResult& result);
 
   store::ObjectStore& store_;
   const std::function<bool()> may_write_;
   const Scope scope_;
+  Told told_ = [](const store::Object&, bool, const std::string&, const std::string&) {};
   std::map<store::ObjectKey, istio::Diagnostics> wanted_;  // what the statuses should say
   std::set<store::ObjectKey> under_way_;                   // whose status is being written
   /// What was written last, and which version the object has since: a server may keep less of a status than

@@ -129,6 +129,11 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   istio::Inventory inventory;
   Mesh mesh(*source_, inventory);
   StatusWriter statuses(store_, [] { return true; });
+  std::vector<std::string> told;
+  statuses.tell(
+      [&](const store::Object& about, bool warning, const std::string& reason, const std::string& text) {
+        told.push_back(about.key.text() + (warning ? " W " : " N ") + reason + ": " + text);
+      });
   mesh.on_change([&] { statuses.update(mesh.findings()); });
   statuses.update(mesh.findings());
   const json::value bad = store_.get(kRouteKey)->body.at("status");
@@ -140,10 +145,13 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   const uint64_t version = store_.version();
   statuses.update(mesh.findings());
   EXPECT_EQ(store_.version(), version) << "nothing new to say";
+  EXPECT_EQ(told, std::vector<std::string>{kRouteKey.text() + " W NotInEffect: " + message});
   put(kServiceKey, kService);
   run();
   const json::value good = store_.get(kRouteKey)->body.at("status");
   EXPECT_EQ(good.at_pointer("/conditions/0/status"), "True");
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[1], kRouteKey.text() + " N InEffect: is in effect");
 }
 
 TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
