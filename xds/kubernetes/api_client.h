@@ -35,8 +35,8 @@ class ApiClient {
   virtual ~ApiClient() = default;
 
   /// Calls back once, never from within call(): with the server's answer whatever its status, or with an
-  /// error that names the server and says why there is no answer. Dropping the handle gives the call up
-  /// without a callback; what was asked for may have happened all the same.
+  /// error that names the server and says why there is no answer. Dropping the handle, which is never null,
+  /// gives the call up without a callback; what was asked for may have happened all the same.
   using Answered = std::function<void(Result<ApiAnswer>)>;
   virtual std::shared_ptr<void> call(ApiCall call, Answered done) = 0;
 

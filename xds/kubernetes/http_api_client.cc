@@ -83,7 +83,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
       waiting_.push_back(job);
       serve_waiting();
     }
-    return {nullptr, [weak = weak_from_this(), job](void*) {
+    // Not null: who keeps it asks it whether a call is under way.
+    return {job.get(), [weak = weak_from_this(), job](void*) {
               if (const auto self = weak.lock()) self->give_up(job);
             }};
   }

@@ -141,6 +141,15 @@ TEST_F(HttpApiClient, ADroppedHandleIsNeverCalledBackAndItsPlaceIsFree) {
   EXPECT_TRUE(get("/after").ok());
 }
 
+TEST_F(HttpApiClient, AHandleSaysThatACallIsUnderWay) {
+  FakeServer server(context_);
+  connect({.server = server.url});
+  EXPECT_NE(client_->call({.path = "/"}, [](const Result<ApiAnswer>&) {}), nullptr);
+  EXPECT_NE(client_->stream(
+                "/", [](std::string_view) {}, [](const Result<ApiAnswer>&) {}),
+            nullptr);
+}
+
 TEST_F(HttpApiClient, AServerThatIsNotThereIsNamed) {
   connect({.server = "http://127.0.0.1:1"});
   const auto answer = get("/api");
