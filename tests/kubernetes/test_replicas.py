@@ -1,10 +1,13 @@
 """Several replicas of `remora-control` over a real API server: all serve, one writes; who proxies are by their tokens."""
 
+import subprocess
+
 import grpc
 import pytest
+from support.cluster_control import ClusterControl
 from support.cluster_parts import run_pod
 from support.identity import ADS, SDS, SecretClient, describe
-from support.proxy import ROOT
+from support.proxy import ROOT, bin_dir
 from support.replicas import Replicas, expired
 from support.waiting import wait_until
 
@@ -148,7 +151,29 @@ def test_what_is_wrong_is_an_event_of_the_object_once_by_the_leader(cluster, rep
     cluster.request("POST", "/api/v1/namespaces/default/services", {
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "nowhere"}, "spec": {"ports": [{"name": "http", "port": 80}]}})
     wait_until(lambda: ("Normal", "InEffect", "is in effect") in events_about(cluster, "told"),
-               lambda: f"it is mended: {events_about(cluster, 'told')}")
+               lambda: f"it is mended: {events_about(cluster, 'told')}, {cluster.request('GET', path)['status']}")
     assert len(events_about(cluster, "told")) == 2 and all(control.running for control in controls)
     assert "NotInEffect" in cluster.kubectl("describe", "virtualservice", "told", "-n", "default")
     cluster.request("DELETE", "/api/v1/namespaces/default/services/nowhere")
+
+
+def test_remoractl_status_says_who_leads_and_how_the_store_stands(cluster, replicas, tmp_path):
+    first = replicas.start().wait_leading()
+    second = replicas.start()
+    name = first.leader()["identity"]
+    wait_until(lambda: second.leader()["leader"] == name, "the second knows who leads")
+    assert f"leader: {name}, this replica (lease default/remora-control)" in status(first)
+    text = wait_until(lambda: (text := status(second)) and f"Kubernetes {cluster.url}: " in text and text, "it is shown")
+    assert f"leader: {name}, not this replica" in text and "kinds are watched" in text
+    other = ClusterControl(tmp_path / "other", cluster.kubeconfig("nobody"), ready=False)
+    try:
+        other.wait_kind("services", "Forbidden")
+        text = status(other)
+        assert "services: Forbidden" in text and "nothing is served yet" in text
+    finally:
+        other.stop()
+
+
+def status(control):
+    done = subprocess.run([bin_dir() / "remoractl", "--admin", f"127.0.0.1:{control.admin_port}", "status"], capture_output=True, text=True)
+    return done.stdout + done.stderr

@@ -199,7 +199,7 @@ std::vector<Command> other_commands() {
        .max_words = 4096,
        .run = validate},
       {.name = "status",
-       .summary = "proxies, how far each has got, and what is wrong with the configuration",
+       .summary = "proxies, how far each has got, what is wrong with the configuration; in a cluster, who leads",
        .run = status},
       {.name = "effective",
        .arguments = "KIND [NAME]",

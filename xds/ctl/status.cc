@@ -3,20 +3,27 @@
 
 #include "ctl/admin_client.h"
 #include "ctl/commands.h"
+#include "ctl/status_cluster.h"
 
 namespace remora::ctl {
 namespace {
 
 namespace json = boost::json;
 
-Result<json::array> ask(const std::string& address, const std::string& target) {
+Result<json::value> ask_for_value(const std::string& address, const std::string& target) {
   const auto body = admin_get(address, target);
   if (!body.ok()) return Error{body.error()};
   boost::system::error_code error;
   json::value value = json::parse(*body, error);
-  if (error || !value.is_array())
-    return Error{"the control plane's answer to " + target + " is not understood"};
-  return std::move(value.as_array());
+  if (error) return Error{"the control plane's answer to " + target + " is not understood"};
+  return value;
+}
+
+Result<json::array> ask(const std::string& address, const std::string& target) {
+  auto value = ask_for_value(address, target);
+  if (!value.ok()) return Error{value.error()};
+  if (!value->is_array()) return Error{"the control plane's answer to " + target + " is not understood"};
+  return std::move(value->as_array());
 }
 
 std::string text_of(const json::value& object, std::string_view name) {
@@ -78,6 +85,14 @@ bool print_findings(const json::array& findings) {
 
 int status(const Arguments& arguments) {
   const std::string address = admin_address(arguments);
+  const auto kinds = ask(address, "/debug/store");
+  if (!kinds.ok()) return fail(kinds.error().message);
+  bool cluster_good = true;
+  std::fputs(describe_store(*kinds, cluster_good).c_str(), stdout);  // also while nothing is served yet
+  const auto leader = ask_for_value(address, "/debug/leader");
+  if (!leader.ok()) return fail(leader.error().message);
+  std::fputs(describe_leader(*leader, cluster_good).c_str(), stdout);
+  if (!kinds->empty()) std::puts("");
   const auto proxies = ask(address, "/debug/syncz");
   const auto findings = ask(address, "/debug/errors");
   for (const auto* answer : {&proxies, &findings}) {
@@ -87,7 +102,7 @@ int status(const Arguments& arguments) {
   const bool proxies_good = print_proxies(*proxies);
   std::puts("");
   const bool findings_good = print_findings(*findings);
-  return proxies_good && findings_good ? kGood : kBad;
+  return proxies_good && findings_good && cluster_good ? kGood : kBad;
 }
 
 }  // namespace remora::ctl
