@@ -17,8 +17,11 @@ root=$1 user=$2 rights=$3; shift 3
 mount --bind "$root" "$root" && mount -o remount,ro,bind "$root" || exit 125
 mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" || exit 125
 while [ "$1" != -- ]; do
-  mount --bind "$1" "$root$2" && mount -o remount,ro,bind "$root$2" || exit 125
-  shift 2
+  case $1 in
+    tmpfs) mount -t tmpfs -o "$3" tmpfs "$root$2" || exit 125 ;;
+    *) mount --bind "$3" "$root$2" && mount -o remount,ro,bind "$root$2" || exit 125 ;;
+  esac
+  shift 3
 done
 shift
 environment=$1; shift
@@ -49,16 +52,27 @@ class Image:
         self.user = instruction("USER")
         self.default_command = json.loads(instruction("CMD"))
 
-    def command(self, words, user=None, rights=(), mounts=None, environment=None):
-        """What runs `words` in a container whose root is read-only. `rights`: capabilities that root keeps; `mounts`: folders of ours
-        by their place in the container; `environment`: beside PATH, without spaces."""
-        for place in mounts or {}:
-            (self.root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    def command(self, words, user=None, rights=(), mounts=None, scratch=None, environment=None):
+        """What runs `words` in a container whose root is read-only. `rights`: capabilities that root keeps; `mounts`: files and folders
+        of ours by their place in the container; `scratch`: options of a tmpfs by its place; `environment`: beside PATH, without spaces."""
+        mounting = []
+        for place, options in (scratch or {}).items():
+            self._make_place(place, True)
+            mounting += ["tmpfs", place, options]
+        for place, source in (mounts or {}).items():
+            self._make_place(place, source.is_dir())
+            mounting += ["bind", place, str(source)]
         variables = " ".join(f"{name}={value}" for name, value in {"PATH": self.path, **(environment or {})}.items())
         kept = ",".join(["-all", "+sys_chroot", "+setuid", "+setgid", *(f"+{right}" for right in rights)])
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINER, "container",
-                str(self.root), user or self.user, kept, *(str(part) for place, folder in (mounts or {}).items() for part in (folder, place)),
-                "--", variables, *map(str, words)]
+                str(self.root), user or self.user, kept, *mounting, "--", variables, *map(str, words)]
+
+    def _make_place(self, place, folder):
+        """As an engine does before it starts a container."""
+        path = self.root / place.lstrip("/")
+        (path if folder else path.parent).mkdir(parents=True, exist_ok=True)
+        if not folder:
+            path.touch()
 
     def run(self, *words, **how):
         return subprocess.run(self.command(words, **how), capture_output=True, text=True, timeout=60)
