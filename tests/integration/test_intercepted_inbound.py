@@ -1,10 +1,16 @@
 """Who reaches the program of an intercepted pod, and what it sees of him: live sidecars, in both families."""
 
+import ssl
+import threading
+
 import pytest
 
+from support.certificates import Authority, TlsUpstream
+from support.http2_client import Http2Client
+from support.http2_server import Http2Upstream
 from support.pod_mesh import PodMesh, host_of, istio, service
-from support.pods import APP_UID, PROXY_UID, unavailable
-from support.tcp import Server, greeter, is_over
+from support.pods import PROXY_UID, PodClient, unavailable
+from support.tcp import Server, greeter
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
 
@@ -28,8 +34,9 @@ def _mesh(tmp_path_factory):
         mesh.web = mesh.pod("web-1", ports=[8080], container=PROBE, labels={"app": "web"})
         mesh.client = mesh.pod("client")
         mesh.network.name("web", V4, V6)
-        mesh.apply("web.yaml", service("web", {"http": (80, 8080), "any": (7000, 7000)}, [V4, V6]),
-                   *mesh.web.workloads("web", http=8080, any=7000))
+        ports = {"http": (80, 8080), "any": (7000, 7000), "also": (7001, 7001), "https": (443, 8443)}
+        mesh.apply("web.yaml", service("web", ports, [V4, V6]),
+                   *mesh.web.workloads("web", **{name: target for name, (_, target) in ports.items()}))
         mesh.apply("policy.yaml", mutual_tls("STRICT"))
         answer.health = 200
         mesh.apps = [mesh.serve(mesh.web, 8080, Upstream, "web", answer, families=[family]) for family in ("v4", "v6")]
@@ -117,6 +124,65 @@ def test_the_program_hears_from_a_loopback_address_of_the_clients_family(mesh):
     mesh.client.fetch("web", 80, to=V4)
     peers = {connection.peer for app in mesh.apps for connection in app.connections}
     assert peers <= {"127.0.0.6", "::6"} and peers, peers
+
+
+def test_http2_of_a_port_that_declares_nothing(mesh):
+    mesh.serve(mesh.web, 7001, Http2Upstream, "h2c")
+    with Http2Client(sock=mesh.client.connect(V4, 7001)) as client:
+        stream = client.request()
+        while not stream.complete:
+            assert client.receive()
+        assert bytes(stream.body) == b"h2c"
+    assert mesh.client.proxy.stat(f"cluster.outbound|7001||{host_of('web')}.upstream_cx_http2_total") == 1
+
+
+def test_a_programs_own_tls_goes_through_both_sidecars_as_it_is(mesh, tmp_path, request):
+    authority = Authority(tmp_path)
+    with mesh.web.pod.entered():  # as root, whose key it is
+        server = mesh.closing(TlsUpstream(authority.issue("web", "DNS:web"), name="inner", address="0.0.0.0", port=8443))
+    context = ssl.create_default_context(cafile=authority.certificate)
+
+    def ask(connection):
+        with PodClient(context.wrap_socket(connection, server_hostname="web")) as client:
+            return client.request(host="web").body
+
+    assert ask(mesh.client.connect(V4, 443)) == b"inner"
+    assert mesh.client.proxy.stat(f"cluster.outbound|443||{host_of('web')}.ssl.handshake") == 1
+    with pytest.raises((OSError, AssertionError)):
+        ask(mesh.stranger.connect(mesh.web.pod.v4, 8443))
+    request.getfixturevalue("permissive")
+    assert ask(mesh.stranger.connect(mesh.web.pod.v4, 8443)) == b"inner"
+    assert len(server.handshakes) == 2
+
+
+def test_changes_of_the_policy_lose_no_request(mesh):
+    """Neither those on connections that are kept, nor those on new ones."""
+    stop, answers, errors = threading.Event(), [], []
+
+    def ask(kept):
+        while not stop.is_set():
+            try:
+                with PodClient(mesh.client.connect("web", 80)) as client:
+                    answers.append(client.request(host="web"))
+                    while kept and not stop.is_set() and answers[-1].get("connection") != "close":
+                        answers.append(client.request(host="web"))
+            except (OSError, AssertionError) as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=ask, args=(kept,)) for kept in (True, True, False)]
+    for thread in threads:
+        thread.start()
+    try:
+        for mode in ("PERMISSIVE", "STRICT", "PERMISSIVE", "STRICT"):
+            mesh.apply("policy.yaml", mutual_tls(mode))
+            wait_until(lambda mode=mode: (asked_by_stranger(mesh) is None) == (mode == "STRICT"), mode)
+            seen = len(answers)
+            wait_until(lambda seen=seen: len(answers) > seen + 100, "requests under the new policy")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not errors and {answer.status for answer in answers} == {200}, (errors, answers[-1])
 
 
 # ------------------------------------------------------------------------------------------------ who watches

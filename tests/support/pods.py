@@ -153,7 +153,9 @@ class Network(Namespace):
         self.bridge("outside", "203.0.113.1/24", "2001:db8:1::1/64")
 
     def bridge(self, name, *addresses):
-        self.ip(f"link add {name} type bridge mcast_snooping 0", f"link set {name} up",
+        # With an address of its own: else it is that of a port, and changes under the pods when another one comes.
+        mac = "02:00:" + ":".join(f"{int(number):02x}" for number in addresses[0].partition("/")[0].split("."))
+        self.ip(f"link add {name} address {mac} type bridge mcast_snooping 0", f"link set {name} up",
                 *(f"addr add {address} dev {name} nodad" if ":" in address else f"addr add {address} dev {name}"
                   for address in addresses))
 
