@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "translate/values.h"
 
@@ -14,9 +15,12 @@ namespace v3 = envoy::config::core::v3;
 using envoy::config::bootstrap::v3::Bootstrap;
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
+constexpr const char* kIpv4 = "ipv4:";
+constexpr const char* kIpv6 = "ipv6:";
+
 bool is_literal_ip(const std::string& host) { return Address::ip(host, 0).ok(); }
 
-/// Where gRPC finds an endpoint: it resolves names itself.
+/// Where gRPC finds an endpoint, "scheme:place": it resolves names itself.
 std::string to_target(const v3::Address& address) {
   if (address.has_pipe()) {
     const std::string& path = address.pipe().path();
@@ -27,7 +31,29 @@ std::string to_target(const v3::Address& address) {
   const std::string host_port =
       (is_v6 ? "[" + socket.address() + "]" : socket.address()) + ":" + std::to_string(socket.port_value());
   if (!is_literal_ip(socket.address())) return "dns:///" + host_port;
-  return (is_v6 ? "ipv6:" : "ipv4:") + host_port;
+  return (is_v6 ? kIpv6 : kIpv4) + host_port;
+}
+
+/// Each endpoint of a cluster, in the order in which they are written.
+std::vector<std::string> targets_of(const ProtoCluster& cluster) {
+  std::vector<std::string> targets;
+  for (const auto& locality : cluster.load_assignment().endpoints()) {
+    for (const auto& endpoint : locality.lb_endpoints()) {
+      if (endpoint.endpoint().has_address()) targets.push_back(to_target(endpoint.endpoint().address()));
+    }
+  }
+  return targets;
+}
+
+/// How many of them gRPC takes as one target: it knows lists of addresses of one family, and tries them in
+/// their order.
+size_t together(const std::vector<std::string>& targets) {
+  if (targets.empty()) return 0;
+  const std::string scheme = targets.front().substr(0, targets.front().find(':') + 1);
+  if (scheme != kIpv4 && scheme != kIpv6) return 1;
+  const auto other = std::find_if(targets.begin(), targets.end(),
+                                  [&](const std::string& target) { return !target.starts_with(scheme); });
+  return static_cast<size_t>(other - targets.begin());
 }
 
 const ProtoCluster* find_cluster(const Bootstrap& bootstrap, const std::string& name, int& index) {
@@ -50,6 +76,12 @@ void check_cluster(const ProtoCluster& cluster, Context& context) {
   to_grpc_tls(cluster, context);
   if (cluster.type() == ProtoCluster::EDS || cluster.type() == ProtoCluster::ORIGINAL_DST) {
     context.error("type", "the cluster of a gRPC server must be STATIC, STRICT_DNS or LOGICAL_DNS");
+  }
+  const auto targets = targets_of(cluster);
+  if (together(targets) < targets.size()) {
+    context.warning("load_assignment", "of its endpoints only the first " +
+                                           std::to_string(together(targets)) +
+                                           " are tried: several must be IP addresses of one family");
   }
   std::vector<const google::protobuf::FieldDescriptor*> fields;
   cluster.GetReflection()->ListFields(cluster, &fields);
@@ -75,13 +107,14 @@ std::string target_of_cluster(const Bootstrap& bootstrap, const std::string& nam
   ConfigReport elsewhere;  // check_grpc_cluster says what is wrong with the socket, under the cluster's path
   Context quiet(context.environment(), elsewhere);
   out.tls = to_grpc_tls(*cluster, quiet);
-  for (const auto& locality : cluster->load_assignment().endpoints()) {
-    for (const auto& endpoint : locality.lb_endpoints()) {
-      if (endpoint.endpoint().has_address()) return to_target(endpoint.endpoint().address());
-    }
+  const std::vector<std::string> targets = targets_of(*cluster);
+  if (targets.empty()) {
+    context.error("cluster_name", "the cluster '" + name + "' has no endpoint");
+    return {};
   }
-  context.error("cluster_name", "the cluster '" + name + "' has no endpoint");
-  return {};
+  std::string target = targets.front();
+  for (size_t i = 1; i < together(targets); ++i) target += ',' + targets[i].substr(targets[i].find(':') + 1);
+  return target;
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ namespace remora::xds {
 
 /// How a server that speaks gRPC is reached.
 struct GrpcTarget {
-  std::string target;     // for gRPC: "ipv4:1.2.3.4:15010", "unix:/run/xds.sock", "dns:///istiod:15010"
-  std::string authority;  // "": gRPC's choice
+  /// For gRPC: "ipv4:1.2.3.4:15010,1.2.3.5:15010" (tried in their order), "unix:/run/xds.sock",
+  /// "dns:///istiod:15010".
+  std::string target;
+  std::string authority;           // "": gRPC's choice
   MetadataList initial_metadata;   // as configured: see make_metadata
   uint32_t max_message_bytes = 0;  // 0: gRPC's default
   Milliseconds connect_timeout{5000};
