@@ -9,6 +9,7 @@ from support.cluster_parts import run_pod
 from support.identity import ADS, SDS, SecretClient, describe
 from support.proxy import ROOT, bin_dir
 from support.replicas import Replicas, expired
+from support.upstream import Upstream, unused_port
 from support.waiting import wait_until
 
 ISTIO = "networking.istio.io/v1"
@@ -177,3 +178,37 @@ def test_remoractl_status_says_who_leads_and_how_the_store_stands(cluster, repli
 def status(control):
     done = subprocess.run([bin_dir() / "remoractl", "--admin", f"127.0.0.1:{control.admin_port}", "status"], capture_output=True, text=True)
     return done.stdout + done.stderr
+
+
+# --- mutual TLS across replicas --------------------------------------------------------------------------------------
+
+
+def test_proxies_of_different_replicas_trust_one_another(cluster, replicas, closing):
+    app, port = closing(Upstream("app")), unused_port()
+    cluster.kubectl.apply(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "safe", "namespace": "default"},
+         "spec": {"selector": {"app": "safe"}, "ports": [{"name": "http", "port": port, "targetPort": app.port}]}})
+    cluster.kubectl.apply(
+        {"apiVersion": ISTIO, "kind": "WorkloadEntry", "metadata": {"name": "safe-1", "namespace": "default"},
+         "spec": {"address": "127.0.77.1", "ports": {"http": app.port}, "serviceAccount": "safe",
+                  "labels": {"app": "safe", "security.istio.io/tlsMode": "istio"}}})
+    cluster.kubectl.apply(
+        {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": {"name": "strict", "namespace": "default"},
+         "spec": {"mtls": {"mode": "STRICT"}}})
+    for account in ("safe", "caller"):
+        cluster.service_account("default", account)
+    first, second = replicas.start(), replicas.start()
+    replicas.sidecar(first, "safe", "127.0.77.1", "safe", cluster.token("default", "safe"), REMORA_OUTBOUND="none")
+    client = replicas.sidecar(second, "caller", "127.0.77.2", "caller", cluster.token("default", "caller"))
+
+    def answered():
+        try:
+            return client.fetch(listener=f"127.0.0.1_{port}", host="safe").status == 200
+        except OSError:
+            return False
+    wait_until(answered, lambda: f"an answer; {first.findings()}\n{client.tail()}", 40)
+    (request,) = app.requests[:1]
+    caller = request.get("x-forwarded-client-cert")
+    assert "By=spiffe://cluster.local/ns/default/sa/safe" in caller and "URI=spiffe://cluster.local/ns/default/sa/caller" in caller
+    # The metrics sink's stream shows the same token, and is let in.
+    wait_until(lambda: "remora_control_telemetry_proxies 1\n" in second.admin("/metrics").text, second.tail)

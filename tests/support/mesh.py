@@ -110,7 +110,7 @@ class Mesh:
                     "LABELS": {"app": name}, **metadata}
         if (kind or under_test()) == "envoy":
             metadata["REMORA_PLAIN_ENVOY"] = True  # The stock Envoy has none of Istio's filters.
-        config = bootstrap([], [cluster("xds-grpc", self.control.xds_port, http2=True, connect_timeout="1s")], node={
+        config = bootstrap([], [cluster("xds-grpc", *self.xds_ports, http2=True, connect_timeout="1s")], node={
             "id": f"sidecar~{address}~{name}.default~default.svc.cluster.local", "cluster": f"{name}.default",
             "metadata": metadata})
         config["dynamic_resources"] = {
@@ -120,6 +120,11 @@ class Mesh:
         if push:
             config.update(push if isinstance(push, dict) else pushing("xds-grpc", push))
         return Proxy(config, kind=kind)
+
+    @property
+    def xds_ports(self):
+        """Where sidecars find the control plane, the first that answers."""
+        return (self.control.xds_port,)
 
     @property
     def host(self):

@@ -1,0 +1,90 @@
+"""The replica that drives a canary goes in the middle of it, killed or stopped: another one goes on where it was, and nobody notices."""
+
+import threading
+
+import pytest
+from support.cluster_control import ClusterControl
+from support.cluster_life import ClusterLife, pod_network
+from support.cluster_rollout import ClusterRollout
+from support.kubernetes import KubernetesApi
+from support.pods import Namespace, unavailable
+from support.proxy import ROOT
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
+
+
+@pytest.fixture(name="kubernetes", scope="module")
+def _kubernetes():
+    """An API server in a network of the test's own, where the addresses of pods lead to this process."""
+    namespace = Namespace()
+    pod_network(namespace)
+    with namespace.entered(), KubernetesApi() as api:
+        api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
+        yield api
+    namespace.close()
+
+
+class Replicated(ClusterRollout):
+    """Two replicas; the sidecar knows both, and is with the leader as long as that lives."""
+
+    def __init__(self, folder, kubernetes, closing, lease):  # pylint: disable=super-init-not-called
+        self.kubernetes, self.closing, self.folder = kubernetes, closing, folder
+        self.life = closing(ClusterLife(kubernetes))
+        self.control = self.replica("first", lease).wait_leading()
+        self.other = self.replica("second", lease)
+        self.client = closing(self.sidecar("client", push="0.2s"))
+
+    def replica(self, name, lease):
+        return self.closing(ClusterControl(
+            self.folder / name, self.kubernetes.kubeconfig("admin", "system:masters"), "--rollout-min-interval", "200",
+            "--lease-duration", lease, environment={"POD_NAME": name}))
+
+    @property
+    def xds_ports(self):
+        return self.control.xds_port, self.other.xds_port
+
+    def driver(self, name):
+        return self.status(name)["rollout"]["driver"]
+
+
+class Weights:
+    """Every weight that a canary's routes have had, as long as the `with` block runs."""
+
+    def __init__(self, mesh, name):
+        self.mesh, self.name, self.seen, self.over = mesh, name, [], threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def _run(self):
+        while not self.over.wait(0.02):
+            weight = dict(self.mesh.weights(self.name))[f"{self.name}-canary"]
+            if not self.seen or self.seen[-1] != weight:
+                self.seen.append(weight)
+
+
+@pytest.mark.parametrize("name, lease, end", [("killed", "3s", "kill"), ("stopped", "60s", "terminate")])
+def test_the_next_one_goes_on_where_the_leader_was(kubernetes, closing, tmp_path, name, lease, end):
+    mesh = Replicated(tmp_path, kubernetes, closing, lease)
+    mesh.begin(name, analysis={"interval": "1s", "threshold": 10, "stepWeight": 10, "maxWeight": 40})
+    mesh.wait_answer(name, image="app:1")
+    first = mesh.driver(name)
+    assert first.startswith("first_")
+    with mesh.traffic(name) as load, Weights(mesh, name) as weights:
+        mesh.set_image(name, "app:2")
+        wait_until(lambda: 20 in mesh.decisions(name, "advance"), lambda: f"in the middle: {mesh.status(name)}", 30)
+        getattr(mesh.control, end)()
+        mesh.other.wait_leading(40)  # of the stopped one's lease most is still to come
+        mesh.wait_phase(name, "Succeeded")
+        mesh.wait_answer(name, image="app:2")
+    assert not load.failures() and load.images() == {"app:1", "app:2"}
+    assert mesh.decisions(name, "advance") == [10, 20, 30, 40]
+    assert weights.seen == [0, 10, 20, 30, 40, 0]
+    assert mesh.driver(name).startswith("second_")
