@@ -20,13 +20,12 @@ pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
-# What is granted and not used by what the test makes happen, with the reason to grant it.
+# What is granted though what the test makes happen need not use it, with the reason to grant it.
 UNUSED = {
     **{(group, resource, "get"): "read again where somebody changed the object while its status was written" for group, resource in (
         *(("networking.istio.io", each) for each in ("virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars")),
         ("security.istio.io", "peerauthentications"))},
-    ("", "events", "create"): "what happened to an object",
-    ("", "events", "patch"): "the same, again",
+    ("", "events", "patch"): "what has happened again is counted",
 }
 
 
@@ -215,4 +214,5 @@ def test_its_rights_are_what_it_needs(rolled_out, folder):
              each["verb"]) for each in events if "objectRef" in each}
     rights = granted(rolled_out.kubernetes)
     assert used <= rights, used - rights
-    assert rights - used == set(UNUSED), f"granted and not used: {sorted(rights - used - set(UNUSED))}; used after all: {sorted(set(UNUSED) - (rights - used))}"
+    assert set(UNUSED) <= rights, "each of them is granted"
+    assert rights - used <= set(UNUSED), f"granted and not used: {sorted(rights - used - set(UNUSED))}"
