@@ -24,10 +24,11 @@ AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages":
 
 
 def audited_api(folder):
-    """An API server that writes down what remora-control asks, and finds webhooks by the endpoints of their services."""
+    """An API server that writes down what remora-control asks, and finds webhooks by the endpoints of their services. As in OpenShift,
+    who lets an object wait for its owner must have a right to that owner's finalizers."""
     (folder / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))
     return KubernetesApi("--audit-policy-file", folder / "audit-policy.json", "--audit-log-path", folder / "audit.log",
-                         "--enable-aggregator-routing=true")
+                         "--enable-aggregator-routing=true", "--enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 
 
 def calls(folder):
