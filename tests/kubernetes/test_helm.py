@@ -5,7 +5,8 @@ import subprocess
 import pytest
 import yaml
 from support.helm import CHART, Helm, helm_binary
-from support.proxy import ROOT, bin_dir
+from support.proxy import ROOT, Process, bin_dir
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(helm_binary() is None, reason="no helm here: `./dev test --kubernetes` builds it")
 
@@ -86,6 +87,30 @@ def test_wrong_values_are_refused_by_name(helm, name, bad):
     value, named = bad
     done = helm.run("template", "remora", CHART, *helm.values({name: value}))
     assert done.returncode != 0 and named in done.stderr, done
+
+
+EVERY_SETTING = {
+    "image": "other:1", "imagePullPolicy": "Always", "discoveryAddress": "control.example:15012", "clusterID": "east", "meshID": "mesh",
+    "addressFamily": "dual", "logLevel": "debug", "componentLogLevel": "http:debug", "nativeSidecar": False,
+    "holdApplicationUntilProxyStarts": False, "rewriteAppHTTPProbers": False, "enablePrometheusMerge": False, "concurrency": 2,
+    "terminationDrainDuration": "20s", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+    "interception": {"mode": "TPROXY", "includeOutboundIPRanges": "10.0.0.0/8", "excludeOutboundIPRanges": "10.1.0.0/16",
+                     "includeInboundPorts": "*", "excludeInboundPorts": "22", "includeOutboundPorts": "9000", "excludeOutboundPorts": "25",
+                     "excludeInterfaces": "eth1"},
+    "readiness": {"enabled": True, "initialDelaySeconds": 2, "periodSeconds": 3, "failureThreshold": 5}}
+
+
+@pytest.mark.parametrize("values", [{}, {"injection.settings": EVERY_SETTING}], ids=["defaults", "every setting"])
+def test_remora_control_takes_the_settings_of_sidecars(helm, closing, tmp_path, values):
+    config = next(each for each in helm.template(values) if each["kind"] == "ConfigMap")
+    (tmp_path / "settings.yaml").write_text(config["data"]["settings.yaml"])
+    listening = tmp_path / "webhook-address"
+    process = closing(Process("settings", [
+        bin_dir() / "remora-control", "--store", tmp_path / "store", "--trust-loopback", "--injection-settings", tmp_path / "settings.yaml",
+        *(word for name in ("xds", "admin", "api", "webhook") for word in (f"--{name}-address", "127.0.0.1:0")),
+        "--webhook-address-path", listening]))
+    wait_until(lambda: listening.exists() or not process.running, process.tail)
+    assert process.running, process.tail()
 
 
 def test_what_is_switched_off_needs_no_rights(helm):
