@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "options.h"
+#include "pod_commands.h"
 #include "remora/config/bootstrap.h"
 #include "remora/core/format.h"
 #include "remora/core/stats.h"
@@ -43,9 +44,14 @@ int fail(const std::string& message) {
 /// kept the process from starting, with the reason on stderr.
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  auto line = remora::parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (const auto code = remora::run_pod_command(arguments)) return *code;
+  auto line = remora::parse_command_line(arguments);
   if (!line) return fail(line.error().message);
-  if (line->help) return std::fputs(remora::command_line_help().c_str(), stdout) < 0 ? 1 : 0;
+  if (line->help) {
+    const std::string help = remora::command_line_help() + remora::pod_commands_help();
+    return std::fputs(help.c_str(), stdout) < 0 ? 1 : 0;
+  }
   if (line->version)
     return std::printf("\nremora  version: %s\n\n", remora::version_text().c_str()) < 0 ? 1 : 0;
   auto& options = line->options;

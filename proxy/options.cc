@@ -78,6 +78,17 @@ Result<void> set_drain_strategy(Options& options, const std::string& value) {
   return {};
 }
 
+Result<void> set_drain_order(Options& options, const std::string& value) {
+  if (value == "together") {
+    options.drain_order = Options::DrainOrder::kTogether;
+  } else if (value == "inbound-first") {
+    options.drain_order = Options::DrainOrder::kInboundFirst;
+  } else {
+    return Error{"--drain-order: unknown order '" + value + "' (together or inbound-first)"};
+  }
+  return {};
+}
+
 const std::vector<Flag>& flags() {
   static const std::vector<Flag> all = {
       text("--config-path", "-c", &Options::config_path, "Path to the bootstrap, YAML or JSON"),
@@ -97,6 +108,11 @@ const std::vector<Flag>& flags() {
       text("--service-zone", "", &Options::service_zone, "Zone; replaces node.locality.zone"),
       number("--drain-time-s", &Options::drain_time_s, "Longest time for draining, seconds (600)"),
       {"--drain-strategy", "", true, "gradual (default) or immediate", set_drain_strategy},
+      {"--drain-order", "", true,
+       "together (default), or inbound-first: outbound goes on while the application has connections",
+       set_drain_order},
+      number("--minimum-drain-time-s", &Options::minimum_drain_time_s,
+             "With inbound-first: for so long inbound goes on accepting, seconds (0)"),
       number("--parent-shutdown-time-s", &Options::parent_shutdown_time_s,
              "Accepted for compatibility: there is no hot restart"),
       number("--base-id", &Options::base_id, "Accepted for compatibility: there is no hot restart"),

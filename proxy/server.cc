@@ -5,9 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <atomic>
 #include <csignal>
 #include <fstream>
 
@@ -16,6 +14,7 @@
 #include "admin/admin_view.h"
 #include "admin/process_memory.h"
 #include "admin/server_stats.h"
+#include "draining.h"
 #include "listener/listener_manager.h"
 #include "log.h"
 #include "options.h"
@@ -27,7 +26,6 @@ namespace remora {
 namespace {
 
 using boost::system::error_code;
-constexpr auto kExitPoll = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -63,16 +61,13 @@ class Server::State final : public ConfigSink, public AdminView {
     return remora::set_log_level(component, level);
   }
   void reopen_logs() override;
-  void set_health_check_failed(bool failed) override;
-  void drain_listeners(const DrainRequest& request) override;
+  void set_health_check_failed(bool failed) override { draining_.set_health_check_failed(failed); }
+  void drain_listeners(const DrainRequest& request) override { draining_.drain_listeners(request); }
+  void drain_inbound() override { draining_.drain_inbound(); }
   void quit() override;
 
   bool start_admin();
   void await_signal();
-  void begin_exit();
-  void await_idle_workers();
-  void drain_workers(bool inbound_only, bool gradual, bool stop_accepting);
-  void undrain_workers();
   [[nodiscard]] ServerState state() const;
 
   const Options& options_;
@@ -80,23 +75,19 @@ class Server::State final : public ConfigSink, public AdminView {
   LoadedBootstrap loaded_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer exit_timer_;
-  boost::asio::steady_timer drain_timer_;
   AccessLogWriter logs_;
   TlsContexts tls_;
   ClusterManager clusters_;
   ListenerManager listener_manager_;
   std::shared_ptr<StatScope> server_scope_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  Draining draining_;
   std::unique_ptr<AdminServer> admin_;
   std::vector<std::shared_ptr<const ListenerConfig>>
       waiting_listeners_;  // until the first configuration is complete
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point exit_deadline_{};
   bool pre_initializing_ = true;
   bool initialized_ = false;
-  bool health_check_failed_ = false;
-  bool exiting_ = false;
   int exit_code_ = 0;
 };
 
@@ -110,8 +101,6 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       stats_(stats),
       loaded_(std::move(loaded)),
       signals_(io_, SIGTERM, SIGINT),
-      exit_timer_(io_),
-      drain_timer_(io_),
       tls_(stats),
       clusters_(
           io_, stats,
@@ -127,7 +116,8 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
                         [this](auto config, auto owner, auto where) {
                           return tls_.server(std::move(config), std::move(owner), std::move(where));
                         }),
-      server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())) {
+      server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())),
+      draining_(io_, options, workers_, [this] { io_.stop(); }) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
   for (size_t shard = 1; shard < stats.shards(); ++shard)
     workers_.push_back(std::make_unique<Worker>(shard, logs_, std::chrono::seconds(options_.drain_time_s)));
@@ -255,7 +245,7 @@ void Server::State::send(std::vector<WorkerBatch> batches) {
 
 ServerState Server::State::state() const {
   if (pre_initializing_) return ServerState::kPreInitializing;
-  if (exiting_ || health_check_failed_) return ServerState::kDraining;
+  if (draining_.announced()) return ServerState::kDraining;
   return initialized_ ? ServerState::kLive : ServerState::kInitializing;
 }
 
@@ -309,40 +299,6 @@ void Server::State::reopen_logs() {
   reopen_log();
 }
 
-void Server::State::set_health_check_failed(bool failed) {
-  health_check_failed_ = failed;
-  if (failed) {
-    drain_workers(false, false, false);
-  } else if (!exiting_) {
-    undrain_workers();
-  }
-}
-
-void Server::State::drain_workers(bool inbound_only, bool gradual, bool stop_accepting) {
-  DrainState drain;
-  drain.active = true;
-  drain.inbound_only = inbound_only;
-  drain.gradual = gradual;
-  drain.start = std::chrono::steady_clock::now();
-  drain.duration = std::chrono::seconds(options_.drain_time_s);
-  for (auto& worker : workers_)
-    worker->post([target = worker.get(), drain, stop_accepting] { target->drain(drain, stop_accepting); });
-}
-
-void Server::State::undrain_workers() {
-  for (auto& worker : workers_) worker->post([target = worker.get()] { target->drain({}, false); });
-}
-
-void Server::State::drain_listeners(const DrainRequest& request) {
-  const bool gradual = request.graceful && options_.drain_strategy == Options::DrainStrategy::kGradual;
-  drain_workers(request.inbound_only, gradual, !request.graceful && !request.skip_exit);
-  if (!request.graceful || request.skip_exit) return;
-  drain_timer_.expires_after(std::chrono::seconds(options_.drain_time_s));
-  drain_timer_.async_wait([this, inbound_only = request.inbound_only](const error_code& error) {
-    if (!error) drain_workers(inbound_only, false, true);
-  });
-}
-
 void Server::State::quit() { io_.stop(); }
 
 // ---------------------------------------------------------------------------------------------- the end
@@ -354,46 +310,10 @@ void Server::State::await_signal() {
       case SIGQUIT: io_.stop(); return;
       case SIGUSR1: reopen_logs(); break;
       case SIGHUP: break;  // as Envoy: not a reason to do anything
-      default: begin_exit(); break;
+      default: draining_.begin_exit(); break;
     }
     await_signal();
   });
-}
-
-// SIGTERM: nothing new is accepted, answers ask clients to leave, what is under way is finished, within
-// drain-time-s.
-void Server::State::begin_exit() {
-  if (std::exchange(exiting_, true)) {
-    io_.stop();  // asked twice: now
-    return;
-  }
-  log_info("main", "draining for at most {} s", options_.drain_time_s);
-  exit_deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(options_.drain_time_s);
-  drain_workers(false, false, true);
-  await_idle_workers();
-}
-
-void Server::State::await_idle_workers() {
-  auto busy = std::make_shared<std::atomic<size_t>>(0);
-  auto answers = std::make_shared<std::atomic<size_t>>(workers_.size());
-  for (auto& worker : workers_) {
-    worker->post([this, busy, answers, target = worker.get()] {
-      *busy += target->connections();
-      if (--*answers > 0) return;
-      boost::asio::post(io_, [this, busy] {
-        const auto now = std::chrono::steady_clock::now();
-        if (*busy == 0 || now >= exit_deadline_) {
-          if (*busy > 0) log_warn("main", "drain time is over with {} connections open", busy->load());
-          io_.stop();
-          return;
-        }
-        exit_timer_.expires_after(kExitPoll);
-        exit_timer_.async_wait([this](const error_code& error) {
-          if (!error) await_idle_workers();
-        });
-      });
-    });
-  }
 }
 
 }  // namespace remora

@@ -108,6 +108,7 @@ void Worker::apply_listener(WorkerBatch::Listener& update) {
       std::exchange(slot, LocalRef<WorkerListener>(new WorkerListener(*this, std::move(update.runtime))));
   slot->each_address([&](const Address& address) { listeners_by_address_[address.to_string()] = slot; });
   slot->listen(std::move(update.sockets));
+  if (accepting_over_ && drains(*slot)) slot->stop();
   if (old) let_go(*old);
 }
 
@@ -224,7 +225,7 @@ void Worker::begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket 
 void Worker::add_connection(std::unique_ptr<WorkerConnection> connection) {
   auto* key = connection.get();
   connections_.emplace(key, std::move(connection));
-  if (drain_.active) key->drain(Milliseconds(0));
+  if (drains(key->listener())) key->drain(Milliseconds(0));
 }
 
 void Worker::remove_connection(WorkerConnection& connection) {
@@ -232,6 +233,16 @@ void Worker::remove_connection(WorkerConnection& connection) {
   if (found == connections_.end()) return;
   reactor_.dispose(std::move(found->second));
   connections_.erase(found);
+}
+
+size_t Worker::traffic_connections() const {
+  return static_cast<size_t>(std::count_if(connections_.begin(), connections_.end(), [](const auto& entry) {
+    return entry.first->listener().config().direction != TrafficDirection::kUnspecified;
+  }));
+}
+
+bool Worker::drains(const WorkerListener& listener) const {
+  return drain_.active && (!drain_.inbound_only || listener.config().direction == TrafficDirection::kInbound);
 }
 
 bool Worker::drain_closes(TrafficDirection direction) {
@@ -243,14 +254,14 @@ bool Worker::drain_closes(TrafficDirection direction) {
 
 void Worker::drain(DrainState state, bool stop_accepting) {
   drain_ = state;
-  const auto concerned = [&state](const WorkerListener& listener) {
-    return !state.inbound_only || listener.config().direction == TrafficDirection::kInbound;
-  };
-  if (!stop_accepting) return;
+  accepting_over_ = stop_accepting;
   for (auto& [name, listener] : listeners_) {
-    if (concerned(*listener)) listener->stop();
+    if (stop_accepting && drains(*listener)) listener->stop();
   }
-  drain_connections([&](const WorkerConnection& it) { return concerned(it.listener()); }, Milliseconds(0));
+  // Connections that rest hear of the end of a pod at once: it need not wait for them later.
+  const bool pod_ends = state.inbound_only && !state.gradual;
+  if (!stop_accepting && !pod_ends) return;
+  drain_connections([this](const WorkerConnection& it) { return drains(it.listener()); }, Milliseconds(0));
 }
 
 // ---------------------------------------------------------------------------------------------- exchanges

@@ -77,6 +77,8 @@ class Worker final : private TurnEndHandler {
   /// asked).
   void drain(DrainState state, bool stop_accepting);
   [[nodiscard]] size_t connections() const { return connections_.size(); }
+  /// Those of listeners that have a direction: not those for probes, metrics and the like.
+  [[nodiscard]] size_t traffic_connections() const;
 
   // For what runs on it.
   [[nodiscard]] Reactor& reactor() { return reactor_; }
@@ -112,6 +114,8 @@ class Worker final : private TurnEndHandler {
   void log_connection(const WorkerListener& listener, const ExchangeInfo& info);
 
  private:
+  /// Whether what drains is, or includes, that listener.
+  [[nodiscard]] bool drains(const WorkerListener& listener) const;
   void log_to(const AccessLogList& logs, const std::vector<std::shared_ptr<LogFile>>& files,
               const ExchangeInfo& info, uint64_t random);
   void on_turn_end() override;
@@ -143,6 +147,7 @@ class Worker final : private TurnEndHandler {
   std::vector<std::unique_ptr<Exchange>> done_exchanges_;
   std::vector<std::pair<std::shared_ptr<LogFile>, std::string>> log_lines_;
   DrainState drain_;
+  bool accepting_over_ = false;  ///< for listeners that drain_ concerns
   bool turn_end_wanted_ = false;
   std::thread thread_;
 };

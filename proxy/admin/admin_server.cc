@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "admin/admin_view.h"
+#include "admin/application.h"
 #include "admin/http_session.h"
 #include "admin/listen_socket.h"
 #include "remora/core/stats.h"
@@ -46,15 +47,19 @@ struct AdminServer::State {
   State(asio::io_context& context, AdminSources all, Address where)
       : io(context),
         sources(std::move(all)),
+        application(context),
         address(std::move(where)),
         acceptor(context),
         scope(sources.stats.make_scope(
             kSchema,
             {.prefix = "listener.admin.", .prometheus_prefix = "envoy_listener_admin_", .tags = {}})),
-        stats(scope->block(0)) {}
+        stats(scope->block(0)) {
+    sources.application = &application;
+  }
 
   asio::io_context& io;
   AdminSources sources;
+  admin::Application application;
   Address address;
   Acceptor acceptor;
   std::shared_ptr<StatScope> scope;

@@ -10,6 +10,10 @@ namespace boost::asio {
 class io_context;
 }
 
+namespace remora::admin {
+class Application;
+}
+
 namespace remora {
 
 class AdminView;
@@ -21,7 +25,8 @@ struct AdminSources {
   StatsStore& stats;
   AdminView& view;
   ConfigSource& config;
-  std::vector<double> prometheus_buckets;  ///< Bootstrap::prometheus_buckets; empty: Envoy's defaults
+  std::vector<double> prometheus_buckets;     ///< Bootstrap::prometheus_buckets; empty: Envoy's defaults
+  admin::Application* application = nullptr;  ///< whom probes and scrapes are about; set by the AdminServer
 };
 
 /// Envoy's admin interface: a small HTTP/1.1 server on the main thread's io_context, on the one address it is

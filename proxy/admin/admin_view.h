@@ -110,6 +110,8 @@ class AdminView {
   /// /healthcheck/fail and /healthcheck/ok.
   virtual void set_health_check_failed(bool failed) = 0;
   virtual void drain_listeners(const DrainRequest& request) = 0;
+  /// /drain: health checks fail and the inbound side drains; all else goes on.
+  virtual void drain_inbound() = 0;
   /// /quitquitquit: ends the process, after the answer to this request has been written.
   virtual void quit() = 0;
 };

@@ -5,6 +5,17 @@
 namespace remora::admin {
 namespace {
 
+constexpr Parameter kApplicationConnect[] = {
+    {"host", "an IP address of this machine"},
+    {"port", "a TCP port"},
+    {"source", "the address to come from"},
+    {"timeout_ms", "how long that may take (1000)"},
+};
+constexpr Parameter kApplicationMetrics[] = {
+    {"host", "an IP address of this machine"},       {"port", "a TCP port"},
+    {"path", "where its metrics are (/metrics)"},    {"source", "the address to come from"},
+    {"timeout_ms", "how long that may take (8000)"},
+};
 constexpr Parameter kClusters[] = {
     {"filter", "only clusters whose name this regular expression (RE2) finds a match in"},
     {"format", "text (the default) or json"},
@@ -44,12 +55,24 @@ Response help(const Request&, AdminSources&) { return Response::text(help_text()
 
 constexpr Command kCommands[] = {
     {.path = "/", .help = "the home page of the admin interface", .handle = home},
+    {.path = "/application/connect",
+     .help = "whether the application accepts connections: 200, otherwise 503",
+     .handle = application_connect,
+     .parameters = kApplicationConnect},
+    {.path = "/application/metrics",
+     .help = "the application's metrics and /stats/prometheus in one",
+     .handle = application_metrics,
+     .parameters = kApplicationMetrics},
     {.path = "/certs", .help = "certificates in use", .handle = certs},
     {.path = "/clusters", .help = "clusters with their hosts", .handle = clusters, .parameters = kClusters},
     {.path = "/config_dump",
      .help = "the configuration in use",
      .handle = config_dump,
      .parameters = kConfigDump},
+    {.path = "/drain",
+     .help = "the pod is about to end: fail health checks, drain inbound, let all else go on",
+     .changes_state = true,
+     .handle = drain},
     {.path = "/drain_listeners",
      .help = "drain listeners",
      .changes_state = true,

@@ -47,11 +47,14 @@ Response init_dump(const Request&, AdminSources&);
 Response config_dump(const Request&, AdminSources&);
 Response server_info(const Request&, AdminSources&);  // server_info.cc
 Response hot_restart_version(const Request&, AdminSources&);
+Response application_connect(const Request&, AdminSources&);  // application_commands.cc
+Response application_metrics(const Request&, AdminSources&);
 Response certs(const Request&, AdminSources&);             // certs.cc
 Response logging(const Request&, AdminSources&);           // logging.cc
 Response healthcheck_fail(const Request&, AdminSources&);  // control.cc
 Response healthcheck_ok(const Request&, AdminSources&);
 Response drain_listeners(const Request&, AdminSources&);
+Response drain(const Request&, AdminSources&);
 Response quitquitquit(const Request&, AdminSources&);
 Response reopen_logs(const Request&, AdminSources&);
 

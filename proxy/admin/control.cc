@@ -25,6 +25,11 @@ Response drain_listeners(const Request& request, AdminSources& sources) {
   return ok();
 }
 
+Response drain(const Request&, AdminSources& sources) {
+  sources.view.drain_inbound();
+  return ok();
+}
+
 // The client gets its answer before the process goes.
 Response quitquitquit(const Request&, AdminSources& sources) {
   Response response = ok();

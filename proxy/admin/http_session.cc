@@ -1,8 +1,11 @@
 #include "admin/http_session.h"
 
 #include <ctime>
+#include <memory>
+#include <optional>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -17,6 +20,8 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 using Stream = beast::basic_stream<SocketProtocol, Executor>;
+using SteadyClock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor>;
 
 // Errors come back as values: nothing throws in these coroutines.
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable_t<Executor>());
@@ -115,6 +120,25 @@ Request to_request(const http::request<http::string_body>& message) {
   return request;
 }
 
+// An answer that others are asked for, and who waits for it.
+struct Coming {
+  explicit Coming(const Executor& executor) : told(executor, Timer::time_point::max()) {}
+  Timer told;  // cancelled when it is there
+  std::optional<Response> response;
+};
+
+// The answer itself, of one that is only begun.
+Awaitable<Response> come(Response answer) {
+  if (!answer.later) co_return answer;
+  const auto coming = std::make_shared<Coming>(co_await asio::this_coro::executor);
+  answer.later([coming](Response response) {
+    coming->response = std::move(response);
+    coming->told.cancel();
+  });
+  while (!coming->response) co_await coming->told.async_wait(kAsTuple);
+  co_return std::move(*coming->response);
+}
+
 // Reads one request and answers it; whether another may follow.
 Awaitable<bool> serve_one(AdminSources& sources, HttpSession& session, beast::flat_buffer& buffer) {
   Stream& stream = session.stream;
@@ -134,7 +158,9 @@ Awaitable<bool> serve_one(AdminSources& sources, HttpSession& session, beast::fl
   }
 
   const auto& message = parser.get();
-  Response answer = admin::answer(to_request(message), sources);
+  stream.expires_never();  // what others are asked for has limits of its own
+  Response answer = co_await come(admin::answer(to_request(message), sources));
+  if (session.stopped) co_return false;
   const unsigned version = message.version();
   const bool keep_alive = message.keep_alive() && (!answer.more || version >= 11);
   const bool written =

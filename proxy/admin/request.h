@@ -47,6 +47,9 @@ struct Response {
   /// loop does other work between two pieces, so that a scrape of 100,000 series holds up nothing else on the
   /// main thread.
   std::function<bool(std::string& piece)> more{};
+  /// For answers that others are asked for, instead of all else: begins, and calls `done` once with the
+  /// answer, from the event loop.
+  std::function<void(std::function<void(Response)> done)> later{};
   /// Runs after the answer has been written (or the client is gone).
   std::function<void()> afterwards{};
 

@@ -23,6 +23,9 @@ class StatsStore;
 struct Options {
   enum class Mode : uint8_t { kServe, kValidate, kInitOnly };
   enum class DrainStrategy : uint8_t { kGradual, kImmediate };
+  /// At the end of the process: everything at once, or, in a sidecar, the inbound side before what the
+  /// application itself calls.
+  enum class DrainOrder : uint8_t { kTogether, kInboundFirst };
   std::string config_path;
   std::string config_yaml;
   Mode mode = Mode::kServe;
@@ -36,6 +39,8 @@ struct Options {
   std::string service_zone;
   uint32_t drain_time_s = 600;
   DrainStrategy drain_strategy = DrainStrategy::kGradual;
+  DrainOrder drain_order = DrainOrder::kTogether;
+  uint32_t minimum_drain_time_s = 0;  ///< of the inbound side, with kInboundFirst
   uint32_t parent_shutdown_time_s = 900;
   uint32_t base_id = 0;
   uint32_t restart_epoch = 0;

@@ -30,8 +30,8 @@ TEST_F(AdminCommands, ReadyFollowsTheState) {
 }
 
 TEST_F(AdminCommands, ChangesNeedPost) {
-  for (const char* path : {"/healthcheck/fail", "/healthcheck/ok", "/drain_listeners", "/quitquitquit",
-                           "/reset_counters", "/reopen_logs", "/logging"}) {
+  for (const char* path : {"/healthcheck/fail", "/healthcheck/ok", "/drain", "/drain_listeners",
+                           "/quitquitquit", "/reset_counters", "/reopen_logs", "/logging"}) {
     const admin::Response response = get(path);
     EXPECT_EQ(response.status, 405u) << path;
     EXPECT_EQ(response.body, "Method GET not allowed, POST required.") << path;

@@ -62,6 +62,7 @@ struct FakeView final : AdminView {
     info.state = failed ? ServerState::kDraining : ServerState::kLive;
   }
   void drain_listeners(const DrainRequest& request) override { drains.push_back(request); }
+  void drain_inbound() override { info.state = ServerState::kDraining; }
   void quit() override { ++quits; }
 
   std::vector<std::unique_ptr<Cluster>> all_clusters;
