@@ -61,6 +61,16 @@ def test_nonsense_prints_nothing_and_names_the_annotation(root):
     assert 'Deployment/web: sidecar.istio.io/proxyCPU: "much" is no amount' in done.stderr
 
 
+def test_settings_of_a_file_count_less_than_flags(root, tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("image: by-file:1\nrevision: by-file\n")
+    pod = yaml.safe_load(inject(root, yaml.safe_dump(DEPLOYMENT), "--settings", settings, "--revision", "by-flag").stdout)["spec"]["template"]
+    assert pod["spec"]["initContainers"][1]["image"] == "by-file:1" and pod["metadata"]["labels"]["istio.io/rev"] == "by-flag"
+    settings.write_text("imege: by-file:1\n")
+    done = inject(root, yaml.safe_dump(DEPLOYMENT), "--settings", settings)
+    assert (done.returncode, done.stdout) == (2, "") and f"--settings: {settings}: imege: there is no such setting" in done.stderr
+
+
 def test_who_signed_for_the_control_plane_must_be_said():
     done = remoractl("inject", "-f", "-", stdin=yaml.safe_dump(DEPLOYMENT))
     assert done.returncode == 2 and "--ca-root-file is not given" in done.stderr

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "inject/settings_file.h"
+
 namespace remora::ctl {
 namespace {
 
@@ -46,18 +48,32 @@ Result<std::string> root_of(const Arguments& arguments) {
   return text;
 }
 
+Result<inject::Settings> settings_of_file(const std::string& path) {
+  if (path.empty()) return inject::Settings{};
+  std::ifstream file(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) return Error{"--settings: " + path + " cannot be read"};
+  auto settings = inject::read_settings(text, {});
+  if (!settings.ok()) return Error{"--settings: " + path + ": " + settings.error().message};
+  return settings;
+}
+
 }  // namespace
 
 std::vector<Flag> inject_flags() {
   std::vector<Flag> flags{
       {"--ca-root-file", "", "FILE", "PEM: who has signed the control plane's certificate"},
-      {"--plain-text", "", "", "the control plane is spoken to without TLS: no identities, no mutual TLS"}};
+      {"--plain-text", "", "", "the control plane is spoken to without TLS: no identities, no mutual TLS"},
+      {"--settings", "", "FILE",
+       "settings as remora-control's --injection-settings has them; flags count more"}};
   for (const TextFlag& known : text_flags()) flags.push_back(known.flag);
   return flags;
 }
 
 Result<inject::Settings> inject_settings(const Arguments& arguments) {
-  inject::Settings settings;
+  auto base = settings_of_file(arguments.get("--settings"));
+  if (!base.ok()) return Error{base.error()};
+  inject::Settings settings = std::move(*base);
   for (const TextFlag& known : text_flags()) {
     if (arguments.has(known.flag.name)) settings.*known.member = arguments.get(known.flag.name);
   }

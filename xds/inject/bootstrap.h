@@ -28,9 +28,16 @@ struct SidecarProof {
   std::string token;       ///< the same as a text; where both are empty, nothing is sent
 };
 
+/// Where the application has metrics of its own.
+struct AppMetrics {
+  int port = 0;  ///< 0: nowhere
+  std::string path = "/metrics";
+};
+
 /// The bootstrap of a sidecar: its control plane over ADS, its metrics sent there, and the ports at which
 /// kubelet and Prometheus ask it. All else comes over xDS.
 boost::json::object sidecar_bootstrap(const Settings& settings, const SidecarNode& node,
-                                      const SidecarProof& proof, const std::vector<AppProbe>& probes);
+                                      const SidecarProof& proof, const std::vector<AppProbe>& probes,
+                                      const AppMetrics& metrics = {});
 
 }  // namespace remora::inject

@@ -71,11 +71,35 @@ json::object asks_whether_ready(int delay, int period, int failures) {
   return probe;
 }
 
+/// When the sidecar ends.
+struct End {
+  std::chrono::seconds minimum;
+  std::chrono::seconds most;
+};
+
+/// A native sidecar gets its signal when the application has ended, and ends with what is still under way. A
+/// container gets it together with the application: there Istio's rules hold, by which it goes on for
+/// terminationDrainDuration, or, where it may end with the last connection, for 5 s at least.
+End end_of(const Settings& settings, std::chrono::seconds grace) {
+  using std::chrono::seconds;
+  constexpr seconds kIstiosMinimum{5};
+  const seconds almost_all = std::max(grace - seconds(2), seconds(1));
+  const bool fixed = settings.drain.count() > 0 && !settings.exit_when_idle;
+  const seconds most = fixed ? settings.drain : almost_all;
+  if (settings.native_sidecar) return {seconds(0), most};
+  const seconds minimum = fixed ? most : settings.minimum_drain.value_or(kIstiosMinimum);
+  return {std::min(minimum, most), most};
+}
+
 json::array arguments(const Settings& settings, const std::string& bootstrap, std::chrono::seconds grace) {
-  const auto drain = settings.drain.count() > 0 ? settings.drain : grace - std::chrono::seconds(2);
-  json::array out{"--config-yaml",  bootstrap,
-                  "--drain-time-s", std::to_string(std::max<long long>(drain.count(), 1)),
-                  "--log-level",    settings.log_level};
+  const End end = end_of(settings, grace);
+  json::array out{"--config-yaml", bootstrap,         "--drain-order",
+                  "inbound-first", "--drain-time-s",  std::to_string(end.most.count()),
+                  "--log-level",   settings.log_level};
+  if (end.minimum.count() > 0) {
+    out.emplace_back("--minimum-drain-time-s");
+    out.emplace_back(std::to_string(end.minimum.count()));
+  }
   if (!settings.component_log_level.empty()) {
     out.emplace_back("--component-log-level");
     out.emplace_back(settings.component_log_level);
@@ -83,6 +107,25 @@ json::array arguments(const Settings& settings, const std::string& bootstrap, st
   if (settings.concurrency > 0) {
     out.emplace_back("--concurrency");
     out.emplace_back(std::to_string(settings.concurrency));
+  }
+  return out;
+}
+
+json::object runs(json::array command) { return {{"exec", {{"command", std::move(command)}}}}; }
+
+/// What comes after a native sidecar waits for its startup probe, and its preStop hook runs when the pod's
+/// end begins, long before its signal. A container is waited for in its postStart hook, if at all.
+json::object hooks(const Settings& settings) {
+  json::object out;
+  if (settings.native_sidecar) {
+    out["preStop"] = runs({"remora", "drain"});
+  } else if (settings.hold_application) {
+    json::array command{"remora", "wait"};
+    if (settings.address_family == "ipv6") {
+      command.emplace_back("--url");
+      command.emplace_back("http://[::1]:" + std::to_string(kReadyPort) + "/healthz/ready");
+    }
+    out["postStart"] = runs(std::move(command));
   }
   return out;
 }
@@ -120,8 +163,8 @@ json::object proxy_container(const Settings& settings, const std::string& bootst
     out["readinessProbe"] =
         asks_whether_ready(ready.initial_delay_seconds, ready.period_seconds, ready.failure_threshold);
   }
-  // What comes after a native sidecar waits for this.
   if (settings.native_sidecar) out["startupProbe"] = asks_whether_ready(0, 1, 600);
+  if (json::object lifecycle = hooks(settings); !lifecycle.empty()) out["lifecycle"] = std::move(lifecycle);
   out["securityContext"] = proxy_rights(settings.capture.mode == "TPROXY");
   out["volumeMounts"] = mounts(settings);
   return out;

@@ -12,6 +12,7 @@
 #include "inject/bootstrap.h"
 #include "inject/containers.h"
 #include "inject/json_access.h"
+#include "inject/metrics_merge.h"
 #include "inject/overrides.h"
 #include "store/yaml.h"
 
@@ -103,10 +104,12 @@ std::string without_variables(const std::string& text) {
 
 class Injection {
  public:
-  Injection(json::object pod, Settings settings, const PodContext& context)
+  Injection(json::object pod, Settings settings, const PodContext& context,
+            std::vector<std::string>& warnings)
       : settings_(std::move(settings)),
         context_(context),
-        pod_(std::move(pod)) {}
+        pod_(std::move(pod)),
+        warnings_(warnings) {}
 
   Result<json::object> run() {
     object_in(pod_, "metadata");  // made before references into the pod are: making a member moves the others
@@ -117,6 +120,9 @@ class Injection {
       probes_ = std::move(*probes);
       for (AppProbe& probe : probes_) probe.path = without_variables(probe.path);
     }
+    auto metrics = take_metrics(object_in(pod_, "metadata"), settings_, warnings_);
+    if (!metrics.ok()) return Error{metrics.error()};
+    metrics_ = std::move(*metrics);
     if (auto placed = place_containers(spec); !placed.ok()) return Error{placed.error()};
     add_volumes(spec);
     describe();
@@ -149,7 +155,7 @@ class Injection {
 
   /// A container that the pod gives our name to says what the sidecar should be like.
   Result<void> place_containers(json::object& spec) {
-    const json::object bootstrap = sidecar_bootstrap(settings_, node(), {kTokenFile, ""}, probes_);
+    const json::object bootstrap = sidecar_bootstrap(settings_, node(), {kTokenFile, ""}, probes_, metrics_);
     json::object proxy = proxy_container(settings_, store::to_yaml(bootstrap), grace(spec));
     for (const char* list : {"containers", "initContainers"}) {
       if (find_array(spec, list) == nullptr) continue;
@@ -171,7 +177,9 @@ class Injection {
       json::array& list = array_in(spec, "initContainers");
       list.insert(list.end(), init.begin(), init.end());
     }
-    array_in(spec, "containers").push_back(std::move(proxy));
+    // The first container's postStart hook is over before the next one starts.
+    json::array& list = array_in(spec, "containers");
+    list.insert(settings_.hold_application ? list.begin() : list.end(), std::move(proxy));
     return {};
   }
 
@@ -202,7 +210,6 @@ class Injection {
     labels["istio.io/rev"] = settings_.revision;
     json::object& annotations = object_in(metadata, "annotations");
     set_default_container(annotations);
-    set_metrics(annotations);
     annotations[kStatusAnnotation] = json::serialize(status());
   }
 
@@ -216,14 +223,6 @@ class Injection {
       }
       return;
     }
-  }
-
-  /// A pod that is scraped already stays so; the sidecar's own metrics are on port 15090 in any case.
-  void set_metrics(json::object& annotations) const {
-    if (!settings_.merge_metrics || annotations.contains("prometheus.io/scrape")) return;
-    annotations["prometheus.io/scrape"] = "true";
-    annotations["prometheus.io/port"] = std::to_string(kProbePort);
-    annotations["prometheus.io/path"] = "/stats/prometheus";
   }
 
   json::object status() const {
@@ -241,7 +240,9 @@ class Injection {
   const Settings settings_;
   const PodContext& context_;
   json::object pod_;
+  std::vector<std::string>& warnings_;
   std::vector<AppProbe> probes_;
+  AppMetrics metrics_;
 };
 
 }  // namespace
@@ -251,13 +252,8 @@ Result<Injected> inject_pod(const json::object& pod, const Settings& mesh, const
   if (!out.reason.empty()) return out;
   auto settings = settings_of(pod, mesh, out.warnings);
   if (!settings.ok()) return Error{settings.error()};
-  if (settings->hold_application && !settings->native_sidecar) {
-    return Error{
-        "proxy.istio.io/config: holdApplicationUntilProxyStarts: needs a native sidecar, which always does "
-        "so"};
-  }
-  warn_of_tcp_probes(pod, out.warnings);
-  auto made = Injection(pod, std::move(*settings), context).run();
+  if (!settings->rewrite_probes && settings->capture.mode != "NONE") warn_of_tcp_probes(pod, out.warnings);
+  auto made = Injection(pod, std::move(*settings), context, out.warnings).run();
   if (!made.ok()) return Error{made.error()};
   out.pod = std::move(*made);
   out.changed = true;

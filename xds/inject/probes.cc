@@ -11,6 +11,8 @@ namespace {
 namespace json = boost::json;
 using Kind = AppProbe::Kind;
 
+const std::string kProbes = "/app-health/";
+
 /// A port as a number: named ones stand in the container.
 Result<int> port_of(const json::object& handler, const json::object& container) {
   const json::value* port = handler.if_contains("port");
@@ -31,7 +33,7 @@ class Rewriter {
          {std::pair{"livenessProbe", "livez"}, std::pair{"readinessProbe", "readyz"},
           std::pair{"startupProbe", "startupz"}}) {
       if (find_object(container, field) == nullptr) continue;
-      auto done = handler(object_in(container, field), container, "/app-health/" + name + '/' + word);
+      auto done = handler(object_in(container, field), container, kProbes + name + '/' + word);
       if (!done.ok()) return Error{"container " + name + ": " + field + ": " + done.error().message};
     }
     const json::object* lifecycle = find_object(container, "lifecycle");
@@ -52,7 +54,8 @@ class Rewriter {
     out.timeout_seconds = std::max(1, find_int(probe, "timeoutSeconds", 1));
     if (find_object(probe, "httpGet") != nullptr) return http(probe, container, std::move(out));
     if (find_object(probe, "grpc") != nullptr) return grpc(probe, std::move(out));
-    return {};  // exec has nothing to do with the network; tcpSocket cannot be asked so
+    if (find_object(probe, "tcpSocket") != nullptr) return tcp(probe, container, std::move(out));
+    return {};  // exec and sleep have nothing to do with the network
   }
 
   /// Its header fields stay where they are: the sidecar passes them on.
@@ -69,6 +72,22 @@ class Rewriter {
     get.erase("scheme");
     get["path"] = out.where;
     get["port"] = kProbePort;
+    probes.push_back(std::move(out));
+    return {};
+  }
+
+  /// The sidecar accepts every connection; so it is asked, by HTTP, whether the application would. Kubernetes
+  /// no longer carries out such hooks: those stay as they are.
+  Result<void> tcp(json::object& probe, const json::object& container, AppProbe out) {
+    const json::object& socket = *find_object(probe, "tcpSocket");
+    if (!find_text(socket, "host").empty() || !out.where.starts_with(kProbes)) return {};
+    auto port = port_of(socket, container);
+    if (!port.ok()) return Error{port.error()};
+    out.port = *port;
+    if (out.port == kProbePort || out.port == kReadyPort) return {};
+    out.kind = Kind::kTcp;
+    probe.erase("tcpSocket");
+    probe["httpGet"] = json::object{{"path", out.where}, {"port", kProbePort}};
     probes.push_back(std::move(out));
     return {};
   }

@@ -11,7 +11,7 @@ namespace remora::inject {
 /// A question of kubelet to the application that goes through the sidecar now, because its own way would end
 /// at the sidecar: it would be answered by whoever accepts connections, or refused for want of a certificate.
 struct AppProbe {
-  enum class Kind { kHttp, kHttps, kGrpc };
+  enum class Kind { kHttp, kHttps, kGrpc, kTcp };
 
   Kind kind = Kind::kHttp;
   std::string where;       ///< "/app-health/app/readyz": how kubelet asks the sidecar (not kGrpc)

@@ -31,6 +31,27 @@ Result<void> set_text(std::string_view name, const json::value& value, std::stri
   return {};
 }
 
+/// Istio's settings of its agent, as far as they are about how a sidecar ends.
+Result<void> set_metadata(const json::value& value, Settings& settings, std::vector<std::string>& warnings) {
+  if (!value.is_object()) return wrong("proxyMetadata", value, "map");
+  for (const auto& [name, setting] : value.get_object()) {
+    const std::string path = "proxyMetadata." + std::string(name);
+    if (!setting.is_string()) return wrong(path, setting, "string");
+    const std::string text(setting.get_string());
+    if (name == "EXIT_ON_ZERO_ACTIVE_CONNECTIONS") {
+      if (text != "true" && text != "false") return wrong(path, setting, "\"true\" or \"false\"");
+      settings.exit_when_idle = text == "true";
+    } else if (name == "MINIMUM_DRAIN_DURATION") {
+      const auto duration = istio::parse_duration(text);
+      if (!duration) return wrong(path, setting, "duration");
+      settings.minimum_drain = std::chrono::ceil<std::chrono::seconds>(*duration);
+    } else {
+      warnings.push_back("proxy.istio.io/config: " + path + ": is not implemented and has no effect");
+    }
+  }
+  return {};
+}
+
 Result<void> set(std::string_view name, const json::value& value, Settings& settings,
                  std::vector<std::string>& warnings) {
   if (name == "holdApplicationUntilProxyStarts") {
@@ -38,6 +59,7 @@ Result<void> set(std::string_view name, const json::value& value, Settings& sett
     settings.hold_application = value.get_bool();
     return {};
   }
+  if (name == "proxyMetadata") return set_metadata(value, settings, warnings);
   if (name == "terminationDrainDuration") return set_duration(name, value, settings);
   if (name == "discoveryAddress") return set_text(name, value, settings.discovery_address);
   if (name == "interceptionMode") return set_text(name, value, settings.capture.mode);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "remora/core/result.h"
@@ -66,8 +67,14 @@ struct Settings {
   bool rewrite_probes = true;
   bool merge_metrics = true;
   int concurrency = 0;  ///< 0: from the CPU limit
-  /// How long the sidecar goes on for an application that does not end; 0: almost as long as the pod may.
+  /// Istio's terminationDrainDuration: how long the sidecar goes on for an application that does not end; 0:
+  /// almost as long as the pod may.
   std::chrono::seconds drain{0};
+  /// How long a sidecar that is a container of its own goes on at least, since it hears of the end when the
+  /// application does. Nothing: as long as Istio's.
+  std::optional<std::chrono::seconds> minimum_drain;
+  /// The sidecar may end with the last connection even before `drain` is over.
+  bool exit_when_idle = false;
   Resources resources;
   Capture capture;
   Readiness readiness;

@@ -61,14 +61,150 @@ TEST(Injector, ContainerComesBehindThePodsOwn) {
   EXPECT_EQ(text_at(out, "/spec/initContainers/0/name"), "migrate");
   EXPECT_EQ(text_at(out, "/spec/initContainers/1/name"), "istio-init");
   EXPECT_EQ(text_at(out, "/spec/containers/1/name"), "istio-proxy");
-  const auto held = inject_pod(
-      pod(annotated("proxy.istio.io/config", "holdApplicationUntilProxyStarts: true")), settings, {});
-  EXPECT_FALSE(held.ok()) << "there is nothing that could hold it";
+  EXPECT_TRUE(at(out, "/spec/containers/1/lifecycle").is_null());
 }
 
-TEST(Injector, TcpProbesAreSaidToMeanNothing) {
-  const auto result = inject_pod(pod("", "    livenessProbe: {tcpSocket: {port: 80}}\n"), mesh(), {});
+TEST(Injector, ContainerHoldsTheApplicationBackInItsFirstHook) {
+  Settings settings = mesh();
+  settings.native_sidecar = false;
+  const auto out =
+      injected(pod(annotated("proxy.istio.io/config", "holdApplicationUntilProxyStarts: true")), settings);
+  EXPECT_EQ(text_at(out, "/spec/containers/0/name"), "istio-proxy") << "containers start in their order";
+  EXPECT_EQ(json::serialize(at(out, "/spec/containers/0/lifecycle")),
+            R"({"postStart":{"exec":{"command":["remora","wait"]}}})");
+  EXPECT_EQ(text_at(out, "/metadata/annotations/kubectl.kubernetes.io~1default-container"), "app");
+  settings.address_family = "ipv6";
+  settings.hold_application = true;
+  EXPECT_EQ(text_at(injected(pod(), settings), "/spec/containers/0/lifecycle/postStart/exec/command/3"),
+            "http://[::1]:15021/healthz/ready");
+}
+
+TEST(Injector, NativeSidecarHearsOfThePodsEndByItsHook) {
+  const auto out = injected(pod());
+  EXPECT_EQ(json::serialize(at(out, "/spec/initContainers/1/lifecycle")),
+            R"({"preStop":{"exec":{"command":["remora","drain"]}}})");
+}
+
+/// The sidecar's arguments about its end.
+std::string end_of(const json::object& out, const std::string& where) {
+  std::string text;
+  const auto arguments = at(out, where + "/args").as_array();
+  for (size_t i = 0; i + 1 < arguments.size(); ++i) {
+    const std::string word(arguments[i].as_string());
+    if (word.find("drain") == std::string::npos || !word.starts_with("--")) continue;
+    text += word + ' ' + std::string(arguments[i + 1].as_string()) + ' ';
+  }
+  return text;
+}
+
+TEST(Injector, SidecarEndsAfterTheApplicationAndBeforeThePod) {
+  const std::string native = "/spec/initContainers/1";
+  EXPECT_EQ(end_of(injected(pod()), native), "--drain-order inbound-first --drain-time-s 28 ");
+  EXPECT_EQ(end_of(injected(pod("", "", "  terminationGracePeriodSeconds: 120\n")), native),
+            "--drain-order inbound-first --drain-time-s 118 ");
+  EXPECT_EQ(end_of(injected(pod("", "", "  terminationGracePeriodSeconds: 1\n")), native),
+            "--drain-order inbound-first --drain-time-s 1 ");
+  EXPECT_EQ(
+      end_of(injected(pod(annotated("proxy.istio.io/config", "terminationDrainDuration: 12s"))), native),
+      "--drain-order inbound-first --drain-time-s 12 ");
+}
+
+TEST(Injector, ContainerEndsByIstiosRules) {
+  Settings settings = mesh();
+  settings.native_sidecar = false;
+  const auto end = [&](const std::string& config) {
+    return end_of(injected(pod(annotated("proxy.istio.io/config", config)), settings), "/spec/containers/1");
+  };
+  EXPECT_EQ(end("{}"), "--drain-order inbound-first --drain-time-s 28 --minimum-drain-time-s 5 ");
+  EXPECT_EQ(end("terminationDrainDuration: 20s"),
+            "--drain-order inbound-first --drain-time-s 20 --minimum-drain-time-s 20 ");
+  EXPECT_EQ(
+      end("{terminationDrainDuration: 20s, proxyMetadata: {EXIT_ON_ZERO_ACTIVE_CONNECTIONS: \"true\"}}"),
+      "--drain-order inbound-first --drain-time-s 28 --minimum-drain-time-s 5 ");
+  EXPECT_EQ(end("{proxyMetadata: {MINIMUM_DRAIN_DURATION: 9s}}"),
+            "--drain-order inbound-first --drain-time-s 28 --minimum-drain-time-s 9 ");
+}
+
+TEST(Injector, ProxyMetadataIsUnderstoodOrSaidNotToBe) {
+  EXPECT_EQ(
+      refusal(pod(annotated("proxy.istio.io/config", "{proxyMetadata: {MINIMUM_DRAIN_DURATION: long}}"))),
+      "proxy.istio.io/config: proxyMetadata.MINIMUM_DRAIN_DURATION: \"long\" is no duration");
+  const auto result = inject_pod(
+      pod(annotated("proxy.istio.io/config", "{proxyMetadata: {ISTIO_META_DNS_CAPTURE: \"true\"}}")), mesh(),
+      {});
   ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->warnings.size(), 1U);
+  EXPECT_EQ(
+      result->warnings[0],
+      "proxy.istio.io/config: proxyMetadata.ISTIO_META_DNS_CAPTURE: is not implemented and has no effect");
+}
+
+TEST(Injector, AnUnconfiguredSidecarIsNeverReady) {
+  const auto config = bootstrap(injected(pod()));
+  EXPECT_EQ(text_at(config, "/dynamic_resources/lds_config/initial_fetch_timeout"), "0s");
+  EXPECT_EQ(text_at(config, "/dynamic_resources/cds_config/initial_fetch_timeout"), "0s");
+}
+
+/// Where port 15020 leads a path.
+std::string led(const json::object& config, const std::string& path) {
+  const json::value listeners = at(config, "/static_resources/listeners");
+  for (const json::value& listener : listeners.as_array()) {
+    if (listener.at("name") != "probes") continue;
+    const std::string routes = "/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
+    const json::value rules = at(listener.as_object(), routes);
+    for (const json::value& route : rules.as_array()) {
+      if (route.at("match").at("path") != json::value(path)) continue;
+      return text_at(route.at("route").as_object(), "/cluster") + ' ' +
+             text_at(route.at("route").as_object(), "/prefix_rewrite");
+    }
+  }
+  return "nowhere";
+}
+
+TEST(Injector, MetricsOfApplicationAndSidecarAreOne) {
+  const auto out =
+      injected(pod("  annotations: {prometheus.io/port: '9102', prometheus.io/path: '/m?a=b&c'}\n"));
+  EXPECT_EQ(text_at(out, "/metadata/annotations/prometheus.io~1scrape"), "true");
+  EXPECT_EQ(text_at(out, "/metadata/annotations/prometheus.io~1port"), "15020");
+  EXPECT_EQ(text_at(out, "/metadata/annotations/prometheus.io~1path"), "/stats/prometheus");
+  EXPECT_EQ(
+      led(bootstrap(out), "/stats/prometheus"),
+      "admin /application/metrics?host=$(INSTANCE_IP)&port=9102&source=127.0.0.6&path=%2Fm%3Fa%3Db%26c&=");
+  const auto plain = injected(pod());
+  EXPECT_EQ(text_at(plain, "/metadata/annotations/prometheus.io~1port"), "15020");
+  EXPECT_EQ(led(bootstrap(plain), "/stats/prometheus"), "admin /stats/prometheus") << "it has none";
+  const auto defaults = injected(pod("  annotations: {prometheus.io/scrape: 'true'}\n"));
+  EXPECT_NE(led(bootstrap(defaults), "/stats/prometheus").find("port=80&source=127.0.0.6&path=%2Fmetrics"),
+            std::string::npos);
+}
+
+TEST(Injector, TcpProbesAreAnsweredByOneWhoConnects) {
+  const auto out = injected(pod("", "    livenessProbe: {tcpSocket: {port: http}, timeoutSeconds: 2}\n"));
+  EXPECT_EQ(led(bootstrap(out), "/app-health/app/livez"),
+            "admin /application/connect?host=$(INSTANCE_IP)&port=8080&source=127.0.0.6&timeout_ms=2000&=");
+}
+
+TEST(Injector, PodsThatAreNotScrapedStaySo) {
+  for (const char* annotations : {"{prometheus.io/scrape: 'false', prometheus.io/port: '9102'}",
+                                  "{prometheus.istio.io/merge-metrics: 'false', prometheus.io/port: '9102'}",
+                                  "{prometheus.io/scheme: https, prometheus.io/port: '9102'}"}) {
+    const auto result = inject_pod(pod("  annotations: " + std::string(annotations) + "\n"), mesh(), {});
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(text_at(result->pod, "/metadata/annotations/prometheus.io~1port"), "9102") << annotations;
+    EXPECT_EQ(led(bootstrap(result->pod), "/stats/prometheus"), "admin /stats/prometheus") << annotations;
+    const bool https = std::string(annotations).find("https") != std::string::npos;
+    EXPECT_EQ(result->warnings.size(), https ? 1U : 0U) << "what is left out is named";
+  }
+  EXPECT_EQ(refusal(pod("  annotations: {prometheus.io/port: web}\n")),
+            "prometheus.io/port: \"web\" is no port");
+}
+
+TEST(Injector, TcpProbesThatStayAreSaidToMeanNothing) {
+  const auto result = inject_pod(pod(annotated("sidecar.istio.io/rewriteAppHTTPProbers", "false"),
+                                     "    livenessProbe: {tcpSocket: {port: 80}}\n"),
+                                 mesh(), {});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(at(result->pod, "/spec/containers/0/livenessProbe/tcpSocket/port"), 80);
   ASSERT_EQ(result->warnings.size(), 1U);
   EXPECT_TRUE(result->warnings[0].starts_with("container app: livenessProbe: tcpSocket:"));
 }
@@ -153,16 +289,6 @@ TEST(Injector, UserVolumesAreMounted) {
                    "    sidecar.istio.io/userVolumeMount: '{\"certs\":{\"mountPath\":\"/certs\"}}'\n"));
   EXPECT_EQ(text_at(out, "/spec/volumes/1/secret/secretName"), "s");
   EXPECT_EQ(text_at(out, "/spec/initContainers/1/volumeMounts/1/mountPath"), "/certs");
-}
-
-TEST(Injector, DrainsAlmostAsLongAsThePodMay) {
-  EXPECT_EQ(text_at(injected(pod()), "/spec/initContainers/1/args/3"), "28");
-  EXPECT_EQ(text_at(injected(pod("", "", "  terminationGracePeriodSeconds: 120\n")),
-                    "/spec/initContainers/1/args/3"),
-            "118");
-  EXPECT_EQ(text_at(injected(pod(annotated("proxy.istio.io/config", "terminationDrainDuration: 7s"))),
-                    "/spec/initContainers/1/args/3"),
-            "7");
 }
 
 TEST(Injector, LabelsAndAnnotationsTellOthers) {

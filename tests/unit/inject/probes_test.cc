@@ -59,6 +59,20 @@ TEST(Probes, GrpcGoesOnSpeakingGrpcToAPortOfItsOwn) {
   EXPECT_EQ(at(out.spec, "/containers/0/startupProbe/grpc/port"), 15032);
 }
 
+TEST(Probes, WhetherAConnectionWouldBeAcceptedIsAskedByHttp) {
+  const auto out = rewritten(
+      "    livenessProbe: {tcpSocket: {port: http}, timeoutSeconds: 2, periodSeconds: 7}\n"
+      "    readinessProbe: {tcpSocket: {port: 15021}}\n");
+  ASSERT_EQ(out.probes.size(), 1U) << "the sidecar's own port is asked as it is";
+  EXPECT_EQ(out.probes[0].kind, Kind::kTcp);
+  EXPECT_EQ(out.probes[0].port, 8080);
+  EXPECT_EQ(out.probes[0].timeout_seconds, 2);
+  EXPECT_EQ(text_at(out.spec, "/containers/0/livenessProbe/httpGet/path"), "/app-health/app/livez");
+  EXPECT_EQ(at(out.spec, "/containers/0/livenessProbe/httpGet/port"), 15020);
+  EXPECT_EQ(at(out.spec, "/containers/0/livenessProbe/periodSeconds"), 7);
+  EXPECT_TRUE(at(out.spec, "/containers/0/livenessProbe/tcpSocket").is_null());
+}
+
 TEST(Probes, HooksAreQuestionsToo) {
   const auto out = rewritten("    lifecycle: {preStop: {httpGet: {port: 8080, path: /stop}}}\n");
   ASSERT_EQ(out.probes.size(), 1U);
@@ -67,9 +81,10 @@ TEST(Probes, HooksAreQuestionsToo) {
 
 TEST(Probes, CommandsAndOtherHostsStayAsTheyAre) {
   const auto out = rewritten(
-      "    livenessProbe: {exec: {command: [ls]}}\n    startupProbe: {tcpSocket: {port: 80}}\n    "
-      "readinessProbe: {httpGet: {port: 80, host: "
-      "a.example}}\n");
+      "    livenessProbe: {exec: {command: [ls]}}\n"
+      "    startupProbe: {tcpSocket: {port: 80, host: b.example}}\n"
+      "    readinessProbe: {httpGet: {port: 80, host: a.example}}\n"
+      "    lifecycle: {preStop: {tcpSocket: {port: 80}}}\n");
   EXPECT_TRUE(out.probes.empty());
   EXPECT_EQ(text_at(out.spec, "/containers/0/readinessProbe/httpGet/host"), "a.example");
 }
