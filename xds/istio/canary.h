@@ -124,6 +124,7 @@ struct CanaryService {
   std::string target_port_name;
   std::optional<uint16_t> target_port;
   std::string app_protocol;
+  bool tcp = false;  ///< appProtocol says so: connections are steered, not requests
   bool port_discovery = false;
   bool headless = false;
   std::vector<std::string> hosts;
@@ -182,6 +183,7 @@ struct AlertProvider {
   std::string channel = "general";
   std::string username = "flagger";
   std::string address;
+  std::string proxy;   ///< of HTTP; empty: none
   std::string secret;  ///< a Secret of the provider's namespace; its key "address" counts instead
 };
 

@@ -49,7 +49,9 @@ AlertProvider read_alert_provider(Fields& spec) {
   if (result.address.empty() && result.secret.empty() && !spec.has("address") && !spec.has("secretRef")) {
     spec.error("", "needs address or secretRef");
   }
-  spec.unsupported("proxy", Severity::kError, "is not implemented: alerts are posted directly");
+  if (spec.string("proxy", result.proxy) && !result.proxy.empty() && !result.proxy.starts_with("http://")) {
+    spec.error("proxy", "must be an http:// URL: other kinds of proxies are not implemented");
+  }
   return result;
 }
 

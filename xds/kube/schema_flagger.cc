@@ -161,7 +161,7 @@ AlertProvider object -- Where alerts go.
     channel string -- The channel.
     username string -- The sender's name.
     address string -- The URL to POST to.
-    proxy string -- Not implemented; refused.
+    proxy string -- URL of an HTTP proxy that messages go through.
     secretRef @LocalObjectReference -- A Secret whose key "address" counts instead.
   status object open -- How the control plane sees it.
     conditions []@Condition -- Aspects of its state.

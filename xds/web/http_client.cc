@@ -51,14 +51,21 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     Result<Url> url = parse_url(request.target);
     if (!url.ok()) return fail_later(url.error().message);
     url_ = std::move(*url);
+    peer_ = url_;
+    if (!options_.proxy.empty()) {
+      Result<Url> proxy = parse_url(options_.proxy);
+      if (!proxy.ok()) return fail_later("proxy " + options_.proxy + ": " + proxy.error().message);
+      if (proxy->tls) return fail_later("proxy " + options_.proxy + ": only http:// is implemented");
+      peer_ = std::move(*proxy);
+    }
     prepare(std::move(request));
     if (url_.tls) {
       const std::string why = prepare_tls();
       if (!why.empty()) return fail_later(name_ + ": " + why);
     }
     arm(options_.timeout.count() > 0 ? options_.timeout : kBeginLimit);
-    resolver_.async_resolve(url_.host, url_.port, [self = shared_from_this()](ErrorCode error, auto found) {
-      if (self->failed(error, "cannot resolve " + self->url_.host)) return;
+    resolver_.async_resolve(peer_.host, peer_.port, [self = shared_from_this()](ErrorCode error, auto found) {
+      if (self->failed(error, "cannot resolve " + self->peer_.host)) return;
       beast::get_lowest_layer(self->stream_).async_connect(found, [self](ErrorCode code, const auto&) {
         self->on_connected(code);
       });
@@ -74,7 +81,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  private:
   void prepare(Request request) {
     request_.method(request.method);
-    request_.target(url_.target);
+    const bool whole = !options_.proxy.empty() && !url_.tls;  // who is asked is not who answers
+    request_.target(whole ? "http://" + url_.authority + url_.target : url_.target);
     request_.version(11);
     for (const auto& field : request.headers) request_.insert(field.name_string(), field.value());
     request_.set(http::field::host, url_.authority);
@@ -121,6 +129,29 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void on_connected(ErrorCode error) {
     if (failed(error, "cannot connect")) return;
     if (!url_.tls) return send();
+    if (!options_.proxy.empty()) return open_tunnel();
+    shake_hands();
+  }
+
+  /// RFC 9110, 9.3.6: behind the proxy's 2xx the connection leads to the server.
+  void open_tunnel() {
+    connect_.method(http::verb::connect);
+    connect_.target(url_.host.find(':') == std::string::npos ? url_.host + ':' + url_.port
+                                                             : '[' + url_.host + "]:" + url_.port);
+    connect_.version(11);
+    connect_.set(http::field::host, connect_.target());
+    connected_.skip(true);
+    http::async_write(stream_.next_layer(), connect_, [self = shared_from_this()](ErrorCode, size_t) {});
+    http::async_read_header(
+        stream_.next_layer(), buffer_, connected_, [self = shared_from_this()](ErrorCode error, size_t) {
+          if (self->failed(error, "the proxy gave no answer")) return;
+          const unsigned status = self->connected_.get().result_int();
+          if (status / 100 == 2) return self->shake_hands();
+          self->finish(Error{self->name_ + ": the proxy answered with " + std::to_string(status)});
+        });
+  }
+
+  void shake_hands() {
     stream_.async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](ErrorCode code) {
       if (self->failed(code, "TLS handshake failed")) return;
       self->send();
@@ -218,12 +249,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Callbacks callbacks_;
   std::string name_;  ///< "POST http://...": what errors begin with
   Url url_;
+  Url peer_;  ///< whom we connect to: the server, or the proxy
   tcp::resolver resolver_;
   asio::steady_timer deadline_;
   asio::ssl::context tls_;
   Stream stream_;  ///< plain http:// uses the layer below
   http::request<http::string_body> request_;
   http::response_parser<http::buffer_body> parser_;
+  http::request<http::empty_body> connect_;
+  http::response_parser<http::empty_body> connected_;
   beast::flat_buffer buffer_{kHeadLimit + kChunk};
   std::array<char, kChunk> chunk_;
 };

@@ -15,6 +15,8 @@ struct ClientOptions {
   std::string ca_file;           ///< PEM; empty: the system's. For https://
   std::string certificate_file;  ///< PEM, with its key: what we show the server
   std::string private_key_file;
+  std::string
+      proxy;  ///< an http:// URL of a proxy that is asked for it: by absolute form, or CONNECT for https://
   bool verify = true;  ///< false: any certificate will do (Flagger's disableTLS, insecureSkipVerify)
 };
 

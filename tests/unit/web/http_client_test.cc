@@ -90,6 +90,33 @@ TEST(HttpClient, FetchGivesStatusHeadersAndBody) {
   EXPECT_NE(peer.head.find("Content-Length: 5\r\n"), std::string::npos) << peer.head;
 }
 
+TEST(HttpClient, AProxyIsAskedForTheWholeUrl) {
+  asio::io_context context;
+  OneAnswer proxy(context, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  Outcome outcome;
+  ClientOptions options;
+  options.proxy = proxy.url("");
+  const auto handle = fetch(context, get("http://nowhere.invalid:81/path?q=1"), options, outcome.taker());
+  context.run();
+  ASSERT_TRUE(outcome.result && outcome.result->ok()) << (outcome.result ? "failed" : "no callback");
+  EXPECT_EQ((*outcome.result)->body, "ok");
+  EXPECT_TRUE(proxy.head.starts_with("GET http://nowhere.invalid:81/path?q=1 HTTP/1.1\r\n")) << proxy.head;
+  EXPECT_NE(proxy.head.find("Host: nowhere.invalid:81\r\n"), std::string::npos) << proxy.head;
+}
+
+TEST(HttpClient, AProxyIsAskedForATunnelToAServerWithTls) {
+  asio::io_context context;
+  OneAnswer proxy(context, "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+  Outcome outcome;
+  ClientOptions options;
+  options.proxy = proxy.url("");
+  const auto handle = fetch(context, get("https://nowhere.invalid/path"), options, outcome.taker());
+  context.run();
+  EXPECT_TRUE(proxy.head.starts_with("CONNECT nowhere.invalid:443 HTTP/1.1\r\n")) << proxy.head;
+  ASSERT_TRUE(outcome.result && !outcome.result->ok());
+  EXPECT_NE(outcome.result->error().message.find("the proxy answered with 407"), std::string::npos);
+}
+
 TEST(HttpClient, ChunkedAndUntilCloseBodies) {
   for (const char* answer :
        {"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
