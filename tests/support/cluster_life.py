@@ -1,4 +1,4 @@
-"""What a cluster makes of Deployments, DaemonSets and Services: pods that are real servers, their endpoints, statuses, garbage.
+"""What a cluster makes of Deployments, DaemonSets, ReplicaSets and Services: pods that are real servers, endpoints, statuses, garbage.
 
     with Namespace().entered():         # with addresses of pods on its loopback: `pod_network`
         life = closing(ClusterLife(kubernetes))
@@ -107,7 +107,8 @@ class ClusterLife:
 
     def _turn(self):
         deployments = {item["metadata"]["name"]: item for item in self._items(f"{APPS}/deployments")}
-        daemons = {item["metadata"]["name"]: item for item in self._items(f"{APPS}/daemonsets")}
+        daemons, sets = ({item["metadata"]["name"]: item for item in self._items(f"{APPS}/{kind}")}
+                         for kind in ("daemonsets", "replicasets"))
         for name, deployment in deployments.items():
             primary = deployments.get(f"{name}-primary")
             if primary and not deployment["spec"]["replicas"] and not primary["spec"]["replicas"]:
@@ -115,7 +116,9 @@ class ClusterLife:
             self._act("deployments", deployment, deployment["spec"]["replicas"])
         for daemon in daemons.values():  # of the one node, which has no labels
             self._act("daemonsets", daemon, 0 if daemon["spec"]["template"]["spec"].get("nodeSelector") else 1)
-        for gone in set(self.servers) - set(deployments) - set(daemons):
+        for replicas in sets.values():  # of others than Deployments, whose pods are made without them
+            self._act("replicasets", replicas, replicas["spec"]["replicas"])
+        for gone in set(self.servers) - set(deployments) - set(daemons) - set(sets):
             self._scale("deployments", gone, None, 0)
             del self.servers[gone]
         self._publish()
@@ -127,6 +130,8 @@ class ClusterLife:
         if kind == "daemonsets":
             status = {"currentNumberScheduled": wanted, "desiredNumberScheduled": wanted, "numberMisscheduled": 0,
                       "updatedNumberScheduled": wanted, "numberReady": ready, "numberAvailable": ready}
+        elif kind == "replicasets":
+            status = {"replicas": wanted, "fullyLabeledReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready}
         else:
             status = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready,
                       "unavailableReplicas": wanted - ready}
@@ -152,8 +157,11 @@ class ClusterLife:
     def _start(self, kind, name, template):
         server = Server(self.kubernetes, name, next(self.numbers), template)
         digest = hashlib.sha256(json.dumps(template).encode()).hexdigest()[:9]
-        owner = {"apiVersion": "apps/v1", "controller": True, "uid": digest, **(
-            {"kind": "DaemonSet", "name": name} if kind == "daemonsets" else {"kind": "ReplicaSet", "name": f"{name}-{digest}"})}
+        owner = {"apiVersion": "apps/v1", "controller": True, "uid": digest, "kind": "ReplicaSet", "name": name}
+        if kind == "deployments":
+            owner["name"] = f"{name}-{digest}"
+        elif kind == "daemonsets":
+            owner["kind"] = "DaemonSet"
         run_pod(self.kubernetes, NAMESPACE, server.name, server.address, {**template["metadata"]["labels"], "pod-template-hash": digest},
                 {"http": PORT}, ready=server.ready, owners=[owner])
         return server

@@ -173,7 +173,7 @@ class KubernetesApi:
         request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode(),
                                          headers={"content-type": content_type})
         try:
-            with urllib.request.urlopen(request, timeout=30, context=self._context()) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.context()) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code}: {error.read().decode()[:2000]}") from None
@@ -191,7 +191,7 @@ class KubernetesApi:
 
     # --- within ------------------------------------------------------------------------------------------------------
 
-    def _context(self):
+    def context(self):
         pair = self._user_pair("admin", ("system:masters",))
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
         context.load_cert_chain(pair.certificate, pair.key)
@@ -228,7 +228,7 @@ class KubernetesApi:
 
     def _is_ready(self):
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5, context=self._context()) as answer:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5, context=self.context()) as answer:
                 return answer.status == 200
         except OSError:
             return False
