@@ -233,6 +233,7 @@ class Server {
     if (events_) environment.record_event = teller();
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = log_line;
+    environment.hold_routes = [this](const store::Object& shown) { source_.hold(shown); };
     return environment;
   }
 

@@ -57,7 +57,7 @@ StoreSource::StoreSource(boost::asio::io_context& context, DirectorySource& mani
       path_of_(std::move(path_of)) {
   for (const store::Kind& kind : store::kinds()) {
     if (!is_for_mesh(kind.type())) continue;
-    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) parse(*object);
+    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) take(*object);
   }
   watch_ = store_.watch("", store_.version(), [this](const store::Event& event) { on_event(event); });
   take_manifests();
@@ -88,9 +88,10 @@ void StoreSource::take_manifests() {
 void StoreSource::on_event(const store::Event& event) {
   if (!event.object->file.empty()) return;
   if (event.type != store::EventType::kDeleted) {
-    if (parse(*event.object)) changed_soon();
+    if (take(*event.object)) changed_soon();
     return;
   }
+  held_.erase(event.object->key);
   if (parsed_.erase(event.object->key) > 0) {
     take_manifests();  // a file may have waited for the place
     changed_soon();
@@ -98,10 +99,25 @@ void StoreSource::on_event(const store::Event& event) {
 }
 
 /// Whether what the mesh sees of the object has changed.
-bool StoreSource::parse(const store::Object& object) {
+bool StoreSource::take(const store::Object& object) {
   if (!is_for_mesh(object.key.type) || !object.file.empty()) return false;
-  Parsed& parsed = parsed_[object.key];
   std::string text = authored_text(object);
+  if (const auto held = held_.find(object.key); held != held_.end()) {
+    if (held->second == text) return false;
+    held_.erase(held);
+  }
+  return parse(object, std::move(text));
+}
+
+void StoreSource::hold(const store::Object& shown) {
+  const store::ObjectPtr present = store_.get(shown.key);
+  if (!present || !present->file.empty()) return;
+  held_[shown.key] = authored_text(*present);
+  if (parse(shown, authored_text(shown))) changed_soon();
+}
+
+bool StoreSource::parse(const store::Object& object, std::string text) {
+  Parsed& parsed = parsed_[object.key];
   if (text == parsed.text) return false;
   auto result = istio::parse_file(path_of_(object.key), text);
   parsed.text = std::move(text);

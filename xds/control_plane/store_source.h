@@ -25,6 +25,9 @@ class StoreSource : public ResourceSource {
   ResourceList list() const override;
   void watch(std::function<void()> changed) override { changed_ = std::move(changed); }
 
+  /// The mesh sees this in place of the store's object until that is another one than now.
+  void hold(const store::Object& shown);
+
   /// Further findings, about files that the store cannot read.
   void set_broken(const std::map<std::string, std::string>& broken);
 
@@ -37,7 +40,8 @@ class StoreSource : public ResourceSource {
 
   void take_manifests();
   void on_event(const store::Event& event);
-  bool parse(const store::Object& object);
+  bool take(const store::Object& object);
+  bool parse(const store::Object& object, std::string text);
   void changed_soon();
 
   boost::asio::io_context& context_;
@@ -45,7 +49,8 @@ class StoreSource : public ResourceSource {
   store::ObjectStore& store_;
   store::MemoryStore* for_manifests_;
   std::function<std::string(const store::ObjectKey&)> path_of_;
-  std::map<store::ObjectKey, Parsed> parsed_;  // of the store's own objects
+  std::map<store::ObjectKey, Parsed> parsed_;     // of the store's own objects
+  std::map<store::ObjectKey, std::string> held_;  // objects that are shown as others, and as what they are
   std::map<std::string, std::string>
       refused_;  // manifests' objects by id, and the path that has them already
   istio::Diagnostics broken_;

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cctype>
 
 #include "istio/parse.h"
 
 namespace remora::istio {
 namespace {
 
+constexpr const char* kOnlyHttp = "has no effect: appProtocol tcp steers connections, not requests";
 constexpr std::string_view kNoGatewayApi = "has no effect: it belongs to providers other than istio";
 
 void read_metadata(Fields& fields, std::string_view name, CustomMetadata& out) {
@@ -19,7 +21,6 @@ void read_target(Fields& spec, Canary& canary) {
     static const Words<int> kKinds{{"Deployment", 0}, {"DaemonSet", 0}, {"Service", 1}};
     int kind = 0;
     target.word("kind", kKinds, kind);
-    if (kind == 1) target.error("kind", "Service is not implemented: name the workloads by their label app");
     target.string("kind", canary.target_kind);
     target.string("name", canary.target_name);
     target.ignore({"apiVersion"});
@@ -78,9 +79,10 @@ void read_service_ports(Fields& fields, CanaryService& service) {
       service.target_port = static_cast<uint16_t>(number);
     }
   }
-  if (fields.string("appProtocol", service.app_protocol) && service.app_protocol == "tcp") {
-    fields.error("appProtocol", "tcp is not implemented: rollouts steer HTTP requests");
-  }
+  fields.string("appProtocol", service.app_protocol);
+  std::string lower = service.app_protocol;
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  service.tcp = lower == "tcp";
   fields.boolean("portDiscovery", service.port_discovery);
   if (service.port_discovery) {
     fields.warning("portDiscovery", "has no effect: a workload's ports are known from its Services only");
@@ -100,6 +102,11 @@ CanaryService read_canary_service(Fields& fields) {
     }
   }
   check_route_parts(fields);
+  if (service.tcp) {
+    for (const char* name : {"rewrite", "retries", "timeout", "headers", "corsPolicy"}) {
+      if (fields.has(name)) fields.warning(name, kOnlyHttp);
+    }
+  }
   read_metadata(fields, "apex", service.apex);
   read_metadata(fields, "primary", service.primary);
   read_metadata(fields, "canary", service.canary);
@@ -141,6 +148,25 @@ void read_canary_analysis(Fields& spec, Canary& canary) {
   }
 }
 
+/// Nothing but the weights of connections can be steered there, and proxies count no requests.
+void limit_to_tcp(Fields& spec, CanaryAnalysis& analysis) {
+  const auto warn = [&](bool given, const char* field) {
+    if (given) spec.warning("analysis", std::string(field) + ' ' + kOnlyHttp);
+  };
+  warn(!analysis.match.empty(), "match");
+  warn(analysis.mirror, "mirror");
+  warn(analysis.session_affinity.has_value(), "sessionAffinity");
+  analysis.match.clear();
+  analysis.mirror = false;
+  analysis.session_affinity.reset();
+  for (const CanaryMetric& metric : analysis.metrics) {
+    if (metric.builtin() && !metric.template_ref) {
+      spec.warning("analysis", "metrics: " + metric.name +
+                                   " never has a value: it counts requests, and appProtocol is tcp");
+    }
+  }
+}
+
 }  // namespace
 
 Canary read_canary(Fields& spec) {
@@ -165,7 +191,11 @@ Canary read_canary(Fields& spec) {
   spec.boolean("suspend", canary.suspend);
   spec.boolean("revertOnDeletion", canary.revert_on_deletion);
   read_canary_analysis(spec, canary);
+  if (canary.service.tcp) limit_to_tcp(spec, canary.analysis);
   read_autoscaler(spec, canary);
+  if (canary.autoscaler && canary.target_kind == "Service") {
+    spec.warning("autoscalerRef", "has no effect: targetRef is a Service, which nobody scales");
+  }
   for (const char* name : {"ingressRef", "routeRef", "upstreamRef"}) {
     spec.unsupported(name, Severity::kWarning, kNoGatewayApi);
   }

@@ -99,11 +99,17 @@ void CanaryJob::post_alert(const istio::AlertProvider& provider, const SecretFie
   if (!request.ok()) return lose_alert(request.error());
   web::ClientOptions options;
   options.timeout = kAlertTimeout;
+  options.proxy = provider.proxy;
   outbox_.post(std::move(*request), options);
 }
 
 void CanaryJob::lose_alert(const Error& why) {
   environment_.log(true, key_.text() + ": alert not sent: " + why.message);
+}
+
+json::object CanaryJob::peek() {
+  if (read_canary()) observe();
+  return view();
 }
 
 json::object CanaryJob::view() const {

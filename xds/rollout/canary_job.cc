@@ -34,6 +34,10 @@ void CanaryJob::tick() {
 }
 
 void CanaryJob::think() {
+  if (held_ && is_analysed()) {
+    return commit(give_up(seen_, "it failed while nothing could be stored"), [](const Result<void>&) {});
+  }
+  held_ = false;
   auto step = decide(seen_, answers_);
   if (const auto* question = std::get_if<Question>(&step)) return ask(*question);
   Decision& decision = std::get<Decision>(step);
@@ -41,8 +45,7 @@ void CanaryJob::think() {
     due_ = seen_.now + interval();
     return finish();
   }
-  const Phase phase = seen_.status.phase;
-  if (phase == Phase::kProgressing || phase == Phase::kWaitingPromotion) {
+  if (is_analysed()) {
     const auto spent = environment_.now() - seen_.now;
     counters_.add_duration(labels(), std::chrono::duration<double>(spent).count());
     if (answers_.metrics) counters_.set_analysis(labels(), *answers_.metrics);
@@ -97,6 +100,7 @@ void CanaryJob::on_written(const Decision& decision, const store::WriteResult& r
       object_ = present;  // only metadata was touched meanwhile
       return commit(decision, done);
     }
+    if (error->reason == store::WriteError::Reason::kStorage) count_unwritten(decision);
     // Nothing has moved. The tick is done again, with what is there then.
     environment_.log(true, key_.text() + ": the decision could not be stored: " + error->message);
     due_ = environment_.now() + (conflict ? std::min(retry_delay(), kOutdatedDelay) : retry_delay());
@@ -105,6 +109,9 @@ void CanaryJob::on_written(const Decision& decision, const store::WriteResult& r
   }
   object_ = std::get<store::ObjectPtr>(result);
   seen_.status = decision.next;
+  held_ = false;
+  unwritten_failures_ = failed_writes_ = 0;
+  signed_ = true;
   again_ = decision.again;
   seen_.settled = false;
   due_ = again_ ? seen_.now : seen_.now + (is_active() ? interval() : settle_time());

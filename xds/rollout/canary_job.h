@@ -36,6 +36,8 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   void act(Action action, std::function<void(Result<void>)> done);
 
   boost::json::object view() const;
+  /// view() of a job that was never started: as the store has it.
+  boost::json::object peek();
 
  private:
   using Then = std::function<void(bool changed)>;
@@ -51,6 +53,8 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   void on_written(const Decision& decision, const store::WriteResult& result,
                   const std::function<void(Result<void>)>& done);
   void finish();
+  void count_unwritten(const Decision& decision);
+  void hold_routes();
   void run_waiting_acts();
 
   void reconcile(Then then);
@@ -79,6 +83,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   /// When the next tick is due by the status, which alone survives a restart.
   Time next_due() const;
   bool is_active() const;
+  bool is_analysed() const;
   std::chrono::milliseconds interval() const;
   /// How long requests get to leave a canary that lost them.
   std::chrono::milliseconds settle_time() const;
@@ -112,6 +117,12 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   bool ticking_ = false;
   bool writing_ = false;
   bool stopped_ = false;
+  bool held_ = false;                // a rollback that could not be stored is in force
+  uint32_t failed_writes_ = 0;       // in a row
+  uint32_t unwritten_failures_ = 0;  // failed checks that could not be stored either, one an interval
+  Time counted_at_ = kNever;
+  bool signed_ = false;         // we drove it when we looked last
+  Time defer_until_ = kNever;   // somebody else does
   bool missed_change_ = false;  // while a tick was running
   bool missed_workload_ = false;
   std::deque<std::pair<Action, std::function<void(Result<void>)>>> waiting_acts_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
+#include <utility>
 
 #include "rollout/canary_job.h"
 #include "rollout/json_fields.h"
@@ -14,6 +15,8 @@ namespace json = boost::json;
 constexpr std::string_view kFinalizer = "finalizer.flagger.app";
 /// For the store to hear of what somebody else has written.
 constexpr std::chrono::milliseconds kUnheard{50};
+/// Longer than it takes to notice that leadership was lost.
+constexpr std::chrono::seconds kDeference{30};
 
 const json::array* finalizers_of(const json::object& body) {
   const auto* metadata = object_of(body, "metadata");
@@ -48,6 +51,9 @@ bool CanaryJob::must_sign() const {
 }
 
 void CanaryJob::sign() {
+  // Who has taken it from us leads, and we are about to be told so: it is not taken back at once.
+  if (std::exchange(signed_, false)) defer_until_ = seen_.now + kDeference;
+  if (seen_.now < defer_until_) return rest(defer_until_);
   Status status = seen_.status;
   status.driver = environment_.identity;
   boost::json::object body = object_->body;
@@ -58,8 +64,39 @@ void CanaryJob::sign() {
         if (self->stopped_ || ticket != self->ticket_) return;
         const auto* written = std::get_if<store::ObjectPtr>(&result);
         if (written != nullptr) self->object_ = *written;
+        self->signed_ = written != nullptr;
         self->look_again(written != nullptr ? std::chrono::milliseconds(0) : kUnheard);
       });
+}
+
+/// What cannot be stored is not decided. But requests need not wait for a disk, or an API server, to leave a
+/// canary that fails: failed checks are counted here as well, and where they are too many, the proxies are
+/// shown routes that lead to the primary. That is no decision: it lasts until one can be stored, or this
+/// process ends.
+void CanaryJob::count_unwritten(const Decision& decision) {
+  const Status& status = seen_.status;
+  ++failed_writes_;
+  const bool gets_traffic = status.weights.canary > 0 || status.weights.mirror;
+  if (held_ || !environment_.hold_routes || !is_analysed() || !gets_traffic) return;
+  if (decision.next.failed_checks > status.failed_checks && seen_.now >= counted_at_ + interval()) {
+    ++unwritten_failures_;
+    counted_at_ = seen_.now;
+  }
+  if (failed_writes_ < 2) return;  // a single one that fails is done again, and that is all
+  const bool lost = decision.ending == Ending::kFailed;
+  if (lost || status.failed_checks + unwritten_failures_ >= spec_->analysis.threshold) hold_routes();
+}
+
+void CanaryJob::hold_routes() {
+  const store::ObjectPtr present = environment_.store.get({kVirtualServiceType, key_.ns, spec_->apex()});
+  if (!present) return;
+  const Status wanted = give_up(seen_, "").next;
+  store::Object shown = *present;
+  shown.body["spec"] = virtual_service_spec({*spec_, *object_, wanted, {}});
+  held_ = true;
+  environment_.log(true, key_.text() + ": its requests go to the primary again, but nothing can be stored: " +
+                             "until that works, this holds as long as this process runs");
+  environment_.hold_routes(shown);
 }
 
 bool CanaryJob::is_deleted() const {

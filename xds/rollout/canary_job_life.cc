@@ -166,6 +166,7 @@ void CanaryJob::on_change(const store::ObjectPtr& canary) {
 
 void CanaryJob::on_workload(const store::ObjectKey& workload) {
   if (stopped_ || !spec_) return;
+  if (workload.type == kServiceType && spec_->target_kind != "Service") return;
   const bool other = workload.name != spec_->target_name && workload.name != spec_->target_name + "-primary";
   if (seen_.copies && other) return;
   missed_workload_ = ticking_;
@@ -219,6 +220,10 @@ bool CanaryJob::is_active() const {
     case Phase::kFinalising: return true;
     default: return false;
   }
+}
+
+bool CanaryJob::is_analysed() const {
+  return seen_.status.phase == Phase::kProgressing || seen_.status.phase == Phase::kWaitingPromotion;
 }
 
 Time CanaryJob::next_due() const {

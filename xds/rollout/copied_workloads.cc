@@ -73,7 +73,7 @@ CopiedWorkloads::Look CopiedWorkloads::look(const Status& status) const {
   if (now.primary) {
     now.primary_version = pods_revision(now.primary->body);
     if (now.primary_version.empty()) now.primary_version = "unmarked";
-    now.problem = foreign_primary(*now.primary);
+    now.problem = foreign_copy(store_, *canary_, spec_.target_kind, *now.primary);
     now.label = selector_label(now.primary->body);
     // Without the target, the copy still knows its label.
     if (now.label.value.ends_with(kSuffix)) now.label.value.resize(now.label.value.size() - kSuffix.size());
@@ -112,19 +112,6 @@ std::string CopiedWorkloads::version_of(const Look& now, const Status& status) c
   json::object parts{{"template", version}};
   for (const auto& [name, checksum] : now.configs.checksums()) parts[name] = checksum;
   return fingerprint(parts);
-}
-
-/// A copy that this Canary made, or one that is gone did, is ours; another is left alone.
-std::string CopiedWorkloads::foreign_primary(const store::Object& primary) const {
-  const std::string owner = owning_canary_uid(primary.body);
-  const auto* metadata = object_of(canary_->body, "metadata");
-  if (!owner.empty() && metadata != nullptr && owner == text_of(*metadata, "uid")) return "";
-  const auto canaries = store_.list(kCanaryType).objects;
-  const bool taken = std::any_of(canaries.begin(), canaries.end(), [&](const store::ObjectPtr& other) {
-    return owned_by(primary.body, text_of(*object_of(other->body, "metadata"), "uid"));
-  });
-  if (!owner.empty() && !taken) return "";
-  return spec_.target_kind + ' ' + ns_ + '/' + primary.key.name + " exists already and is not this Canary's";
 }
 
 void CopiedWorkloads::read_status(const store::Object& object, Time now, Revision& out) const {

@@ -34,7 +34,6 @@ class CopiedWorkloads : public Workloads {
 
   Look look(const Status& status) const;
   std::string version_of(const Look& now, const Status& status) const;
-  std::string foreign_primary(const store::Object& primary) const;
   void read_status(const store::Object& object, Time now, Revision& out) const;
   void add_copy(const Look& now, Plan& plan) const;
   boost::json::object primary_body(const Look& now) const;

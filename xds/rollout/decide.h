@@ -94,6 +94,9 @@ std::variant<Question, Decision> decide(const Observation& seen, const Answers& 
 /// What an operator asked for, or why it cannot be done now.
 Result<Decision> act(const Observation& seen, Action action);
 
+/// That the canary has lost, whatever is seen of it now.
+Decision give_up(const Observation& seen, const std::string& why);
+
 /// That the Canary is being deleted, and gives back what it took.
 Decision terminate(const Observation& seen);
 

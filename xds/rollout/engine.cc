@@ -19,17 +19,32 @@ Engine::Engine(Environment environment) : environment_(std::move(environment)) {
     };
   }
   if (!environment_.render_query) environment_.render_query = render_query;
+  only_watch();
 }
 
-Engine::~Engine() { stop(); }
-
-void Engine::stop() {
+Engine::~Engine() {
   watch_.reset();
   for (const auto& item : jobs_) item.second->stop();
+}
+
+void Engine::stop() {
+  if (!driving_) return;
+  driving_ = false;
+  for (const auto& item : jobs_) item.second->stop();
   jobs_.clear();
+  only_watch();
+  changed();
+}
+
+/// Somebody else drives the canaries: they are shown, no more.
+void Engine::only_watch() {
+  watch_ = environment_.store.watch(kCanaryType, environment_.store.version(),
+                                    [this](const store::Event&) { changed(); });
 }
 
 void Engine::start() {
+  if (driving_) return;
+  driving_ = true;
   environment_.started = environment_.now();
   // A cluster removes by itself what has lost its owner.
   if (environment_.is_complete() && !environment_.kubernetes)
@@ -38,6 +53,7 @@ void Engine::start() {
   watch_ =
       environment_.store.watch("", canaries.version, [this](const store::Event& event) { on_event(event); });
   for (const store::ObjectPtr& canary : canaries.objects) add(canary->key);
+  changed();
 }
 
 void Engine::add(const store::ObjectKey& key) {
@@ -50,7 +66,7 @@ void Engine::add(const store::ObjectKey& key) {
 void Engine::on_event(const store::Event& event) {
   const store::ObjectKey& key = event.object->key;
   static const std::set<std::string> kWorkloads{"workloadentries.networking.istio.io", "deployments.apps",
-                                                "daemonsets.apps"};
+                                                "daemonsets.apps", kServiceType};
   if (kWorkloads.contains(key.type)) {
     for (const auto& [canary, job] : jobs_) {
       if (canary.ns == key.ns) job->on_workload(key);
@@ -74,6 +90,7 @@ void Engine::on_event(const store::Event& event) {
 }
 
 void Engine::act(const store::ObjectKey& canary, Action action, std::function<void(Result<void>)> done) {
+  if (!driving_) return done(Error{"another control plane drives the canaries: ask that one"});
   const auto found = jobs_.find(canary);
   if (found == jobs_.end()) return done(Error{canary.text() + " does not exist"});
   found->second->act(action, std::move(done));
@@ -82,6 +99,10 @@ void Engine::act(const store::ObjectKey& canary, Action action, std::function<vo
 boost::json::array Engine::view() const {
   boost::json::array out;
   for (const auto& item : jobs_) out.push_back(item.second->view());
+  if (driving_) return out;
+  for (const store::ObjectPtr& canary : environment_.store.list(kCanaryType).objects) {
+    out.push_back(std::make_shared<CanaryJob>(environment_, counters_, canary->key, nullptr)->peek());
+  }
   return out;
 }
 

@@ -19,10 +19,10 @@ class Engine : public Rollouts {
   explicit Engine(Environment environment);
   ~Engine() override;
 
-  /// Takes up all canaries where they stand, and follows the store from then on.
+  /// Takes up all canaries where they stand, and drives them from then on; what drives already goes on.
   void start();
-  /// Nothing is written any more, but for what is on its way; another control plane may take over. May be
-  /// started again.
+  /// Nothing is written any more, but for what is on its way; another control plane may take over. Until it
+  /// is started again, view() tells what the store says, and act() refuses.
   void stop();
 
   void act(const store::ObjectKey& canary, Action action, std::function<void(Result<void>)> done) override;
@@ -35,12 +35,14 @@ class Engine : public Rollouts {
  private:
   void on_event(const store::Event& event);
   void add(const store::ObjectKey& key);
+  void only_watch();
   void changed();
 
   Environment environment_;
-  Counters counters_;
+  mutable Counters counters_;  // view() of canaries that another one drives leaves it as it was
   std::map<store::ObjectKey, std::shared_ptr<CanaryJob>> jobs_;
   store::ObjectStore::Watch watch_;
+  bool driving_ = false;
   std::vector<std::weak_ptr<std::function<void()>>> listeners_;
 };
 

@@ -46,6 +46,9 @@ struct Environment {
   std::function<void(const store::Object& about, bool warning, const std::string& reason,
                      const std::string& message)>
       record_event;
+  /// Shows the proxies this VirtualService until the store has another one than now: a rollback that cannot
+  /// be stored. Empty: such a rollback waits.
+  std::function<void(const store::Object& shown)> hold_routes;
   /// Where each decision is said.
   std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
   /// When this process began to listen to the proxies; Engine::start() sets it.

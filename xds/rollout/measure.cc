@@ -171,6 +171,7 @@ class Measuring : public std::enable_shared_from_this<Measuring> {
     model.name = name_;
     model.ns = ns_;
     model.target = workload_pattern(targets_.canary);
+    if (model.target.empty()) model.target = spec_.target_name;
     model.service = spec_.apex();
     model.ingress = model.route = spec_.target_name;
     model.interval = metric.interval_text;

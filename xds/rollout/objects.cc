@@ -17,11 +17,16 @@ json::object strings(const std::map<std::string, std::string>& map) {
   return out;
 }
 
+/// With what keeps GitOps tools of the Flux family away from objects that change by themselves, as Flagger
+/// does.
 json::object metadata(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom) {
-  json::object labels = strings(custom.labels);
-  if (!rollout.selection.label.key.empty()) labels[rollout.selection.label.key] = name;
-  json::object out{{"name", name}, {"namespace", rollout.canary.key.ns}, {"labels", std::move(labels)}};
-  if (!custom.annotations.empty()) out["annotations"] = strings(custom.annotations);
+  json::object annotations = strings(custom.annotations);
+  annotations["kustomize.toolkit.fluxcd.io/reconcile"] = "disabled";
+  annotations["helm.toolkit.fluxcd.io/driftDetection"] = "disabled";
+  json::object out{{"name", name},
+                   {"namespace", rollout.canary.key.ns},
+                   {"labels", strings(custom.labels)},
+                   {"annotations", std::move(annotations)}};
   out["ownerReferences"] = json::array{owner_reference(rollout.canary)};
   return out;
 }
@@ -38,10 +43,13 @@ WantedObject service(const Rollout& rollout, const std::string& name, const isti
   if (!from.app_protocol.empty()) port["appProtocol"] = from.app_protocol;
   json::object spec{{"type", "ClusterIP"}, {"selector", selector}, {"ports", json::array{port}}};
   if (from.headless) spec["clusterIP"] = "None";
+  json::object described = metadata(rollout, name, custom);
+  if (const std::string& label = rollout.selection.label.key; !label.empty())
+    described["labels"].get_object()[label] = name;
   return {{kServiceType, rollout.canary.key.ns, name},
           {{"apiVersion", "v1"},
            {"kind", "Service"},
-           {"metadata", metadata(rollout, name, custom)},
+           {"metadata", std::move(described)},
            {"spec", std::move(spec)}}};
 }
 
@@ -52,10 +60,12 @@ WantedObject destination_rule(const Rollout& rollout, const std::string& name) {
   if (service != nullptr && service->contains("trafficPolicy")) {
     spec["trafficPolicy"] = service->at("trafficPolicy");
   }
+  json::object described = metadata(rollout, name, {});
+  described.erase("annotations");  // Flagger gives it none
   return {{kDestinationRuleType, rollout.canary.key.ns, name},
           {{"apiVersion", "networking.istio.io/v1beta1"},
            {"kind", "DestinationRule"},
-           {"metadata", metadata(rollout, name, {})},
+           {"metadata", std::move(described)},
            {"spec", std::move(spec)}}};
 }
 

@@ -23,7 +23,27 @@ class RouteBuilder {
     match_ = analysis == nullptr ? nullptr : array_of(*analysis, "match");
   }
 
-  json::array build() const {
+  /// Under the VirtualService's field for the protocol.
+  json::object build() const {
+    if (rollout_.spec.service.tcp) return {{"tcp", connections()}};
+    return {{"http", requests()}};
+  }
+
+ private:
+  /// Of the service's matches only the ports say something about connections.
+  json::array connections() const {
+    json::array match;
+    for (const auto& item : own_match()) {
+      const json::value* port = item.is_object() ? item.get_object().if_contains("port") : nullptr;
+      if (port != nullptr) match.push_back(json::object{{"port", *port}});
+    }
+    json::object out;
+    if (!match.empty()) out["match"] = std::move(match);
+    out["route"] = both(rollout_.status.weights.primary, rollout_.status.weights.canary);
+    return {std::move(out)};
+  }
+
+  json::array requests() const {
     const Weights& weights = rollout_.status.weights;
     if (match_ != nullptr && !match_->empty()) {
       return {route(merged(*match_), both(weights.primary, weights.canary)),
@@ -41,7 +61,6 @@ class RouteBuilder {
     return routes;
   }
 
- private:
   std::string host(const char* suffix) const { return rollout_.spec.apex() + suffix; }
 
   json::object destination(const char* suffix, uint32_t weight) const {
@@ -164,7 +183,8 @@ class RouteBuilder {
 
 json::object virtual_service_spec(const Rollout& rollout) {
   const istio::CanaryService& service = rollout.spec.service;
-  if (service.delegation) return {{"http", RouteBuilder(rollout).build()}};  // another one leads here
+  json::object spec = RouteBuilder(rollout).build();
+  if (service.delegation) return spec;  // another one leads here
   json::array hosts;
   for (const std::string& host : service.hosts) hosts.emplace_back(host);
   const bool named = std::any_of(service.hosts.begin(), service.hosts.end(), [&](const std::string& host) {
@@ -174,9 +194,9 @@ json::object virtual_service_spec(const Rollout& rollout) {
   json::array gateways;
   for (const std::string& gateway : service.gateways) gateways.emplace_back(gateway);
   if (gateways.empty()) gateways.emplace_back("mesh");
-  return {{"hosts", std::move(hosts)},
-          {"gateways", std::move(gateways)},
-          {"http", RouteBuilder(rollout).build()}};
+  spec["hosts"] = std::move(hosts);
+  spec["gateways"] = std::move(gateways);
+  return spec;
 }
 
 }  // namespace remora::rollout

@@ -12,6 +12,7 @@ class Tick {
   std::variant<Question, Decision> run();
   Result<Decision> act(Action action);
   Decision terminate();
+  Decision give_up(const std::string& why);
 
  private:
   using Step = std::optional<std::variant<Question, Decision>>;

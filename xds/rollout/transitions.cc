@@ -156,6 +156,12 @@ void Tick::fail_promotion(const std::string& why) {
   decision_.ending = Ending::kFailed;
 }
 
+Decision Tick::give_up(const std::string& why) {
+  roll_back(why, "rollback");
+  alert(AlertSeverity::kError, "Rolled back: " + why);
+  return done("rollback", why);
+}
+
 Result<Decision> Tick::act(Action action) {
   const Phase phase = next_.phase;
   const bool waiting = phase == Phase::kWaiting;
@@ -237,6 +243,11 @@ void Tick::alert(istio::AlertSeverity severity, std::string text, bool with_fact
 
 std::variant<Question, Decision> decide(const Observation& seen, const Answers& answers) {
   return Tick(seen, answers).run();
+}
+
+Decision give_up(const Observation& seen, const std::string& why) {
+  static const Answers kNone;
+  return Tick(seen, kNone).give_up(why);
 }
 
 Result<Decision> act(const Observation& seen, Action action) {

@@ -43,8 +43,12 @@ class Workloads {
   virtual Return give_back(const Observation& seen) const;
 };
 
-/// The kind that the Canary's target has here: WorkloadEntries by their version label; on Kubernetes
-/// Deployments and DaemonSets. The environment, `configs` and `spec` must outlive it.
+/// A copy of the target that this Canary made, or one that is gone did, is ours; why another is left alone.
+std::string foreign_copy(const store::ObjectStore& store, const store::Object& canary,
+                         const std::string& kind, const store::Object& copy);
+
+/// The kind that the Canary's target has here: Services; WorkloadEntries by their version label, on
+/// Kubernetes Deployments and DaemonSets. The environment, `configs` and `spec` must outlive it.
 std::unique_ptr<Workloads> make_workloads(const Environment& environment, const KnownConfigs& configs,
                                           const istio::Canary& spec, store::ObjectPtr canary);
 

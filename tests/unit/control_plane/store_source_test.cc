@@ -105,6 +105,29 @@ TEST_F(StoreSourceTest, AStatusChangesNothing) {
   EXPECT_EQ(source_->list().version, version);
 }
 
+TEST_F(StoreSourceTest, WhatIsHeldIsShownUntilTheStoreHasAnother) {
+  start();
+  put(kRouteKey, virtual_service("one"));
+  const auto routed_to = [&](const std::string& host) {
+    const auto resources = source_->list().resources;
+    return !resources.empty() && resources.front()->json.find(host) != std::string::npos;
+  };
+  run();
+  store::Object shown = *store_.get(kRouteKey);
+  shown.body = json::parse(virtual_service("two")).as_object();
+  source_->hold(shown);
+  run();
+  EXPECT_TRUE(routed_to("\"two\"")) << "held";
+  json::object with_status = store_.get(kRouteKey)->body;
+  with_status["status"] = {{"seen", true}};
+  store_.update_status(kRouteKey, with_status, {}, [](const store::WriteResult&) {});
+  run();
+  EXPECT_TRUE(routed_to("\"two\"")) << "a status is no other object";
+  put(kRouteKey, virtual_service("three"));
+  run();
+  EXPECT_TRUE(routed_to("\"three\"")) << "the store has the last word";
+}
+
 TEST_F(StoreSourceTest, AFilesCopyIsRefusedUntilTheStoresIsGone) {
   write_file(kService);
   store_.create(kServiceKey, json::parse(kService).as_object(), [](const store::WriteResult&) {});

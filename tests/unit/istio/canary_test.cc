@@ -28,6 +28,25 @@ std::string findings(const std::string& text) {
   return all;
 }
 
+TEST(ParseCanary, ConnectionsHaveWeightsAndNothingElse) {
+  const std::string text =
+      "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: api}\nspec:\n"
+      "  targetRef: {apiVersion: v1, kind: Service, name: api}\n"
+      "  service: {port: 5432, appProtocol: tcp, timeout: 5s}\n"
+      "  analysis: {stepWeight: 10, mirror: true, metrics: [{name: request-success-rate, thresholdRange: "
+      "{min: 1}}]}\n";
+  const std::string all = findings(text);
+  for (const char* expected :
+       {"W spec.service.timeout: has no effect", "W spec.analysis: mirror has no effect",
+        "W spec.analysis: metrics: request-success-rate never has a value"}) {
+    EXPECT_NE(all.find(expected), std::string::npos) << expected << " in\n" << all;
+  }
+  EXPECT_EQ(all.find("E "), std::string::npos) << all;
+  const auto canary = std::get<Canary>(parse_file("c.yaml", text).resources.at(0)->spec);
+  EXPECT_TRUE(canary.service.tcp);
+  EXPECT_FALSE(canary.analysis.mirror);
+}
+
 TEST(ParseCanary, DefaultsAreFlaggers) {
   const Canary c = read("  analysis: {stepWeight: 10}\n");
   EXPECT_EQ(c.apex(), "api");
@@ -133,12 +152,12 @@ TEST(ParseCanary, FaultsAreNamedByPath) {
 TEST(ParseCanary, WhatTheServiceHoldsIsCheckedAsInAVirtualService) {
   const std::string all = findings(
       "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: api}\nspec:\n"
-      "  targetRef: {apiVersion: apps/v1, kind: Service, name: api}\n"
-      "  service:\n    port: 0\n    appProtocol: tcp\n    delegation: maybe\n    corsPolicy: {maxAge: 1.5s}\n"
+      "  targetRef: {apiVersion: apps/v1, kind: Pigeon, name: api}\n"
+      "  service:\n    port: 0\n    delegation: maybe\n    corsPolicy: {maxAge: 1.5s}\n"
       "    retries: {attempts: -1}\n    match: [{uri: {regex: '('}}]\n"
       "    trafficPolicy: {tls: {mode: MUTUAL}}\n    timeout: soon\n");
   for (const char* expected :
-       {"E spec.targetRef.kind: ", "E spec.service.port: ", "E spec.service.appProtocol: ",
+       {"E spec.targetRef.kind: ", "E spec.service.port: ",
         "E spec.service.delegation: ", "E spec.service.corsPolicy.maxAge: ",
         "E spec.service.retries.attempts: ", "E spec.service.match[0].uri.regex: ",
         "E spec.service.trafficPolicy.tls", "E spec.service.timeout: "}) {
@@ -169,7 +188,7 @@ TEST(ParseAlertProvider, KnownTypes) {
       parse_file("m.yaml", head + "  type: slack\n  address: http://hook/\n  channel: ops\n");
   ASSERT_FALSE(has_errors(parsed.findings));
   EXPECT_EQ(std::get<AlertProvider>(parsed.resources.at(0)->spec).channel, "ops");
-  const std::string all = findings(head + "  type: pigeon\n  proxy: http://x\n");
+  const std::string all = findings(head + "  type: pigeon\n  proxy: socks5://x\n");
   for (const char* expected : {"E spec.type: ", "E spec.proxy: ", "E spec: needs address"}) {
     EXPECT_NE(all.find(expected), std::string::npos) << all;
   }

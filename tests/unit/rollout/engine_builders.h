@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rollout/engine.h"
@@ -45,6 +46,13 @@ class FragileStore : public store::ObjectStore {
   int fault_at = 0;  ///< the number of the write, from 1
   int writes = 0;
   bool dead = false;
+  bool full = false;  ///< nothing can be stored any more
+  bool slow = false;  ///< writes are on their way until arrive()
+  /// What was on its way is written now, whoever waits for it.
+  void arrive() {
+    slow = false;
+    for (const auto& write : std::exchange(on_their_way_, {})) write();
+  }
   boost::asio::io_context* context = nullptr;  ///< where answers come later; null: all is in memory
   std::string unreadable;                      ///< why no ConfigMap and no Secret can be read
 
@@ -62,18 +70,18 @@ class FragileStore : public store::ObjectStore {
     boost::asio::post(*context, [this, key, done] { done(inner_.get(key)); });
   }
   void create(store::ObjectKey key, boost::json::object body, store::Written done) override {
-    pass(done, [&](store::Written d) { inner_.create(key, body, d); });
+    pass(done, [=, this](store::Written d) { inner_.create(key, body, d); });
   }
   void update(const store::ObjectKey& key, boost::json::object body, store::Precondition p,
               store::Written done) override {
-    pass(done, [&](store::Written d) { inner_.update(key, body, p, d); });
+    pass(done, [=, this](store::Written d) { inner_.update(key, body, p, d); });
   }
   void update_status(const store::ObjectKey& key, boost::json::object body, store::Precondition p,
                      store::Written done) override {
-    pass(done, [&](store::Written d) { inner_.update_status(key, body, p, d); });
+    pass(done, [=, this](store::Written d) { inner_.update_status(key, body, p, d); });
   }
   void remove(const store::ObjectKey& key, store::Precondition p, store::Written done) override {
-    pass(done, [&](store::Written d) { inner_.remove(key, p, d); });
+    pass(done, [=, this](store::Written d) { inner_.remove(key, p, d); });
   }
   Watch watch(const std::string& type, uint64_t from, OnEvent on_event) override {
     return inner_.watch(type, from, [this, on_event](const store::Event& event) {
@@ -84,6 +92,11 @@ class FragileStore : public store::ObjectStore {
  private:
   void pass(const store::Written& done, const std::function<void(store::Written)>& write) {
     if (dead) return;
+    if (full) return done(store::WriteError{store::WriteError::Reason::kStorage, "no space left on device"});
+    if (slow) {
+      on_their_way_.push_back([write, done] { write(done); });
+      return;
+    }
     const bool now = ++writes == fault_at;
     if (now && fault == Fault::kRefused) {
       return done(store::WriteError{store::WriteError::Reason::kStorage, "no space left on device"});
@@ -100,6 +113,7 @@ class FragileStore : public store::ObjectStore {
     return context != nullptr && (key.type == "configmaps" || key.type == "secrets");
   }
 
+  std::vector<std::function<void()>> on_their_way_;
   store::ObjectStore& inner_;
 };
 
@@ -145,16 +159,21 @@ class Stage {
   void start_engine() {
     fragile = std::make_unique<FragileStore>(store);
     if (kubernetes) fragile->context = &context;
-    Environment environment{context, *fragile, &traffic};
+    engine = make_engine(*fragile, identity);
+    engine->start();
+  }
+
+  std::unique_ptr<Engine> make_engine(FragileStore& its_store, const std::string& who) {
+    Environment environment{context, its_store, &traffic};
     environment.min_interval = std::chrono::milliseconds(3);
     environment.is_complete = [this] { return complete; };
     environment.log = [this](bool, const std::string& text) { log.push_back(text); };
     environment.kubernetes = kubernetes;
-    environment.identity = identity;
+    environment.identity = who;
+    environment.hold_routes = [this](const store::Object& shown) { held.push_back(shown.body); };
     environment.record_event = [this](const store::Object&, bool, const std::string&,
                                       const std::string& text) { events.push_back(text); };
-    engine = std::make_unique<Engine>(std::move(environment));
-    engine->start();
+    return std::make_unique<Engine>(std::move(environment));
   }
 
   void stop_engine() {
@@ -195,6 +214,7 @@ class Stage {
   std::unique_ptr<Engine> engine;
   std::vector<std::string> log;
   std::vector<std::string> events;
+  std::vector<boost::json::object> held;  ///< VirtualServices that were to be shown in place of the store's
   bool complete = true;
   bool kubernetes = false;
   std::string identity;
@@ -203,7 +223,9 @@ class Stage {
  private:
   void note_weight(const boost::json::object& body) {
     int64_t weight = -1;
-    for (const auto& item : body.at("spec").at("http").as_array().back().at("route").as_array()) {
+    const boost::json::object& spec = body.at("spec").as_object();
+    for (const auto& item :
+         spec.at(spec.contains("tcp") ? "tcp" : "http").as_array().back().at("route").as_array()) {
       const auto& destination = item.get_object();
       if (text_of(destination.at("destination").get_object(), "host") == "api-canary") {
         weight = integer_of(destination, "weight");

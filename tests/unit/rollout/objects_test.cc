@@ -52,6 +52,28 @@ Status weighted(uint32_t canary, bool mirror = false) {
   return status;
 }
 
+TEST(Objects, ATcpServiceHasRoutesOfConnections) {
+  Objects objects(with_service("{port: 5432, appProtocol: TCP, match: [{port: 5432}], gateways: [mesh]}",
+                               "{stepWeight: 10}"),
+                  weighted(30));
+  const json::object& spec =
+      objects.all.at("virtualservices.networking.istio.io/api").at("spec").get_object();
+  EXPECT_FALSE(spec.contains("http"));
+  EXPECT_EQ(json::serialize(spec.at("tcp")),
+            R"([{"match":[{"port":5432}],"route":[{"destination":{"host":"api-primary"},"weight":70},)"
+            R"({"destination":{"host":"api-canary"},"weight":30}]}])");
+}
+
+TEST(Objects, FluxIsKeptAwayFromWhatChangesByItself) {
+  const Objects objects(with_service("{port: 80}", "{stepWeight: 10}"), weighted(30));
+  for (const char* name :
+       {"services/api", "services/api-primary", "virtualservices.networking.istio.io/api"}) {
+    EXPECT_EQ(json::serialize(objects.all.at(name).at("metadata").at("annotations")),
+              R"({"kustomize.toolkit.fluxcd.io/reconcile":"disabled",)"
+              R"("helm.toolkit.fluxcd.io/driftDetection":"disabled"})");
+  }
+}
+
 TEST(Objects, WhatFlaggerMakes) {
   const Objects objects(with_service("{port: 80, targetPort: http, appProtocol: http}", "{stepWeight: 10}"),
                         weighted(30));
@@ -90,9 +112,10 @@ TEST(Objects, WhatTheServiceSaysIsPassedOn) {
   const std::string rule =
       json::serialize(objects.all.at("destinationrules.networking.istio.io/web-canary").at("spec"));
   EXPECT_NE(rule.find("http1MaxPendingRequests"), std::string::npos);
-  EXPECT_EQ(json::serialize(routes.at("metadata").at("labels")), R"({"t":"u","app":"web"})");
+  EXPECT_EQ(json::serialize(routes.at("metadata").at("labels")), R"({"t":"u"})");
   EXPECT_EQ(json::serialize(objects.all.at("services/web-primary").at("metadata").at("annotations")),
-            R"({"n":"m"})");
+            R"({"n":"m","kustomize.toolkit.fluxcd.io/reconcile":"disabled",)"
+            R"("helm.toolkit.fluxcd.io/driftDetection":"disabled"})");
 }
 
 TEST(Objects, Mirror) {
