@@ -25,7 +25,12 @@ void CanaryJob::tick() {
     if (!keep_finalizer()) return;
     reconcile([this](bool changed) {
       // Routes that had to be mended have not had an interval to be judged by.
-      if (changed && is_active()) not_before_ = seen_.now + interval();
+      if (changed && is_active()) {
+        not_before_ = seen_.now + interval();
+        environment_.log(true, key_.text() +
+                                   ": its objects were not as it wants them; they were mended, and the "
+                                   "analysis waits for an interval");
+      }
       if (seen_.now < next_due()) return rest(next_due());
       again_ = false;
       think();

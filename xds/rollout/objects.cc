@@ -23,10 +23,10 @@ json::object metadata(const Rollout& rollout, const std::string& name, const ist
   json::object annotations = strings(custom.annotations);
   annotations["kustomize.toolkit.fluxcd.io/reconcile"] = "disabled";
   annotations["helm.toolkit.fluxcd.io/driftDetection"] = "disabled";
-  json::object out{{"name", name},
-                   {"namespace", rollout.canary.key.ns},
-                   {"labels", strings(custom.labels)},
-                   {"annotations", std::move(annotations)}};
+  json::object out{
+      {"name", name}, {"namespace", rollout.canary.key.ns}, {"annotations", std::move(annotations)}};
+  // An API server keeps no empty map: what is wanted must be what can be found.
+  if (!custom.labels.empty()) out["labels"] = strings(custom.labels);
   out["ownerReferences"] = json::array{owner_reference(rollout.canary)};
   return out;
 }
@@ -45,7 +45,7 @@ WantedObject service(const Rollout& rollout, const std::string& name, const isti
   if (from.headless) spec["clusterIP"] = "None";
   json::object described = metadata(rollout, name, custom);
   if (const std::string& label = rollout.selection.label.key; !label.empty())
-    described["labels"].get_object()[label] = name;
+    object_in(described, "labels")[label] = name;
   return {{kServiceType, rollout.canary.key.ns, name},
           {{"apiVersion", "v1"},
            {"kind", "Service"},

@@ -29,13 +29,18 @@ void apply_own_metadata(const WantedObject& wanted, const std::vector<std::strin
                         json::object& body) {
   const json::object& from = wanted.body.at("metadata").get_object();
   json::object& metadata = object_in(body, "metadata");
-  json::object labels = from.at("labels").get_object();
+  const auto* own = object_of(from, "labels");
+  json::object labels = own == nullptr ? json::object() : *own;
   if (const auto* present = object_of(metadata, "labels")) {
     for (const std::string& name : unmanaged) {
       if (present->contains(name)) labels[name] = present->at(name);
     }
   }
-  metadata["labels"] = std::move(labels);
+  if (labels.empty()) {
+    metadata.erase("labels");
+  } else {
+    metadata["labels"] = std::move(labels);
+  }
   metadata["ownerReferences"] = from.at("ownerReferences");
   if (from.contains("annotations")) {
     for (const auto& item : from.at("annotations").get_object()) {

@@ -64,6 +64,15 @@ TEST(Objects, ATcpServiceHasRoutesOfConnections) {
             R"({"destination":{"host":"api-canary"},"weight":30}]}])");
 }
 
+TEST(Objects, NothingIsWantedThatAnApiServerDoesNotKeep) {
+  const Objects objects(with_service("{port: 80}", "{stepWeight: 10}"), weighted(30));
+  for (const auto& [name, body] : objects.all) {
+    for (const auto& item : body.at("metadata").as_object()) {
+      EXPECT_FALSE(item.value().is_object() && item.value().as_object().empty()) << name << ' ' << item.key();
+    }
+  }
+}
+
 TEST(Objects, FluxIsKeptAwayFromWhatChangesByItself) {
   const Objects objects(with_service("{port: 80}", "{stepWeight: 10}"), weighted(30));
   for (const char* name :
