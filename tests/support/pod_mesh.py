@@ -133,6 +133,11 @@ def pod_manifest(name, ports=(), labels=None, annotations=None, container=None, 
             "name": "app", "image": "app", "ports": [{"containerPort": port} for port in ports], **(container or {})}]}}
 
 
+def arguments_about_the_end(arguments):
+    pairs = zip(arguments[::2], arguments[1::2])
+    return [word for name, value in pairs if "drain" in name for word in (name, value)]
+
+
 class MeshPod:
     """A pod of an injected manifest, as kubelet runs it: its rules are written, its sidecar runs, what serves in it is up to the test.
 
@@ -177,7 +182,8 @@ class MeshPod:
         if kind == "envoy":
             config["node"]["metadata"]["REMORA_PLAIN_ENVOY"] = True  # It has none of Istio's filters.
         may = container["securityContext"]
-        return self.mesh.closing(PodProxy(self.pod, config, kind=kind, uid=may.get("runAsUser", PROXY_UID),
+        end = [] if kind == "envoy" else arguments_about_the_end(arguments)
+        return self.mesh.closing(PodProxy(self.pod, config, *end, kind=kind, uid=may.get("runAsUser", PROXY_UID),
                                           gid=may.get("runAsGroup", PROXY_UID), capabilities=may.get("capabilities", {}).get("add", [])))
 
     def expand(self, text):
