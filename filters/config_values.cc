@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "envoy/config/core/v3/base.pb.h"
-#include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 
 namespace remora::filters {
@@ -20,6 +19,8 @@ std::string runtime_text(const std::string& key, const FilterFactoryContext& con
   return found == context.runtime->end() ? std::string() : found->second;
 }
 
+}  // namespace
+
 std::optional<double> runtime_number(const std::string& key, const FilterFactoryContext& context) {
   const std::string text = runtime_text(key, context);
   double number = 0;
@@ -28,20 +29,17 @@ std::optional<double> runtime_number(const std::string& key, const FilterFactory
   return std::max(number, 0.0);
 }
 
-StringMatcher plain(StringMatcher::Kind kind, const std::string& value, bool ignore_case) {
-  StringMatcher out;
-  out.kind = kind;
-  out.value = value;
-  out.ignore_case = ignore_case;
-  if (ignore_case) {
-    for (char& c : out.value) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-  }
-  return out;
+std::optional<Fraction> runtime_fraction(const std::string& key, const FilterFactoryContext& context) {
+  if (const auto whole = runtime_number(key, context))
+    return Fraction{static_cast<uint32_t>(std::min(*whole, 100.0)), 100};
+  const auto numerator = runtime_number(key + ".numerator", context);
+  if (!numerator) return std::nullopt;
+  const std::string denominator = runtime_text(key + ".denominator", context);
+  return Fraction{static_cast<uint32_t>(std::min(*numerator, double{UINT32_MAX})),
+                  denominator == "TEN_THOUSAND" ? kTenThousand
+                  : denominator == "MILLION"    ? kMillion
+                                                : 100};
 }
-
-}  // namespace
 
 Fraction to_fraction(const envoy::type::v3::FractionalPercent& percent) {
   using Proto = envoy::type::v3::FractionalPercent;
@@ -54,40 +52,8 @@ Fraction to_fraction(const envoy::type::v3::FractionalPercent& percent) {
 
 Fraction to_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& percent,
                      const FilterFactoryContext& context) {
-  const std::string& key = percent.runtime_key();
-  if (const auto whole = runtime_number(key, context))
-    return {static_cast<uint32_t>(std::min(*whole, 100.0)), 100};
-  if (const auto numerator = runtime_number(key + ".numerator", context)) {
-    const std::string denominator = runtime_text(key + ".denominator", context);
-    return {static_cast<uint32_t>(std::min(*numerator, double{UINT32_MAX})),
-            denominator == "TEN_THOUSAND" ? kTenThousand
-            : denominator == "MILLION"    ? kMillion
-                                          : 100};
-  }
+  if (const auto fraction = runtime_fraction(percent.runtime_key(), context)) return *fraction;
   return to_fraction(percent.default_value());
-}
-
-StringMatcher to_string_matcher(const envoy::type::matcher::v3::StringMatcher& matcher,
-                                const std::string& path, ConfigReport& report) {
-  using Proto = envoy::type::matcher::v3::StringMatcher;
-  using Kind = StringMatcher::Kind;
-  const bool ignore_case = matcher.ignore_case();
-  switch (matcher.match_pattern_case()) {
-    case Proto::kExact: return plain(Kind::kExact, matcher.exact(), ignore_case);
-    case Proto::kPrefix: return plain(Kind::kPrefix, matcher.prefix(), ignore_case);
-    case Proto::kSuffix: return plain(Kind::kSuffix, matcher.suffix(), ignore_case);
-    case Proto::kContains: return plain(Kind::kContains, matcher.contains(), ignore_case);
-    default: break;
-  }
-  if (ignore_case) report.error(path + ".ignore_case", "has no meaning for safe_regex; write (?i) in it");
-  StringMatcher out = plain(Kind::kRegex, matcher.safe_regex().regex(), false);
-  auto compiled = Regex::compile(out.value);
-  if (compiled.ok()) {
-    out.regex = std::move(*compiled);
-  } else {
-    report.error(path + ".safe_regex.regex", compiled.error().message);
-  }
-  return out;
 }
 
 }  // namespace remora::filters

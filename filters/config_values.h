@@ -1,17 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "remora/config/matchers.h"
-#include "remora/config/report.h"
 #include "remora/filter/registry.h"
 
 namespace envoy {
 namespace config::core::v3 {
 class RuntimeFractionalPercent;
-}
-namespace type::matcher::v3 {
-class StringMatcher;
 }
 namespace type::v3 {
 class FractionalPercent;
@@ -26,8 +23,9 @@ Fraction to_fraction(const envoy::type::v3::FractionalPercent& percent);
 Fraction to_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& percent,
                      const FilterFactoryContext& context);
 
-/// Errors go to `report` under `path`: an expression that RE2 does not take.
-StringMatcher to_string_matcher(const envoy::type::matcher::v3::StringMatcher& matcher,
-                                const std::string& path, ConfigReport& report);
+/// A number of the runtime, at least 0; nullopt when the key is empty, absent or not a number.
+std::optional<double> runtime_number(const std::string& key, const FilterFactoryContext& context);
+/// A share of the runtime: a percentage, or a numerator with its denominator.
+std::optional<Fraction> runtime_fraction(const std::string& key, const FilterFactoryContext& context);
 
 }  // namespace remora::filters

@@ -101,13 +101,15 @@ bool Exchange::admit_head() {
 
 void Exchange::find_route() {
   if (!routes_) return;
-  const auto match = routes_->table().match(request_, random_value_);
+  const auto match = routes_->table().match(request_, random_value_, info_.dynamic_metadata);
   virtual_host_ = match.virtual_host;
   route_ = match.route;
   info_.virtual_host = virtual_host_;
   info_.route = route_;
-  if (route_ != nullptr && route_->action == Route::Action::kForward)
-    choice_ = choose_cluster(route_->forward, request_, random_value_);
+  choice_ = route_ != nullptr && route_->action == Route::Action::kForward
+                ? choose_cluster(route_->forward, request_, random_value_)
+                : ClusterChoice();
+  info_.route_cluster = choice_.name;
 }
 
 /// What the place in the table that was found says to the filters.
@@ -621,6 +623,21 @@ void Exchange::after(Milliseconds delay, std::function<void()> call) {
   worker_.arm(filter_timer_, delay);
 }
 
+Metadata& Exchange::dynamic_metadata() {
+  if (!metadata_) {
+    const Metadata* of_connection = info_.dynamic_metadata;
+    metadata_ = of_connection == nullptr ? Metadata() : *of_connection;
+    info_.dynamic_metadata = &*metadata_;
+  }
+  return *metadata_;
+}
+
+void Exchange::choose_route_again() {
+  if (phase_ != Phase::kRequestFilters) return;
+  find_route();
+  filters_.reroute(route_filters());
+}
+
 void Exchange::read_whole_request() {
   reads_whole_request_ = true;
   body_credit_ = Credit();
@@ -633,6 +650,7 @@ void Exchange::on_filter_timer() {
 const Clock& Exchange::clock() const { return worker_.clock(); }
 Random& Exchange::random() { return worker_.random(); }
 size_t Exchange::shard() const { return worker_.shard(); }
+FilterWorker& Exchange::worker() { return worker_; }
 const HttpConnectionManagerConfig& Exchange::http() const { return connection_->http(); }
 StatBlock& Exchange::http_stats() { return connection_->http_stats(); }
 
@@ -645,6 +663,7 @@ void Exchange::recycle() {
   filters_.clear();
   filter_call_ = nullptr;
   info_ = ExchangeInfo();
+  metadata_.reset();
   details_.clear();
   request_.clear();
   request_trailers_.clear();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "mirror.h"
 #include "net/byte_queue.h"
 #include "net/timer_wheel.h"
+#include "remora/config/metadata.h"
 #include "remora/config/route_table.h"
 #include "remora/filter/http_filter.h"
 #include "remora/http/exchange_info.h"
@@ -116,8 +118,11 @@ class Exchange final : public MessageEvents,
   const Clock& clock() const override;
   Random& random() override;
   size_t shard() const override;
+  FilterWorker& worker() override;
   Resume pause() override;
   void after(Milliseconds delay, std::function<void()> call) override;
+  Metadata& dynamic_metadata() override;
+  void choose_route_again() override;
   void read_whole_request() override;
 
   [[nodiscard]] const HttpConnectionManagerConfig& http() const;
@@ -133,6 +138,7 @@ class Exchange final : public MessageEvents,
   uint64_t life_ = 0;  // tells a Resume of an earlier life from one of this
 
   ExchangeInfo info_;
+  std::optional<Metadata> metadata_;  // this request's own, once a filter has something to say
   std::string details_;
   RequestOrigin origin_;
   HeaderMap request_;

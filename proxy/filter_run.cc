@@ -11,6 +11,10 @@ const FilterSettings* settings_of(size_t number, const RouteFilters& route) {
   return &route.settings[route.slots[number]];
 }
 
+RouteFilterConfigs configs_of(const FilterSettings* settings) {
+  return settings == nullptr ? RouteFilterConfigs() : settings->configs;
+}
+
 bool is_on(const HttpFilterEntry& entry, const FilterSettings* settings) {
   using State = FilterSettings::State;
   if (settings == nullptr || settings->state == State::kAsListener) return !entry.disabled;
@@ -19,28 +23,24 @@ bool is_on(const HttpFilterEntry& entry, const FilterSettings* settings) {
 
 }  // namespace
 
-Resume::~Resume() {
-  if (!target_) return;
-  LocalReply reply;
-  reply.status = 500;
-  reply.details = "filter_dropped_exchange";
-  use(Verdict::reply(std::move(reply)));
-}
-
 void FilterRun::begin(const std::vector<HttpFilterEntry>& chain,
                       const std::vector<std::unique_ptr<HttpFilter>>& shared, const RouteFilters& route) {
   clear();
   for (size_t i = 0; i < chain.size(); ++i) {
     const FilterSettings* settings = settings_of(i, route);
     if (!is_on(chain[i], settings)) continue;
-    const RouteFilterConfigs configs = settings == nullptr ? RouteFilterConfigs() : settings->configs;
+    const RouteFilterConfigs configs = configs_of(settings);
     if (shared[i] != nullptr) {
-      steps_.push_back({shared[i].get(), configs});
+      steps_.push_back({shared[i].get(), i, configs});
     } else {
       owned_.push_back(chain[i].factory->create());
-      steps_.push_back({owned_.back().get(), configs});
+      steps_.push_back({owned_.back().get(), i, configs});
     }
   }
+}
+
+void FilterRun::reroute(const RouteFilters& route) {
+  for (Step& step : steps_) step.configs = configs_of(settings_of(step.number, route));
 }
 
 void FilterRun::clear() {
@@ -71,7 +71,9 @@ void FilterRun::request_body(FilterContext& context, std::string_view bytes, boo
 }
 
 void FilterRun::request_trailers(FilterContext& context, HeaderMap& trailers) {
-  for (size_t i = 0; i < seen_; ++i) enter(steps_[i], context).on_request_trailers(context, trailers);
+  // Those that come to see the head because a filter goes on in here are shown the trailers with it.
+  const size_t seen = seen_;
+  for (size_t i = 0; i < seen; ++i) enter(steps_[i], context).on_request_trailers(context, trailers);
 }
 
 Verdict FilterRun::response_head(FilterContext& context, HeaderMap& head, bool end) {

@@ -35,6 +35,8 @@ class FilterRun {
   void begin(const std::vector<HttpFilterEntry>& chain,
              const std::vector<std::unique_ptr<HttpFilter>>& shared, const RouteFilters& route);
   void clear();
+  /// The route is another one now: what it says to the filters that run.
+  void reroute(const RouteFilters& route);
 
   /// Runs the request head from where it stands; a verdict other than go_on ends the run there.
   Verdict request_head(FilterContext& context, HeaderMap& head, const ArrivedRequest& arrived);
@@ -50,6 +52,7 @@ class FilterRun {
  private:
   struct Step {
     HttpFilter* filter;
+    size_t number;  // in the chain
     RouteFilterConfigs configs;
   };
   static HttpFilter& enter(const Step& step, FilterContext& context) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "downstream_connection.h"
+#include "filter_fetch.h"
 #include "listener/accepted_socket.h"
 #include "listener/connection_log.h"
 #include "listener/pending_socket.h"
@@ -24,6 +25,28 @@ namespace {
 constexpr size_t kSpareExchanges = 1024;
 
 }  // namespace
+
+/// What a filter wants to be called back for.
+class Worker::DelayedCall final : public Disposable {
+ public:
+  DelayedCall(Worker& worker, Milliseconds delay, std::function<void()> call)
+      : worker_(worker),
+        call_(std::move(call)),
+        timer_(timer_calls<&DelayedCall::on_time>, this) {
+    worker.arm(timer_, delay);
+  }
+
+ private:
+  void on_time() {
+    auto own = worker_.delayed_calls_.extract(this);
+    worker_.reactor_.dispose(std::move(own.mapped()));
+    call_();
+  }
+
+  Worker& worker_;
+  std::function<void()> call_;
+  Timer timer_;
+};
 
 Worker::Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time)
     : shard_(shard),
@@ -59,8 +82,22 @@ void Worker::end_everything() {
   for (auto& [name, cluster] : clusters_) cluster->retire();
   listeners_.clear();
   listeners_by_address_.clear();
+  delayed_calls_.clear();
   clusters_.clear();
   routes_.clear();
+}
+
+// ----------------------------------------------------------------------------------------------
+// for filters
+
+void Worker::fetch(HttpFetch request, std::function<void(HttpFetched)> done) {
+  FilterFetch::start(*this, request, std::move(done));
+}
+
+void Worker::call_after(Milliseconds delay, std::function<void()> call) {
+  auto made = std::make_unique<DelayedCall>(*this, delay, std::move(call));
+  auto* const key = made.get();
+  delayed_calls_.emplace(key, std::move(made));
 }
 
 // ----------------------------------------------------------------------------------------------

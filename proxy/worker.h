@@ -17,6 +17,7 @@
 #include "net/reactor.h"
 #include "remora/config/bootstrap.h"
 #include "remora/core/random.h"
+#include "remora/filter/filter_worker.h"
 #include "response_head.h"
 #include "string_map.h"
 #include "upstream/worker_cluster.h"
@@ -59,7 +60,7 @@ struct DrainState {
 
 /// A thread that does everything for its connections: its event loop, listeners, pools, timers, statistics
 /// shard and its view of the configuration. Nothing is shared with other workers on the path of a request.
-class Worker final : private TurnEndHandler {
+class Worker final : public FilterWorker, private TurnEndHandler {
  public:
   /// `shard` counts from 1. `drain_time`: how long connections of filter chains that leave may go on.
   Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time = Milliseconds(600000));
@@ -82,9 +83,11 @@ class Worker final : private TurnEndHandler {
 
   // For what runs on it.
   [[nodiscard]] Reactor& reactor() { return reactor_; }
-  [[nodiscard]] const Clock& clock() { return reactor_.clock(); }
-  [[nodiscard]] Random& random() { return random_; }
-  [[nodiscard]] size_t shard() const { return shard_; }
+  [[nodiscard]] const Clock& clock() override { return reactor_.clock(); }
+  [[nodiscard]] Random& random() override { return random_; }
+  [[nodiscard]] size_t shard() const override { return shard_; }
+  void fetch(HttpFetch request, std::function<void(HttpFetched)> done) override;
+  void call_after(Milliseconds delay, std::function<void()> call) override;
   void arm(Timer& timer, Milliseconds delay) { reactor_.arm(timer, delay); }
   [[nodiscard]] std::string_view date() { return date_.at(clock().wall()); }
   [[nodiscard]] bool enabled(const RuntimeFraction& fraction, uint64_t random) const {
@@ -116,6 +119,7 @@ class Worker final : private TurnEndHandler {
  private:
   /// Whether what drains is, or includes, that listener.
   [[nodiscard]] bool drains(const WorkerListener& listener) const;
+  class DelayedCall;
   void log_to(const AccessLogList& logs, const std::vector<std::shared_ptr<LogFile>>& files,
               const ExchangeInfo& info, uint64_t random);
   void on_turn_end() override;
@@ -146,6 +150,7 @@ class Worker final : private TurnEndHandler {
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<Exchange>> done_exchanges_;
   std::vector<std::pair<std::shared_ptr<LogFile>, std::string>> log_lines_;
+  std::unordered_map<DelayedCall*, std::unique_ptr<DelayedCall>> delayed_calls_;
   DrainState drain_;
   bool accepting_over_ = false;  ///< for listeners that drain_ concerns
   bool turn_end_wanted_ = false;

@@ -2,6 +2,7 @@
 #include "config_values.h"
 #include "cors/cors.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "remora/filter/envoy_messages.h"
 
 namespace remora::filters {
 namespace {
@@ -12,11 +13,11 @@ std::optional<bool> to_flag(bool given, const google::protobuf::BoolValue& value
   return given ? std::optional(value.value()) : std::nullopt;
 }
 
-void set_origins(const v3::CorsPolicy& proto, const std::string& path, ConfigReport& report,
-                 CorsPolicy& out) {
+void set_origins(const v3::CorsPolicy& proto, const FilterFactoryContext& context, const std::string& path,
+                 ConfigReport& report, CorsPolicy& out) {
   for (int i = 0; i < proto.allow_origin_string_match_size(); ++i) {
     out.allow_origins.push_back(
-        to_string_matcher(proto.allow_origin_string_match(i),
+        to_string_matcher(proto.allow_origin_string_match(i), context,
                           path + ".allow_origin_string_match[" + std::to_string(i) + "]", report));
     out.any_origin = out.any_origin || out.allow_origins.back().matches("*");
   }
@@ -39,7 +40,7 @@ std::shared_ptr<const RouteFilterConfig> make_cors_policy(const FilterSource& so
   if (!parse_config(source, proto, report)) return nullptr;
   const size_t errors_before = report.error_count();
   auto policy = std::make_shared<CorsPolicy>();
-  set_origins(proto, source.path, report, *policy);
+  set_origins(proto, context, source.path, report, *policy);
   policy->allow_methods = proto.allow_methods();
   policy->allow_headers = proto.allow_headers();
   policy->expose_headers = proto.expose_headers();

@@ -9,6 +9,7 @@
 
 #include "core/ascii.h"
 #include "core/regex_options.h"
+#include "remora/config/metadata.h"
 #include "remora/http/path.h"
 
 namespace remora {
@@ -112,6 +113,33 @@ bool QueryMatcher::matches(std::string_view query) const {
   const auto found = query_parameter(query, name);
   if (any_value) return found.has_value() == present;
   return found && string.matches(*found);
+}
+
+bool ValueMatcher::matches(const MetadataValue& subject) const {
+  const auto one_matches = [this](const MetadataValue& item) { return any.front().matches(item); };
+  const auto* number = std::get_if<double>(&subject.value);
+  const auto* boolean = std::get_if<bool>(&subject.value);
+  const auto* list = std::get_if<MetadataValue::List>(&subject.value);
+  switch (kind) {
+    case Kind::kNull: return std::holds_alternative<std::monostate>(subject.value);
+    case Kind::kNumber:
+      return number != nullptr && (from == to ? *number == from : *number >= from && *number < to);
+    case Kind::kString: return subject.string() != nullptr && string.matches(*subject.string());
+    case Kind::kBool: return boolean != nullptr && *boolean == flag;
+    case Kind::kPresent: return flag;
+    case Kind::kOneOf: return list != nullptr && std::ranges::any_of(*list, one_matches);
+    case Kind::kOr:
+      return std::ranges::any_of(any, [&](const ValueMatcher& matcher) { return matcher.matches(subject); });
+  }
+  return false;
+}
+
+bool MetadataMatcher::matches(const Metadata* metadata) const {
+  if (metadata == nullptr) return invert;
+  const auto found = metadata->filters.find(filter);
+  const MetadataValue* at = found == metadata->filters.end() ? nullptr : &found->second;
+  for (const std::string& step : path) at = at == nullptr ? nullptr : at->find(step);
+  return (at != nullptr && value.matches(*at)) != invert;
 }
 
 }  // namespace remora

@@ -119,7 +119,7 @@ void PathIndex::add_regexes(std::string_view path, Candidates& candidates) const
   candidates.add(conditional);
 }
 
-uint32_t PathIndex::match(const HeaderMap& head, uint64_t random) const {
+uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
   thread_local std::vector<Candidates::Cursor> scratch;
   Candidates candidates(scratch);
   const PathParts parts = split_path(head.path());
@@ -129,8 +129,9 @@ uint32_t PathIndex::match(const HeaderMap& head, uint64_t random) const {
     add_paths(parts.path, candidates);
     add_regexes(parts.path, candidates);
   }
+  const RouteQuestion question{head, parts.query, random, metadata};
   return candidates.first(
-      [&](uint32_t position) { return conditions_hold(routes_[position].match, head, parts.query, random); });
+      [&](uint32_t position) { return conditions_hold(routes_[position].match, question); });
 }
 
 }  // namespace remora

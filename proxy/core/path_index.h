@@ -28,7 +28,7 @@ class PathIndex {
   explicit PathIndex(const std::vector<Route>& routes);
 
   /// The position of the first route that matches; Candidates::kNone if none does.
-  [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random) const;
+  [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const;
 
  private:
   class Builder;

@@ -7,17 +7,18 @@
 
 namespace remora {
 bool has_conditions(const RouteMatch& match) {
-  return match.grpc || match.runtime_fraction || !match.headers.empty() || !match.query_parameters.empty();
+  return match.grpc || match.runtime_fraction || !match.headers.empty() || !match.query_parameters.empty() ||
+         !match.dynamic_metadata.empty();
 }
 
-bool conditions_hold(const RouteMatch& match, const HeaderMap& head, std::string_view query,
-                     uint64_t random) {
-  if (match.runtime_fraction && !match.runtime_fraction->value.includes(random)) return false;
-  if (match.grpc && !is_grpc_request(head)) return false;
-  return std::ranges::all_of(match.headers,
-                             [&](const HeaderMatcher& matcher) { return matcher.matches(head); }) &&
-         std::ranges::all_of(match.query_parameters,
-                             [&](const QueryMatcher& matcher) { return matcher.matches(query); });
+bool conditions_hold(const RouteMatch& match, const RouteQuestion& question) {
+  if (match.runtime_fraction && !match.runtime_fraction->value.includes(question.random)) return false;
+  if (match.grpc && !is_grpc_request(question.head)) return false;
+  const auto holds = [&](const auto& matchers, const auto& subject) {
+    return std::ranges::all_of(matchers, [&](const auto& matcher) { return matcher.matches(subject); });
+  };
+  return holds(match.headers, question.head) && holds(match.query_parameters, question.query) &&
+         holds(match.dynamic_metadata, question.metadata);
 }
 
 }  // namespace remora

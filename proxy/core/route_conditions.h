@@ -9,9 +9,16 @@ namespace remora {
 /// True if the route is matched on more than its path.
 bool has_conditions(const RouteMatch& match);
 
-/// All of a route's conditions but the path: headers, query parameters, runtime fraction, gRPC. `query` is
-/// what follows
-/// '?' in :path; `random` the request's stable random value.
-bool conditions_hold(const RouteMatch& match, const HeaderMap& head, std::string_view query, uint64_t random);
+/// What routes are matched on besides their paths. Borrowed for the call.
+struct RouteQuestion {
+  const HeaderMap& head;
+  std::string_view query;    ///< what follows '?' in :path
+  uint64_t random;           ///< the request's stable random value
+  const Metadata* metadata;  ///< what filters have found out; may be null
+};
+
+/// All of a route's conditions but the path: headers, query parameters, dynamic metadata, runtime fraction,
+/// gRPC.
+bool conditions_hold(const RouteMatch& match, const RouteQuestion& question);
 
 }  // namespace remora

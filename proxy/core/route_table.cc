@@ -41,11 +41,11 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::compile(RouteConfig config
   return std::shared_ptr<const RouteTable>(std::move(table));
 }
 
-RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random) const {
+RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
   const uint32_t number = index_->hosts.find(head.get(HeaderId::kAuthority));
   if (number == HostIndex::kNone) return {};
   const VirtualHost& host = config_.virtual_hosts[number];
-  const uint32_t position = index_->paths[number].match(head, random);
+  const uint32_t position = index_->paths[number].match(head, random, metadata);
   return {&host, position == Candidates::kNone ? nullptr : &host.routes[position]};
 }
 

@@ -13,14 +13,16 @@ namespace remora {
 /// same: live connections then take its connection manager at their next request.
 class WorkerChain final : public LocalCounted {
  public:
-  WorkerChain(std::shared_ptr<const ChainRuntime> runtime, size_t shard) : shard_(shard) {
+  WorkerChain(std::shared_ptr<const ChainRuntime> runtime, FilterWorker& worker)
+      : worker_(worker),
+        shard_(worker.shard()) {
     update(std::move(runtime));
   }
 
   void update(std::shared_ptr<const ChainRuntime> runtime) {
     if (runtime == runtime_) return;
     runtime_ = std::move(runtime);
-    if (runtime_->config.http) http_ = LocalRef<WorkerHttp>(new WorkerHttp(runtime_, shard_));
+    if (runtime_->config.http) http_ = LocalRef<WorkerHttp>(new WorkerHttp(runtime_, worker_));
   }
   /// It has left its listener: connections end when they can.
   void retire() { retired_ = true; }
@@ -34,6 +36,7 @@ class WorkerChain final : public LocalCounted {
   [[nodiscard]] StatBlock& worker_stats() const { return runtime_->worker_stats[shard_ - 1]->block(shard_); }
 
  private:
+  FilterWorker& worker_;
   size_t shard_;
   std::shared_ptr<const ChainRuntime> runtime_;
   LocalRef<WorkerHttp> http_;

@@ -18,13 +18,15 @@ namespace remora {
 /// it began with.
 class WorkerHttp final : public LocalCounted {
  public:
-  WorkerHttp(std::shared_ptr<const ChainRuntime> runtime, size_t shard)
+  WorkerHttp(std::shared_ptr<const ChainRuntime> runtime, FilterWorker& worker)
       : runtime_(std::move(runtime)),
-        stats_(runtime_->http_stats->block(shard)),
-        responses_(runtime_->response_stats->block(shard)) {
+        stats_(runtime_->http_stats->block(worker.shard())),
+        responses_(runtime_->response_stats->block(worker.shard())) {
     if (config().routes) inline_routes_ = LocalRef<WorkerRoutes>(new WorkerRoutes(config().routes));
-    for (const auto& entry : config().filters)
+    for (const auto& entry : config().filters) {
       shared_filters_.push_back(entry.factory->stateless() ? entry.factory->create() : nullptr);
+      if (shared_filters_.back()) shared_filters_.back()->start(worker);
+    }
   }
 
   [[nodiscard]] const HttpConnectionManagerConfig& config() const { return *runtime_->config.http; }

@@ -44,7 +44,7 @@ bool WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
       chains_.push_back(std::exchange(old[chain.heir_of], {}));
       chains_.back()->update(chain.runtime);
     } else {
-      chains_.emplace_back(new WorkerChain(chain.runtime, worker_.shard()));
+      chains_.emplace_back(new WorkerChain(chain.runtime, worker_));
     }
   }
   runtime_ = std::move(runtime);

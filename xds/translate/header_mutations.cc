@@ -27,7 +27,9 @@ Action to_action(const HeaderValueOption& option, Context& context) {
   }
 }
 
-HeaderMutation to_mutation(const HeaderValueOption& option, Context& context) {
+}  // namespace
+
+HeaderMutation to_header_mutation(const HeaderValueOption& option, Context& context) {
   HeaderMutation out;
   out.action = to_action(option, context);
   out.keep_empty_value = option.keep_empty_value();
@@ -44,15 +46,13 @@ HeaderMutation to_mutation(const HeaderValueOption& option, Context& context) {
   return out;
 }
 
-}  // namespace
-
 HeaderMutations to_header_mutations(const HeaderOptions& add, std::string_view add_field,
                                     const HeaderNames& remove, std::string_view remove_field,
                                     Context& context) {
   HeaderMutations out;
   for (int i = 0; i < add.size(); ++i) {
     const auto scope = context.in(add_field, i);
-    out.add.push_back(to_mutation(add[i], context));
+    out.add.push_back(to_header_mutation(add[i], context));
   }
   for (int i = 0; i < remove.size(); ++i) {
     const auto scope = context.in(remove_field, i);

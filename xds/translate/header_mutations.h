@@ -20,6 +20,9 @@ HeaderMutations to_header_mutations(const HeaderOptions& add, std::string_view a
                                     const HeaderNames& remove, std::string_view remove_field,
                                     Context& context);
 
+/// Standing at the message.
+HeaderMutation to_header_mutation(const envoy::config::core::v3::HeaderValueOption& option, Context& context);
+
 /// Both directions of a message that carries them under the usual names.
 template <typename Message>
 HeaderMutations to_request_mutations(const Message& message, Context& context) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/metadata.pb.h"
 #include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "remora/config/matchers.h"
@@ -15,5 +16,7 @@ StringMatcher to_string_matcher(const envoy::type::matcher::v3::StringMatcher& m
 HeaderMatcher to_header_matcher(const envoy::config::route::v3::HeaderMatcher& matcher, Context& context);
 QueryMatcher to_query_matcher(const envoy::config::route::v3::QueryParameterMatcher& matcher,
                               Context& context);
+MetadataMatcher to_metadata_matcher(const envoy::type::matcher::v3::MetadataMatcher& matcher,
+                                    Context& context);
 
 }  // namespace remora::xds

@@ -91,6 +91,10 @@ RouteMatch to_route_match(const v3::RouteMatch& match, Context& context) {
     const auto scope = context.in("query_parameters", i);
     out.query_parameters.push_back(to_query_matcher(match.query_parameters(i), context));
   }
+  for (int i = 0; i < match.dynamic_metadata_size(); ++i) {
+    const auto scope = context.in("dynamic_metadata", i);
+    out.dynamic_metadata.push_back(to_metadata_matcher(match.dynamic_metadata(i), context));
+  }
   if (match.has_runtime_fraction()) out.runtime_fraction = to_fraction(match.runtime_fraction(), context);
   out.grpc = match.has_grpc();
   return out;

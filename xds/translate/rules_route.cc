@@ -34,7 +34,7 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.RouteMatch",
        .implemented =
            "prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction "
-           "headers query_parameters grpc"},
+           "headers query_parameters dynamic_metadata grpc"},
       {.message = "envoy.config.route.v3.RouteMatch.ConnectMatcher", .implemented = ""},
       {.message = "envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions", .implemented = ""},
       {.message = "envoy.config.route.v3.HeaderMatcher",

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "remora/core/result.h"
 #include "remora/http/header_map.h"
@@ -13,6 +14,9 @@ class RE2;
 }
 
 namespace remora {
+
+struct Metadata;
+struct MetadataValue;
 
 /// A compiled regular expression: RE2, full match. Immutable, shared by all workers.
 class Regex {
@@ -75,6 +79,31 @@ struct QueryMatcher {
   /// `query` is what follows '?' in the path. Values are compared as they stand, not percent-decoded, as in
   /// Envoy.
   [[nodiscard]] bool matches(std::string_view query) const;
+};
+
+/// Source: envoy.type.matcher.v3.ValueMatcher.
+struct ValueMatcher {
+  enum class Kind : uint8_t { kNull, kNumber, kString, kBool, kPresent, kOneOf, kOr };
+  Kind kind = Kind::kPresent;
+  bool flag = true;  ///< kBool: the value; kPresent: false never matches
+  double from = 0;   ///< kNumber: from <= value < to, or exactly `from` where both are equal
+  double to = 0;
+  StringMatcher string;
+  std::vector<ValueMatcher> any;  ///< kOr: one of them; kOneOf: an element of the list that the first matches
+
+  [[nodiscard]] bool matches(const MetadataValue& value) const;
+};
+
+/// Source: envoy.type.matcher.v3.MetadataMatcher. What filters have found out about a request
+/// (ExchangeInfo::dynamic_metadata), where the namespace and the path lead to a value.
+struct MetadataMatcher {
+  std::string filter;
+  std::vector<std::string> path;
+  ValueMatcher value;
+  bool invert = false;  ///< then it holds as well where there is no value
+
+  /// `metadata` may be null: there is none.
+  [[nodiscard]] bool matches(const Metadata* metadata) const;
 };
 
 /// A share of requests: numerator out of denominator (100, 10,000 or 1,000,000).

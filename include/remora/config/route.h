@@ -58,6 +58,7 @@ struct RouteMatch {
   PathMatch path;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryMatcher> query_parameters;
+  std::vector<MetadataMatcher> dynamic_metadata;
   std::optional<RuntimeFraction> runtime_fraction;
   bool grpc = false;
 };

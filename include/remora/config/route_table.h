@@ -26,8 +26,8 @@ class RouteTable {
   };
 
   /// `random` is the request's stable random value (runtime_fraction). `head` needs :authority, :path and
-  /// :method.
-  [[nodiscard]] Match match(const HeaderMap& head, uint64_t random) const;
+  /// :method. `metadata`: what filters have found out so far; null: nothing.
+  [[nodiscard]] Match match(const HeaderMap& head, uint64_t random, const Metadata* metadata = nullptr) const;
 
   [[nodiscard]] const RouteConfig& config() const { return config_; }
   /// Tells this table apart from every other one of this process, earlier ones included.

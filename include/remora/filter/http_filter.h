@@ -10,6 +10,7 @@
 #include "remora/config/filter_overrides.h"
 #include "remora/core/clock.h"
 #include "remora/core/random.h"
+#include "remora/filter/filter_worker.h"
 #include "remora/http/exchange_info.h"
 #include "remora/http/stream.h"
 
@@ -82,10 +83,19 @@ class FilterContext {
   virtual Random& random() = 0;
   /// This worker's shard number for StatScope::block.
   virtual size_t shard() const = 0;
+  /// What outlives the exchange.
+  virtual FilterWorker& worker() = 0;
   /// Take this before returning Verdict::pause().
   virtual Resume pause() = 0;
   /// Calls back once after `delay`, unless the exchange ends first.
   virtual void after(Milliseconds delay, std::function<void()> call) = 0;
+  /// What filters have found out about this request (%DYNAMIC_METADATA%, and what routes can be matched on),
+  /// to add to. It begins with what the connection's listener filters found.
+  virtual Metadata& dynamic_metadata() = 0;
+  /// The route is chosen anew, by the head and the metadata as they stand now. Which filters run was decided
+  /// before; from the next call on they are told what the new route says to them. Only before the request is
+  /// forwarded. Source: Envoy, clear_route_cache.
+  virtual void choose_route_again() = 0;
   /// For a filter that pauses until it has seen the request's end: goes on reading beyond the listener's
   /// buffer limit. The filter then answers for how much that may be.
   virtual void read_whole_request() = 0;
@@ -118,6 +128,8 @@ const Config* most_specific(const FilterContext& context) {
 class HttpFilter {
  public:
   virtual ~HttpFilter() = default;
+  /// For filters that a worker's exchanges share: called once, on the worker, before the first exchange.
+  virtual void start(FilterWorker& /*worker*/) {}
   virtual Verdict on_request_head(FilterContext& /*context*/, HeaderMap& /*head*/, bool /*end*/) {
     return Verdict::go_on();
   }

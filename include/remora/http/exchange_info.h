@@ -77,6 +77,8 @@ struct ExchangeInfo {
 
   const VirtualHost* virtual_host = nullptr;
   const Route* route = nullptr;
+  /// The cluster that the route has chosen, whether or not it exists; empty where nothing is forwarded.
+  std::string_view route_cluster{};
   const ClusterConfig* cluster = nullptr;
   /// Per-request metadata that filters set (%DYNAMIC_METADATA%); null until the first one does.
   Metadata* dynamic_metadata = nullptr;

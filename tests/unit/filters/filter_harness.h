@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "remora/config/cluster.h"
@@ -24,14 +26,35 @@ inline MetadataValue object_value(MetadataValue::Object object) {
 }
 
 /// One exchange as a filter sees it, and what it needs of a worker.
-struct FakeExchange final : FilterContext {
+struct FakeExchange final : FilterContext, FilterWorker {
   ExchangeInfo& info() override { return info_; }
   const Clock& clock() const override { return clock_; }
+  const Clock& clock() override { return clock_; }
   Random& random() override { return random_; }
   size_t shard() const override { return shard_; }
-  Resume pause() override { return Resume(nullptr); }
-  void after(Milliseconds, std::function<void()>) override {}
-  void read_whole_request() override {}
+  FilterWorker& worker() override { return *this; }
+  void fetch(HttpFetch asked, std::function<void(HttpFetched)> done) override {
+    fetched = std::move(asked);
+    answer_fetch = std::move(done);
+    ++fetches;
+  }
+  void call_after(Milliseconds delay, std::function<void()> call) override {
+    worker_delay = delay;
+    worker_call = std::move(call);
+  }
+  Resume pause() override {
+    return Resume([this](Verdict verdict) { resumed = std::move(verdict); });
+  }
+  void after(Milliseconds delay, std::function<void()> call) override {
+    timer_delay = delay;
+    timer = std::move(call);
+  }
+  Metadata& dynamic_metadata() override {
+    info_.dynamic_metadata = &metadata_;
+    return metadata_;
+  }
+  void choose_route_again() override { ++routed_again; }
+  void read_whole_request() override { reads_whole_request = true; }
 
   FakeExchange() {
     request.add(HeaderId::kMethod, "GET");
@@ -44,7 +67,20 @@ struct FakeExchange final : FilterContext {
     info_.end = MonotonicTime(Milliseconds(1007));
   }
 
+  /// What the filter has asked for.
+  std::optional<Verdict> resumed;
+  Milliseconds timer_delay{0};
+  std::function<void()> timer;
+  HttpFetch fetched;
+  std::function<void(HttpFetched)> answer_fetch;
+  int fetches = 0;
+  Milliseconds worker_delay{0};
+  std::function<void()> worker_call;
+  int routed_again = 0;
+  bool reads_whole_request = false;
+
   ExchangeInfo info_;
+  Metadata metadata_;
   HeaderMap request;
   HeaderMap response;
   SystemClock clock_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "filter_slots.h"
 
 namespace remora {
@@ -44,9 +46,13 @@ struct Context final : FilterContext {
   const Clock& clock() const override { return clock_; }
   Random& random() override { return random_; }
   size_t shard() const override { return 0; }
+  FilterWorker& worker() override { throw std::logic_error("no filter here asks"); }
   Resume pause() override { return Resume(nullptr); }
   void after(Milliseconds, std::function<void()>) override {}
+  Metadata& dynamic_metadata() override { return metadata_; }
+  void choose_route_again() override {}
   void read_whole_request() override {}
+  Metadata metadata_;
   ExchangeInfo info_;
   SystemClock clock_;
   Random random_{1};

@@ -1,0 +1,64 @@
+#include "remora/filter/envoy_messages.h"
+
+#include <utility>
+
+#include "translate/header_mutations.h"
+#include "translate/matchers.h"
+#include "translate/route.h"
+#include "translate/values.h"
+
+// What translators of this folder do, for the config.cc of filters.
+namespace remora {
+namespace {
+
+/// Calls `translate(context)` standing at `path`.
+template <typename Translate>
+auto at(const std::string& path, const FilterFactoryContext& filter, ConfigReport& report,
+        const Translate& translate) {
+  static const std::map<std::string, std::string> kNoRuntime;
+  const xds::Environment environment{filter.stats, filter.node,
+                                     filter.runtime == nullptr ? kNoRuntime : *filter.runtime};
+  xds::Context context(environment, report);
+  const auto scope = context.in(path);
+  return translate(context);
+}
+
+}  // namespace
+
+StringMatcher to_string_matcher(const envoy::type::matcher::v3::StringMatcher& message,
+                                const FilterFactoryContext& context, const std::string& path,
+                                ConfigReport& report) {
+  return at(path, context, report,
+            [&](xds::Context& place) { return xds::to_string_matcher(message, place); });
+}
+
+HeaderMatcher to_header_matcher(const envoy::config::route::v3::HeaderMatcher& message,
+                                const FilterFactoryContext& context, const std::string& path,
+                                ConfigReport& report) {
+  return at(path, context, report,
+            [&](xds::Context& place) { return xds::to_header_matcher(message, place); });
+}
+
+RouteMatch to_route_match(const envoy::config::route::v3::RouteMatch& message,
+                          const FilterFactoryContext& context, const std::string& path,
+                          ConfigReport& report) {
+  return at(path, context, report, [&](xds::Context& place) { return xds::to_route_match(message, place); });
+}
+
+HeaderMutation to_header_mutation(const envoy::config::core::v3::HeaderValueOption& message,
+                                  const FilterFactoryContext& context, const std::string& path,
+                                  ConfigReport& report) {
+  return at(path, context, report,
+            [&](xds::Context& place) { return xds::to_header_mutation(message, place); });
+}
+
+MetadataValue::Object to_metadata(const google::protobuf::Struct& message) {
+  return xds::to_metadata(message);
+}
+
+std::string to_bytes(const envoy::config::core::v3::DataSource& message, const FilterFactoryContext& context,
+                     const std::string& path, ConfigReport& report) {
+  return at(path, context, report, [&](xds::Context& place) { return xds::to_bytes(message, place); });
+}
+
+}  // namespace remora
