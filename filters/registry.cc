@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "buffer/buffer.h"
 #include "common/proto_config.h"
 #include "cors/cors.h"
+#include "fault/fault.h"
 #include "grpc_stats/grpc_stats.h"
+#include "header_mutation/header_mutation.h"
 #include "istio_stats/istio_stats.h"
+#include "jwt_authn/jwt_authn.h"
 #include "peer_metadata/peer_metadata.h"
 
 namespace remora {
@@ -33,6 +37,11 @@ constexpr KnownFilter kFilters[] = {
          "is left out: it chooses the ALPN of TLS connections to upstreams, and this build makes none"},
     {.type = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", .make = filters::make_grpc_stats},
     {.type = "envoy.extensions.filters.http.cors.v3.Cors", .make = filters::make_cors},
+    {.type = "envoy.extensions.filters.http.fault.v3.HTTPFault", .make = filters::make_fault},
+    {.type = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", .make = filters::make_jwt_authn},
+    {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+     .make = filters::make_header_mutation},
+    {.type = "envoy.extensions.filters.http.buffer.v3.Buffer", .make = filters::make_buffer},
 };
 
 struct KnownRouteConfig {
@@ -43,6 +52,12 @@ struct KnownRouteConfig {
 // What routes can say to them (typed_per_filter_config).
 constexpr KnownRouteConfig kRouteConfigs[] = {
     {.type = "envoy.extensions.filters.http.cors.v3.CorsPolicy", .make = filters::make_cors_policy},
+    {.type = "envoy.extensions.filters.http.fault.v3.HTTPFault", .make = filters::make_route_fault},
+    {.type = "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig",
+     .make = filters::make_route_jwt_authn},
+    {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+     .make = filters::make_route_header_mutation},
+    {.type = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .make = filters::make_route_buffer},
 };
 
 /// The entry of `table` for a type, given by its URL; null if there is none.

@@ -45,10 +45,10 @@ TEST_F(FilterRegistry, LeavesOutWhatCannotChangeBehaviourAndSaysSo) {
 }
 
 TEST_F(FilterRegistry, RefusesWhatItDoesNotHave) {
-  const std::string fault = "envoy.extensions.filters.http.fault.v3.HTTPFault";
-  EXPECT_FALSE(knows_filter("type.googleapis.com/" + fault));
-  EXPECT_EQ(make(fault), nullptr);
-  EXPECT_EQ(report.error_text(), "http_filters[3]: the filter type type.googleapis.com/" + fault +
+  const std::string rbac = "envoy.extensions.filters.http.rbac.v3.RBAC";
+  EXPECT_FALSE(knows_filter("type.googleapis.com/" + rbac));
+  EXPECT_EQ(make(rbac), nullptr);
+  EXPECT_EQ(report.error_text(), "http_filters[3]: the filter type type.googleapis.com/" + rbac +
                                      " is not implemented by this build");
 }
 
