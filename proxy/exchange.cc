@@ -498,7 +498,10 @@ void Exchange::reply_locally(LocalReply reply) {
   info_.response = &response_;
   info_.response_code = response_.status();
   info_.local_reply_body = reply.body;
-  if (route_ != nullptr && phase_ == Phase::kForwarding) {
+  // Where a filter answers instead of an upstream, the route's mutations hold as they would for that one.
+  const bool of_filter =
+      phase_ == Phase::kRequestFilters && route_ != nullptr && route_->action == Route::Action::kForward;
+  if (route_ != nullptr && (phase_ == Phase::kForwarding || of_filter)) {
     apply_response_mutations(route_levels(), response_, info_);
   }
   [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());

@@ -77,7 +77,7 @@ void FilterRun::request_trailers(FilterContext& context, HeaderMap& trailers) {
 }
 
 Verdict FilterRun::response_head(FilterContext& context, HeaderMap& head, bool end) {
-  for (size_t i = seen_; i-- > 0;) {
+  for (size_t i = steps_.size(); i-- > 0;) {
     auto verdict = enter(steps_[i], context).on_response_head(context, head, end);
     if (verdict.kind() == Verdict::Kind::kReply) return verdict;
   }
@@ -85,7 +85,7 @@ Verdict FilterRun::response_head(FilterContext& context, HeaderMap& head, bool e
 }
 
 void FilterRun::response_body(FilterContext& context, std::string_view bytes, bool end) {
-  for (size_t i = seen_; i-- > 0;) enter(steps_[i], context).on_response_body(context, bytes, end);
+  for (size_t i = steps_.size(); i-- > 0;) enter(steps_[i], context).on_response_body(context, bytes, end);
 }
 
 void FilterRun::complete(FilterContext& context) {

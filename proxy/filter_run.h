@@ -42,7 +42,7 @@ class FilterRun {
   Verdict request_head(FilterContext& context, HeaderMap& head, const ArrivedRequest& arrived);
   void request_body(FilterContext& context, std::string_view bytes, bool end);
   void request_trailers(FilterContext& context, HeaderMap& trailers);
-  /// Backwards through the filters that have seen the request.
+  /// Backwards through all filters, also those behind one that answers instead of the upstream.
   Verdict response_head(FilterContext& context, HeaderMap& head, bool end);
   void response_body(FilterContext& context, std::string_view bytes, bool end);
   void complete(FilterContext& context);

@@ -97,7 +97,9 @@ class Reader {
       out->cache_size = cache.jwt_cache_size() > 0 ? cache.jwt_cache_size() : kTokens;
       out->max_cached_token = cache.jwt_max_token_size() > 0 ? cache.jwt_max_token_size() : kBytes;
     }
-    add_locations(*out, out->locations);
+    out->locations.add(out->own_locations, out->issuer);
+    if (!out->payload_header.empty()) out_.own_headers.push_back(out->payload_header);
+    for (const auto& claim : out->claim_headers) out_.own_headers.push_back(claim.header);
     out_.providers.emplace(name, std::move(out));
   }
 
@@ -160,12 +162,6 @@ class Reader {
     out.back_off_max = back_off.has_max_interval() ? to_ms(back_off.max_interval()) : 10 * out.back_off_base;
   }
 
-  static void add_locations(const JwtProvider& provider, JwtLocations& out) {
-    out.add(provider.own_locations, provider.issuer);
-    if (!provider.payload_header.empty()) out.add_sanitized(provider.payload_header);
-    for (const auto& claim : provider.claim_headers) out.add_sanitized(claim.header);
-  }
-
   JwtRequirement to_requirement(const v3::JwtRequirement& proto, const std::string& path) {
     using Proto = v3::JwtRequirement;
     using Kind = JwtRequirement::Kind;
@@ -204,7 +200,8 @@ class Reader {
 
   void set_lenient(JwtRequirement::Kind kind, JwtRequirement& out) {
     out.kind = kind;
-    for (const auto& [name, provider] : out_.providers) add_locations(*provider, out.locations);
+    for (const auto& [name, provider] : out_.providers)
+      out.locations.add(provider->own_locations, provider->issuer);
   }
 
   void set_any(const v3::JwtRequirementOrList& list, const std::string& path, JwtRequirement& out) {

@@ -52,6 +52,7 @@ class JwtAuthnFilter final : public HttpFilter {
   }
 
   Verdict on_request_head(FilterContext& context, HeaderMap& head, bool) override {
+    for (const std::string& name : config_->own_headers) head.remove(name);
     if (config_->bypass_preflight && is_preflight(head)) {
       count(context, kPreflightBypassed);
       count(context, kJwtAllowed);

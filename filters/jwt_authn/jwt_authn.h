@@ -21,6 +21,8 @@ struct JwtAuthnConfig {
   /// The rules as a table with one virtual host: its first match is the rule that counts.
   std::shared_ptr<const RouteTable> rules;
   std::vector<JwtRequirement> rule_requirements;  ///< by the route's position in it
+  /// What only this filter may say (claims): taken out of every request, whether or not a rule holds for it.
+  std::vector<std::string> own_headers;
   bool bypass_preflight = false;
   bool strip_failure_response = false;
   std::shared_ptr<StatScope> stats;

@@ -127,8 +127,4 @@ void JwtLocations::find(HeaderMap& head, FoundTokens& out) const {
   }
 }
 
-void JwtLocations::sanitize(HeaderMap& head) const {
-  for (const std::string& name : sanitized_) head.remove(name);
-}
-
 }  // namespace remora::filters

@@ -38,16 +38,12 @@ class JwtLocations {
  public:
   /// As one provider has them. Both empty: `Authorization: Bearer` and the parameter access_token.
   void add(const std::vector<JwtLocation>& of_provider, const std::string& issuer);
-  /// Headers that the filter itself sets: nobody else may.
-  void add_sanitized(std::string header) { sanitized_.push_back(std::move(header)); }
 
   /// Every token that is there: headers first, then parameters, then cookies. `head` lends its arena.
   void find(HeaderMap& head, FoundTokens& out) const;
-  void sanitize(HeaderMap& head) const;
 
  private:
   std::vector<JwtLocation> locations_;  // in the order of their kinds, then of their names
-  std::vector<std::string> sanitized_;
 };
 
 }  // namespace remora::filters

@@ -51,7 +51,6 @@ JwtStatus JwtCheck::check_all(const JwtRequirement& requirement) {
 
 /// All tokens must be good: an application may look at another one than we.
 JwtStatus JwtCheck::check_tokens(const Tokens& tokens) {
-  tokens.locations.sanitize(head_);
   FoundTokens found;
   tokens.locations.find(head_, found);
   auto status = JwtStatus::kMissing;

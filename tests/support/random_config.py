@@ -4,7 +4,9 @@ Only what both must answer alike is generated; random splits, retries and repeat
 chance or a documented decision would tell the two apart.
 """
 
-from support.bootstrap import (add_header, bootstrap, cluster, header, http, listener, query, route, routing, virtual_host)
+from support.bootstrap import (add_header, bootstrap, cluster, header, http, listener, percent, query, route, routing, string_match,
+                               typed, virtual_host)
+from support.jwt import Key, encode, jwks
 
 CLUSTERS = ("a", "b", "c")
 PATHS = ("/", "/a", "/a/", "/a/b", "/A/B", "/ab", "/api", "/api/v1", "/api/v1/users", "/api/v2/users", "/apiv1", "/v1/items/7",
@@ -20,6 +22,14 @@ ACTIONS = ("APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_A
 VALUES = ("fixed", "%REQ(:METHOD)%", "%REQ(:PATH)%", "%REQ(x-env)%", "%REQ(x-none?x-env)%", "%PROTOCOL%", "100%%", "<%REQ(host)%>",
           "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%REQ(x-env):2%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
 NAMES = ("x-env", "x-added", "x-other", "user-agent", "via", "accept")
+FILTERS = "envoy.extensions.filters.http."
+FAULT, MUTATION, BUFFER, CORS, JWT = (f"envoy.filters.http.{name}" for name in (
+    "fault", "header_mutation", "buffer", "cors", "jwt_authn"))
+KEYS = [Key("", "HS256", key_id=name) for name in ("one", "two")]
+FAR, PAST = 4_000_000_000, 1_000_000_000
+TOKENS = [KEYS[0].token({"iss": "one", "exp": FAR, "aud": "web", "group": "beta", "sub": "me"}), KEYS[0].token({"iss": "one", "aud": "api"}),
+          KEYS[0].token({"iss": "one", "exp": PAST}), KEYS[1].token({"iss": "two", "group": ["beta", "x"], "scope": "read write"}),
+          KEYS[1].token({"iss": "one"}), KEYS[0].token({"iss": "three"}), "a.b", f"{encode({'alg': 'none'})}.{encode({'iss': 'one'})}.x"]
 
 
 class Generator:
@@ -41,7 +51,7 @@ class Generator:
         table = routing(*self.virtual_hosts(), validate_clusters=False, **self.mutations(0.3), **self.some({
             "most_specific_header_mutations_wins": (0.3, lambda: True),
             "ignore_port_in_host_matching": (0.3, lambda: True)}))
-        return bootstrap([listener(http(route_config=table, **self.manager()))],
+        return bootstrap([listener(http(route_config=table, filters=self.filters(), **self.manager()))],
                          [cluster(name, port) for name, port in ports.items()])
 
     def some(self, fields):
@@ -69,6 +79,60 @@ class Generator:
                 "ALLOW", "REJECT_REQUEST", "DROP_HEADER"))}),
         })
 
+    def filters(self):
+        """A chain of HTTP filters; routes speak to each of them, whether or not it is there."""
+        chain = [(JWT, "jwt_authn.v3.JwtAuthentication", self.jwt_authn()), (FAULT, "fault.v3.HTTPFault", self.fault()),
+                 (CORS, "cors.v3.Cors", {}), (MUTATION, "header_mutation.v3.HeaderMutation", {"mutations": self.header_edits(), **self.some({
+                     "most_specific_header_mutations_wins": (0.5, lambda: True)})}),
+                 (BUFFER, "buffer.v3.Buffer", {"max_request_bytes": self.pick((3, 4, 1000))})]
+        return [{"name": name, "typed_config": typed(FILTERS + kind, **fields)} for name, kind, fields in chain if self.maybe(0.4)]
+
+    def fault(self):
+        share = {"percentage": percent(self.pick((0, 100)))}
+        abort = self.pick(({"http_status": self.pick((418, 503))}, {"grpc_status": 5}, {"header_abort": {}}))
+        return {"abort": {**abort, **share}, **self.some({
+            "headers": (0.5, lambda: [self.header_matcher()]),
+            "upstream_cluster": (0.3, lambda: self.pick(CLUSTERS)),
+            "delay": (0.2, lambda: {"header_delay": {}, **share})})}
+
+    def header_edits(self):
+        def edits():
+            return [self.pick(({"append": add_header(self.pick(NAMES), self.pick(VALUES), self.pick(ACTIONS))},
+                               {"remove": self.pick(("x-env", "x-other"))},
+                               {"remove_on_match": {"key_matcher": string_match(prefix=self.pick(("x-e", "x-up")))}}))
+                    for _ in range(self.pick((1, 2)))]
+        return {"request_mutations": edits(), "response_mutations": [
+            {"append": add_header("x-filtered", self.pick(("fixed", "%REQ(x-env)%")), self.pick(ACTIONS))}, *self.pick(([], [{"remove": "x-up"}]))]}
+
+    def jwt_authn(self):
+        providers = {name: {"issuer": name, "local_jwks": {"inline_string": jwks(key)}, "payload_in_metadata": "payload", **self.some({
+            "forward": (0.3, lambda: True), "forward_payload_header": (0.3, lambda: "x-payload"),
+            "audiences": (0.3, lambda: ["web"]), "clear_route_cache": (0.5, lambda: True),
+            "from_headers": (0.2, lambda: [{"name": "x-token"}]), "from_params": (0.2, lambda: ["x"]),
+            "claim_to_headers": (0.4, lambda: [{"header_name": "x-env", "claim_name": "group"}])})}
+            for name, key in zip(("one", "two"), KEYS)}
+        return {"providers": providers, "bypass_cors_preflight": self.maybe(0.5), "rules": [
+            {"match": {"prefix": self.pick(("/", "/a", "/api", "/v1"))}, "requires": self.requirement(2)} for _ in range(self.pick((1, 2, 3)))]}
+
+    def requirement(self, depth):
+        kind = self.pick(("one", "two", "any", "all")) if depth else self.pick(("one", "two", "missing", "failed"))
+        if kind in ("one", "two"):
+            return {"provider_name": kind}
+        if kind in ("missing", "failed"):
+            return {"allow_missing" if kind == "missing" else "allow_missing_or_failed": {}}
+        return {f"requires_{kind}": {"requirements": [self.requirement(depth - 1) for _ in range(self.pick((2, 3)))]}}
+
+    def per_filter(self):
+        """What a place says to the filters, of which it names at most one."""
+        said = self.pick((
+            lambda: (FAULT, "fault.v3.HTTPFault", self.fault()),
+            lambda: (MUTATION, "header_mutation.v3.HeaderMutationPerRoute", {"mutations": self.header_edits()}),
+            lambda: (BUFFER, "buffer.v3.BufferPerRoute", self.pick(({"disabled": True}, {"buffer": {"max_request_bytes": 2}}))),
+            lambda: (JWT, "jwt_authn.v3.PerRouteConfig", {"disabled": True}),
+            lambda: (CORS, "cors.v3.CorsPolicy", {"allow_origin_string_match": [{"exact": "https://a.com"}], "expose_headers": "x-up"})))
+        name, kind, fields = said()
+        return {name: typed(FILTERS + kind, **fields)}
+
     def virtual_hosts(self):
         domains = list(DOMAINS)
         self.random.shuffle(domains)
@@ -94,7 +158,13 @@ class Generator:
         if "regex" not in match and self.maybe(0.15):
             match["ignore_case"] = True
         prefix = match.get("prefix") is not None or match.get("separated_prefix") is not None
-        return route(**match, **self.action(prefix), name=f"route-{index}", **self.mutations(0.3))
+        result = route(**match, **self.action(prefix), name=f"route-{index}", **self.mutations(0.3), **self.some({
+            "typed_per_filter_config": (0.2, self.per_filter)}))
+        if self.maybe(0.1):
+            result["match"]["dynamic_metadata"] = [{"filter": JWT, "path": [{"key": "payload"}, {"key": "group"}], "value": self.pick((
+                {"string_match": {"exact": "beta"}}, {"list_match": {"one_of": {"string_match": {"prefix": "be"}}}}, {"present_match": True})),
+                **self.some({"invert": (0.3, lambda: True)})}]
+        return result
 
     def path_match(self):
         path = self.pick(PATHS)
@@ -191,6 +261,12 @@ class Generator:
             "x-envoy-expected-rq-timeout-ms": (0.1, lambda: "77"),
             "x-envoy-attempt-count": (0.1, lambda: "9"),
             "user-agent": (0.4, lambda: "tester"),
+            "authorization": (0.4, lambda: "Bearer " + self.pick(TOKENS)),
+            "x-token": (0.1, lambda: self.pick(TOKENS)),
+            "origin": (0.2, lambda: self.pick(("https://a.com", "https://b.com"))),
+            "access-control-request-method": (0.1, lambda: "PUT"),
+            "x-envoy-fault-abort-request": (0.2, lambda: self.pick(("429", "99"))),
+            "x-envoy-fault-delay-request": (0.1, lambda: "5"),
             "via": (0.1, lambda: "1.1 before"),
             "accept": (0.2, lambda: "*/*"),
             "te": (0.1, lambda: self.pick(("trailers", "gzip"))),
