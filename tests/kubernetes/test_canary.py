@@ -133,6 +133,38 @@ class TestAnalysis:
         assert not mesh.workload("daemon-primary", "DaemonSet")["spec"]["template"]["spec"].get("nodeSelector")
 
 
+    def test_connections_of_a_tcp_service_are_steered(self, mesh):
+        mesh.begin("wire", service={"port": 5432, "portName": "tcp", "appProtocol": "tcp"}, analysis={"metrics": []})
+        mesh.wait_answer("wire", 5432, image="app:1")
+        with mesh.traffic("wire", port=5432) as load:
+            mesh.set_image("wire", "app:2")
+            mesh.wait_phase("wire", "Succeeded")
+            mesh.wait_rest("wire")
+            mesh.wait_answer("wire", 5432, image="app:2")
+        assert not load.failures() and load.images() == {"app:1", "app:2"} and mesh.decisions("wire", "advance") == [25, 50]
+        assert "http" not in mesh.get(f"{ISTIO}/virtualservices", "wire")["spec"]
+        assert mesh.weights("wire") == [("wire-primary", 100), ("wire-canary", 0)]
+
+    def test_a_service_that_selects_others_is_a_revision(self, mesh):
+        def select(version):
+            mesh.apply(f"{SERVICES}/swap", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "swap"}, "spec": {
+                "selector": {"app": "swap", "version": version}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})
+        for version in ("a", "b"):
+            mesh.deploy(f"swap-{version}", f"app:{version}", labels={"app": "swap", "version": version})
+        select("a")
+        canary = mesh.canary("swap")
+        canary["spec"]["targetRef"] = {"apiVersion": "v1", "kind": "Service", "name": "swap"}
+        mesh.kubernetes.request("POST", CANARIES, canary)
+        mesh.wait_phase("swap", "Initialized")
+        mesh.wait_answer("swap", image="app:a")
+        with mesh.traffic("swap") as load:
+            select("b")
+            mesh.wait_phase("swap", "Succeeded")
+            mesh.wait_answer("swap", image="app:b")
+        assert not load.failures() and mesh.decisions("swap", "advance") == [25, 50]
+        assert mesh.get(SERVICES, "swap-primary")["spec"]["selector"]["version"] == "b"
+
+
 class TestConfigurations:
     def test_a_change_is_a_revision_and_the_primary_keeps_its_own_until_it_is_promoted(self, mesh):
         mesh.configure("configmaps", "set-map", mode="old")

@@ -36,8 +36,9 @@ class ClusterRollout(Mesh):
     def apply(self, path, thing):
         return self.kubernetes.request("PATCH", f"{path}?fieldManager=test&force=true", thing, "application/apply-patch+yaml")
 
-    def deploy(self, name, image, kind="Deployment", replicas=2, settings=()):
-        spec = {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}}, "spec": {
+    def deploy(self, name, image, kind="Deployment", replicas=2, settings=(), labels=None):
+        labels = labels or {"app": name}
+        spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
             "containers": [{"name": "app", "image": image, "ports": [{"containerPort": PORT}], "envFrom": list(settings)}]}}}
         if kind == "Deployment":
             spec["replicas"] = replicas
@@ -103,25 +104,25 @@ class ClusterRollout(Mesh):
     def call(self, name, port=80):
         return fetch(port, "/", headers={"connection": "close"}, host=f"{name}.default.svc.cluster.local")
 
-    def wait_answer(self, name, **fields):
+    def wait_answer(self, name, port=80, **fields):
         """Until the service's answers hold these fields."""
         def answered():
             try:
-                seen = json.loads(self.call(name).body)
+                seen = json.loads(self.call(name, port).body)
             except (OSError, AssertionError, ValueError):
                 return None
             return seen if fields.items() <= seen.items() else None
-        return wait_until(answered, lambda: f"{name} answers with {fields}; now {self.call(name)}", 30)
+        return wait_until(answered, lambda: f"{name} answers with {fields}; now {self.call(name, port)}", 30)
 
-    def traffic(self, *names):
-        return ClusterTraffic(self, names)
+    def traffic(self, *names, port=80):
+        return ClusterTraffic(self, names, port)
 
 
 class ClusterTraffic:
     """Requests, one after the other, as long as the `with` block runs. `answers`: (service, status or error, image)."""
 
-    def __init__(self, mesh, names):
-        self.mesh, self.names, self.answers = mesh, names, []
+    def __init__(self, mesh, names, port):
+        self.mesh, self.names, self.port, self.answers = mesh, names, port, []
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -144,7 +145,7 @@ class ClusterTraffic:
         while not self.over.wait(0.01):
             for name in self.names:
                 try:
-                    answer = self.mesh.call(name)
+                    answer = self.mesh.call(name, self.port)
                     self.answers.append((name, answer.status, answer.get("x-image")))
                 except (OSError, AssertionError) as error:
                     self.answers.append((name, repr(error), None))

@@ -141,7 +141,7 @@ void CanaryJob::finish() {
 /// again soon, and nothing else happens until it does.
 void CanaryJob::reconcile(Then then) {
   if (seen_.status.primary_revision.empty()) {
-    if (seen_.problem != problem_) report_problem(seen_.problem);
+    report_problem(seen_.problem);
     return then(false);
   }
   Result<Plan> plan = workloads_->plan(seen_);
@@ -168,7 +168,7 @@ void CanaryJob::on_reconciled(Result<Reconciled> result, const Then& then) {
     return look_again(retry_delay());
   }
   if (*result == Reconciled::kOutdated) return look_again(std::min(retry_delay(), kOutdatedDelay));
-  if (seen_.problem != problem_) report_problem(seen_.problem);
+  report_problem(seen_.problem);
   then(*result == Reconciled::kWritten);
 }
 

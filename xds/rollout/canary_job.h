@@ -106,6 +106,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   Observation seen_;
   Answers answers_;
   std::string problem_;  // why the objects cannot be made, or the spec not read
+  bool told_ = true;     // the status says so
 
   boost::asio::steady_timer timer_;
   std::shared_ptr<void> operation_;  // what the running tick waits for

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <random>
+#include <utility>
 
 #include "rollout/canary_job.h"
 #include "rollout/parsed.h"
@@ -121,9 +122,10 @@ void CanaryJob::observe() {
 
 /// Told in the log, in view() and, as well as it can be, in the status.
 void CanaryJob::report_problem(const std::string& problem) {
-  if (problem == problem_) return;
-  problem_ = problem;
-  if (!problem.empty()) environment_.log(true, key_.text() + ": " + problem);
+  if (problem == problem_ && told_) return;
+  const bool news = std::exchange(problem_, problem) != problem;
+  told_ = true;
+  if (news && !problem.empty()) environment_.log(true, key_.text() + ": " + problem);
   Status status = status_of(object_->body);
   set_condition(
       status, {"Reconciled", problem.empty() ? "True" : "False", problem.empty() ? "Reconciled" : "Blocked",
@@ -134,7 +136,9 @@ void CanaryJob::report_problem(const std::string& problem) {
                                    [weak = weak_from_this(), status](const store::WriteResult& result) {
                                      const auto self = weak.lock();
                                      const auto* object = std::get_if<store::ObjectPtr>(&result);
-                                     if (!self || object == nullptr) return;
+                                     if (!self) return;
+                                     self->told_ = object != nullptr;  // else at the next tick
+                                     if (object == nullptr) return;
                                      self->object_ = *object;
                                      self->seen_.status.conditions = status.conditions;
                                    });

@@ -31,6 +31,15 @@ json::object metadata(const Rollout& rollout, const std::string& name, const ist
   return out;
 }
 
+/// In Flagger the VirtualService shares its labels with the apex Service, where labels are given for that.
+json::object route_metadata(const Rollout& rollout, const istio::CustomMetadata& apex) {
+  json::object out = metadata(rollout, rollout.spec.apex(), apex);
+  const bool shared = !apex.labels.empty() || !apex.annotations.empty();
+  if (const std::string& label = rollout.selection.label.key; shared && !label.empty())
+    object_in(out, "labels")[label] = rollout.spec.apex();
+  return out;
+}
+
 WantedObject service(const Rollout& rollout, const std::string& name, const istio::CustomMetadata& custom,
                      const json::object& selector) {
   const istio::CanaryService& from = rollout.spec.service;
@@ -113,7 +122,7 @@ std::vector<WantedObject> wanted_objects(const Rollout& rollout) {
   WantedObject routes{{kVirtualServiceType, rollout.canary.key.ns, apex},
                       {{"apiVersion", "networking.istio.io/v1beta1"},
                        {"kind", "VirtualService"},
-                       {"metadata", metadata(rollout, apex, spec.service.apex)},
+                       {"metadata", route_metadata(rollout, spec.service.apex)},
                        {"spec", virtual_service_spec(rollout)}}};
   routes.apex = true;
   wanted.push_back(std::move(routes));

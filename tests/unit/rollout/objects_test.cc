@@ -121,7 +121,7 @@ TEST(Objects, WhatTheServiceSaysIsPassedOn) {
   const std::string rule =
       json::serialize(objects.all.at("destinationrules.networking.istio.io/web-canary").at("spec"));
   EXPECT_NE(rule.find("http1MaxPendingRequests"), std::string::npos);
-  EXPECT_EQ(json::serialize(routes.at("metadata").at("labels")), R"({"t":"u"})");
+  EXPECT_EQ(json::serialize(routes.at("metadata").at("labels")), R"({"t":"u","app":"web"})");
   EXPECT_EQ(json::serialize(objects.all.at("services/web-primary").at("metadata").at("annotations")),
             R"({"n":"m","kustomize.toolkit.fluxcd.io/reconcile":"disabled",)"
             R"("helm.toolkit.fluxcd.io/driftDetection":"disabled"})");
