@@ -95,3 +95,19 @@ def test_the_version_is_one():
     version = re.search(r"project\(remora VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == version
+
+
+def test_each_kind_that_is_read_may_be_read():
+    """A kind that is new in the program is new in the Role; the tests against a real API server look at the rest."""
+    text = (ROOT / "xds" / "kubernetes" / "kinds.cc").read_text()
+    groups = {"": "", **dict(re.findall(r'constexpr std::string_view (k\w+) = "([^"]+)";', text))}
+    table = re.findall(r'^ +\{("[^"]*"|k\w+), [^"]+(?:"v\d"\}, )?"\w+", "(\w+)", (\w+)', text, re.MULTILINE)
+    assert len(table) > 15
+    rules = of_kind("ClusterRole")["rules"]
+    granted = {(group, resource, verb) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]}
+    for group, plural, need in table:
+        name = groups.get(group, group.strip('"'))
+        for verb in ("get",) if need == "on_demand" else ("list", "watch"):
+            assert (name, plural, verb) in granted, f"{verb} {plural} {name}"
+        if name.endswith(".istio.io"):
+            assert (name, f"{plural}/status", "update") in granted and (name, plural, "get") in granted, plural
