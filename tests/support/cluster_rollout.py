@@ -46,11 +46,11 @@ class ClusterRollout(Mesh):
                                                              "spec": spec})
 
     def canary(self, name, kind="Deployment", analysis=None, service=None, **more):
-        """The Canary of a workload; it is not there yet."""
+        """The Canary of a workload; it is not there yet. An interval is what proxies have to hear of routes before pods go."""
         return {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": name}, "spec": {
             "targetRef": {"apiVersion": "apps/v1", "kind": kind, "name": name},
             "service": {"port": 80, "targetPort": PORT, **(service or {})},
-            "analysis": {"interval": "500ms", "threshold": 2, "maxWeight": 50, "stepWeight": 25, "metrics": METRICS, **(analysis or {})},
+            "analysis": {"interval": "1s", "threshold": 2, "maxWeight": 50, "stepWeight": 25, "metrics": METRICS, **(analysis or {})},
             **more}}
 
     def begin(self, name, image="app:1", *, kind="Deployment", settings=(), **more):
