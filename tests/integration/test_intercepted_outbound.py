@@ -84,6 +84,32 @@ def test_only_what_is_registered_is_reached_where_that_is_the_policy(mesh):
     mesh.client.wait_answer("other.test", 8080)
 
 
+def test_hosts_that_only_clients_can_find_are_opened_by_their_names(mesh, tmp_path):
+    """resolution NONE, as for all hosts of a domain: each connection goes to the address that its client has looked up."""
+    authority = Authority(tmp_path)
+    pair = authority.issue("out", "DNS:www.out.test", "DNS:www.other.test")
+    for name in ("www.out.test", "www.other.test"):
+        mesh.network.name(name, mesh.world.v4)
+    with mesh.world.entered():
+        mesh.closing(TlsUpstream(pair, name="out", address="0.0.0.0", port=443))
+
+    def ask(name):
+        context = ssl.create_default_context(cafile=authority.certificate)
+        with PodClient(context.wrap_socket(mesh.client.connect(name, 443), server_hostname=name)) as client:
+            return client.request(host=name).body
+
+    entry = istio("ServiceEntry", "out", hosts=["*.out.test"], location="MESH_EXTERNAL", resolution="NONE", ports=[
+        {"number": 80, "name": "http", "protocol": "HTTP"}, {"number": 443, "name": "tls", "protocol": "TLS"}])
+    with mesh.applied(policy("REGISTRY_ONLY"), entry):
+        mesh.client.wait_answer("other.test", 80, want=502)
+        assert mesh.client.wait_answer("www.out.test", 80).body == b"world.test"
+        assert ask("www.out.test") == b"out"
+        with pytest.raises(OSError):
+            ask("www.other.test")
+        assert mesh.client.fetch("www.other.test", 80).status == 502
+    mesh.client.wait_answer("other.test", 80)
+
+
 def test_a_sidecar_resource_narrows_what_its_workloads_are_sent(mesh):
     hidden = f"outbound|80||{host_of('web')}"
     with mesh.applied(policy(egress=[{"hosts": ["./elsewhere.default.svc.cluster.local"]}])):

@@ -174,7 +174,7 @@ UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& polic
 }
 
 bool chosen_by_client(const ClusterParts& parts) {
-  return parts.service.headless && parts.view.node().intercepted();
+  return (parts.service.headless || parts.service.as_called) && parts.view.node().intercepted();
 }
 
 Cluster build_outbound_cluster(const ClusterParts& parts) {

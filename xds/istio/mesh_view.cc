@@ -18,6 +18,10 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
 void MeshView::add_services() {
   for (const MeshService& service : registry_.services()) {
     if (!exported_to(service.export_to, service.ns, node_.ns)) continue;
+    if (service.as_called && !node_.intercepted()) {
+      unreachable_.push_back(&service);
+      continue;
+    }
     const bool known = scope_.knows(service.ns, service.host) || destinations_.contains(service.host);
     if (known) services_.push_back(&service);
   }

@@ -25,6 +25,8 @@ class MeshView {
   const ProxyNode& node() const { return node_; }
 
   const std::vector<const MeshService*>& services() const { return services_; }
+  /// Services that only intercepted connections reach, where the proxy's are not.
+  const std::vector<const MeshService*>& unreachable() const { return unreachable_; }
   /// Whether hosts that the mesh does not know are refused.
   bool registry_only() const { return scope_.policy() == OutboundPolicy::kRegistryOnly; }
 
@@ -50,6 +52,7 @@ class MeshView {
   const ProxyNode& node_;
   const SidecarScope scope_;
   std::vector<const MeshService*> services_;
+  std::vector<const MeshService*> unreachable_;
   std::set<std::string> destinations_;  ///< of VirtualServices, where a Sidecar does not know everything
   std::map<std::string, const Resource*> exact_;
   std::map<std::string, const Resource*> wildcards_;

@@ -42,7 +42,7 @@ void read_ports(Fields& spec, ServiceEntry& entry) {
   if (entry.ports.empty()) spec.error("ports", "must have at least one port");
 }
 
-void read_resolution(Fields& spec) {
+void read_resolution(Fields& spec, ServiceEntry& entry) {
   enum class Resolution { kNone, kStatic, kDns };
   static const Words<Resolution> kResolutions{{"NONE", Resolution::kNone},
                                               {"STATIC", Resolution::kStatic},
@@ -50,12 +50,17 @@ void read_resolution(Fields& spec) {
                                               {"DNS_ROUND_ROBIN", Resolution::kDns}};
   Resolution resolution = Resolution::kNone;
   if (!spec.word("resolution", kResolutions, resolution) && spec.has("resolution")) return;
-  if (resolution == Resolution::kNone) {
-    spec.error("resolution",
-               "NONE is not implemented: it needs the connection's original destination; give STATIC");
-  }
+  entry.as_called = resolution == Resolution::kNone;
   if (resolution == Resolution::kDns)
     spec.error("resolution", "DNS is not implemented yet: give STATIC and endpoints");
+}
+
+/// Where clients know the endpoints there is nothing else to choose.
+void refuse_endpoints_as_called(Fields& spec, const ServiceEntry& entry) {
+  if (!entry.as_called) return;
+  for (const char* field : {"endpoints", "workloadSelector"}) {
+    if (spec.has(field)) spec.error(field, "cannot stand with resolution NONE: give STATIC");
+  }
 }
 
 }  // namespace
@@ -67,13 +72,15 @@ ServiceEntry read_service_entry(Fields& spec) {
   spec.strings("addresses", entry.addresses);
   for (const std::string& address : entry.addresses) {
     if (!is_ip_address(address)) {
-      spec.warning("addresses",
-                   "\"" + address + "\" is no single IP address: requests are told apart by Host only");
+      spec.warning(
+          "addresses",
+          "\"" + address +
+              "\" is no single IP address: without interception requests are told apart by Host only");
     }
   }
   static const Words<bool> kLocations{{"MESH_EXTERNAL", true}, {"MESH_INTERNAL", false}};
   spec.word("location", kLocations, entry.external);
-  read_resolution(spec);
+  read_resolution(spec, entry);
   read_ports(spec, entry);
   spec.objects("endpoints", [&](Fields& item) { entry.endpoints.push_back(read_workload(item)); });
   spec.object("workloadSelector", [&](Fields& item) {
@@ -83,6 +90,7 @@ ServiceEntry read_service_entry(Fields& spec) {
   if (spec.has("endpoints") && spec.has("workloadSelector")) {
     spec.error("workloadSelector", "cannot stand beside endpoints");
   }
+  refuse_endpoints_as_called(spec, entry);
   read_export_to(spec, entry.export_to);
   spec.strings("subjectAltNames", entry.subject_alt_names);
   return entry;

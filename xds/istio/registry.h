@@ -64,6 +64,9 @@ struct MeshService {
   std::string ns;
   bool external = false;
   bool headless = false;  ///< a Service without an address of its own: clients look its endpoints up
+  /// Clients know its endpoints, and nobody else does: connections go where they were going. Only intercepted
+  /// ones say where that is.
+  bool as_called = false;
   std::vector<std::string> addresses;
   std::vector<std::string> export_to;
   std::vector<std::string> subject_alt_names;  ///< by which its TLS servers are known, outside of the mesh

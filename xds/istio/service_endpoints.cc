@@ -85,6 +85,7 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
   service.name = service.host;
   service.ns = resource->ns;
   service.external = spec.external;
+  service.as_called = spec.as_called;
   service.addresses = spec.addresses;
   service.export_to = spec.export_to;
   service.subject_alt_names = spec.subject_alt_names;

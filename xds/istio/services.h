@@ -37,11 +37,12 @@ struct ServiceEntryPort {
   std::optional<uint16_t> target_port;
 };
 
-/// https://istio.io/latest/docs/reference/config/networking/service-entry/ with resolution STATIC.
+/// https://istio.io/latest/docs/reference/config/networking/service-entry/ with resolution STATIC or NONE.
 struct ServiceEntry {
   std::vector<std::string> hosts;
   std::vector<std::string> addresses;
   bool external = true;
+  bool as_called = false;  ///< resolution NONE: connections go where they were going
   std::vector<ServiceEntryPort> ports;
   std::vector<Workload> endpoints;
   Labels workload_selector;  ///< empty: `endpoints` count

@@ -123,6 +123,12 @@ class GroupUpdate {
 
 OutboundPorts add_clusters(const MeshView& view, Snapshot& snapshot) {
   OutboundPorts ports;
+  for (const MeshService* service : view.unreachable()) {
+    note(view.node(), "host " + service->host,
+         "is left out: its resolution is NONE, and without interception nobody knows where a connection was "
+         "going",
+         snapshot);
+  }
   for (const MeshService* service : view.services()) {
     for (const MeshPort& port : service->ports) {
       if (port.carried()) add_to_port(*service, port, ports);

@@ -48,8 +48,9 @@ const std::vector<std::string>& peer_names(const ClusterParts& parts, const Clie
 /// Timeouts and limits; Istio's defaults where the pool does not say.
 void set_connection_pool(const ConnectionPool& pool, envoy::config::cluster::v3::Cluster& cluster);
 
-/// Whether the client has chosen the endpoint already: it has looked up those of a headless service, and with
-/// interception the proxy knows where it was going. Such a cluster has no endpoints.
+/// Whether the client has chosen the endpoint already: it has looked up those of a headless service, or of
+/// one that only clients know, and with interception the proxy knows where it was going. Such a cluster has
+/// no endpoints.
 bool chosen_by_client(const ClusterParts& parts);
 
 envoy::config::cluster::v3::Cluster build_outbound_cluster(const ClusterParts& parts);

@@ -89,6 +89,41 @@ TEST(InterceptedOutbound, PodsOfAHeadlessServiceAreCalledByTheirOwnNames) {
   EXPECT_EQ(std::find(plain.begin(), plain.end(), "*.db"), plain.end()) << "nobody knows which pod was meant";
 }
 
+TEST(InterceptedOutbound, HostsThatOnlyClientsCanFindAreLetThrough) {
+  const std::string yaml =
+      object("ServiceEntry", "out",
+             "{hosts: [\"*.out.test\"], resolution: NONE, ports: [{number: 80, name: http}, "
+             "{number: 443, name: tls}]}") +
+      object("Sidecar", "default",
+             "{egress: [{hosts: [\"*/*\"]}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}");
+  const Snapshot snapshot = build_snapshot(registry(yaml), pod());
+  const auto& clusters = snapshot.group(XdsType::kCluster).resources;
+  const auto cluster = decoded<envoy::config::cluster::v3::Cluster>(*clusters.at("outbound|443||*.out.test"));
+  EXPECT_EQ(cluster.type(), envoy::config::cluster::v3::Cluster::ORIGINAL_DST);
+  EXPECT_TRUE(snapshot.group(XdsType::kEndpoint).resources.empty());
+  const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(
+      *snapshot.group(XdsType::kRoute).resources.at("80"));
+  EXPECT_EQ(table.virtual_hosts(0).domains(0), "*.out.test");
+  const auto rows = rows_of(snapshot, "0.0.0.0_443");
+  EXPECT_NE(std::find(rows.begin(), rows.end(), "chain - | name *.out.test | tcp outbound|443||*.out.test"),
+            rows.end())
+      << ::testing::PrintToString(rows);
+  EXPECT_EQ(rows.back(), "else PassthroughFilterChain | tcp BlackHoleCluster");
+}
+
+TEST(InterceptedOutbound, WithoutInterceptionNobodyKnowsWhereAConnectionWasGoing) {
+  ProxyNode node = pod();
+  node.interception = Interception::kNone;
+  const Snapshot snapshot = build_snapshot(
+      registry(object("ServiceEntry", "out", "{hosts: [out.test], ports: [{number: 80, name: http}]}")),
+      node);
+  EXPECT_TRUE(snapshot.group(XdsType::kCluster).resources.empty());
+  ASSERT_EQ(texts(snapshot.notes).size(), 1U);
+  EXPECT_NE(texts(snapshot.notes)[0].find("host out.test: is left out: its resolution is NONE"),
+            std::string::npos)
+      << texts(snapshot.notes)[0];
+}
+
 TEST(InterceptedOutbound, WhatDeclaresNothingIsHttpOrBytesByItsFirstBytes) {
   const Snapshot snapshot = build_snapshot(registry(kUnnamed), pod());
   const std::string host = "any.default.svc.cluster.local";
