@@ -57,12 +57,13 @@ web::Response AdminDoor::while_waiting(const web::Request& request) const {
 
 bool wait_until_ready(boost::asio::io_context& context, const std::function<bool()>& ready) {
   if (ready()) return true;
-  bool ended = false;
+  // Held by the handler as well, which is told that it is not wanted any more after this has returned.
+  const auto ended = std::make_shared<bool>(false);
   boost::asio::signal_set signals(context, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code& error, int) { ended = !error; });
-  while (!ready() && !ended) context.run_one();
-  if (ended) spdlog::info("shutting down");
-  return !ended;
+  signals.async_wait([ended](const boost::system::error_code& error, int) { *ended = !error; });
+  while (!ready() && !*ended) context.run_one();
+  if (*ended) spdlog::info("shutting down");
+  return !*ended;
 }
 
 }  // namespace remora::xds
