@@ -92,7 +92,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void close() {
     for (const JobPtr& job : std::set<JobPtr>(std::move(running_))) {
       job->done = nullptr;
-      if (job->connection != nullptr) job->connection->close();
+      close_connection(*job);
     }
     running_.clear();
     waiting_.clear();
@@ -101,10 +101,15 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
 
  private:
+  /// The connection's exchange holds the job, so the job must let go of it.
+  static void close_connection(Job& job) {
+    if (const auto connection = std::exchange(job.connection, nullptr)) connection->close();
+  }
+
   void give_up(const JobPtr& job) {
     if (!job->done) return;
     job->done = nullptr;
-    if (job->connection != nullptr) job->connection->close();
+    close_connection(*job);
     ended(job);
   }
 

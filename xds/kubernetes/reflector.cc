@@ -14,7 +14,7 @@ using std::chrono::steady_clock;
 using Condition = KindState::Condition;
 
 constexpr size_t kPage = 250;
-constexpr std::chrono::seconds kGrace{30};
+constexpr size_t kLargestPage = 16'000;
 constexpr std::chrono::seconds kGoodWatch{10};  // one that has lasted so long was no failure
 constexpr size_t kMostUnreadable = 100;         // are told by name
 
@@ -61,7 +61,12 @@ void Reflector::on_page(const Result<ApiAnswer>& answer) {
     if (too_large) page_size_ = std::max<size_t>(page_size_ / 4, 1);
     return failed(Condition::kUnreachable, answer.error().message);
   }
-  if (!answer->ok()) return refused(read_refusal(answer->status, answer->body));
+  if (!answer->ok()) {
+    const Refusal refusal = read_refusal(answer->status, answer->body);
+    // The pages have taken longer than the server remembers: next time there are fewer.
+    if (refusal.code == 410) page_size_ = std::min(page_size_ * 4, kLargestPage);
+    return refused(refusal);
+  }
   auto page = read_list(*state_.kind, answer->body);
   if (!page.ok()) return failed(Condition::kUnreachable, page.error().message);
   // All pages are of the moment of the first.
@@ -96,18 +101,23 @@ void Reflector::watch() {
       path, [this](std::string_view line) { on_line(line); },
       [this](const Result<ApiAnswer>& answer) { on_watch_end(answer); });
   // The server ends it in time. If not, it is not there any more, whatever the connection looks like.
-  deadline_.expires_after(asked + kGrace);
-  deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    const auto self = weak.lock();
-    if (error || self == nullptr || self->call_ == nullptr) return;
-    self->failed(Condition::kUnreachable, "the watch is dead: the server has not ended it in time");
-  });
+  deadline_.expires_after(asked + timing_.grace);
+  deadline_.async_wait(
+      [weak = weak_from_this(), number = state_.watches](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (error || self == nullptr || self->state_.watches != number) return;
+        if (self->call_.use_count() == 0) return;  // over; a handle need not point to anything
+        self->failed(Condition::kUnreachable, "the watch is dead: the server has not ended it in time");
+      });
 }
 
 void Reflector::on_line(std::string_view line) {
   if (line.empty()) return enter(Condition::kWatching, "");
   const auto event = read_watch_event(line);
-  if (!event.ok()) return failed(Condition::kUnreachable, event.error().message);
+  if (!event.ok()) {
+    at_ = 0;  // whatever it was that cannot be understood is in a list as well
+    return failed(Condition::kUnreachable, event.error().message);
+  }
   ++state_.events;
   take(*event);
 }

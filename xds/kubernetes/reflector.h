@@ -17,8 +17,10 @@ namespace remora::kubernetes {
 struct Timing {
   std::chrono::milliseconds first_delay{500};  ///< after a failure; doubles with each further one
   std::chrono::milliseconds longest_delay{15'000};
-  /// How long the server is asked to keep a watch; up to twice as long. It is dead half a minute later.
+  /// How long the server is asked to keep a watch; up to twice as long. One that is there `grace` later is
+  /// dead.
   std::chrono::seconds watch{300};
+  std::chrono::milliseconds grace{30'000};
 };
 
 /// Who is told what a reflector reads.
