@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "store/kinds.h"
 #include "store/metadata.h"
@@ -127,7 +128,9 @@ bool StatusWriter::is_ours(const store::Kind& kind) const {
 
 void StatusWriter::update(const istio::Diagnostics& findings) {
   wanted_.clear();
-  std::erase_if(written_, [&](const auto& entry) { return store_.get(entry.first) == nullptr; });
+  const auto is_gone = [&](const auto& entry) { return store_.get(entry.first) == nullptr; };
+  std::erase_if(written_, is_gone);
+  std::erase_if(failed_, is_gone);
   // Whoever has a condition of ours keeps one: that nothing is wrong any more is news as well.
   for (const store::Kind& kind : store::kinds()) {
     if (!is_ours(kind)) continue;
@@ -141,6 +144,15 @@ void StatusWriter::update(const istio::Diagnostics& findings) {
   }
   if (!may_write_()) return;
   for (const auto& [key, its_findings] : wanted_) write(key, its_findings);
+}
+
+void StatusWriter::retry() {
+  if (!may_write_()) return;
+  const auto failed = failed_;  // a write may be answered before it returns
+  for (const auto& entry : failed) {
+    const auto wanted = wanted_.find(entry.first);
+    if (wanted != wanted_.end()) write(entry.first, wanted->second);
+  }
 }
 
 void StatusWriter::write(const store::ObjectKey& key, const istio::Diagnostics& findings) {
@@ -167,9 +179,14 @@ void StatusWriter::on_written(const store::Object& before, const json::value& st
   const store::ObjectKey& key = before.key;
   under_way_.erase(key);
   if (const auto* error = std::get_if<store::WriteError>(&result)) {
-    if (error->reason != store::WriteError::Reason::kNotFound) spdlog::warn("status of {}", error->message);
+    if (error->reason == store::WriteError::Reason::kNotFound) {
+      failed_.erase(key);
+    } else if (std::exchange(failed_[key], error->message) != error->message) {
+      spdlog::warn("status of {}", error->message);  // once, however often it is tried
+    }
     return;
   }
+  failed_.erase(key);
   written_[key] = {status, std::get<store::ObjectPtr>(result)->version};
   if (const auto news = news_between(before.body.if_contains("status"), status)) {
     told_(before, news->warning, news->reason, news->message);

@@ -34,6 +34,8 @@ class StatusWriter {
 
   /// Brings the statuses up to date; call after each change of the mesh, and when we may write from now on.
   void update(const istio::Diagnostics& findings);
+  /// Writes again what could not be written; call when the store may be better than it was.
+  void retry();
 
  private:
   bool is_ours(const store::Kind& kind) const;
@@ -47,6 +49,7 @@ class StatusWriter {
   Told told_ = [](const store::Object&, bool, const std::string&, const std::string&) {};
   std::map<store::ObjectKey, istio::Diagnostics> wanted_;  // what the statuses should say
   std::set<store::ObjectKey> under_way_;                   // whose status is being written
+  std::map<store::ObjectKey, std::string> failed_;         // whose status could not be written, and why
   /// What was written last, and which version the object has since: a server may keep less of a status than
   /// it is given, and must not be told the same again and again.
   std::map<store::ObjectKey, std::pair<boost::json::value, uint64_t>> written_;

@@ -1,17 +1,21 @@
 #include "control_plane/store_source.h"
 
-#include <array>
-#include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <set>
+#include <utility>
 
+#include "istio/json_value.h"
 #include "store/kinds.h"
 
 namespace remora::xds {
 namespace {
 
 namespace json = boost::json;
+
+/// Writes that belong together take effect together: those of ten milliseconds, as `kubectl apply` of a
+/// folder or a Helm release makes them.
+constexpr std::chrono::milliseconds kGather{10};
+constexpr std::chrono::milliseconds kGap{50};
 
 /// Whether objects of the type are for the mesh's parsers. Others are kept for somebody else: endpoints and
 /// where they run go to the inventory, the rest to rollouts.
@@ -27,16 +31,25 @@ bool is_for_mesh(const std::string& type) {
   return !kOthers.contains(type) && store::find_kind(type) != nullptr;
 }
 
-/// An object as its author wrote it: without what changes with every look at it.
-std::string authored_text(const store::Object& object) {
-  json::object body = object.body;
-  body.erase("status");
-  if (json::value* metadata = body.if_contains("metadata"); metadata != nullptr && metadata->is_object()) {
-    for (const char* name : {"resourceVersion", "managedFields", "generation", "uid"}) {
-      metadata->get_object().erase(name);
+/// What the mesh reads of an object, without what changes with every look at it. Of a Deployment only the
+/// pods' template says something here: how many there are changes all the time.
+json::object authored(const store::Object& object) {
+  const bool only_template = object.key.type == "deployments.apps";
+  json::object copy;
+  for (const auto& field : object.body) {
+    if (field.key() == "status") continue;
+    json::value& value = copy[field.key()];
+    if (only_template && field.key() == "spec" && field.value().is_object()) {
+      const json::value* pods = field.value().get_object().if_contains("template");
+      value = json::object{{"template", pods == nullptr ? json::value() : *pods}};
+    } else {
+      value = field.value();
     }
+    if (field.key() != "metadata" || !value.is_object()) continue;
+    for (const char* name : {"resourceVersion", "managedFields", "generation", "uid"})
+      value.get_object().erase(name);
   }
-  return json::serialize(body);
+  return copy;
 }
 
 std::optional<store::ObjectKey> key_of(const istio::Resource& resource) {
@@ -50,14 +63,16 @@ std::optional<store::ObjectKey> key_of(const istio::Resource& resource) {
 StoreSource::StoreSource(boost::asio::io_context& context, DirectorySource& manifests,
                          store::ObjectStore& store, store::MemoryStore* for_manifests,
                          std::function<std::string(const store::ObjectKey&)> path_of)
-    : context_(context),
-      manifests_(manifests),
+    : manifests_(manifests),
       store_(store),
       for_manifests_(for_manifests),
-      path_of_(std::move(path_of)) {
+      path_of_(std::move(path_of)),
+      pacer_(context, kGather, kGap, [this] {
+        if (changed_) changed_();
+      }) {
   for (const store::Kind& kind : store::kinds()) {
     if (!is_for_mesh(kind.type())) continue;
-    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) take(*object);
+    for (const store::ObjectPtr& object : store_.list(kind.type()).objects) take(object);
   }
   watch_ = store_.watch("", store_.version(), [this](const store::Event& event) { on_event(event); });
   take_manifests();
@@ -88,7 +103,7 @@ void StoreSource::take_manifests() {
 void StoreSource::on_event(const store::Event& event) {
   if (!event.object->file.empty()) return;
   if (event.type != store::EventType::kDeleted) {
-    if (take(*event.object)) changed_soon();
+    if (take(event.object)) changed_soon();
     return;
   }
   held_.erase(event.object->key);
@@ -99,28 +114,28 @@ void StoreSource::on_event(const store::Event& event) {
 }
 
 /// Whether what the mesh sees of the object has changed.
-bool StoreSource::take(const store::Object& object) {
-  if (!is_for_mesh(object.key.type) || !object.file.empty()) return false;
-  std::string text = authored_text(object);
-  if (const auto held = held_.find(object.key); held != held_.end()) {
-    if (held->second == text) return false;
+bool StoreSource::take(const store::ObjectPtr& object) {
+  if (!is_for_mesh(object->key.type) || !object->file.empty()) return false;
+  if (const auto held = held_.find(object->key); held != held_.end()) {
+    if (authored(*held->second) == authored(*object)) return false;
     held_.erase(held);
   }
-  return parse(object, std::move(text));
+  return parse(object);
 }
 
 void StoreSource::hold(const store::Object& shown) {
   const store::ObjectPtr present = store_.get(shown.key);
   if (!present || !present->file.empty()) return;
-  held_[shown.key] = authored_text(*present);
-  if (parse(shown, authored_text(shown))) changed_soon();
+  held_[shown.key] = present;
+  if (parse(std::make_shared<const store::Object>(shown))) changed_soon();
 }
 
-bool StoreSource::parse(const store::Object& object, std::string text) {
-  Parsed& parsed = parsed_[object.key];
-  if (text == parsed.text) return false;
-  auto result = istio::parse_file(path_of_(object.key), text);
-  parsed.text = std::move(text);
+bool StoreSource::parse(const store::ObjectPtr& object) {
+  Parsed& parsed = parsed_[object->key];
+  json::object now = authored(*object);
+  const store::ObjectPtr before = std::exchange(parsed.object, object);
+  if (before != nullptr && now == authored(*before)) return false;
+  auto result = istio::parse_object(path_of_(object->key), now);
   parsed.findings = std::move(result.findings);
   // An object with an error leaves what it was before, as a bad file does.
   const bool good = !istio::has_errors(parsed.findings) && !result.resources.empty();
@@ -128,15 +143,9 @@ bool StoreSource::parse(const store::Object& object, std::string text) {
   return true;
 }
 
-/// Writes that belong together take effect together: those of one event of the control thread.
 void StoreSource::changed_soon() {
   ++version_;
-  if (change_posted_) return;
-  change_posted_ = true;
-  boost::asio::post(context_, [this] {
-    change_posted_ = false;
-    if (changed_) changed_();
-  });
+  pacer_.ask();
 }
 
 void StoreSource::set_broken(const std::map<std::string, std::string>& broken) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "control_plane/directory_source.h"
+#include "control_plane/pacer.h"
 #include "control_plane/resource_source.h"
 #include "store/memory_store.h"
 
@@ -33,30 +34,30 @@ class StoreSource : public ResourceSource {
 
  private:
   struct Parsed {
-    std::string text;  ///< what it was read from
+    store::ObjectPtr object;  ///< what it was read from, or one that says the same
     istio::ResourcePtr resource;
     istio::Diagnostics findings;
   };
 
   void take_manifests();
   void on_event(const store::Event& event);
-  bool take(const store::Object& object);
-  bool parse(const store::Object& object, std::string text);
+  bool take(const store::ObjectPtr& object);
+  bool parse(const store::ObjectPtr& object);
   void changed_soon();
 
-  boost::asio::io_context& context_;
   DirectorySource& manifests_;
   store::ObjectStore& store_;
   store::MemoryStore* for_manifests_;
   std::function<std::string(const store::ObjectKey&)> path_of_;
-  std::map<store::ObjectKey, Parsed> parsed_;     // of the store's own objects
-  std::map<store::ObjectKey, std::string> held_;  // objects that are shown as others, and as what they are
+  std::map<store::ObjectKey, Parsed> parsed_;  // of the store's own objects
+  std::map<store::ObjectKey, store::ObjectPtr>
+      held_;  // objects that are shown as others, and as what they are
   std::map<std::string, std::string>
       refused_;  // manifests' objects by id, and the path that has them already
   istio::Diagnostics broken_;
   uint64_t version_ = 1;
-  bool change_posted_ = false;
   std::function<void()> changed_;
+  Pacer pacer_;
   store::ObjectStore::Watch watch_;
 };
 

@@ -12,6 +12,7 @@ namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kPeriod{2000};
 constexpr std::chrono::milliseconds kPause{250};
+constexpr std::chrono::seconds kMeshPause{1};
 constexpr size_t kRecentSteps = 50;
 constexpr size_t kMaxListeners = 64;  // each may hold up 16 MiB; people and their open tabs are few
 
@@ -60,7 +61,8 @@ Feed::Feed(boost::asio::io_context& context, Sources sources)
     : context_(context),
       sources_(std::move(sources)),
       timer_(context),
-      pause_(context) {}
+      pause_(context),
+      mesh_timer_(context) {}
 
 void Feed::start() {
   if (sources_.rollouts != nullptr) {
@@ -74,6 +76,7 @@ void Feed::close() {
   closed_ = true;
   timer_.cancel();
   pause_.cancel();
+  mesh_timer_.cancel();
   watch_.reset();
   for (const Listener& listener : std::exchange(listeners_, {})) listener.responder->end();
 }
@@ -162,9 +165,12 @@ void Feed::remember(const json::array& rollouts) {
 
 void Feed::mesh_changed() {
   if (!sources_.mesh || listeners_.empty() || std::exchange(telling_mesh_, true)) return;
-  boost::asio::post(context_, [self = shared_from_this()] {
+  mesh_timer_.expires_at(std::max(std::chrono::steady_clock::now(), mesh_told_ + kMeshPause));
+  mesh_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     self->telling_mesh_ = false;
-    if (!self->listeners_.empty()) self->tell(Format::kEvents, event("mesh", self->mesh()));
+    if (error || self->listeners_.empty()) return;
+    self->mesh_told_ = std::chrono::steady_clock::now();
+    self->tell(Format::kEvents, event("mesh", self->mesh()));
   });
 }
 

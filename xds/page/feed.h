@@ -28,6 +28,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void close();
   /// Answers with a stream, or with 503 where there are too many.
   void add(const web::ResponderPtr& responder, Format format);
+  /// May come often: what a busy cluster does to its endpoints is told once a second.
   void mesh_changed();
 
  private:
@@ -56,7 +57,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   boost::asio::steady_timer pause_;  ///< between two looks at all rollouts
   bool changed_ = false;             ///< since the last look
   bool telling_ = false;             ///< a look, or the pause after it, is under way
-  bool telling_mesh_ = false;        ///< the same for the mesh
+  boost::asio::steady_timer mesh_timer_;  ///< until the mesh is told next
+  std::chrono::steady_clock::time_point mesh_told_;
+  bool telling_mesh_ = false;  ///< it will be
   bool ticking_ = false;             ///< the timer runs: only while somebody looks on
   bool closed_ = false;
 };

@@ -55,9 +55,14 @@ class StoreSourceTest : public testing::Test {
       store_.update(key, std::move(body), {}, done);
     }
   }
-  void run() {
-    context_.restart();
-    context_.poll();
+  /// Until the source has told of so many changes.
+  bool run_until_changes(int count) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (changes_ < count && std::chrono::steady_clock::now() < end) {
+      context_.restart();
+      context_.run_one_for(std::chrono::milliseconds(50));
+    }
+    return changes_ == count;
   }
   void write_file(const std::string& text) const { std::ofstream(folder_ + "/mesh.json") << text; }
   std::vector<std::string> ids() const {
@@ -88,20 +93,17 @@ TEST_F(StoreSourceTest, WritesOfOneMomentAreOneChange) {
   put(kServiceKey, kService);
   put(kRouteKey, virtual_service("api"));
   EXPECT_EQ(changes_, 0);
-  run();
-  EXPECT_EQ(changes_, 1);
+  EXPECT_TRUE(run_until_changes(1));
 }
 
 TEST_F(StoreSourceTest, AStatusChangesNothing) {
   start();
   put(kServiceKey, kService);
-  run();
+  ASSERT_TRUE(run_until_changes(1));
   const uint64_t version = source_->list().version;
   json::object body = json::parse(kService).as_object();
   body["status"] = {{"note", "x"}};
   store_.update_status(kServiceKey, body, {}, [](const store::WriteResult&) {});
-  run();
-  EXPECT_EQ(changes_, 1);
   EXPECT_EQ(source_->list().version, version);
 }
 
@@ -112,20 +114,48 @@ TEST_F(StoreSourceTest, WhatIsHeldIsShownUntilTheStoreHasAnother) {
     const auto resources = source_->list().resources;
     return !resources.empty() && resources.front()->json.find(host) != std::string::npos;
   };
-  run();
   store::Object shown = *store_.get(kRouteKey);
   shown.body = json::parse(virtual_service("two")).as_object();
   source_->hold(shown);
-  run();
   EXPECT_TRUE(routed_to("\"two\"")) << "held";
   json::object with_status = store_.get(kRouteKey)->body;
   with_status["status"] = {{"seen", true}};
   store_.update_status(kRouteKey, with_status, {}, [](const store::WriteResult&) {});
-  run();
   EXPECT_TRUE(routed_to("\"two\"")) << "a status is no other object";
   put(kRouteKey, virtual_service("three"));
-  run();
   EXPECT_TRUE(routed_to("\"three\"")) << "the store has the last word";
+}
+
+TEST_F(StoreSourceTest, HowManyPodsADeploymentHasMeansNothingToTheMesh) {
+  const store::ObjectKey key{"deployments.apps", "default", "api"};
+  const auto deployment = [](int replicas, const char* version) {
+    return R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"api"},"spec":{"replicas":)" +
+           std::to_string(replicas) + R"(,"selector":{},"template":{"metadata":{"labels":{"version":")" +
+           version + R"("}},"spec":{"containers":[{"name":"app"}]}}}})";
+  };
+  start();
+  put(key, deployment(1, "v1"));
+  const uint64_t version = source_->list().version;
+  put(key, deployment(5, "v1"));
+  EXPECT_EQ(source_->list().version, version);
+  put(key, deployment(5, "v2"));
+  EXPECT_NE(source_->list().version, version);
+}
+
+TEST_F(StoreSourceTest, AnObjectWithAnErrorLeavesWhatItWasBefore) {
+  start();
+  put(kRouteKey, virtual_service("api"));
+  const auto before = source_->list().resources.at(0);
+  put(kRouteKey,
+      R"({"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"api"},)"
+      R"("spec":{"hosts":["api"],"http":[{"rout":[]}]}})");
+  const ResourceList list = source_->list();
+  ASSERT_EQ(list.resources.size(), 1U);
+  EXPECT_EQ(list.resources[0], before);
+  const auto named = std::find_if(list.findings.begin(), list.findings.end(),
+                                  [](const auto& finding) { return finding.path == "spec.http[0].rout"; });
+  ASSERT_NE(named, list.findings.end());
+  EXPECT_EQ(named->file, "store/api");
 }
 
 TEST_F(StoreSourceTest, AFilesCopyIsRefusedUntilTheStoresIsGone) {
@@ -170,11 +200,54 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   EXPECT_EQ(store_.version(), version) << "nothing new to say";
   EXPECT_EQ(told, std::vector<std::string>{kRouteKey.text() + " W NotInEffect: " + message});
   put(kServiceKey, kService);
-  run();
+  // The mesh follows the source instead of the test.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto mended = [&] {
+    return store_.get(kRouteKey)->body.at("status").at_pointer("/conditions/0/status") == "True";
+  };
+  while (!mended() && std::chrono::steady_clock::now() < end) {
+    context_.restart();
+    context_.run_one_for(std::chrono::milliseconds(50));
+  }
   const json::value good = store_.get(kRouteKey)->body.at("status");
   EXPECT_EQ(good.at_pointer("/conditions/0/status"), "True");
   ASSERT_EQ(told.size(), 2U);
   EXPECT_EQ(told[1], kRouteKey.text() + " N InEffect: is in effect");
+}
+
+/// A store whose server is away.
+class Unreachable final : public store::MemoryStore {
+ public:
+  void update_status(const store::ObjectKey& key, json::object body, store::Precondition precondition,
+                     store::Written done) override {
+    ++tries;
+    if (away)
+      return done(store::WriteError{store::WriteError::Reason::kStorage, key.text() + ": nobody listens"});
+    MemoryStore::update_status(key, std::move(body), std::move(precondition), std::move(done));
+  }
+  bool away = true;
+  int tries = 0;
+};
+
+TEST(StatusWriterTest, WhatCouldNotBeWrittenIsWrittenLater) {
+  Unreachable store;
+  store.create(kRouteKey, json::parse(virtual_service("nowhere")).as_object(),
+               [](const store::WriteResult&) {});
+  bool leads = true;
+  StatusWriter statuses(store, [&] { return leads; });
+  statuses.update({{istio::Severity::kError, "f", 0, "VirtualService default/api", "spec.x", "is wrong"}});
+  EXPECT_EQ(store.tries, 1);
+  statuses.retry();
+  EXPECT_EQ(store.tries, 2);
+  store.away = false;
+  leads = false;
+  statuses.retry();
+  EXPECT_EQ(store.tries, 2) << "another one writes now";
+  leads = true;
+  statuses.retry();
+  EXPECT_EQ(store.get(kRouteKey)->body.at("status").at_pointer("/conditions/0/message"), "spec.x: is wrong");
+  statuses.retry();
+  EXPECT_EQ(store.tries, 3) << "nothing is left";
 }
 
 TEST_F(StoreSourceTest, WhatWasNeverWrongHasNoStatus) {
