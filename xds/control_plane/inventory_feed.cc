@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 
 namespace remora::xds {
 namespace {
@@ -25,10 +26,11 @@ constexpr std::array<Followed, 3> kFollowed{{{"nodes", Kind::kNode},
 
 InventoryFeed::InventoryFeed(boost::asio::io_context& context, store::ObjectStore& store,
                              istio::Inventory& inventory, std::function<void()> changed)
-    : store_(store),
+    : context_(context),
+      store_(store),
       inventory_(inventory),
       pacer_(context, kGather, kGap, std::move(changed)) {
-  for (const Followed& followed : kFollowed) follow(followed.type, followed.kind);
+  for (const Followed& followed : kFollowed) follow(followed.type, followed.kind, {});
   inventory_.on_change([this] { pacer_.ask(); });
 }
 
@@ -39,12 +41,12 @@ bool InventoryFeed::takes(const std::string& type) {
                      [&](const Followed& followed) { return type == followed.type; });
 }
 
-void InventoryFeed::follow(const std::string& type, Kind kind) {
+/// `known`: what an earlier list has put into the inventory.
+void InventoryFeed::follow(const std::string& type, Kind kind, const Names& known) {
   const store::ObjectList list = store_.list(type);
-  for (const store::ObjectPtr& object : list.objects) {
-    if (object->file.empty()) inventory_.put(kind, object->body);
-  }
-  watches_[type] = store_.watch(type, list.version, [this, kind](const store::Event& event) {
+  Names names = read(list, kind, known);
+  auto& watch = watches_[type];
+  watch = store_.watch(type, list.version, [this, kind](const store::Event& event) {
     const store::Object& object = *event.object;
     if (!object.file.empty()) return;  // files come with the mesh's resources
     if (event.type == store::EventType::kDeleted) {
@@ -53,6 +55,24 @@ void InventoryFeed::follow(const std::string& type, Kind kind) {
       inventory_.put(kind, object.body);
     }
   });
+  if (watch != nullptr) return;
+  // The store remembers less than what has happened since the list was made: list again.
+  boost::asio::post(context_, [this, alive = std::weak_ptr(alive_), type, kind, names = std::move(names)] {
+    if (!alive.expired()) follow(type, kind, names);
+  });
+}
+
+InventoryFeed::Names InventoryFeed::read(const store::ObjectList& list, Kind kind, const Names& known) {
+  Names names;
+  for (const store::ObjectPtr& object : list.objects) {
+    if (!object->file.empty()) continue;
+    names.emplace(object->key.ns, object->key.name);
+    inventory_.put(kind, object->body);
+  }
+  for (const istio::ObjectName& name : known) {
+    if (!names.contains(name)) inventory_.remove(kind, name.first, name.second);
+  }
+  return names;
 }
 
 }  // namespace remora::xds

@@ -3,6 +3,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 
 #include "control_plane/pacer.h"
@@ -26,12 +28,17 @@ class InventoryFeed {
   static bool takes(const std::string& type);
 
  private:
-  void follow(const std::string& type, istio::Inventory::Kind kind);
+  using Names = std::set<istio::ObjectName>;
 
+  void follow(const std::string& type, istio::Inventory::Kind kind, const Names& known);
+  Names read(const store::ObjectList& list, istio::Inventory::Kind kind, const Names& known);
+
+  boost::asio::io_context& context_;
   store::ObjectStore& store_;
   istio::Inventory& inventory_;
   Pacer pacer_;
   std::map<std::string, store::ObjectStore::Watch> watches_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace remora::xds

@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+#include "control_plane/steering_labels.h"
+
 namespace remora::xds {
 namespace {
 
@@ -65,6 +67,7 @@ void Mesh::refresh() {
   take_inventory(list.resources);
   inventory_.take_changes();  // the registry is made from all of it
   state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);
+  steering_ = steering_labels(*state_.registry);
   istio::Diagnostics findings = std::move(list.findings);
   findings.insert(findings.end(), state_.findings.begin(), state_.findings.end());
   log_new(findings_, findings);
@@ -130,7 +133,7 @@ void Mesh::forget_unused() {
 }
 
 const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::ProxyNode& node) {
-  Outbound& outbound = outbound_[node.outbound_key()];
+  Outbound& outbound = outbound_[outbound_key(node, steering_)];
   if (outbound.snapshot == nullptr) {
     outbound.node = node;
     outbound.snapshot =

@@ -62,6 +62,7 @@ class Mesh {
   istio::Inventory& inventory_;
   const istio::MeshSettings settings_;
   istio::Reconciled state_;
+  std::set<std::string> steering_;  ///< labels by which clients are told apart
   istio::Diagnostics findings_;
   uint64_t version_ = 0;
   std::function<void()> on_change_;
