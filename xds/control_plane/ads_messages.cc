@@ -3,7 +3,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
-#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/slice.h>
+
+#include <algorithm>
 
 #include "envoy/service/discovery/v3/discovery.pb.h"
 
@@ -37,28 +39,65 @@ std::string resource_prefix(size_t size) {
   return prefix;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<DiscoveryRequest>> decode_request(grpc::ByteBuffer& bytes) {
-  auto request = std::make_shared<DiscoveryRequest>();
-  grpc::ProtoBufferReader reader(&bytes);
-  if (!reader.status().ok() || !request->ParseFromZeroCopyStream(&reader)) {
-    return Error{"the message is no DiscoveryRequest"};
+/// Takes a request's bytes apart: views of its names, and the bytes of everything else. False where it is
+/// none.
+bool split_names(std::string_view bytes, std::vector<std::string_view>& names, std::string& rest) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr uint32_t kNames = WireFormatLite::MakeTag(DiscoveryRequest::kResourceNamesFieldNumber,
+                                                      WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  google::protobuf::io::CodedInputStream coded(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                               static_cast<int>(bytes.size()));
+  const auto at = [&] { return static_cast<size_t>(coded.CurrentPosition()); };
+  while (at() < bytes.size()) {
+    const size_t begin = at();
+    const uint32_t tag = coded.ReadTag();
+    if (tag == kNames) {
+      uint32_t size = 0;
+      if (!coded.ReadVarint32(&size) || size > bytes.size() - at()) return false;
+      names.push_back(bytes.substr(at(), size));
+      coded.Skip(static_cast<int>(size));
+    } else {
+      if (tag == 0 || !WireFormatLite::SkipField(&coded, tag)) return false;
+      rest += bytes.substr(begin, at() - begin);
+    }
   }
-  return request;
+  return true;
 }
 
-std::optional<DiscoveryQuery> to_query(const DiscoveryRequest& request) {
+std::optional<istio::XdsType> type_of(const DiscoveryRequest& request) {
   for (const istio::XdsType type : istio::kXdsTypes) {
-    if (istio::type_url(type) != request.type_url()) continue;
-    DiscoveryQuery query;
-    query.type = type;
-    query.nonce = request.response_nonce();
-    query.names.assign(request.resource_names().begin(), request.resource_names().end());
-    if (request.has_error_detail()) query.error = request.error_detail().message();
-    return query;
+    if (istio::type_url(type) == request.type_url()) return type;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+Result<IncomingRequest> RequestReader::read(grpc::ByteBuffer& bytes) {
+  grpc::Slice whole;
+  std::vector<std::string_view> names;
+  std::string rest;
+  auto message = std::make_shared<DiscoveryRequest>();
+  const bool good = bytes.DumpToSingleSlice(&whole).ok() &&
+                    split_names({reinterpret_cast<const char*>(whole.begin()), whole.size()}, names, rest) &&
+                    message->ParseFromString(rest);
+  if (!good) return Error{"the message is no DiscoveryRequest"};
+  const auto type = type_of(*message);
+  if (!type) return IncomingRequest{std::move(message), nullptr};
+  NamesPtr& known = last_[*type];
+  if (known == nullptr || !std::equal(known->begin(), known->end(), names.begin(), names.end())) {
+    known = std::make_shared<const std::vector<std::string>>(names.begin(), names.end());
+  }
+  return IncomingRequest{std::move(message), known};
+}
+
+std::optional<DiscoveryQuery> to_query(const IncomingRequest& request) {
+  const DiscoveryRequest& message = *request.message;
+  const auto type = type_of(message);
+  if (!type) return std::nullopt;
+  DiscoveryQuery query{*type, message.response_nonce(), request.names, {}};
+  if (message.has_error_detail()) query.error = message.error_detail().message();
+  return query;
 }
 
 grpc::ByteBuffer encode_response(const Delivery& delivery, const std::string& control_plane) {

@@ -104,7 +104,12 @@ AdsSession::Outcome AdsSession::on_request(const DiscoveryQuery& query) {
     outcome = query.error ? Outcome::kNack : Outcome::kAck;
     settle(state, query);
   }
-  subscribe(query.type, query.names);
+  // Every acknowledgement repeats the whole subscription.
+  if (first || query.names != state.asked) {
+    static const Names kNone;
+    subscribe(query.type, query.names == nullptr ? kNone : *query.names);
+    state.asked = query.names;
+  }
   return outcome;
 }
 
@@ -130,7 +135,6 @@ void AdsSession::subscribe(XdsType type, const std::vector<std::string>& names) 
   const bool legacy_wildcard =
       wanted.empty() && (!state.subscribed || (state.wildcard && state.names.empty()));
   const bool wildcard = is_full(type) && (explicit_wildcard || legacy_wildcard);
-  // Every acknowledgement repeats the whole subscription.
   if (state.subscribed && wildcard == state.wildcard && wanted == state.names) return;
   bool grew = !state.subscribed || (wildcard && !state.wildcard);
   std::swap(state.names, wanted);

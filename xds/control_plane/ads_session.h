@@ -13,11 +13,14 @@
 
 namespace remora::xds {
 
+using NamesPtr = std::shared_ptr<const std::vector<std::string>>;
+
 /// A DiscoveryRequest, as far as the state-of-the-world protocol looks at it.
 struct DiscoveryQuery {
   istio::XdsType type = istio::XdsType::kCluster;
   std::string nonce;
-  std::vector<std::string> names;
+  NamesPtr
+      names;  ///< null: none. The same pointer as before means the same names: nobody looks at them again
   std::optional<std::string> error;  ///< error_detail's message: the last response was rejected
 };
 
@@ -76,6 +79,7 @@ class AdsSession {
     bool subscribed = false;
     bool wildcard = false;
     std::vector<std::string> names;  ///< sorted
+    NamesPtr asked;                  ///< the request's that these came from
     bool must_answer = false;        ///< a full set is due even if nothing changed
     /// Of the types that are sent by name: what differs from what was sent, or was never sent.
     std::set<std::string> due;

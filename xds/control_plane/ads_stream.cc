@@ -39,7 +39,7 @@ void AdsStream::OnReadDone(bool ok) {
     boost::asio::post(context_, [self = shared_from_this()] { self->close(grpc::Status::OK); });
     return;
   }
-  auto request = decode_request(incoming_);
+  auto request = reader_.read(incoming_);
   boost::asio::post(context_, [self = shared_from_this(), request = std::move(request)] {
     if (self->closed_) return;
     if (!request.ok()) {
@@ -51,25 +51,26 @@ void AdsStream::OnReadDone(bool ok) {
 }
 
 /// Nothing is answered, and nothing more read, before it is known whom the proxy's token stands for.
-void AdsStream::take(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> request) {
-  if (!node_ && service_.reviewer_for(caller_) != nullptr) return review_token(std::move(request));
-  on_request(*request);
+void AdsStream::take(const IncomingRequest& request) {
+  if (!node_ && service_.reviewer_for(caller_) != nullptr) return review_token(request);
+  on_request(request);
   if (!closed_) StartRead(&incoming_);
 }
 
-void AdsStream::review_token(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> first) {
+void AdsStream::review_token(const IncomingRequest& first) {
   auto* reviewer = service_.reviewer_for(caller_);
   review_ = reviewer->review(caller_.bearer_token, [this, self = weak_from_this(),
                                                     first](const Result<kubernetes::TokenOwner>& owner) {
     const auto alive = self.lock();
     if (alive == nullptr || closed_) return;
     if (!owner.ok()) {
-      spdlog::warn("ads: {} ({}) is refused: {}", first->node().id(), caller_.peer, owner.error().message);
+      spdlog::warn("ads: {} ({}) is refused: {}", first.message->node().id(), caller_.peer,
+                   owner.error().message);
       close({grpc::StatusCode::UNAUTHENTICATED, owner.error().message});
       return;
     }
     caller_.token_owner = *owner;
-    on_request(*first);
+    on_request(first);
     if (!closed_) StartRead(&incoming_);
   });
 }
@@ -109,8 +110,8 @@ void AdsStream::close(const grpc::Status& status) {
   Finish(status);
 }
 
-bool AdsStream::identify(const envoy::service::discovery::v3::DiscoveryRequest& request) {
-  auto node = istio::parse_proxy_node(request.node());
+bool AdsStream::identify(const IncomingRequest& request) {
+  auto node = istio::parse_proxy_node(request.message->node());
   if (!node.ok()) {
     spdlog::warn("ads: {}: {}", caller_.peer, node.error().message);
     close({grpc::StatusCode::INVALID_ARGUMENT, node.error().message});
@@ -151,11 +152,11 @@ bool AdsStream::may_ask_for(istio::XdsType type) {
   return scope_ == Scope::kEverything;  // the rest of the stream can go on without them
 }
 
-void AdsStream::on_request(const envoy::service::discovery::v3::DiscoveryRequest& request) {
+void AdsStream::on_request(const IncomingRequest& request) {
   if (!node_ && !identify(request)) return;
   const auto query = to_query(request);
   if (!query) {
-    spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.type_url());
+    spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.message->type_url());
     return;
   }
   if (!may_ask_for(query->type)) {
@@ -180,7 +181,7 @@ void AdsStream::log_outcome(const DiscoveryQuery& query, AdsSession::Outcome out
     static constexpr std::array<const char*, 3> kWords{"subscribes to", "repeats an old answer to",
                                                        "accepts"};
     spdlog::debug("ads: {} {} {} ({} names, nonce \"{}\")", node_->id, kWords[static_cast<size_t>(outcome)],
-                  name, query.names.size(), query.nonce);
+                  name, query.names == nullptr ? 0 : query.names->size(), query.nonce);
   }
 }
 

@@ -10,14 +10,11 @@
 #include <optional>
 #include <string>
 
+#include "control_plane/ads_messages.h"
 #include "control_plane/ads_session.h"
 #include "control_plane/caller.h"
 #include "control_plane/secret_feed.h"
 #include "istio/proxy_node.h"
-
-namespace envoy::service::discovery::v3 {
-class DiscoveryRequest;
-}
 
 namespace remora::xds {
 
@@ -55,10 +52,10 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void OnDone() override;
 
  private:
-  void take(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> request);
-  void review_token(std::shared_ptr<envoy::service::discovery::v3::DiscoveryRequest> first);
-  void on_request(const envoy::service::discovery::v3::DiscoveryRequest& request);
-  bool identify(const envoy::service::discovery::v3::DiscoveryRequest& request);
+  void take(const IncomingRequest& request);
+  void review_token(const IncomingRequest& first);
+  void on_request(const IncomingRequest& request);
+  bool identify(const IncomingRequest& request);
   bool authenticate();
   bool may_ask_for(istio::XdsType type);
   void log_outcome(const DiscoveryQuery& query, AdsSession::Outcome outcome);
@@ -71,6 +68,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   const Scope scope_;
   std::shared_ptr<AdsStream> self_;  // what keeps it alive while gRPC knows it
 
+  RequestReader reader_;  // gRPC's side only
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   AdsSession session_;

@@ -56,30 +56,72 @@ TEST(Response, SharesItsResourcesUntilItIsSent) {
   EXPECT_EQ(resource.use_count(), 1);
 }
 
-TEST(Query, TakesWhatTheProtocolNeeds) {
+const std::string kEndpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+
+DiscoveryRequest request_for(const std::vector<std::string>& names, const std::string& type = kEndpoints) {
   DiscoveryRequest request;
-  request.set_type_url("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment");
+  request.set_type_url(type);
   request.set_response_nonce("3");
-  request.add_resource_names("a");
+  for (const std::string& name : names) request.add_resource_names(name);
+  return request;
+}
+
+Result<IncomingRequest> read(RequestReader& reader, const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  grpc::ByteBuffer buffer(&slice, 1);
+  return reader.read(buffer);
+}
+
+TEST(Query, TakesWhatTheProtocolNeeds) {
+  DiscoveryRequest request = request_for({"a", std::string(300, 'b'), ""});
   request.mutable_error_detail()->set_message("bad");
-  const auto query = to_query(request);
+  request.mutable_node()->set_id("me");
+  RequestReader reader;
+  const auto incoming = read(reader, request.SerializeAsString());
+  ASSERT_TRUE(incoming.ok());
+  EXPECT_EQ(incoming->message->node().id(), "me");
+  EXPECT_EQ(incoming->message->resource_names_size(), 0);
+  const auto query = to_query(*incoming);
   ASSERT_TRUE(query.has_value());
   EXPECT_EQ(query->type, istio::XdsType::kEndpoint);
   EXPECT_EQ(query->nonce, "3");
-  EXPECT_EQ(query->names, std::vector<std::string>{"a"});
+  EXPECT_EQ(*query->names, (std::vector<std::string>{"a", std::string(300, 'b'), ""}));
   EXPECT_EQ(query->error, "bad");
 }
 
+TEST(Query, NamesThatAreRepeatedAreShared) {
+  RequestReader reader;
+  const auto names = [&](const std::vector<std::string>& wanted, const std::string& type = kEndpoints) {
+    return read(reader, request_for(wanted, type).SerializeAsString())->names;
+  };
+  const NamesPtr first = names({"a", "b"});
+  EXPECT_EQ(names({"a", "b"}), first);
+  EXPECT_EQ(*names({"a"}, std::string(istio::type_url(istio::XdsType::kRoute))),
+            std::vector<std::string>{"a"});
+  EXPECT_EQ(names({"a", "b"}), first) << "each type has its own";
+  for (const std::vector<std::string>& others :
+       {std::vector<std::string>{"a"}, {"a", "c"}, {"a", "b", "c"}, {"b", "a"}, {"ab"}, {}}) {
+    const NamesPtr changed = names(others);
+    EXPECT_NE(changed, first);
+    EXPECT_EQ(*changed, others);
+  }
+  EXPECT_EQ(*first, (std::vector<std::string>{"a", "b"})) << "whoever has them keeps them";
+}
+
 TEST(Query, OfUnknownTypesIsNone) {
-  DiscoveryRequest request;
-  request.set_type_url("type.googleapis.com/envoy.service.runtime.v3.Runtime");
-  EXPECT_FALSE(to_query(request).has_value());
+  RequestReader reader;
+  const auto request = request_for({"a"}, "type.googleapis.com/envoy.service.runtime.v3.Runtime");
+  EXPECT_FALSE(to_query(*read(reader, request.SerializeAsString())).has_value());
 }
 
 TEST(Request, GarbageIsRefused) {
-  const grpc::Slice slice("\xff\xff\xff garbage");
-  grpc::ByteBuffer buffer(&slice, 1);
-  EXPECT_FALSE(decode_request(buffer).ok());
+  RequestReader reader;
+  EXPECT_FALSE(read(reader, "\xff\xff\xff garbage").ok());
+  EXPECT_FALSE(read(reader, "\x1a\x7fshort").ok()) << "a name that is longer than the message";
+  EXPECT_FALSE(read(reader, "\x1a\xff\xff\xff\xff\xff\xff").ok());
+  const std::string whole = request_for({"a", "b"}).SerializeAsString();
+  EXPECT_FALSE(read(reader, whole.substr(0, whole.size() - 1)).ok());
+  EXPECT_TRUE(read(reader, "").ok()) << "an empty message is one of defaults";
 }
 
 }  // namespace

@@ -51,11 +51,11 @@ class AdsSessionTest : public ::testing::Test {
   void snapshot(SnapshotBuilder builder) { session_.set_snapshot(builder.build()); }
 
   Outcome subscribe(XdsType type, const Names& names = {}) {
-    return session_.on_request({type, nonce(type), names, {}});
+    return session_.on_request({type, nonce(type), std::make_shared<const Names>(names), {}});
   }
   Outcome ack(XdsType type, const Names& names = {}) { return subscribe(type, names); }
   Outcome nack(XdsType type, const Names& names = {}, const std::string& why = "bad") {
-    return session_.on_request({type, nonce(type), names, why});
+    return session_.on_request({type, nonce(type), std::make_shared<const Names>(names), why});
   }
 
   /// The next response's resources, as "TYPE a b=content"; "" if nothing is due.
@@ -144,6 +144,74 @@ TEST_F(AdsSessionTest, SendsOnlyTheEndpointsThatChanged) {
   snapshot(builder);
   EXPECT_EQ(next(), "EDS b=2");
   EXPECT_EQ(next(), "");
+}
+
+/// A mesh of which only endpoints change, as Mesh::take_endpoints tells it.
+class AdsDeltaTest : public AdsSessionTest {
+ protected:
+  AdsDeltaTest() {
+    connect();
+    present_ = session_.snapshot();
+  }
+  /// The present snapshot with other endpoints. `told`: the session gets it.
+  void change(const Names& names, bool told = true) {
+    auto group = std::make_shared<istio::ResourceGroup>(present_->group(XdsType::kEndpoint));
+    group->based_on = group->version;
+    group->changed.clear();
+    for (const std::string& text : names) {
+      auto resource = std::make_shared<EncodedResource>();
+      resource->name = text.substr(0, text.find('='));
+      resource->any = text;
+      resource->hash = std::hash<std::string>()(text);
+      group->replace(resource);
+    }
+    auto snapshot = std::make_shared<Snapshot>(*present_);
+    snapshot->set_group(XdsType::kEndpoint, group);
+    present_ = snapshot;
+    if (told) session_.set_snapshot(snapshot);
+  }
+
+  std::shared_ptr<const Snapshot> present_;
+};
+
+TEST_F(AdsDeltaTest, SendsWhatAChangeNames) {
+  change({"b=2"});
+  EXPECT_EQ(next(), "EDS b=2");
+  EXPECT_EQ(next(), "");
+}
+
+TEST_F(AdsDeltaTest, ChangesWhileAnAnswerIsWaitedForAreSentTogetherAndOnce) {
+  change({"a=2"});
+  EXPECT_EQ(next(), "EDS a=2");
+  change({"a=3"});
+  change({"b=2"});
+  change({"a=4"});
+  EXPECT_EQ(next(), "");
+  ack(XdsType::kEndpoint, {"a", "b"});
+  EXPECT_EQ(next(), "EDS a=4 b=2");
+}
+
+TEST_F(AdsDeltaTest, WhatIsAsItWasSentIsNotSent) {
+  change({"a=2"});
+  EXPECT_EQ(next(), "EDS a=2");
+  change({"b=2"});
+  change({"b"});
+  ack(XdsType::kEndpoint, {"a", "b"});
+  EXPECT_EQ(next(), "");
+}
+
+TEST_F(AdsDeltaTest, AStepThatWasMissedIsFoundAllTheSame) {
+  change({"a=2"}, false);
+  change({"b=2"});
+  EXPECT_EQ(next(), "EDS a=2 b=2");
+}
+
+TEST_F(AdsDeltaTest, NamesThatTheProxyDoesNotFollowAreLeftOut) {
+  ack(XdsType::kEndpoint, {"a"});
+  change({"a=2", "b=2"});
+  EXPECT_EQ(next(), "EDS a=2");
+  ack(XdsType::kEndpoint, {"a", "b"});
+  EXPECT_EQ(next(), "EDS b=2");
 }
 
 TEST_F(AdsSessionTest, DoesNotRepeatARejectedVersionUntilItChanges) {
