@@ -125,7 +125,10 @@ class Server {
     pages_.add_leader([this] { return leadership_.describe(); });
     ads_.also_serve(reports_.service());
     source_.set_broken(home_.broken());
-    home_.follow([this] { source_.set_broken(home_.broken()); });
+    home_.follow([this] {
+      source_.set_broken(home_.broken());
+      statuses_.retry();
+    });
     statuses_.update(mesh_.findings());
     mesh_.on_change([this] {
       ads_.push();
@@ -134,7 +137,10 @@ class Server {
       malloc_trim(
           0);  // the YAML trees, many times the size of what they became, are gone: give their pages back
     });
-    mesh_.on_endpoints([this] { ads_.push(); });
+    mesh_.on_endpoints([this] {
+      ads_.push();
+      api_.mesh_changed();
+    });
     mesh_.take_endpoints();
     malloc_trim(0);
   }
