@@ -66,7 +66,9 @@ class Mesh:
                 "spec": {"selector": {"app": f"svc-{service}"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}
 
     def _pod(self, service: int, endpoint: int) -> dict:
+        at = self.pod_address(service, endpoint)
         return {"apiVersion": "v1", "kind": "Pod", "metadata": self._meta(service, f"svc-{service}-{endpoint}", version="v1"),
+                "status": {"phase": "Running", "podIP": at, "podIPs": [{"ip": at}], "conditions": [{"type": "Ready", "status": "True"}]},
                 "spec": {"containers": [{"name": "app", "image": "app", "ports": [{"name": "http", "containerPort": 8080}]}]}}
 
     def slice(self, service: int, changed: int | None = None) -> dict:
@@ -88,6 +90,13 @@ class Mesh:
         writer.call("PUT", path, self.slice(service, number))
 
 
+def write(writer: Writer, path: str, body: dict) -> None:
+    """Makes an object, and says how it stands: that the server takes only by itself, as kubelet writes it."""
+    writer.call("POST", path, body)
+    if "status" in body:
+        writer.call("PATCH", f"{path}/{body['metadata']['name']}/status", {"status": body["status"]}, "application/merge-patch+json")
+
+
 def write_all(writer: Writer, mesh: Mesh, pods: bool, threads: int = 8, progress=lambda done: None) -> int:
     """Writes every object of the mesh; how many there are."""
     objects = list(mesh.objects(pods))
@@ -96,7 +105,7 @@ def write_all(writer: Writer, mesh: Mesh, pods: bool, threads: int = 8, progress
         writer.call("POST", path, body)
     done = len(first)
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(lambda each: writer.call("POST", *each), objects[done:], chunksize=16):
+        for _ in pool.map(lambda each: write(writer, *each), objects[done:]):
             done += 1
             if done % 2000 == 0:
                 progress(done)

@@ -111,7 +111,7 @@ class Run:
 
     def _connect(self) -> dict:
         clock = Clock(control=self.control.pid)
-        self.sidecars = Sidecars(self.program, self.xds, self.arguments.sidecars)
+        self.sidecars = Sidecars(self.program, self.xds, self.arguments.sidecars, self.mesh.services, self.mesh.endpoints)
         self.sidecars.wait_ready(300)
         figures = clock.stop()
         times = [when - self.sidecars.started for when, _ in self.sidecars.ready.values()]

@@ -1,13 +1,17 @@
 // Many sidecars in one process, as far as a management server sees them: each opens an aggregated stream,
 // asks for clusters, their endpoints, listeners and their routes as Envoy does, and accepts everything.
 //
-//   bench_sidecars ADDRESS COUNT [NAMESPACE]
+//   bench_sidecars ADDRESS COUNT SERVICES ENDPOINTS
 //
-// Writes a line per event to standard output, times in microseconds of the system's clock:
+// Sidecar N stands beside the last of the ENDPOINTS of service N (modulo SERVICES), as mesh/cluster.py makes
+// them, with interception. Writes a line per event to standard output, "EVENT SIDECAR TIME ...", times in
+// microseconds of the system's clock:
 //
-//   ready SIDECAR TIME BYTES CLUSTERS ENDPOINT-SETS    has had every type, and endpoints for all clusters
-//   that need them seen SIDECAR TIME NUMBER                  an endpoint with the address 10.128.0.0 + NUMBER
-//   has arrived lost SIDECAR TIME MESSAGE                 the stream has ended
+//   ready  BYTES CLUSTERS ENDPOINT-SETS: it has every type, and endpoints for all its clusters
+//
+//   seen   NUMBER: an endpoint with the address 10.128.0.0 + NUMBER is there
+//
+//   lost   MESSAGE: the stream has ended
 //
 // Ends when its standard input does.
 
@@ -57,6 +61,13 @@ long marked_number(const std::string& address) {
   const uint32_t value = (a << 24) + (b << 16) + (c << 8) + d;
   return value >= kFirstMarked && value - kFirstMarked < kMarked ? static_cast<long>(value - kFirstMarked)
                                                                  : -1;
+}
+
+/// Of the pods, counted through all services.
+std::string pod_address(int number) {
+  const uint32_t value = (10U << 24) + (2U << 16) + static_cast<uint32_t>(number);
+  return std::to_string(value >> 24) + '.' + std::to_string(value >> 16 & 255) + '.' +
+         std::to_string(value >> 8 & 255) + '.' + std::to_string(value & 255);
 }
 
 /// Names that a response leads to: endpoint sets of clusters, route tables of listeners. The server gives
@@ -109,14 +120,20 @@ NameCache names_cache;
 /// One sidecar's stream. gRPC calls back on its own threads, one call at a time for a stream's reads.
 class Sidecar final : public grpc::ClientBidiReactor<DiscoveryRequest, DiscoveryResponse> {
  public:
-  Sidecar(int number, const std::shared_ptr<grpc::Channel>& channel, const std::string& ns)
+  Sidecar(int number, const std::shared_ptr<grpc::Channel>& channel, int service, int endpoints)
       : number_(number),
         stub_(AggregatedDiscoveryService::NewStub(channel)) {
-    const std::string address =
-        "10.1." + std::to_string(number / 250) + "." + std::to_string(number % 250 + 1);
-    node_.set_id("sidecar~" + address + "~sim-" + std::to_string(number) + "." + ns + "~" + ns +
-                 ".svc.cluster.local");
-    (*node_.mutable_metadata()->mutable_fields())["NAMESPACE"].set_string_value(ns);
+    const std::string ns = "team-" + std::to_string(service % 10);
+    const std::string name = "svc-" + std::to_string(service) + "-" + std::to_string(endpoints - 1);
+    const std::string ip = pod_address(service * endpoints + endpoints - 1);
+    node_.set_id("sidecar~" + ip + "~" + name + "." + ns + "~" + ns + ".svc.cluster.local");
+    auto& metadata = *node_.mutable_metadata()->mutable_fields();
+    metadata["NAMESPACE"].set_string_value(ns);
+    metadata["INSTANCE_IPS"].set_string_value(ip);
+    metadata["INTERCEPTION_MODE"].set_string_value("REDIRECT");
+    auto& labels = *metadata["LABELS"].mutable_struct_value()->mutable_fields();
+    labels["app"].set_string_value("svc-" + std::to_string(service));
+    labels["version"].set_string_value("v1");
     stub_->async()->StreamAggregatedResources(&context_, this);
     ask(kClusters, {}, nullptr);
     ask(kListeners, {}, nullptr);
@@ -166,6 +183,7 @@ class Sidecar final : public grpc::ClientBidiReactor<DiscoveryRequest, Discovery
           const long mark = marked_number(endpoint.endpoint().address().socket_address().address());
           if (mark < 0 || !marks_.insert(mark).second) continue;
           std::printf("seen %d %lld %ld\n", number_, now_us(), mark);
+          std::fflush(stdout);
         }
       }
     }
@@ -235,18 +253,18 @@ class Sidecar final : public grpc::ClientBidiReactor<DiscoveryRequest, Discovery
 }  // namespace
 
 int main(int count, char** words) {
-  if (count < 3) {
-    std::fprintf(stderr, "usage: bench_sidecars ADDRESS COUNT [NAMESPACE]\n");
+  if (count < 5) {
+    std::fprintf(stderr, "usage: bench_sidecars ADDRESS COUNT SERVICES ENDPOINTS\n");
     return 2;
   }
-  const int sidecars = std::atoi(words[2]);
+  const int sidecars = std::atoi(words[2]), services = std::atoi(words[3]), endpoints = std::atoi(words[4]);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection for each, as it would be
   std::vector<std::unique_ptr<Sidecar>> all;
   for (int i = 0; i < sidecars; ++i) {
     auto channel = grpc::CreateCustomChannel(words[1], grpc::InsecureChannelCredentials(), arguments);
-    all.push_back(std::make_unique<Sidecar>(i, channel, count > 3 ? words[3] : "default"));
+    all.push_back(std::make_unique<Sidecar>(i, channel, i % services, endpoints));
   }
   while (std::getchar() != EOF) {}
   std::fflush(stdout);

@@ -11,14 +11,14 @@ from pathlib import Path
 class Sidecars:
     """`count` sidecars of one management server, until closed."""
 
-    def __init__(self, program: Path, server: str, count: int):
+    def __init__(self, program: Path, server: str, count: int, services: int, endpoints: int):
         self.count = count
         self.started = time.time()
         self.ready: dict[int, tuple[float, int]] = {}  # seconds of the clock, bytes received
         self.seen: dict[int, list[float]] = {}  # when each change has arrived, at one sidecar after the other
         self.lost: list[str] = []
         self.clusters = 0
-        self._child = subprocess.Popen([program, server, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._child = subprocess.Popen([program, server, *map(str, (count, services, endpoints))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._child.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
