@@ -184,7 +184,9 @@ def markdown(data: dict) -> str:
         f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, Linux {data['machine']['kernel']}; "
         f"load average before the run {data['machine']['load_before']:.1f}.",
         f"{settings['services']:,} services, {total:,} endpoints{', as many pods' if settings['pods'] else ''}, in {data['apiserver']} over etcd, "
-        f"and {settings['sidecars']} simulated sidecars, each with a connection of its own; all on this machine.", "",
+        f"and {settings['sidecars']} simulated sidecars, each with a connection of its own; all on this machine.",
+        *(["Others were at work on the machine meanwhile: CPU time counts here, latencies only say what a crowd does to them."]
+          if data["machine"]["load_before"] > 2 else []), "",
         "| | time | CPU of remora-control | RSS MiB |", "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows), "",
         "| milliseconds | p50 | p90 | p99 | max |", "|---|---|---|---|---|",
