@@ -26,9 +26,10 @@ def _kubernetes():
 
 
 class Replicated(ClusterRollout):
-    """Two replicas; the sidecar knows both, and is with the leader as long as that lives."""
+    """Two replicas; the sidecar knows both, and is with the leader as long as that lives, or else with the other one."""
 
-    def __init__(self, folder, kubernetes, closing, lease):  # pylint: disable=super-init-not-called
+    def __init__(self, folder, kubernetes, closing, lease, with_leader=True):  # pylint: disable=super-init-not-called
+        self.with_leader = with_leader
         self.kubernetes, self.closing, self.folder = kubernetes, closing, folder
         self.life = closing(ClusterLife(kubernetes))
         self.control = self.replica("first", lease).wait_leading()
@@ -42,7 +43,8 @@ class Replicated(ClusterRollout):
 
     @property
     def xds_ports(self):
-        return self.control.xds_port, self.other.xds_port
+        ports = self.control.xds_port, self.other.xds_port
+        return ports if self.with_leader else ports[::-1]
 
     def driver(self, name):
         return self.status(name)["rollout"]["driver"]
@@ -88,3 +90,15 @@ def test_the_next_one_goes_on_where_the_leader_was(kubernetes, closing, tmp_path
     assert mesh.decisions(name, "advance") == [10, 20, 30, 40]
     assert weights.seen == [0, 10, 20, 30, 40, 0]
     assert mesh.driver(name).startswith("second_")
+
+
+def test_a_canary_is_judged_by_proxies_that_report_to_another_replica(kubernetes, closing, tmp_path):
+    mesh = Replicated(tmp_path, kubernetes, closing, "15s", with_leader=False)
+    mesh.begin("afar", analysis={"interval": "1s", "threshold": 3, "stepWeight": 25, "maxWeight": 50})
+    mesh.wait_answer("afar", image="app:1")
+    with mesh.traffic("afar"):
+        mesh.set_image("afar", "app:bad")
+        status = mesh.wait_phase("afar", "Failed")
+    checks = [check for entry in status["rollout"]["timeline"] for check in entry.get("checks", []) if check["outcome"] == "fail"]
+    assert checks and all(check["name"] == "request-success-rate" and check["value"] < 99 for check in checks), status
+    assert mesh.other.leader()["leader"] == mesh.control.leader()["identity"]

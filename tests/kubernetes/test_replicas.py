@@ -197,7 +197,7 @@ def test_proxies_of_different_replicas_trust_one_another(cluster, replicas, clos
          "spec": {"mtls": {"mode": "STRICT"}}})
     for account in ("safe", "caller"):
         cluster.service_account("default", account)
-    first, second = replicas.start(), replicas.start()
+    first, second = replicas.start().wait_leading(), replicas.start()
     replicas.sidecar(first, "safe", "127.0.77.1", "safe", cluster.token("default", "safe"), REMORA_OUTBOUND="none")
     client = replicas.sidecar(second, "caller", "127.0.77.2", "caller", cluster.token("default", "caller"))
 
@@ -210,5 +210,6 @@ def test_proxies_of_different_replicas_trust_one_another(cluster, replicas, clos
     (request,) = app.requests[:1]
     caller = request.get("x-forwarded-client-cert")
     assert "By=spiffe://cluster.local/ns/default/sa/safe" in caller and "URI=spiffe://cluster.local/ns/default/sa/caller" in caller
-    # The metrics sink's stream shows the same token, and is let in.
-    wait_until(lambda: "remora_control_telemetry_proxies 1\n" in second.admin("/metrics").text, second.tail)
+    # The metrics sinks' streams show the same tokens, are let in, and end at the one that drives canaries.
+    wait_until(lambda: "remora_control_telemetry_proxies 2\n" in first.admin("/metrics").text, first.tail)
+    assert "remora_control_telemetry_proxies 0\n" in second.admin("/metrics").text

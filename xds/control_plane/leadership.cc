@@ -1,6 +1,6 @@
 #include "control_plane/leadership.h"
 
-#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <array>
@@ -39,6 +39,7 @@ kubernetes::LeaderSettings lease_settings(const Options& options, const std::str
                       : !pod_name.empty()             ? pod_name
                                                       : host_name();
   settings.identity += '_' + fresh_suffix();
+  settings.note_name = "remora.dev/reports-address";
   settings.lease_duration = options.lease_duration;
   settings.renew_deadline = settings.lease_duration * kRenewShareNumerator / kRenewShareDenominator;
   settings.retry_period = settings.lease_duration * kRetryShareNumerator / kRetryShareDenominator;
@@ -58,6 +59,23 @@ Leadership::Leadership(boost::asio::io_context& context, kubernetes::ApiClient* 
 void Leadership::start() {
   if (election_ != nullptr) return election_->start();
   change(true);
+}
+
+void Leadership::set_place(const std::string& place, std::function<void()> other_leader) {
+  if (election_ == nullptr) return;
+  if (place.empty()) {
+    spdlog::warn(
+        "leader: where other replicas reach this one is not known (POD_IP): as the leader it would see only "
+        "its "
+        "own proxies' traffic");
+  }
+  election_->set_note(place);
+  election_->on_observed(std::move(other_leader));
+}
+
+std::string Leadership::place_of_leader() const {
+  const bool other = election_ != nullptr && !leads_ && election_->holder() != settings_.identity;
+  return other && !election_->holder().empty() ? election_->note() : "";
 }
 
 void Leadership::change(bool leads) {

@@ -28,6 +28,12 @@ class Leadership {
   Leadership(boost::asio::io_context& context, kubernetes::ApiClient* client,
              kubernetes::LeaderSettings settings, Changed changed);
 
+  /// Where the other replicas reach us while we lead, and who is told when another leader, or its place, is
+  /// known. Before start().
+  void set_place(const std::string& place, std::function<void()> other_leader);
+  /// Where the one that leads is reached; empty where we lead, or nobody is known.
+  std::string place_of_leader() const;
+
   /// Takes part from now on; who is alone leads when this returns.
   void start();
   bool leads() const { return leads_; }

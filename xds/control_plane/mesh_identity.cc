@@ -44,6 +44,13 @@ class Doorkeeper final : public grpc::AuthMetadataProcessor {
   const Authenticator& authenticator_;
 };
 
+/// Our own certificate and the mesh's root, read again when they are renewed.
+std::shared_ptr<grpc::experimental::CertificateProviderInterface> files_of(const ServerCertificate& own) {
+  constexpr unsigned kRefreshSeconds = 1;
+  return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      own.key_file(), own.certificate_file(), own.root_file(), kRefreshSeconds);
+}
+
 /// The names by which proxies find the control plane: those of this machine, Istio's and our own in a
 /// cluster, and what the operator adds.
 ServerCertificate::Names server_names(const std::string& address, const std::string& ns,
@@ -125,15 +132,23 @@ std::shared_ptr<void> MeshIdentity::review(const grpc::ServerContextBase& call,
   });
 }
 
+std::shared_ptr<grpc::Channel> MeshIdentity::channel_to(const std::string& address) const {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(files_of(certificate_));
+  options.watch_identity_key_cert_pairs();
+  options.watch_root_certs();
+  // Of all certificates of the mesh only the control plane's have names of hosts, this one among them.
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride("localhost");
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::experimental::TlsCredentials(options), arguments);
+}
+
 Result<std::shared_ptr<grpc::ServerCredentials>> MeshIdentity::server_credentials(
     const std::string& address) {
-  constexpr unsigned kRefreshSeconds = 1;
   const auto started = certificate_.start(server_names(address, ns_, server_names_));
   if (!started.ok()) return Error{started.error()};
-  grpc::experimental::TlsServerCredentialsOptions options(
-      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-          certificate_.key_file(), certificate_.certificate_file(), certificate_.root_file(),
-          kRefreshSeconds));
+  grpc::experimental::TlsServerCredentialsOptions options(files_of(certificate_));
   options.watch_identity_key_cert_pairs();
   options.watch_root_certs();
   // A certificate that comes must be good; who has none yet may bring a token.

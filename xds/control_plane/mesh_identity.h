@@ -13,6 +13,10 @@
 #include "control_plane/server_certificate.h"
 #include "identity/certificate_authority.h"
 
+namespace grpc {
+class Channel;
+}
+
 namespace remora::xds {
 
 /// Where the control plane itself is at home.
@@ -42,6 +46,10 @@ class MeshIdentity {
 
   Identities identities() const { return {authenticator_, *authority_, lifetime_}; }
   const identity::CertificateAuthority& authority() const { return *authority_; }
+
+  /// To another replica of the control plane at `address`, to which we prove who we are, as it does to us.
+  /// After server_credentials().
+  std::shared_ptr<grpc::Channel> channel_to(const std::string& address) const;
 
   /// Begins to keep a certificate for `address`; gives what gRPC serves TLS with: every call proves, by a
   /// certificate or a token, that it belongs to the mesh.

@@ -1,5 +1,6 @@
 #include "control_plane/server.h"
 
+#include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -69,6 +70,17 @@ std::string environment(const char* name) {
 std::string own_namespace(const ObjectHome& home) {
   const std::string given = environment("POD_NAMESPACE");
   return given.empty() ? home.own_namespace() : given;
+}
+
+/// Where other replicas reach our xDS: the pod's address, else what we listen on; empty where that is all
+/// addresses of a machine, whose own nobody has told us.
+std::string place_for_replicas(const XdsAddresses& xds) {
+  const std::string& address = xds.tls.empty() ? xds.plain : xds.tls;
+  const size_t colon = address.rfind(':');
+  std::string host = environment("POD_IP");
+  if (host.find(':') != std::string::npos) host = '[' + host + ']';
+  if (host.empty()) host = address.substr(0, colon);
+  return host == "0.0.0.0" || host == "[::]" ? "" : host + address.substr(colon);
 }
 
 /// Calls back when `left` things are done.
@@ -174,6 +186,7 @@ class Server {
     if (written.ok()) written = write_address(options_.api_address_path, *api);
     if (written.ok()) written = write_address(options_.admin_address_path, admin_.address());
     if (!written.ok()) return written;
+    leadership_.set_place(place_for_replicas(*xds), [this] { follow_leader(); });
     leadership_.start();
     spdlog::info("{}: xDS on {}{}, admin on {}, API and page on {}", kVersion, xds->plain,
                  xds->tls.empty() ? "" : " and over TLS on " + xds->tls, admin_.address(), *api);
@@ -182,6 +195,7 @@ class Server {
 
   /// Nothing is written but by the one that leads; whoever leads no longer stops before another one begins.
   void lead(bool leads) {
+    follow_leader();
     if (!leads) return rollouts_.stop();
     statuses_.update(mesh_.findings());
     if (*options_.rollouts) rollouts_.start();
@@ -209,6 +223,18 @@ class Server {
         InjectorDoor::Ground{identity_->authority(), home_.api_server(), own_namespace(home_),
                              [this] { return leadership_.leads(); }});
     return injector_->listen();
+  }
+
+  /// Canaries are judged by what all proxies report, whichever replica they come to: it goes to the one that
+  /// leads.
+  void follow_leader() {
+    const std::string place = leadership_.place_of_leader();
+    if (place == leaders_place_) return;
+    leaders_place_ = place;
+    const bool secure = identity_ != nullptr && !options_.xds_tls_address.empty();
+    reports_.pass_on_to(place.empty() ? nullptr
+                        : secure      ? identity_->channel_to(place)
+                                      : grpc::CreateChannel(place, grpc::InsecureChannelCredentials()));
   }
 
   telemetry::MetricsService::Doorman doorman() const {
@@ -266,6 +292,7 @@ class Server {
   boost::asio::signal_set signals_;
   ObjectHome& home_;
   Leadership leadership_;
+  std::string leaders_place_;                          ///< where reports go; empty: they stay here
   std::unique_ptr<kubernetes::EventRecorder> events_;  ///< null: there is nobody to tell
   std::unique_ptr<MeshIdentity> identity_;
   DirectorySource manifests_;

@@ -39,11 +39,14 @@ int64_t whole_seconds(milliseconds duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration).count();
 }
 
-json::object& spec_of(json::object& lease) {
-  json::value& spec = lease["spec"];
-  if (!spec.is_object()) spec.emplace_object();
-  return spec.get_object();
+/// The member `name`, which becomes an object where it is none.
+json::object& object_in(json::object& parent, std::string_view name) {
+  json::value& value = parent[name];
+  if (!value.is_object()) value.emplace_object();
+  return value.get_object();
 }
+
+json::object& spec_of(json::object& lease) { return object_in(lease, "spec"); }
 
 std::string text_in(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -92,8 +95,7 @@ void LeaderElection::on_lease(const Result<ApiAnswer>& answer) {
   json::value body = json::parse(answer->body, error);
   if (error || !body.is_object()) return failed("cannot read: the answer is no JSON object");
   lease_ = std::move(body.get_object());
-  const json::object& spec = spec_of(lease_);
-  observe(json::serialize(spec), spec);
+  observe();
   if (held_by_other()) {
     complaint_.clear();
     set_leads(false);  // somebody else has it, whatever we thought
@@ -103,15 +105,25 @@ void LeaderElection::on_lease(const Result<ApiAnswer>& answer) {
 }
 
 /// Notes when we saw the lease change: that is all we know of its holder's life.
-void LeaderElection::observe(const std::string& text, const json::object& spec) {
+void LeaderElection::observe() {
+  const json::object& spec = spec_of(lease_);
+  std::string text = json::serialize(spec);
   if (text == seen_) return;
-  seen_ = text;
+  seen_ = std::move(text);
   seen_at_ = Clock::now();
   seen_duration_ = std::chrono::seconds(number_in(spec, "leaseDurationSeconds"));
   const std::string holder = text_in(spec, "holderIdentity");
-  if (holder == holder_) return;
+  const std::string note =
+      settings_.note_name.empty()
+          ? ""
+          : text_in(object_in(object_in(lease_, "metadata"), "annotations"), settings_.note_name);
+  if (holder == holder_ && note == note_) return;
+  const bool other = holder != holder_;
   holder_ = holder;
-  if (!holder_.empty()) spdlog::info("leader: {} leads ({}/{})", holder_, settings_.ns, settings_.name);
+  note_ = note;
+  if (other && !holder_.empty())
+    spdlog::info("leader: {} leads ({}/{})", holder_, settings_.ns, settings_.name);
+  observed_();
 }
 
 bool LeaderElection::held_by_other() const {
@@ -128,6 +140,9 @@ void LeaderElection::create() {
                        {"acquireTime", now_text()},
                        {"renewTime", now_text()},
                        {"leaseTransitions", 0}}}};
+  if (!settings_.note_name.empty()) {
+    object_in(object_in(lease, "metadata"), "annotations")[settings_.note_name] = own_note_;
+  }
   ApiCall call{"POST", path(), json::serialize(lease)};
   call_ = client_.call(std::move(call), [this](const Result<ApiAnswer>& answer) { on_written(answer); });
 }
@@ -144,6 +159,9 @@ void LeaderElection::write(json::object lease, Wish wish) {
   spec["holderIdentity"] = hold ? settings_.identity : "";
   spec["leaseDurationSeconds"] = hold ? whole_seconds(settings_.lease_duration) : 1;
   spec["renewTime"] = now;
+  if (hold && !settings_.note_name.empty()) {
+    object_in(object_in(lease, "metadata"), "annotations")[settings_.note_name] = own_note_;
+  }
   ApiCall call{"PUT", path() + '/' + settings_.name, json::serialize(lease)};
   call_ = client_.call(std::move(call), [this, hold](const Result<ApiAnswer>& answer) {
     if (hold) return on_written(answer);
@@ -159,8 +177,7 @@ void LeaderElection::on_written(const Result<ApiAnswer>& answer) {
   json::value body = json::parse(answer->body, error);
   if (error || !body.is_object()) return failed("cannot write: the answer is no JSON object");
   lease_ = std::move(body.get_object());
-  const json::object& spec = spec_of(lease_);
-  observe(json::serialize(spec), spec);
+  observe();
   complaint_.clear();
   deadline_.expires_at(asked_at_ + settings_.renew_deadline);
   watch_deadline();

@@ -22,6 +22,8 @@ struct LeaderSettings {
   /// For how long we lead without having renewed. Less than lease_duration, so that two never lead at once.
   std::chrono::milliseconds renew_deadline{10'000};
   std::chrono::milliseconds retry_period{2'000};
+  /// The annotation of the Lease in which a leader tells the others something; empty: none.
+  std::string note_name;
 };
 
 /// Chooses one of several replicas, by a Lease (coordination.k8s.io/v1) as Kubernetes' own components do.
@@ -36,10 +38,17 @@ class LeaderElection {
   LeaderElection& operator=(const LeaderElection&) = delete;
   ~LeaderElection();
 
+  /// What we tell in the Lease's annotation when we lead; before start().
+  void set_note(std::string note) { own_note_ = std::move(note); }
+  /// Called when holder() or note() has changed; before start().
+  void on_observed(std::function<void()> observed) { observed_ = std::move(observed); }
+
   void start();
   bool is_leader() const { return leads_; }
   /// Who leads, as seen last; empty: nobody that we know of.
   const std::string& holder() const { return holder_; }
+  /// What that one tells; empty: nothing.
+  const std::string& note() const { return note_; }
   /// Why the lease could be neither read nor written at the last attempt; empty: it could.
   const std::string& complaint() const { return complaint_; }
 
@@ -53,7 +62,7 @@ class LeaderElection {
 
   void attempt();
   void on_lease(const Result<ApiAnswer>& answer);
-  void observe(const std::string& text, const boost::json::object& spec);
+  void observe();
   bool held_by_other() const;
   void write(boost::json::object lease, Wish wish);
   void create();
@@ -73,6 +82,9 @@ class LeaderElection {
   std::shared_ptr<void> call_;
   bool leads_ = false;
   std::string holder_;
+  std::string note_;
+  std::string own_note_;
+  std::function<void()> observed_ = [] {};
   std::string seen_;  ///< the Lease's spec as seen last
   Clock::time_point seen_at_;
   std::chrono::milliseconds seen_duration_{0};

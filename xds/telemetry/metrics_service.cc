@@ -7,6 +7,7 @@
 #include <set>
 
 #include "api/metrics_service.grpc.pb.h"
+#include "telemetry/onward_stream.h"
 #include "telemetry/traffic_store.h"
 
 namespace remora::telemetry {
@@ -23,12 +24,15 @@ const grpc::Status kUnlabelled{grpc::StatusCode::FAILED_PRECONDITION,
                                "the sink needs emit_tags_as_labels: true, or nothing can be told apart"};
 const grpc::Status kTooMany{grpc::StatusCode::RESOURCE_EXHAUSTED, "too many proxies report"};
 const grpc::Status kClosing{grpc::StatusCode::UNAVAILABLE, "the control plane is shutting down"};
+const grpc::Status kMoved{grpc::StatusCode::UNAVAILABLE,
+                          "another replica of the control plane takes reports now"};
 
 class Stream;
 
-/// Those that are open. Control thread only.
+/// Those that are open, and where what they bring goes. Control thread only.
 struct Streams {
   std::set<std::shared_ptr<Stream>> all;
+  std::unique_ptr<OnwardStream::Stub> onward;  ///< null: it is taken here
   bool closed = false;
 };
 
@@ -56,12 +60,14 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
 
   void OnReadDone(bool ok) override {
     if (!ok) return finish(grpc::Status::OK);  // the end, or a message that cannot be read
+    if (onward_ != nullptr) return onward_->write(message_);
     auto report = std::make_shared<Report>(read_report(message_));
     message_.Clear();
     boost::asio::post(context_, [self = shared_from_this(), report] { self->take(*report); });
   }
 
   void OnDone() override {
+    if (onward_ != nullptr) onward_->end();
     boost::asio::post(context_, [self = std::move(self_)] {
       self->entry_.reset();
       self->streams_.all.erase(self);
@@ -75,13 +81,30 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
 
  private:
   void ask_doorman() {
-    if (!doorman_) return StartRead(&message_);
+    if (!doorman_) return begin();
     entry_ = doorman_(call_, [weak = weak_from_this()](const Result<void>& admitted) {
       const auto self = weak.lock();
       if (self == nullptr || self->finished_) return;
-      if (admitted.ok()) return self->StartRead(&self->message_);
+      if (admitted.ok()) return self->begin();
       self->finish({grpc::StatusCode::UNAUTHENTICATED, admitted.error().message});
     });
+  }
+
+  /// What comes is for us, or for the replica that leads; only proxies' own streams are passed on.
+  void begin() {
+    const bool passed_on = call_.client_metadata().contains(kPassedOn);
+    if (streams_.onward != nullptr && passed_on) return finish(kMoved);
+    if (streams_.onward != nullptr) {
+      onward_ = OnwardStream::open(*streams_.onward, [weak = weak_from_this()](bool ok) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        boost::asio::post(self->context_, [self, ok] {
+          if (!ok) return self->finish(kMoved);
+          if (!self->finished_) self->StartRead(&self->message_);
+        });
+      });
+    }
+    StartRead(&message_);
   }
 
   void take(const Report& report) {
@@ -104,6 +127,7 @@ class Stream final : public grpc::ServerReadReactor<StreamMetricsMessage>,
   const grpc::CallbackServerContext& call_;  // lives until OnDone
   std::shared_ptr<Stream> self_;             // until gRPC is done with it
   StreamMetricsMessage message_;
+  OnwardStream* onward_ = nullptr;  // set before the first read; ended with this
   std::atomic<bool> finished_{false};
 
   // Control thread only.
@@ -129,6 +153,12 @@ class MetricsService::Impl final
     return stream.get();
   }
 
+  void pass_on_to(std::shared_ptr<grpc::Channel> channel) {
+    if (channel == nullptr && streams_.onward == nullptr) return;
+    streams_.onward = channel == nullptr ? nullptr : ServiceProto::NewStub(channel);
+    for (const auto& stream : streams_.all) stream->finish(kMoved);
+  }
+
   void close() {
     streams_.closed = true;
     for (const auto& stream : streams_.all) stream->finish(kClosing);
@@ -145,6 +175,9 @@ MetricsService::MetricsService(boost::asio::io_context& context, TrafficStore& s
     : impl_(std::make_unique<Impl>(context, store, std::move(doorman))) {}
 MetricsService::~MetricsService() = default;
 grpc::Service& MetricsService::service() { return *impl_; }
+void MetricsService::pass_on_to(std::shared_ptr<grpc::Channel> channel) {
+  impl_->pass_on_to(std::move(channel));
+}
 void MetricsService::close() { impl_->close(); }
 
 }  // namespace remora::telemetry

@@ -7,6 +7,7 @@
 #include "remora/core/result.h"
 
 namespace grpc {
+class Channel;
 class ServerContextBase;
 class Service;
 }  // namespace grpc
@@ -31,6 +32,10 @@ class MetricsService {
 
   /// To be registered with a gRPC server.
   grpc::Service& service();
+  /// From now on what proxies report is passed on to the metrics service at the other end of `channel`; null:
+  /// it is taken here. Streams end and begin anew, since the first report of a stream is the only whole one.
+  /// On the context's thread.
+  void pass_on_to(std::shared_ptr<grpc::Channel> channel);
   /// Ends all streams, so that the server has nothing to wait for. On the context's thread.
   void close();
 

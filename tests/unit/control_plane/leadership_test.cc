@@ -24,9 +24,12 @@ Options with_lease(std::chrono::seconds duration) {
 class LeadershipTest : public testing::Test {
  protected:
   struct Replica {
-    Replica(boost::asio::io_context& context, FakeApi& api, const std::string& pod)
+    Replica(
+        boost::asio::io_context& context, FakeApi& api, const std::string& pod, const std::string& place = "",
+        std::function<void()> other_leader = [] {})
         : leadership(context, &api, lease_settings(with_lease(std::chrono::seconds(3)), "mesh", pod),
                      [this](bool leads) { changes.push_back(leads); }) {
+      leadership.set_place(place, std::move(other_leader));
       leadership.start();
     }
     std::vector<bool> changes;
@@ -92,6 +95,19 @@ TEST_F(LeadershipTest, OneOfTwoLeadsAndTheOtherSaysWhoDoes) {
   a.leadership.release([&] { done = true; });
   EXPECT_EQ(a.changes, (std::vector<bool>{true, false}));  // before the lease says so
   ASSERT_TRUE(until([&] { return done && b.leadership.leads(); }));
+}
+
+TEST_F(LeadershipTest, TheLeaderSaysWhereItIsReached) {
+  int told = 0;
+  Replica a(context_, api_, "pod-a", "10.0.0.1:15012", [] {});
+  ASSERT_TRUE(until([&] { return a.leadership.leads(); }));
+  Replica b(context_, api_, "pod-b", "10.0.0.2:15012", [&] { ++told; });
+  ASSERT_TRUE(until([&] { return told == 1; }));
+  EXPECT_EQ(a.leadership.place_of_leader(), "");
+  EXPECT_EQ(b.leadership.place_of_leader(), "10.0.0.1:15012");
+  a.leadership.release([] {});
+  ASSERT_TRUE(until([&] { return b.leadership.leads(); }));
+  EXPECT_EQ(b.leadership.place_of_leader(), "");
 }
 
 TEST_F(LeadershipTest, AReplicaThatComesBackIsNotTheOneBefore) {
