@@ -21,6 +21,7 @@ def _kubernetes():
     pod_network(namespace)
     with namespace.entered(), KubernetesApi() as api:
         api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
+        api.kubectl("wait", "--for=condition=established", "crd", "--all", "--timeout=60s")
         yield api
     namespace.close()
 

@@ -19,6 +19,7 @@ UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMI
 @pytest.fixture(name="cluster", scope="module")
 def _cluster(kubernetes):
     kubernetes.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
+    kubernetes.kubectl("wait", "--for=condition=established", "crd", "--all", "--timeout=60s")
     return kubernetes
 
 

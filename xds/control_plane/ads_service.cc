@@ -112,7 +112,9 @@ AdsService::AdsService(boost::asio::io_context& context, Mesh& mesh, std::option
       service_(std::make_unique<Service>(*this, context)),
       secret_service_(std::make_unique<SecretService>(*this, context)) {}
 
-AdsService::~AdsService() = default;
+AdsService::~AdsService() {
+  if (closer_.joinable()) closer_.join();
+}
 
 Result<XdsAddresses> AdsService::listen(const XdsAddresses& addresses,
                                         std::shared_ptr<grpc::ServerCredentials> credentials) {
@@ -181,11 +183,12 @@ void AdsService::shut_down(std::function<void()> done) {
     return;
   }
   // Shutdown waits for the streams, which need the control thread to end.
-  std::thread([this, done = std::move(done), work = boost::asio::make_work_guard(context_)]() mutable {
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
-    server_->Wait();
-    boost::asio::post(context_, std::move(done));
-  }).detach();
+  closer_ =
+      std::thread([this, done = std::move(done), work = boost::asio::make_work_guard(context_)]() mutable {
+        server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+        server_->Wait();
+        boost::asio::post(context_, std::move(done));
+      });
 }
 
 }  // namespace remora::xds

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "control_plane/authenticator.h"
@@ -94,6 +95,7 @@ class AdsService {
   std::vector<std::shared_ptr<AdsStream>> streams_;
   AdsCounters counters_;
   bool closing_ = false;
+  std::thread closer_;  ///< waits for gRPC's end; joined, since it touches the context to its last moment
 };
 
 }  // namespace remora::xds
