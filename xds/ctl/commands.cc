@@ -199,7 +199,8 @@ std::vector<Command> other_commands() {
        .max_words = 4096,
        .run = validate},
       {.name = "status",
-       .summary = "proxies, how far each has got, what is wrong with the configuration; in a cluster, who leads",
+       .summary =
+           "proxies, how far each has got, what is wrong with the configuration; in a cluster, who leads",
        .run = status},
       {.name = "effective",
        .arguments = "KIND [NAME]",

@@ -54,13 +54,13 @@ class Feed : public std::enable_shared_from_this<Feed> {
   std::vector<Listener> listeners_;
   /// What the listeners know of each canary, by "namespace/name". Empty while nobody looks.
   std::map<std::string, std::string> told_;
-  boost::asio::steady_timer pause_;  ///< between two looks at all rollouts
-  bool changed_ = false;             ///< since the last look
-  bool telling_ = false;             ///< a look, or the pause after it, is under way
+  boost::asio::steady_timer pause_;       ///< between two looks at all rollouts
+  bool changed_ = false;                  ///< since the last look
+  bool telling_ = false;                  ///< a look, or the pause after it, is under way
   boost::asio::steady_timer mesh_timer_;  ///< until the mesh is told next
   std::chrono::steady_clock::time_point mesh_told_;
   bool telling_mesh_ = false;  ///< it will be
-  bool ticking_ = false;             ///< the timer runs: only while somebody looks on
+  bool ticking_ = false;       ///< the timer runs: only while somebody looks on
   bool closed_ = false;
 };
 

@@ -156,11 +156,10 @@ TEST(ParseCanary, WhatTheServiceHoldsIsCheckedAsInAVirtualService) {
       "  service:\n    port: 0\n    delegation: maybe\n    corsPolicy: {maxAge: 1.5s}\n"
       "    retries: {attempts: -1}\n    match: [{uri: {regex: '('}}]\n"
       "    trafficPolicy: {tls: {mode: MUTUAL}}\n    timeout: soon\n");
-  for (const char* expected :
-       {"E spec.targetRef.kind: ", "E spec.service.port: ",
-        "E spec.service.delegation: ", "E spec.service.corsPolicy.maxAge: ",
-        "E spec.service.retries.attempts: ", "E spec.service.match[0].uri.regex: ",
-        "E spec.service.trafficPolicy.tls", "E spec.service.timeout: "}) {
+  for (const char* expected : {"E spec.targetRef.kind: ", "E spec.service.port: ",
+                               "E spec.service.delegation: ", "E spec.service.corsPolicy.maxAge: ",
+                               "E spec.service.retries.attempts: ", "E spec.service.match[0].uri.regex: ",
+                               "E spec.service.trafficPolicy.tls", "E spec.service.timeout: "}) {
     EXPECT_NE(all.find(expected), std::string::npos) << expected << "\nin\n" << all;
   }
 }
