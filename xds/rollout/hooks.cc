@@ -147,7 +147,7 @@ std::shared_ptr<void> call_hooks(boost::asio::io_context& context, std::vector<i
   auto run =
       std::make_shared<HookRun>(context, std::move(hooks), std::move(payload), stop_at_pass, std::move(done));
   run->next();
-  return {nullptr, [run](void*) { run->abandon(); }};
+  return {run.get(), [run](void*) { run->abandon(); }};
 }
 
 }  // namespace remora::rollout

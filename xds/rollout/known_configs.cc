@@ -69,7 +69,7 @@ std::shared_ptr<void> read_configs(store::ObjectStore& store, const std::vector<
     });
   }
   reading->settle();
-  return {nullptr, [reading](void*) { reading->done = nullptr; }};
+  return {reading.get(), [reading](void*) { reading->done = nullptr; }};
 }
 
 void read_secret(store::ObjectStore& store, const std::string& ns, const std::string& name,

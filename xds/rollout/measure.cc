@@ -234,7 +234,7 @@ std::shared_ptr<void> measure(const Environment& environment, const Observation&
                               const MetricTargets& targets, std::function<void(std::vector<Check>)> done) {
   auto measuring = std::make_shared<Measuring>(environment, seen, targets, std::move(done));
   measuring->start();
-  return {nullptr, [measuring](void*) { measuring->abandon(); }};
+  return {measuring.get(), [measuring](void*) { measuring->abandon(); }};
 }
 
 }  // namespace remora::rollout

@@ -206,7 +206,7 @@ std::shared_ptr<void> reconcile_objects(store::ObjectStore& store, store::Object
       std::make_shared<ObjectWriter>(store, std::move(canary), revert_on_deletion,
                                      std::move(unmanaged_labels), std::move(wanted), std::move(done));
   writer->start();
-  return {nullptr, [writer](void*) { writer->abandon(); }};
+  return {writer.get(), [writer](void*) { writer->abandon(); }};
 }
 
 }  // namespace remora::rollout

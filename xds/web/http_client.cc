@@ -266,7 +266,7 @@ std::shared_ptr<void> run(asio::io_context& context, Request request, ClientOpti
                           Callbacks callbacks) {
   auto exchange = std::make_shared<Exchange>(context, std::move(options), std::move(callbacks));
   exchange->start(std::move(request));
-  return {nullptr, [exchange](void*) { exchange->abandon(); }};
+  return {exchange.get(), [exchange](void*) { exchange->abandon(); }};
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct ClientOptions {
 
 /// Sends one request (http:// or https://; target is a whole URL) and calls back once, on the context, with
 /// the answer whatever its status, or with an error that names the URL and what failed. Dropping the returned
-/// handle gives the exchange up without a callback.
+/// handle, which is never null, gives the exchange up without a callback.
 std::shared_ptr<void> fetch(boost::asio::io_context& context, Request request, ClientOptions options,
                             std::function<void(Result<Response>)> done);
 

@@ -138,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
              kVs + "spec.http[0].retries.retryRemoteLocalities: is not implemented: localities do not steer "
                    "traffic yet"),
         http("fault", "  - fault: {abort: {httpStatus: 500}}\n" + kRoute,
-             kVs + "spec.http[0].fault: is not implemented: the proxy has no fault filter yet"),
+             kVs + "spec.http[0].fault: is not implemented: the control plane does not write it yet"),
         http("method of no HTTP", "  - corsPolicy: {allowMethods: [GET, 'P T']}\n" + kRoute,
              kVs + "spec.http[0].corsPolicy.allowMethods[1]: \"P T\" is no name of HTTP"),
         http("origin of no kind", "  - corsPolicy: {allowOrigins: [{}]}\n" + kRoute,

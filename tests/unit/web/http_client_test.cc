@@ -90,6 +90,11 @@ TEST(HttpClient, FetchGivesStatusHeadersAndBody) {
   EXPECT_NE(peer.head.find("Content-Length: 5\r\n"), std::string::npos) << peer.head;
 }
 
+TEST(HttpClient, AHandleSaysThatAnExchangeIsUnderWay) {
+  asio::io_context context;
+  EXPECT_NE(fetch(context, get("http://127.0.0.1:1/"), {}, [](const Result<Response>&) {}), nullptr);
+}
+
 TEST(HttpClient, AProxyIsAskedForTheWholeUrl) {
   asio::io_context context;
   OneAnswer proxy(context, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
