@@ -6,7 +6,6 @@
 namespace remora::kubernetes {
 namespace {
 
-using store::EventType;
 
 store::ObjectPtr object(const std::string& name, uint64_t version, const std::string& uid = "u") {
   store::Object made{{"services", "shop", name}, version, {}, {}};
