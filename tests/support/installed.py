@@ -56,7 +56,7 @@ class Installed(ClusterRollout):
 
     def _environment(self):
         """As kubelet fills it in."""
-        fields = {"metadata.name": f"{NAME}-0", "metadata.namespace": NAMESPACE}
+        fields = {"metadata.name": f"{NAME}-0", "metadata.namespace": NAMESPACE, "status.podIP": ADDRESS}
         given = {each["name"]: fields[each["valueFrom"]["fieldRef"]["fieldPath"]] for each in self.container.get("env", [])}
         return {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": self.kubernetes.port, **given}
 
