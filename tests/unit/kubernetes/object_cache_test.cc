@@ -6,7 +6,6 @@
 namespace remora::kubernetes {
 namespace {
 
-
 store::ObjectPtr object(const std::string& name, uint64_t version, const std::string& uid = "u") {
   store::Object made{{"services", "shop", name}, version, {}, {}};
   made.body = {{"metadata", {{"name", name}, {"uid", uid}, {"resourceVersion", std::to_string(version)}}}};
