@@ -103,6 +103,7 @@ TEST_F(Fault, StopsAtTheMostActiveFaultsOfAllWorkers) {
   EXPECT_EQ(count(filters::kFaultsOverflow), 1u);
   filter->on_complete(exchange);
   EXPECT_EQ(filter->on_request_head(other, other.request, true).kind(), Verdict::Kind::kPause);
+  filter->on_complete(other);  // it is gone before the filter is
 }
 
 TEST_F(Fault, TellsOnlySoManyDownstreamClustersApart) {
