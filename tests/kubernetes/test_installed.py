@@ -24,7 +24,7 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 UNUSED = {
     **{(group, resource, "get"): "read again where somebody changed the object while its status was written" for group, resource in (
         *(("networking.istio.io", each) for each in ("virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars")),
-        ("security.istio.io", "peerauthentications"))},
+        ("security.istio.io", "peerauthentications"), ("security.istio.io", "requestauthentications"))},
     ("flagger.app", "canaries/finalizers", "update"): "no call of its own: the API server asks for it at others' creation, or the canaries below fail",
     ("", "events", "patch"): "what has happened again is counted",
 }
@@ -108,9 +108,11 @@ FAULTY = {  # by resource: a spec that the API server takes, and of which a stat
     "networking.istio.io/v1/workloadentries": {"address": "10.0.0.1", "network": "elsewhere"},
     "networking.istio.io/v1/sidecars": {"egress": [{"hosts": ["./*.*.example"]}]},
     "security.istio.io/v1/peerauthentications": {"portLevelMtls": {"8080": {"mode": "STRICT"}}},
+    "security.istio.io/v1/requestauthentications": {"jwtRules": [{"issuer": "who"}]},
 }
 KINDS = {"virtualservices": "VirtualService", "destinationrules": "DestinationRule", "serviceentries": "ServiceEntry",
-         "workloadentries": "WorkloadEntry", "sidecars": "Sidecar", "peerauthentications": "PeerAuthentication"}
+         "workloadentries": "WorkloadEntry", "sidecars": "Sidecar", "peerauthentications": "PeerAuthentication",
+         "requestauthentications": "RequestAuthentication"}
 
 
 def test_what_is_wrong_stands_in_the_status_of_every_kind(installed):

@@ -42,6 +42,8 @@ OBJECTS = [
               "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "endpoints": [{"address": "192.0.2.1"}]}},
     {"apiVersion": ISTIO, "kind": "WorkloadEntry", "metadata": meta("vm"), "spec": {"address": "192.0.2.2", "labels": LABELS}},
     {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": meta("strict"), "spec": {"mtls": {"mode": "STRICT"}}},
+    {"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication", "metadata": meta("tokens"),
+     "spec": {"jwtRules": [{"issuer": "who", "jwks": "{}"}]}},
     {"apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": meta("errors"),
      "spec": {"provider": {"type": "prometheus", "address": "http://prometheus:9090"}, "query": "vector(1)"}},
     {"apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": meta("chat"),
@@ -51,7 +53,7 @@ OBJECTS = [
               "analysis": {"interval": "1m", "threshold": 5, "maxWeight": 50, "stepWeight": 10}}},
 ]
 KINDS = ["configmaps", "secrets", "services", "deployments", "virtualservices", "destinationrules", "serviceentries", "workloadentries",
-         "peerauthentications", "metrictemplates", "alertproviders"]
+         "peerauthentications", "requestauthentications", "metrictemplates", "alertproviders"]
 
 
 class Both:

@@ -6,7 +6,9 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
+#include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
@@ -68,16 +70,19 @@ void add_http_filter(const char* name, const google::protobuf::Message& config,
 
 /// Those that a VirtualService's routes speak to. Inbound there are none.
 void add_route_filters(HttpConnectionManager& manager) {
+  add_http_filter(kFaultFilter, envoy::extensions::filters::http::fault::v3::HTTPFault(), manager);
   add_http_filter(kCorsFilter, envoy::extensions::filters::http::cors::v3::Cors(), manager);
 }
 
-void add_http_filters(Direction direction, bool grpc, const ProxyNode& node, HttpConnectionManager& manager) {
+void add_http_filters(Direction direction, const HttpChain& http, const ProxyNode& node,
+                      HttpConnectionManager& manager) {
   if (!node.plain_envoy) {
     auto& exchange = *manager.add_http_filters();
     exchange.set_name("istio.metadata_exchange");
     *exchange.mutable_typed_config() = peer_metadata(direction);
   }
-  if (grpc) add_grpc_stats(manager);
+  if (!http.jwt_rules.empty()) add_http_filter(kJwtFilter, build_jwt_filter(http.jwt_rules), manager);
+  if (http.grpc) add_grpc_stats(manager);
   if (direction == Direction::kOutbound) add_route_filters(manager);
   if (!node.plain_envoy) {
     auto& stats = *manager.add_http_filters();
@@ -97,7 +102,7 @@ HttpConnectionManager connection_manager(Direction direction, const HttpChain& h
   manager.mutable_normalize_path()->set_value(true);
   manager.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
   manager.add_upgrade_configs()->set_upgrade_type("websocket");
-  add_http_filters(direction, http.grpc, node, manager);
+  add_http_filters(direction, http, node, manager);
   return manager;
 }
 

@@ -16,7 +16,8 @@ namespace remora::istio {
 /// What connections of a chain do in the end.
 struct HttpChain {
   std::string stat_prefix;
-  bool grpc = false;  ///< it may carry gRPC, whose messages are counted then
+  bool grpc = false;                        ///< it may carry gRPC, whose messages are counted then
+  std::vector<const JwtRule*> jwt_rules{};  ///< of tokens that requests may bring
 };
 
 /// Requests that the application makes, routed by the table called `route_table`.

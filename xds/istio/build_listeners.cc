@@ -45,8 +45,10 @@ void add_byte_chains(const OutboundPort& port, const MeshView& view, Listener& l
 void add_inbound_filter(const InboundPort& inbound, const MeshView& view, FilterChain& chain) {
   const auto& [service, port] = inbound.services.front();
   if (port->is_http()) {
+    const Endpoint& workload = *inbound.workload;
     return add_inbound_http(
-        {"inbound_" + listener_name(view.node().ip, inbound.port), port->protocol == Protocol::kHttp2},
+        {"inbound_" + listener_name(view.node().ip, inbound.port), port->protocol == Protocol::kHttp2,
+         view.registry().jwt_policies().rules_for(workload.ns, workload.labels)},
         build_inbound_route_configuration(inbound), view.node(), chain);
   }
   const MergedRule* rule = view.registry().find_rule(service->host, view.node().ns);

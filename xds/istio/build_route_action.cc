@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "istio/hosts.h"
@@ -85,13 +84,10 @@ void apply_rewrite(const HttpRewrite& rewrite, RouteAction& action) {
 }
 
 void add_mirror(const HttpMirror& mirror, const std::string& cluster, RouteAction& action) {
-  constexpr double kMillionthsPerPercent = 10'000;
   if (mirror.percentage <= 0) return;
   auto& policy = *action.add_request_mirror_policies();
   policy.set_cluster(cluster);
-  auto& fraction = *policy.mutable_runtime_fraction()->mutable_default_value();
-  fraction.set_numerator(static_cast<uint32_t>(std::lround(mirror.percentage * kMillionthsPerPercent)));
-  fraction.set_denominator(envoy::type::v3::FractionalPercent::MILLION);
+  set_percentage(mirror.percentage, *policy.mutable_runtime_fraction()->mutable_default_value());
 }
 
 class DestinationBuilder {

@@ -2,6 +2,7 @@
 
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "istio/names.h"
 #include "istio/proto_util.h"
 #include "istio/translate.h"
@@ -41,10 +42,29 @@ ProtoPolicy cors_policy(const CorsPolicy& cors) {
   return policy;
 }
 
+using ProtoFault = envoy::extensions::filters::http::fault::v3::HTTPFault;
+
+ProtoFault fault_of(const HttpFault& fault) {
+  ProtoFault out;
+  if (fault.delay) {
+    auto& delay = *out.mutable_delay();
+    set_duration(fault.delay->fixed, *delay.mutable_fixed_delay());
+    set_percentage(fault.delay->percentage, *delay.mutable_percentage());
+  }
+  if (fault.abort) {
+    auto& abort = *out.mutable_abort();
+    if (fault.abort->http_status) abort.set_http_status(*fault.abort->http_status);
+    if (fault.abort->grpc_status) abort.set_grpc_status(*fault.abort->grpc_status);
+    set_percentage(fault.abort->percentage, *abort.mutable_percentage());
+  }
+  return out;
+}
+
 }  // namespace
 
 void apply_route_filters(const HttpRoute& http, envoy::config::route::v3::Route& route) {
   if (http.cors) (*route.mutable_typed_per_filter_config())[kCorsFilter] = pack(cors_policy(*http.cors));
+  if (http.fault) (*route.mutable_typed_per_filter_config())[kFaultFilter] = pack(fault_of(*http.fault));
 }
 
 }  // namespace remora::istio

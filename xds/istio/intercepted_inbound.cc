@@ -133,6 +133,7 @@ struct Target {
   std::string cluster;
   envoy::config::route::v3::RouteConfiguration routes;
   PolicySettings policy;
+  std::vector<const JwtRule*> jwt_rules;
 };
 
 class Maker {
@@ -186,7 +187,11 @@ class Maker {
     return kinds_for(Speaks::kUnknown, policies().mode_for(node.ns, node.labels, kNoPort));
   }
 
-  static Target others_target(std::optional<uint16_t> port) {
+  std::vector<const JwtRule*> jwt_rules(const std::string& ns, const Labels& labels) const {
+    return view_.registry().jwt_policies().rules_for(ns, labels);
+  }
+
+  Target others_target(std::optional<uint16_t> port) const {
     return {"virtualInbound",
             "virtualInbound-catchall-http",
             port,
@@ -194,7 +199,8 @@ class Maker {
             true,
             kInboundPassthroughCluster,
             build_inbound_passthrough_routes(),
-            {}};
+            {},
+            jwt_rules(view_.node().ns, view_.node().labels)};
   }
 
   void add_port(const InboundPort& inbound) {
@@ -218,7 +224,7 @@ class Maker {
     }
     add_chains({name, name, inbound.port, "inbound_" + name, port->protocol != Protocol::kHttp,
                 inbound_name(inbound.port), build_inbound_route_configuration(inbound),
-                effective_policy(rule, nullptr, port->number)},
+                effective_policy(rule, nullptr, port->number), jwt_rules(workload.ns, workload.labels)},
                kinds);
   }
 
@@ -260,7 +266,8 @@ class Maker {
       set_inbound_tls(view_.registry().settings().trust_domain, *chain.mutable_transport_socket());
     }
     if (kind.http) {
-      add_inbound_http({target.http_prefix, target.grpc}, target.routes, view_.node(), chain);
+      add_inbound_http({target.http_prefix, target.grpc, target.jwt_rules}, target.routes, view_.node(),
+                       chain);
     } else {
       add_tcp(target.cluster, {{target.cluster, 1}}, target.policy, chain);
     }

@@ -27,6 +27,10 @@ std::string inbound_name(uint16_t port);
 std::string mesh_server_name(uint16_t port, std::string_view subset, std::string_view host);
 
 /// The HTTP filters that routes speak to.
+inline constexpr const char* kJwtFilter = "envoy.filters.http.jwt_authn";
+/// Where a good token's claims stand in its dynamic metadata.
+inline constexpr const char* kJwtPayload = "payload";
+inline constexpr const char* kFaultFilter = "envoy.filters.http.fault";
 inline constexpr const char* kCorsFilter = "envoy.filters.http.cors";
 
 /// "127.0.0.1_8080"

@@ -13,6 +13,7 @@ Workload read_workload(Fields& spec);
 Service read_service(Fields& spec);
 Deployment read_deployment(Fields& spec);
 PeerAuthentication read_peer_authentication(Fields& spec);
+RequestAuthentication read_request_authentication(Fields& spec);
 Sidecar read_sidecar(Fields& spec);
 Canary read_canary(Fields& spec);
 CanaryAnalysis read_analysis(Fields& fields);
@@ -26,6 +27,7 @@ Destination read_destination(Fields& fields);
 Headers read_headers(Fields& route);
 void read_retries(Fields& fields, HttpRoute& route);
 void read_cors_policy(Fields& fields, std::optional<CorsPolicy>& out);
+void read_fault(Fields& fields, std::optional<HttpFault>& out);
 void read_delegate(Fields& fields, HttpRoute& route);
 /// What a VirtualService may not hold that delegates, or that is delegated to.
 void check_delegation(const Fields& spec, const VirtualService& service);

@@ -19,14 +19,16 @@ struct Kind {
   Spec (*read)(Fields&);
 };
 
-const std::array<Kind, 11>& kinds() {
-  static const std::array<Kind, 11> kKinds{{
+const std::array<Kind, 12>& kinds() {
+  static const std::array<Kind, 12> kKinds{{
       {kIstioGroup, "VirtualService", [](Fields& f) -> Spec { return read_virtual_service(f); }},
       {kIstioGroup, "DestinationRule", [](Fields& f) -> Spec { return read_destination_rule(f); }},
       {kIstioGroup, "ServiceEntry", [](Fields& f) -> Spec { return read_service_entry(f); }},
       {kIstioGroup, "WorkloadEntry", [](Fields& f) -> Spec { return read_workload(f); }},
       {kIstioGroup, "Sidecar", [](Fields& f) -> Spec { return read_sidecar(f); }},
       {kSecurityGroup, "PeerAuthentication", [](Fields& f) -> Spec { return read_peer_authentication(f); }},
+      {kSecurityGroup, "RequestAuthentication",
+       [](Fields& f) -> Spec { return read_request_authentication(f); }},
       {"", "Service", [](Fields& f) -> Spec { return read_service(f); }},
       {"apps/", "Deployment", [](Fields& f) -> Spec { return read_deployment(f); }},
       {"flagger.app/", "Canary", [](Fields& f) -> Spec { return read_canary(f); }},

@@ -26,7 +26,11 @@ bool is_presence(const std::optional<StringMatch>& match) {
 void read_named(Fields& fields, std::string_view name, bool headers, NamedMatches& out) {
   fields.entries(name, [&](const std::string& key, Fields& value) {
     auto match = read_string_match(value);
-    if (headers && std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+    if (headers && key.starts_with("@request.auth.claims")) {
+      value.warning("",
+                    "matches claims of a token that was checked before; sidecars check those of the "
+                    "requests that they receive, and choose routes for those that they send");
+    } else if (headers && std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
       value.error("", "header names are written in lower case");
     }
     if (is_presence(match)) match.reset();

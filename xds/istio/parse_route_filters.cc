@@ -41,7 +41,83 @@ void read_origins(Fields& fields, CorsPolicy& policy) {
     policy.allow_origins.push_back({StringMatch::Kind::kExact, std::move(origin)});
 }
 
+/// Both spellings of a fault's share. Without one it meets nobody, as in Istio, which is hardly meant.
+double read_share(Fields& fields) {
+  double percentage = 0;
+  long long percent = 0;
+  if (fields.integer("percent", 0, 100, percent)) {
+    fields.warning("percent", "is deprecated: write percentage: {value: " + std::to_string(percent) + "}");
+    percentage = static_cast<double>(percent);
+  }
+  fields.object("percentage", [&](Fields& item) {
+    percentage = 0;
+    item.number("value", 0, 100, percentage);
+  });
+  if (!fields.has("percentage") && !fields.has("percent"))
+    fields.warning("percentage", "is not given: the fault meets no request");
+  return percentage;
+}
+
+const Words<uint32_t>& grpc_statuses() {
+  static const Words<uint32_t> kStatuses{{"OK", 0},
+                                         {"CANCELLED", 1},
+                                         {"UNKNOWN", 2},
+                                         {"INVALID_ARGUMENT", 3},
+                                         {"DEADLINE_EXCEEDED", 4},
+                                         {"NOT_FOUND", 5},
+                                         {"ALREADY_EXISTS", 6},
+                                         {"PERMISSION_DENIED", 7},
+                                         {"RESOURCE_EXHAUSTED", 8},
+                                         {"FAILED_PRECONDITION", 9},
+                                         {"ABORTED", 10},
+                                         {"OUT_OF_RANGE", 11},
+                                         {"UNIMPLEMENTED", 12},
+                                         {"INTERNAL", 13},
+                                         {"UNAVAILABLE", 14},
+                                         {"DATA_LOSS", 15},
+                                         {"UNAUTHENTICATED", 16}};
+  return kStatuses;
+}
+
+void read_delay(Fields& fields, HttpFault& fault) {
+  fields.object("delay", [&](Fields& item) {
+    HttpFault::Delay delay;
+    item.unsupported("exponentialDelay", Severity::kError, "is not supported, by Istio neither");
+    if (!item.duration("fixedDelay", delay.fixed) && !item.has("fixedDelay"))
+      item.error("fixedDelay", "is required");
+    delay.percentage = read_share(item);
+    fault.delay = delay;
+  });
+}
+
+void read_abort(Fields& fields, HttpFault& fault) {
+  fields.object("abort", [&](Fields& item) {
+    HttpFault::Abort abort;
+    item.unsupported("http2Error", Severity::kError, "is not supported, by Istio neither");
+    long long status = 0;
+    if (item.integer("httpStatus", 200, 599, status)) abort.http_status = static_cast<uint32_t>(status);
+    uint32_t grpc = 0;
+    if (item.word("grpcStatus", grpc_statuses(), grpc)) abort.grpc_status = grpc;
+    if (item.has("httpStatus") && item.has("grpcStatus"))
+      item.error("grpcStatus", "cannot stand beside httpStatus");
+    if (!item.has("httpStatus") && !item.has("grpcStatus") && !item.has("http2Error"))
+      item.error("httpStatus", "is required, or grpcStatus");
+    abort.percentage = read_share(item);
+    fault.abort = abort;
+  });
+}
+
 }  // namespace
+
+void read_fault(Fields& fields, std::optional<HttpFault>& out) {
+  fields.object("fault", [&](Fields& item) {
+    HttpFault fault;
+    read_delay(item, fault);
+    read_abort(item, fault);
+    if (!item.has("delay") && !item.has("abort")) item.error("", "needs a delay, an abort or both");
+    out = fault;
+  });
+}
 
 void read_cors_policy(Fields& fields, std::optional<CorsPolicy>& out) {
   fields.object("corsPolicy", [&](Fields& item) {

@@ -66,8 +66,8 @@ HttpRoute read_http_route(Fields& fields) {
   read_cors_policy(fields, route.cors);
   read_delegate(fields, route);
   check_one_action(fields, route);
-  fields.unsupported("fault", Severity::kError,
-                     "is not implemented: the control plane does not write it yet");
+  read_fault(fields, route.fault);
+  if (route.fault && route.redirect) fields.error("fault", "cannot stand beside redirect");
   return route;
 }
 

@@ -3,8 +3,11 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <cmath>
+
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/type/v3/percent.pb.h"
 
 namespace remora::istio {
 
@@ -12,6 +15,12 @@ void set_duration(Duration duration, google::protobuf::Duration& out) {
   constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
   out.set_seconds(duration.count() / kNanosecondsPerSecond);
   out.set_nanos(static_cast<int32_t>(duration.count() % kNanosecondsPerSecond));
+}
+
+void set_percentage(double percentage, envoy::type::v3::FractionalPercent& out) {
+  constexpr double kMillionthsPerPercent = 10'000;
+  out.set_numerator(static_cast<uint32_t>(std::lround(percentage * kMillionthsPerPercent)));
+  out.set_denominator(envoy::type::v3::FractionalPercent::MILLION);
 }
 
 void set_socket_address(const std::string& address, uint16_t port, envoy::config::core::v3::Address& out) {

@@ -13,9 +13,16 @@ class Address;
 class Metadata;
 }  // namespace envoy::config::core::v3
 
+namespace envoy::type::v3 {
+class FractionalPercent;
+}
+
 namespace remora::istio {
 
 void set_duration(Duration duration, google::protobuf::Duration& out);
+
+/// `percentage` of 100, to the millionth.
+void set_percentage(double percentage, envoy::type::v3::FractionalPercent& out);
 
 void set_socket_address(const std::string& address, uint16_t port, envoy::config::core::v3::Address& out);
 

@@ -47,6 +47,7 @@ Registry::Registry(std::vector<ResourcePtr> resources, MeshSettings settings, co
     : settings_(std::move(settings)),
       resources_(in_order(std::move(resources))),
       peer_policies_(resources_, settings_.root_namespace),
+      jwt_policies_(resources_, settings_.root_namespace),
       sidecars_(resources_, settings_.root_namespace),
       inventory_(inventory),
       findings_(peer_policies_.findings()) {

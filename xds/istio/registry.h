@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "istio/inventory.h"
+#include "istio/jwt_policies.h"
 #include "istio/peer_policies.h"
 #include "istio/resource.h"
 #include "istio/sidecar_scopes.h"
@@ -120,6 +121,7 @@ class Registry {
 
   const MeshSettings& settings() const { return settings_; }
   const PeerPolicies& peer_policies() const { return peer_policies_; }
+  const JwtPolicies& jwt_policies() const { return jwt_policies_; }
   const SidecarScopes& sidecars() const { return sidecars_; }
 
   const std::vector<ResourcePtr>& resources() const { return resources_; }
@@ -155,6 +157,7 @@ class Registry {
   MeshSettings settings_;
   std::vector<ResourcePtr> resources_;  // oldest first
   PeerPolicies peer_policies_;
+  JwtPolicies jwt_policies_;
   SidecarScopes sidecars_;
   std::vector<ResourcePtr> workloads_;
   std::vector<ResourcePtr> virtual_services_;

@@ -9,6 +9,7 @@
 #include "istio/destination_rule.h"
 #include "istio/diagnostic.h"
 #include "istio/peer_authentication.h"
+#include "istio/request_authentication.h"
 #include "istio/services.h"
 #include "istio/sidecar.h"
 #include "istio/virtual_service.h"
@@ -20,9 +21,9 @@ struct Value;
 /// What says where things run (Pod, EndpointSlice, Node): read by Inventory, from the whole object.
 struct InventoryObject {};
 
-using Spec =
-    std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment, Canary,
-                 MetricTemplate, AlertProvider, PeerAuthentication, Sidecar, InventoryObject>;
+using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment,
+                          Canary, MetricTemplate, AlertProvider, PeerAuthentication, RequestAuthentication,
+                          Sidecar, InventoryObject>;
 
 /// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
 /// made, and shared by every list that holds it.

@@ -116,12 +116,12 @@ struct CorsPolicy {
 struct HttpFault {
   struct Delay {
     Duration fixed{};
-    double percentage = 100;
+    double percentage = 0;  ///< of nobody, where it is not given
   };
   struct Abort {
     std::optional<uint32_t> http_status;  ///< one of the two is there
     std::optional<uint32_t> grpc_status;
-    double percentage = 100;
+    double percentage = 0;
   };
   std::optional<Delay> delay;
   std::optional<Abort> abort;

@@ -87,6 +87,10 @@ Columns peer_authentication() {
   return {{"Mode", "string", "Whether clients must come over mutual TLS.", 0, "spec.mtls.mode"}, kAge};
 }
 
+Columns request_authentication() {
+  return {{"Issuer", "string", "Whose tokens are known.", 0, "spec.jwtRules[0].issuer"}, kAge};
+}
+
 Columns sidecar() {
   return {
       {"Policy", "string", "What becomes of traffic to unknown hosts.", 0, "spec.outboundTrafficPolicy.mode"},
@@ -111,6 +115,7 @@ const Table& table() {
                             {"ServiceEntry", service_entry()},
                             {"WorkloadEntry", workload_entry()},
                             {"PeerAuthentication", peer_authentication()},
+                            {"RequestAuthentication", request_authentication()},
                             {"Sidecar", sidecar()},
                             {"Canary", canary()},
                             {"MetricTemplate", metric_template()},

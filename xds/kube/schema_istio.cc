@@ -35,7 +35,7 @@ HTTPMatchRequest object -- A rule for requests; all its conditions must hold.
   scheme @StringMatch -- http or https.
   method @StringMatch -- The request's method.
   authority @StringMatch -- The Host field.
-  headers map:@StringMatch -- By field name, in lower case; an empty condition asks for presence.
+  headers map:@StringMatch -- By field name, in lower case, or claim (@request.auth.claims[name]); an empty condition asks for presence.
   withoutHeaders map:@StringMatch -- Fields that must not match.
   queryParams map:@StringMatch -- By the parameter's name.
   ignoreUriCase bool -- Whether uri's exact and prefix disregard case.
@@ -91,7 +91,7 @@ HTTPRoute object -- What happens to requests that match.
   rewrite @HTTPRewrite -- Changes path or authority before forwarding.
   timeout string -- Time for the whole exchange, with all tries. None where not given.
   retries @HTTPRetry -- Further tries.
-  fault any -- Not implemented; refused.
+  fault @HTTPFaultInjection -- Trouble made on purpose, for a share of the requests.
   mirror @Destination -- Who gets a copy of the requests.
   mirrors []object -- Several who get copies.
     destination! @Destination -- Who.
@@ -100,6 +100,18 @@ HTTPRoute object -- What happens to requests that match.
   mirrorPercentage @Percent -- Of how many requests; all where not given.
   corsPolicy @CorsPolicy -- Which pages of other origins may read the answers.
   headers @Headers -- Changes for every destination.
+HTTPFaultInjection object -- Trouble made on purpose: a delay, an abort or both.
+  delay object -- Lets requests wait.
+    fixedDelay string -- How long.
+    percentage @Percent -- How many requests; none where not given.
+    percent int -- Deprecated: write percentage.
+    exponentialDelay string -- Not implemented; refused.
+  abort object -- Answers requests without asking anybody.
+    httpStatus int -- With this status,
+    grpcStatus string -- or with this one of gRPC, by its name.
+    percentage @Percent -- How many requests; none where not given.
+    percent int -- Deprecated: write percentage.
+    http2Error string -- Not implemented; refused.
 L4MatchAttributes object -- A rule for connections; all its conditions must hold.
   destinationSubnets []string -- Addresses and ranges that they go to; needs interception.
   port int -- The port that they go to.
@@ -252,6 +264,30 @@ PeerAuthentication object -- What workloads take from their clients.
       matchLabels! map:string -- Labels that they have.
     mtls @MutualTLS -- For all ports.
     portLevelMtls map:@MutualTLS -- For single ports of the workload, by number.
+  status @IstioStatus -- How the control plane sees it.
+RequestAuthentication object -- Whose tokens workloads know: one that a request brings must be good.
+  spec! object -- What its author wants.
+    selector object -- For which workloads; for the namespace where not given, or the mesh in the root namespace.
+      matchLabels! map:string -- Labels that they have.
+    targetRef any -- Not implemented; refused.
+    targetRefs []any -- Not implemented; refused.
+    jwtRules []object -- One for each issuer.
+      issuer! string -- Who signs the tokens, as they say it.
+      audiences []string -- Whom a token may be for; whomever where not given.
+      jwks string -- The issuer's keys, as a JSON Web Key Set.
+      jwksUri string -- Where the keys are; a host that the mesh knows.
+      fromHeaders []object -- Where tokens stand; Authorization with Bearer where no place is given.
+        name! string -- The field's name.
+        prefix string -- What stands before the token.
+      fromParams []string -- Parameters of the query that may hold one.
+      fromCookies []string -- Cookies that may hold one.
+      outputPayloadToHeader string -- The field in which the application finds the claims, encoded.
+      outputClaimToHeaders []object -- Single claims for the application.
+        header! string -- The field's name.
+        claim! string -- The claim; a dot leads into one.
+      spaceDelimitedClaims []string -- Claims that are lists of words, beside scope and permission.
+      forwardOriginalToken bool -- Whether the application gets the token itself.
+      timeout string -- Of fetching the keys; 5s where not given.
   status @IstioStatus -- How the control plane sees it.
 )";
 }

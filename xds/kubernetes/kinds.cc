@@ -25,6 +25,7 @@ std::vector<ApiKind> make_table() {
       {kIstio, istio, "WorkloadEntry", "workloadentries", routing, true, true},
       {kIstio, istio, "Sidecar", "sidecars", routing, true, true},
       {kIstioSecurity, security, "PeerAuthentication", "peerauthentications", routing, true, true},
+      {kIstioSecurity, security, "RequestAuthentication", "requestauthentications", routing, true, true},
       {"", v1, "Service", "services", routing},
       {"discovery.k8s.io", v1, "EndpointSlice", "endpointslices", routing, true, false, slim_endpoint_slice},
       {"", v1, "Pod", "pods", routing, true, false, slim_pod},

@@ -112,6 +112,14 @@ const std::vector<Kind>& table() {
        .short_names = {"pa"},
        .categories = {"istio-io", "security-istio-io"},
        .has_status = true},
+      {.group = kIstioSecurity,
+       .versions = {"v1", "v1beta1"},
+       .kind = "RequestAuthentication",
+       .plural = "requestauthentications",
+       .singular = "requestauthentication",
+       .short_names = {"ra"},
+       .categories = {"istio-io", "security-istio-io"},
+       .has_status = true},
   };
   return kKinds;
 }
