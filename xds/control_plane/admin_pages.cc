@@ -9,7 +9,7 @@
 #include "control_plane/ads_stream.h"
 #include "control_plane/metrics.h"
 #include "control_plane/version.h"
-#include "istio/finding_json.h"
+#include "istio/text/finding_json.h"
 #include "rollout/engine.h"
 
 namespace remora::xds {

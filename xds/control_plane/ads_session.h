@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 
 namespace remora::xds {
 

@@ -14,7 +14,7 @@
 #include "control_plane/ads_session.h"
 #include "control_plane/caller.h"
 #include "control_plane/secret_feed.h"
-#include "istio/proxy_node.h"
+#include "istio/build/proxy_node.h"
 
 namespace remora::xds {
 

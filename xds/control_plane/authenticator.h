@@ -5,8 +5,8 @@
 
 #include "control_plane/caller.h"
 #include "identity/join_tokens.h"
-#include "istio/proxy_node.h"
-#include "istio/spiffe_id.h"
+#include "istio/build/proxy_node.h"
+#include "istio/model/spiffe_id.h"
 #include "kubernetes/token_review.h"
 #include "remora/core/result.h"
 

@@ -6,7 +6,7 @@
 
 #include "control_plane/ca_bundle_keeper.h"
 #include "inject/admission.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::xds {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "control_plane/pacer.h"
-#include "istio/inventory.h"
+#include "istio/registry/inventory.h"
 #include "store/object_store.h"
 
 namespace remora::xds {

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "control_plane/resource_source.h"
-#include "istio/inventory.h"
-#include "istio/reconcile.h"
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
+#include "istio/reconcile/reconcile.h"
+#include "istio/registry/inventory.h"
 
 namespace remora::xds {
 

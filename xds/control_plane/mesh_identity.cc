@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <array>
 
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::xds {
 namespace {

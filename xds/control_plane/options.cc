@@ -6,7 +6,7 @@
 #include <functional>
 #include <optional>
 
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::xds {
 namespace {

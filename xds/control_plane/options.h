@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "istio/sidecar.h"
-#include "istio/spiffe_id.h"
+#include "istio/model/sidecar.h"
+#include "istio/model/spiffe_id.h"
 #include "remora/core/result.h"
 
 namespace remora::xds {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "istio/resource.h"
+#include "istio/model/resource.h"
 
 namespace remora::xds {
 

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "identity/certificate_authority.h"
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 
 namespace remora::xds {
 

@@ -3,8 +3,8 @@
 #include <set>
 #include <string>
 
-#include "istio/proxy_node.h"
-#include "istio/registry.h"
+#include "istio/build/proxy_node.h"
+#include "istio/registry/registry.h"
 
 namespace remora::xds {
 

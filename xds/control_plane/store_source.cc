@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "istio/json_value.h"
+#include "istio/model/json_value.h"
 #include "store/kinds.h"
 
 namespace remora::xds {

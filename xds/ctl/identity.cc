@@ -5,7 +5,7 @@
 #include "ctl/commands.h"
 #include "identity/certificate_authority.h"
 #include "identity/join_tokens.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "store/default_folder.h"
 #include "store/durable_file.h"
 #include "store/yaml.h"

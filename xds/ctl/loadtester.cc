@@ -9,7 +9,7 @@
 #include "ctl/command_line.h"
 #include "ctl/commands.h"
 #include "ctl/task_runner.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "web/http_server.h"
 
 namespace remora::ctl {

@@ -7,7 +7,7 @@
 
 #include "ctl/api.h"
 #include "ctl/resources.h"
-#include "istio/value.h"
+#include "istio/text/value.h"
 
 namespace remora::ctl {
 namespace {

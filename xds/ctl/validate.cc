@@ -6,8 +6,8 @@
 #include <set>
 
 #include "ctl/commands.h"
-#include "istio/reconcile.h"
-#include "istio/references.h"
+#include "istio/reconcile/reconcile.h"
+#include "istio/reconcile/references.h"
 
 namespace remora::ctl {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "istio/spiffe_id.h"
+#include "istio/model/spiffe_id.h"
 #include "remora/core/result.h"
 
 namespace remora::identity {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "istio/spiffe_id.h"
+#include "istio/model/spiffe_id.h"
 #include "remora/core/result.h"
 
 namespace remora::identity {

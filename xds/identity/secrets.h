@@ -1,7 +1,7 @@
 #pragma once
 
 #include "identity/certificate_authority.h"
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 
 namespace remora::identity {
 

@@ -6,7 +6,7 @@
 
 #include "inject/json_access.h"
 #include "inject/proxy_config.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "store/yaml.h"
 
 namespace remora::inject {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "inject/bootstrap_parts.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "web/percent.h"
 
 namespace remora::inject {

@@ -2,7 +2,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::inject {
 namespace {

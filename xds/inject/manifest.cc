@@ -8,7 +8,7 @@
 
 #include "inject/injector.h"
 #include "inject/workloads.h"
-#include "istio/value.h"
+#include "istio/text/value.h"
 #include "store/yaml.h"
 
 namespace remora::inject {

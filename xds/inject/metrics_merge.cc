@@ -1,7 +1,7 @@
 #include "inject/metrics_merge.h"
 
 #include "inject/json_access.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::inject {
 namespace {

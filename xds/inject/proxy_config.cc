@@ -5,7 +5,7 @@
 #include <boost/json/value.hpp>
 
 #include "inject/json_access.h"
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "store/yaml.h"
 
 namespace remora::inject {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 namespace remora::inject {
 namespace {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <map>
 
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 #include "store/yaml.h"
 
 namespace remora::inject {

@@ -5,7 +5,7 @@
 #include <boost/json/value.hpp>
 #include <charconv>
 
-#include "istio/resource.h"
+#include "istio/model/resource.h"
 
 namespace remora::kube {
 namespace {

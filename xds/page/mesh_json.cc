@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
-#include "istio/finding_json.h"
-#include "istio/hosts.h"
-#include "istio/mesh_view.h"
+#include "istio/build/mesh_view.h"
+#include "istio/model/hosts.h"
+#include "istio/text/finding_json.h"
 
 namespace remora::page {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "istio/registry.h"
+#include "istio/registry/registry.h"
 
 namespace remora::page {
 

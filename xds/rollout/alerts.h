@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "remora/core/result.h"
 #include "rollout/decide.h"
 #include "web/http_message.h"

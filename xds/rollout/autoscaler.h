@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "rollout/objects.h"
 #include "store/object_store.h"
 

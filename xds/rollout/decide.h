@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "remora/core/result.h"
 #include "rollout/rollouts.h"
 #include "rollout/status.h"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "rollout/metric_source.h"
 #include "rollout/times.h"
 #include "store/object_store.h"

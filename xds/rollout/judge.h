@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "remora/core/result.h"
 #include "rollout/check.h"
 #include "rollout/metric_source.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "rollout/decide.h"
 #include "rollout/status.h"
 #include "store/object.h"

@@ -3,7 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <string>
 
-#include "istio/resource.h"
+#include "istio/model/resource.h"
 #include "remora/core/result.h"
 #include "store/object.h"
 

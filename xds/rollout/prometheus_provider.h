@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "istio/canary.h"
+#include "istio/model/canary.h"
 #include "rollout/metric_source.h"
 
 namespace remora::rollout {

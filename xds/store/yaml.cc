@@ -4,8 +4,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "istio/scalar.h"
-#include "istio/value.h"
+#include "istio/text/scalar.h"
+#include "istio/text/value.h"
 
 namespace remora::store {
 namespace {

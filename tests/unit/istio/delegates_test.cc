@@ -1,4 +1,4 @@
-#include "istio/delegates.h"
+#include "istio/registry/delegates.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 #include "unit/istio/kubernetes_builders.h"
 #include "unit/istio/mesh_builders.h"
 

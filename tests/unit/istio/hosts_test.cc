@@ -1,4 +1,4 @@
-#include "istio/hosts.h"
+#include "istio/model/hosts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "istio/intercepted.h"
+#include "istio/build/intercepted.h"
 
 #include <gtest/gtest.h>
 

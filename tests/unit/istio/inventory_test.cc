@@ -1,5 +1,5 @@
 // Kubernetes' own objects: what is read of them, and what they make of the mesh's endpoints.
-#include "istio/inventory.h"
+#include "istio/registry/inventory.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // Objects as an API server gives them mean what the same text in a file means.
-#include "istio/json_value.h"
+#include "istio/model/json_value.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
-#include "istio/resource.h"
+#include "istio/model/resource.h"
 
 namespace remora::istio {
 namespace {

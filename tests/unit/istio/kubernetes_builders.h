@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "istio/inventory.h"
+#include "istio/registry/inventory.h"
 
 // Words for tests about Kubernetes' own objects: given as JSON with ' for ".
 namespace remora::istio::test {

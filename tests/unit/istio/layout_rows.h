@@ -9,7 +9,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 
 // Listeners and clusters as lines that tests can compare: what is handed where, and by which sign.
 namespace remora::istio::test {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "istio/reconcile.h"
-#include "istio/registry.h"
-#include "istio/resource.h"
+#include "istio/model/resource.h"
+#include "istio/reconcile/reconcile.h"
+#include "istio/registry/registry.h"
 
 // Words for tests about the mesh: resources are written as their users write them.
 namespace remora::istio::test {

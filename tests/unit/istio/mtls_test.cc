@@ -10,7 +10,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "google/protobuf/any.pb.h"
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 #include "unit/istio/mesh_builders.h"
 
 namespace remora::istio::test {

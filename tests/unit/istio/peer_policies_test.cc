@@ -1,4 +1,4 @@
-#include "istio/peer_policies.h"
+#include "istio/registry/peer_policies.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "istio/protocol.h"
+#include "istio/model/protocol.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "istio/proxy_node.h"
+#include "istio/build/proxy_node.h"
 
 #include <gtest/gtest.h>
 

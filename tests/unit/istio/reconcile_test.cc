@@ -1,4 +1,4 @@
-#include "istio/reconcile.h"
+#include "istio/reconcile/reconcile.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "istio/registry.h"
+#include "istio/registry/registry.h"
 
 #include <gtest/gtest.h>
 

@@ -2,9 +2,9 @@
 
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
-#include "istio/jwt_policies.h"
-#include "istio/resource.h"
-#include "istio/translate.h"
+#include "istio/build/jwt.h"
+#include "istio/build/translate.h"
+#include "istio/model/resource.h"
 
 namespace remora::istio {
 namespace {

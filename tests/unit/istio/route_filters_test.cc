@@ -3,7 +3,7 @@
 
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
-#include "istio/translate.h"
+#include "istio/build/translate.h"
 #include "unit/istio/mesh_builders.h"
 
 namespace remora::istio::test {

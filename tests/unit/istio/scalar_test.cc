@@ -1,4 +1,4 @@
-#include "istio/scalar.h"
+#include "istio/text/scalar.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "istio/snapshot.h"
+#include "istio/build/snapshot.h"
 
 #include <gtest/gtest.h>
 

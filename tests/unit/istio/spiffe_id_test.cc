@@ -1,4 +1,4 @@
-#include "istio/spiffe_id.h"
+#include "istio/model/spiffe_id.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What the mesh becomes for Envoy, compared as protos.
-#include "istio/translate.h"
+#include "istio/build/translate.h"
 
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>

@@ -1,4 +1,4 @@
-#include "istio/value.h"
+#include "istio/text/value.h"
 
 #include <gtest/gtest.h>
 

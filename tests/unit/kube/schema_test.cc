@@ -6,7 +6,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
-#include "istio/parse.h"
+#include "istio/parse/readers.h"
 #include "kube/schema_text.h"
 #include "kube/validate.h"
 

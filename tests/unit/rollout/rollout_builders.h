@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "istio/resource.h"
+#include "istio/model/resource.h"
 #include "rollout/decide.h"
 
 namespace remora::rollout::test {

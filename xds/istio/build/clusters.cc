@@ -1,0 +1,229 @@
+#include <limits>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "istio/build/intercepted.h"
+#include "istio/build/names.h"
+#include "istio/build/proto_util.h"
+#include "istio/build/tls.h"
+#include "istio/build/translate.h"
+
+namespace remora::istio {
+namespace {
+
+using envoy::config::cluster::v3::Cluster;
+
+// Istio's defaults, which differ from Envoy's (5 s, 1024).
+constexpr Duration kConnectTimeout = std::chrono::seconds(10);
+constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
+
+void set_load_balancer(const PolicySettings& policy, Cluster& cluster) {
+  switch (policy.load_balancer.value_or(LoadBalancer::kLeastRequest)) {
+    case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
+    case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
+    case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
+  }
+}
+
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+void set_protocol(UpstreamHttp protocol, const ConnectionPool& pool, HttpProtocolOptions& options) {
+  const auto limit_streams = [&](envoy::config::core::v3::Http2ProtocolOptions& http2) {
+    if (pool.max_concurrent_streams)
+      http2.mutable_max_concurrent_streams()->set_value(*pool.max_concurrent_streams);
+  };
+  if (protocol == UpstreamHttp::kHttp2) {
+    limit_streams(*options.mutable_explicit_http_config()->mutable_http2_protocol_options());
+  } else if (protocol == UpstreamHttp::kAsClient) {
+    options.mutable_use_downstream_protocol_config()->mutable_http_protocol_options();
+    limit_streams(*options.mutable_use_downstream_protocol_config()->mutable_http2_protocol_options());
+  } else {
+    options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  }
+}
+
+/// A TLS server of somebody else wants to hear the host's name, and is to prove that it is its own.
+bool set_automatic_names(const ClusterParts& parts, const PolicySettings& policy,
+                         HttpProtocolOptions& options) {
+  if (!policy.tls || !policy.tls->sni.empty()) return false;
+  if (policy.tls->mode != ClientTls::Mode::kSimple && policy.tls->mode != ClientTls::Mode::kMutual)
+    return false;
+  auto& names = *options.mutable_upstream_http_protocol_options();
+  names.set_auto_sni(true);
+  names.set_auto_san_validation(!policy.tls->insecure_skip_verify && peer_names(parts, *policy.tls).empty());
+  return true;
+}
+
+void set_http_options(UpstreamHttp protocol, const ConnectionPool& pool, HttpProtocolOptions options,
+                      bool needed, Cluster& cluster) {
+  const bool limits = pool.idle_timeout || pool.max_requests_per_connection.value_or(0) > 0;
+  if (protocol == UpstreamHttp::kNone || (protocol == UpstreamHttp::kHttp1 && !limits && !needed)) return;
+  set_protocol(protocol, pool, options);
+  if (limits) {
+    auto& common = *options.mutable_common_http_protocol_options();
+    if (pool.idle_timeout) set_duration(*pool.idle_timeout, *common.mutable_idle_timeout());
+    if (pool.max_requests_per_connection.value_or(0) > 0) {
+      common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
+    }
+  }
+  (*cluster.mutable_typed_extension_protocol_options())
+      ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = pack(options);
+}
+
+/// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
+void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count,
+                     google::protobuf::UInt32Value& enforcing) {
+  count.set_value(errors);
+  enforcing.set_value(errors > 0 ? 100 : 0);
+}
+
+void set_outlier_detection(const PolicySettings& policy, Cluster& cluster) {
+  // Panic mode sends to ejected endpoints; Istio turns it off unless minHealthPercent asks for it.
+  auto& panic = *cluster.mutable_common_lb_config()->mutable_healthy_panic_threshold();
+  if (!policy.outlier_detection) return;
+  const OutlierDetection& wanted = *policy.outlier_detection;
+  panic.set_value(wanted.min_health_percent.value_or(0));
+  auto& outlier = *cluster.mutable_outlier_detection();
+  outlier.mutable_enforcing_success_rate()->set_value(0);
+  if (wanted.consecutive_5xx_errors) {
+    set_consecutive(*wanted.consecutive_5xx_errors, *outlier.mutable_consecutive_5xx(),
+                    *outlier.mutable_enforcing_consecutive_5xx());
+  }
+  if (wanted.consecutive_gateway_errors) {
+    set_consecutive(*wanted.consecutive_gateway_errors, *outlier.mutable_consecutive_gateway_failure(),
+                    *outlier.mutable_enforcing_consecutive_gateway_failure());
+  }
+  if (wanted.split_external_local_origin_errors) {
+    outlier.set_split_external_local_origin_errors(true);
+    outlier.mutable_enforcing_local_origin_success_rate()->set_value(0);
+    if (wanted.consecutive_local_origin_failures) {
+      set_consecutive(*wanted.consecutive_local_origin_failures,
+                      *outlier.mutable_consecutive_local_origin_failure(),
+                      *outlier.mutable_enforcing_consecutive_local_origin_failure());
+    }
+  }
+  if (wanted.interval) set_duration(*wanted.interval, *outlier.mutable_interval());
+  if (wanted.base_ejection_time)
+    set_duration(*wanted.base_ejection_time, *outlier.mutable_base_ejection_time());
+  if (wanted.max_ejection_percent.value_or(0) > 0) {
+    outlier.mutable_max_ejection_percent()->set_value(*wanted.max_ejection_percent);
+  }
+}
+
+void add_service_metadata(const MeshService& service, google::protobuf::Struct& metadata) {
+  auto& services = *(*metadata.mutable_fields())["services"].mutable_list_value();
+  auto& fields = *services.add_values()->mutable_struct_value()->mutable_fields();
+  fields["host"].set_string_value(service.host);
+  fields["name"].set_string_value(service.name);
+  fields["namespace"].set_string_value(service.ns);
+}
+
+/// Endpoints come over the proxy's own stream.
+void set_endpoints(Cluster& cluster) {
+  cluster.set_type(Cluster::EDS);
+  auto& eds = *cluster.mutable_eds_cluster_config();
+  eds.set_service_name(cluster.name());
+  eds.mutable_eds_config()->mutable_ads();
+  eds.mutable_eds_config()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
+  eds.mutable_eds_config()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+}
+
+void set_application(const std::string& address, uint16_t port, Cluster& cluster) {
+  cluster.set_type(Cluster::STATIC);
+  auto& assignment = *cluster.mutable_load_assignment();
+  assignment.set_cluster_name(cluster.name());
+  auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();
+  set_socket_address(address, port, *endpoint.mutable_address());
+}
+
+void set_rule_metadata(const MergedRule* rule, google::protobuf::Struct& metadata) {
+  if (rule == nullptr) return;
+  (*metadata.mutable_fields())["config"].set_string_value(config_path(*rule->parts.front()));
+}
+
+}  // namespace
+
+void set_connection_pool(const ConnectionPool& pool, Cluster& cluster) {
+  set_duration(pool.connect_timeout.value_or(kConnectTimeout), *cluster.mutable_connect_timeout());
+  auto& thresholds = *cluster.mutable_circuit_breakers()->add_thresholds();
+  thresholds.mutable_max_connections()->set_value(pool.max_connections.value_or(kNoLimit));
+  thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
+  thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
+  thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
+}
+
+PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, uint16_t port) {
+  if (rule == nullptr) return {};
+  PolicySettings policy = rule->traffic_policy.for_port(port);
+  if (subset == nullptr) return policy;
+  const PolicySettings& own = subset->traffic_policy.for_port(port);
+  if (own.load_balancer) policy.load_balancer = own.load_balancer;
+  if (own.connection_pool) policy.connection_pool = own.connection_pool;
+  if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
+  if (own.tls) policy.tls = own.tls;
+  return policy;
+}
+
+UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy, const ProxyNode& node) {
+  if (!port.is_http()) return UpstreamHttp::kNone;
+  // Of what declares nothing, the first bytes have told the version.
+  if (port.protocol == Protocol::kUndeclared && node.intercepted()) return UpstreamHttp::kAsClient;
+  if (policy.connection_pool && policy.connection_pool->use_client_protocol) return UpstreamHttp::kAsClient;
+  const bool upgraded = policy.connection_pool && policy.connection_pool->upgrade_to_http2;
+  return upgraded || port.protocol == Protocol::kHttp2 ? UpstreamHttp::kHttp2 : UpstreamHttp::kHttp1;
+}
+
+bool chosen_by_client(const ClusterParts& parts) {
+  return (parts.service.headless || parts.service.as_called) && parts.view.node().intercepted();
+}
+
+Cluster build_outbound_cluster(const ClusterParts& parts) {
+  const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
+  Cluster cluster;
+  cluster.set_name(outbound_cluster_name(parts.port.number, subset, parts.service.host));
+  const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
+  if (chosen_by_client(parts)) {
+    lead_to_original_destination(cluster);
+  } else {
+    set_endpoints(cluster);
+    set_load_balancer(policy, cluster);
+  }
+  const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+  set_connection_pool(pool, cluster);
+  HttpProtocolOptions options;
+  const bool named = set_automatic_names(parts, policy, options);
+  set_http_options(upstream_protocol(parts.port, policy, parts.view.node()), pool, std::move(options), named,
+                   cluster);
+  set_outlier_detection(policy, cluster);
+  set_transport_sockets(parts, policy, cluster);
+
+  auto& metadata = istio_metadata(*cluster.mutable_metadata());
+  set_rule_metadata(parts.rule, metadata);
+  if (parts.service.external) (*metadata.mutable_fields())["external"].set_bool_value(true);
+  if (!subset.empty()) (*metadata.mutable_fields())["subset"].set_string_value(subset);
+  add_service_metadata(parts.service, metadata);
+  return cluster;
+}
+
+Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node, const Registry& registry) {
+  const auto& [service, port] = inbound.services.front();
+  const MergedRule* rule = registry.find_rule(service->host, node.ns);
+  Cluster cluster;
+  cluster.set_name(inbound_name(inbound.port));
+  const PolicySettings policy = effective_policy(rule, nullptr, port->number);
+  ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
+  pool.upgrade_to_http2 = false;  // between sidecars; the application speaks what its port says
+  set_connection_pool(pool, cluster);
+  set_http_options(upstream_protocol(*port, {.connection_pool = pool}, node), pool, {}, false, cluster);
+  if (node.intercepted()) {
+    lead_to_application(node, cluster);
+  } else {
+    set_application(node.app_address, inbound.port, cluster);
+  }
+  auto& metadata = istio_metadata(*cluster.mutable_metadata());
+  set_rule_metadata(rule, metadata);
+  for (const auto& entry : inbound.services) add_service_metadata(*entry.first, metadata);
+  return cluster;
+}
+
+}  // namespace remora::istio

@@ -1,0 +1,87 @@
+#include "istio/build/mesh_view.h"
+
+#include "istio/build/names.h"
+#include "istio/model/hosts.h"
+
+namespace remora::istio {
+
+MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
+    : registry_(registry),
+      node_(node),
+      scope_(registry.sidecars().scope_of(node.ns, node.labels, registry.settings().outbound_policy)) {
+  if (scope == Scope::kClusters) return;
+  for (const ResourcePtr& resource : registry.effective_virtual_services()) add_virtual_service(*resource);
+  add_services();
+}
+
+/// In the registry's order. What a VirtualService leads to is known with it.
+void MeshView::add_services() {
+  for (const MeshService& service : registry_.services()) {
+    if (!exported_to(service.export_to, service.ns, node_.ns)) continue;
+    if (service.as_called && !node_.intercepted()) {
+      unreachable_.push_back(&service);
+      continue;
+    }
+    const bool known = scope_.knows(service.ns, service.host) || destinations_.contains(service.host);
+    if (known) services_.push_back(&service);
+  }
+}
+
+void MeshView::add_destinations(const VirtualService& service, const std::string& ns) {
+  const auto add = [&](const Destination& destination) {
+    destinations_.insert(resolve_host(destination.host, ns));
+  };
+  for (const HttpRoute& route : service.http) {
+    for (const RouteDestination& entry : route.route) add(entry.destination);
+    for (const HttpMirror& mirror : route.mirrors) add(mirror.destination);
+  }
+  for (const auto* routes : {&service.tls, &service.tcp}) {
+    for (const L4Route& route : *routes) {
+      for (const RouteDestination& entry : route.route) add(entry.destination);
+    }
+  }
+}
+
+void MeshView::add_virtual_service(const Resource& resource) {
+  const auto& service = std::get<VirtualService>(resource.spec);
+  if (!service.for_mesh() || !exported_to(service.export_to, resource.ns, node_.ns)) return;
+  bool known = false;
+  for (const std::string& name : service.hosts) {
+    const std::string host = resolve_host(name, resource.ns);
+    if (!scope_.knows(resource.ns, host)) continue;
+    known = true;
+    const bool wildcard = host.starts_with('*');
+    const bool first = (wildcard ? wildcards_ : exact_).emplace(host, &resource).second;
+    if (first && !wildcard && registry_.find_service(host) == nullptr)
+      serviceless_.emplace_back(host, &resource);
+  }
+  if (known && !scope_.knows_everything()) add_destinations(service, resource.ns);
+}
+
+const Resource* MeshView::virtual_service_for(const std::string& host) const {
+  const auto exact = exact_.find(host);
+  if (exact != exact_.end()) return exact->second;
+  const Resource* best = nullptr;
+  size_t longest = 0;
+  for (const auto& [pattern, resource] : wildcards_) {
+    if (pattern.size() > longest && host_matches(pattern, host)) {
+      best = resource;
+      longest = pattern.size();
+    }
+  }
+  return best;
+}
+
+std::string MeshView::destination_cluster(const Destination& destination, const Resource& owner,
+                                          uint16_t port) const {
+  const std::string host = resolve_host(destination.host, owner.ns);
+  const MeshService* service = registry_.find_service(host);
+  if (destination.port) {
+    port = *destination.port;
+  } else if (service != nullptr && service->ports.size() == 1) {
+    port = service->ports.front().number;
+  }
+  return outbound_cluster_name(port, destination.subset, host);
+}
+
+}  // namespace remora::istio

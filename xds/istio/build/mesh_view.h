@@ -1,0 +1,62 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "istio/build/proxy_node.h"
+#include "istio/registry/registry.h"
+
+namespace remora::istio {
+
+/// The mesh as the workload of one proxy sees it: what exportTo hides from it, or its Sidecar leaves out, is
+/// not there.
+class MeshView {
+ public:
+  /// What the view is for. Single clusters need no lists of all services and routes.
+  enum class Scope { kEverything, kClusters };
+
+  /// Both must outlive the view.
+  MeshView(const Registry& registry, const ProxyNode& node, Scope scope = Scope::kEverything);
+
+  const Registry& registry() const { return registry_; }
+  const ProxyNode& node() const { return node_; }
+
+  const std::vector<const MeshService*>& services() const { return services_; }
+  /// Services that only intercepted connections reach, where the proxy's are not.
+  const std::vector<const MeshService*>& unreachable() const { return unreachable_; }
+  /// Whether hosts that the mesh does not know are refused.
+  bool registry_only() const { return scope_.policy() == OutboundPolicy::kRegistryOnly; }
+
+  /// The VirtualService that routes `host`: the most specific host wins, then the older resource. Null if
+  /// none.
+  const Resource* virtual_service_for(const std::string& host) const;
+
+  /// The cluster that `destination` of the VirtualService `owner` means for traffic to `port`: without a port
+  /// of its own, the destination's only port, else the same one.
+  std::string destination_cluster(const Destination& destination, const Resource& owner, uint16_t port) const;
+
+  /// Hosts that VirtualServices route and no service defines.
+  const std::vector<std::pair<std::string, const Resource*>>& serviceless_hosts() const {
+    return serviceless_;
+  }
+
+ private:
+  void add_services();
+  void add_destinations(const VirtualService& service, const std::string& ns);
+  void add_virtual_service(const Resource& resource);
+
+  const Registry& registry_;
+  const ProxyNode& node_;
+  const SidecarScope scope_;
+  std::vector<const MeshService*> services_;
+  std::vector<const MeshService*> unreachable_;
+  std::set<std::string> destinations_;  ///< of VirtualServices, where a Sidecar does not know everything
+  std::map<std::string, const Resource*> exact_;
+  std::map<std::string, const Resource*> wildcards_;
+  std::vector<std::pair<std::string, const Resource*>> serviceless_;
+};
+
+}  // namespace remora::istio

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "istio/model/services.h"
+#include "remora/core/result.h"
+
+namespace envoy::config::core::v3 {
+class Node;
+}
+
+namespace remora::istio {
+
+/// How the application's connections come to the proxy (Istio: INTERCEPTION_MODE).
+enum class Interception : uint8_t {
+  kNone,      ///< both sides are told the proxy's addresses
+  kRedirect,  ///< the kernel redirects them; the proxy asks it where they were going
+  kTproxy,    ///< the kernel hands inbound ones over as they are, so that the application sees its clients
+};
+
+/// What the translation knows of one proxy, from the node it sends: Istio's id
+/// `sidecar~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours, for
+/// proxies that share a machine (REMORA_OUTBOUND, REMORA_APP_ADDRESS) and for REMORA_PLAIN_ENVOY.
+struct ProxyNode {
+  std::string id;
+  std::string ip;  ///< where other proxies reach this one's workload; empty: a client only
+  /// All addresses of the workload, `ip` among them (Istio: INSTANCE_IPS): of one family or of both.
+  std::vector<std::string> addresses;
+  Interception interception = Interception::kNone;
+  std::string name;  ///< "<name>.<ns>"
+  std::string ns;
+  std::string service_account;  ///< as it says itself; empty: it does not say
+  /// It has proved to be who it says it is, so it has a certificate and can have mutual TLS.
+  bool identified = false;
+  std::string cluster_id = "Kubernetes";
+  Labels labels;
+  /// Where outbound listeners bind. Empty: this proxy has none.
+  std::string outbound_address = "127.0.0.1";
+  /// Where the application listens, on the same port as the workload.
+  std::string app_address = "127.0.0.1";
+  /// A stock Envoy, which has none of Istio's filters: they are left out, and so are Istio's metrics.
+  bool plain_envoy = false;
+
+  bool intercepted() const { return interception != Interception::kNone; }
+  /// The families that the workload has. One that names no address is taken for IPv4.
+  bool has_ipv4() const;
+  bool has_ipv6() const;
+
+  /// Two proxies with equal keys get the same outbound resources.
+  std::string outbound_key() const;
+  /// Two proxies with equal keys get the same resources.
+  std::string key() const;
+};
+
+/// An error where the node is no sidecar, or its metadata is none that can be followed.
+Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node);
+
+}  // namespace remora::istio

@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <set>
+
+#include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/names.h"
+#include "istio/build/proto_util.h"
+#include "istio/build/translate.h"
+#include "istio/model/hosts.h"
+
+namespace remora::istio {
+namespace {
+
+using envoy::config::route::v3::Route;
+using envoy::config::route::v3::RouteConfiguration;
+using envoy::config::route::v3::VirtualHost;
+
+/// Whether the client's side of the match holds for this proxy; such conditions never reach the proxy itself.
+bool source_matches(const HttpMatch& match, uint16_t port, const ProxyNode& node) {
+  if (match.port && *match.port != port) return false;
+  if (!match.gateways.empty()) {
+    return std::find(match.gateways.begin(), match.gateways.end(), "mesh") != match.gateways.end();
+  }
+  if (!match.source_namespace.empty() && match.source_namespace != node.ns) return false;
+  return labels_match(match.source_labels, node.labels);
+}
+
+bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
+  const bool any_path = match.prefix() == "/" || match.safe_regex().regex() == ".*";
+  return any_path && match.headers_size() == 0 && match.query_parameters_size() == 0;
+}
+
+Route build_route(const HttpRoute& http, const HttpMatch& match, const Resource& owner, uint16_t port,
+                  const MeshView& view) {
+  Route route;
+  route.set_name(match.name.empty() ? http.name : http.name + '.' + match.name);
+  apply_route_match(match, *route.mutable_match());
+  auto& metadata = istio_metadata(*route.mutable_metadata());
+  (*metadata.mutable_fields())["config"].set_string_value(config_path(owner));
+  if (!match.stat_prefix.empty()) route.set_stat_prefix(match.stat_prefix);
+  apply_route_action(http, owner, port, view, route);
+  apply_route_filters(http, route);
+  return route;
+}
+
+/// Virtual hosts under construction: a domain may stand in a table once, and the first to ask for it has it.
+class Table {
+ public:
+  Table(std::string name, uint16_t port) : port_(port) {
+    config_.set_name(std::move(name));
+    config_.mutable_validate_clusters()->set_value(false);
+    config_.set_ignore_port_in_host_matching(true);
+    config_.mutable_max_direct_response_body_size_bytes()->set_value(1024 * 1024);
+  }
+
+  void add(const std::string& host, const std::vector<std::string>& domains, std::vector<Route> routes) {
+    VirtualHost virtual_host;
+    virtual_host.set_name(host + ':' + std::to_string(port_));
+    for (const std::string& domain : domains) {
+      if (used_.insert(domain).second) virtual_host.add_domains(domain);
+    }
+    if (virtual_host.domains_size() == 0) return;
+    virtual_host.set_include_request_attempt_count(true);
+    for (Route& route : routes) *virtual_host.add_routes() = std::move(route);
+    *config_.add_virtual_hosts() = std::move(virtual_host);
+  }
+
+  /// Hosts that the mesh does not know are refused, or go where they were going: interception knows that.
+  RouteConfiguration finish(bool pass_unknown) {
+    if (used_.contains("*")) return std::move(config_);
+    VirtualHost& rest = *config_.add_virtual_hosts();
+    rest.set_name(pass_unknown ? "allow_any" : "block_all");
+    rest.add_domains("*");
+    Route& route = *rest.add_routes();
+    route.set_name(rest.name());
+    route.mutable_match()->set_prefix("/");
+    if (pass_unknown) {
+      rest.set_include_request_attempt_count(true);
+      route.mutable_route()->set_cluster(kPassthroughCluster);
+      route.mutable_route()->mutable_timeout();
+    } else {
+      route.mutable_direct_response()->set_status(502);
+    }
+    return std::move(config_);
+  }
+
+ private:
+  uint16_t port_;
+  RouteConfiguration config_;
+  std::set<std::string> used_;
+};
+
+std::vector<std::string> domains_of(const MeshService& service, const ProxyNode& node) {
+  std::vector<std::string> domains = host_aliases(service.host, node.ns);
+  if (service.headless && node.intercepted()) {
+    // Its pods have names of their own, and the connection is going to the one that is meant.
+    for (size_t i = 0, count = domains.size(); i < count; ++i) domains.push_back("*." + domains[i]);
+  }
+  for (const std::string& address : service.addresses) {
+    if (!is_ip_address(address)) continue;
+    domains.push_back(address.find(':') == std::string::npos ? address : '[' + address + ']');
+  }
+  return domains;
+}
+
+std::vector<Route> routes_to(const MeshService& service, uint16_t port, const MeshView& view) {
+  const Resource* owner = view.virtual_service_for(service.host);
+  // One with routes for other protocols only leaves requests where they are going.
+  if (owner != nullptr && !std::get<VirtualService>(owner->spec).http.empty()) {
+    return build_routes(*owner, port, view);
+  }
+  return {build_default_route(service.host, port)};
+}
+
+RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_port) {
+  RouteConfiguration config;
+  config.set_name(cluster);
+  config.mutable_validate_clusters()->set_value(false);
+  auto& virtual_host = *config.add_virtual_hosts();
+  virtual_host.set_name("inbound|http|" + std::to_string(service_port));
+  virtual_host.add_domains("*");
+  *virtual_host.add_routes() = build_inbound_route(cluster);
+  return config;
+}
+
+}  // namespace
+
+std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, const MeshView& view) {
+  static const HttpMatch kEverything;
+  std::vector<Route> routes;
+  for (const HttpRoute& http : std::get<VirtualService>(virtual_service.spec).http) {
+    if (http.match.empty()) {
+      routes.push_back(build_route(http, kEverything, virtual_service, port, view));
+      return routes;
+    }
+    for (const HttpMatch& match : http.match) {
+      if (!source_matches(match, port, view.node())) continue;
+      routes.push_back(build_route(http, match, virtual_service, port, view));
+      if (takes_everything(routes.back().match())) return routes;
+    }
+  }
+  return routes;
+}
+
+Route build_default_route(const std::string& host, uint16_t port) {
+  Route route;
+  route.set_name("default");
+  route.mutable_match()->set_prefix("/");
+  auto& action = *route.mutable_route();
+  action.set_cluster(outbound_cluster_name(port, "", host));
+  action.mutable_timeout();
+  apply_retry_policy(std::nullopt, action);
+  return route;
+}
+
+Route build_inbound_route(const std::string& cluster) {
+  Route route;
+  route.set_name("default");
+  route.mutable_match()->set_prefix("/");
+  auto& action = *route.mutable_route();
+  action.set_cluster(cluster);
+  action.mutable_timeout();
+  // The application closing an idle connection just as a request leaves is nobody's failure.
+  action.mutable_retry_policy()->set_retry_on("reset-before-request");
+  action.mutable_retry_policy()->mutable_num_retries()->set_value(2);
+  return route;
+}
+
+RouteConfiguration build_route_configuration(uint16_t port, const std::vector<const MeshService*>& services,
+                                             const MeshView& view) {
+  constexpr uint16_t kServicelessPort = 80;  // Istio's rule: hosts without a service are called on port 80
+  Table table(std::to_string(port), port);
+  for (const MeshService* service : services) {
+    table.add(service->host, domains_of(*service, view.node()), routes_to(*service, port, view));
+  }
+  if (port == kServicelessPort) {
+    for (const auto& [host, owner] : view.serviceless_hosts()) {
+      table.add(host, host_aliases(host, view.node().ns), build_routes(*owner, port, view));
+    }
+  }
+  return table.finish(view.node().intercepted() && !view.registry_only());
+}
+
+RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port, const MeshView& view) {
+  Table table(sniffed_table_name(service.host, port), port);
+  table.add(service.host, {"*"}, routes_to(service, port, view));
+  return table.finish(false);
+}
+
+RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound) {
+  return inbound_table(inbound_name(inbound.port), inbound.services.front().second->number);
+}
+
+RouteConfiguration build_inbound_passthrough_routes() { return inbound_table(kInboundPassthroughCluster, 0); }
+
+}  // namespace remora::istio

@@ -1,0 +1,389 @@
+#include "istio/build/snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <functional>
+#include <optional>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/intercepted.h"
+#include "istio/build/names.h"
+#include "istio/build/proto_util.h"
+#include "istio/build/tls.h"
+#include "istio/build/translate.h"
+
+namespace remora::istio {
+namespace {
+
+/// FNV-1a: the same on every machine, so that versions survive restarts.
+uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325ULL) {
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
+         Snapshot& snapshot) {
+  snapshot.edit(type).resources.emplace(name, encode_resource(message, name));
+}
+
+/// What a resource adds to the version of its group. Its bytes hold its name, but for secrets.
+uint64_t share_of(const EncodedResource& resource) {
+  return hash_bytes({reinterpret_cast<const char*>(&resource.hash), sizeof(resource.hash)},
+                    hash_bytes(resource.name));
+}
+
+std::string version_text(uint64_t sum) {
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(sum));
+  return text.data();
+}
+
+void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
+  snapshot.notes.push_back(
+      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
+}
+
+void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
+  if (lacks_identity(parts)) {
+    const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
+    note(parts.view.node(), "cluster " + outbound_cluster_name(parts.port.number, subset, parts.service.host),
+         "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
+    return;
+  }
+  const auto cluster = build_outbound_cluster(parts);
+  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  if (chosen_by_client(parts)) return;
+  add(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
+}
+
+void add_layout(const Layout& layout, const ProxyNode& node, Snapshot& snapshot) {
+  for (const auto& listener : layout.listeners) add(listener, listener.name(), XdsType::kListener, snapshot);
+  for (const auto& routes : layout.routes) add(routes, routes.name(), XdsType::kRoute, snapshot);
+  for (const auto& [path, message] : layout.notes) note(node, path, message, snapshot);
+}
+
+using OutboundPorts = std::map<uint16_t, OutboundPort>;
+
+void add_to_port(const MeshService& service, const MeshPort& port, OutboundPorts& ports) {
+  OutboundPort& outbound = ports[port.number];
+  outbound.number = port.number;
+  if (port.is_http()) {
+    outbound.http.push_back(&service);
+  } else {
+    (port.protocol == Protocol::kTls ? outbound.tls : outbound.tcp).push_back(&service);
+  }
+}
+
+/// Each port of a service, and of that each subset, as a cluster.
+void for_each_cluster(const MeshService& service, const MeshView& view,
+                      const std::function<void(const ClusterParts&)>& take) {
+  const MergedRule* rule = view.registry().find_rule(service.host, view.node().ns);
+  for (const MeshPort& port : service.ports) {
+    if (!port.carried()) continue;
+    take({service, port, rule, nullptr, view});
+    if (rule == nullptr) continue;
+    for (const Subset& subset : rule->subsets) take({service, port, rule, &subset, view});
+  }
+}
+
+/// A group of a snapshot with some resources replaced, none added: what the snapshot does not have stays
+/// away.
+class GroupUpdate {
+ public:
+  GroupUpdate(const Snapshot& snapshot, XdsType type) : before_(snapshot.shared_group(type)), type_(type) {}
+
+  /// Whether the group has such a resource.
+  bool replace(const google::protobuf::Message& message, const std::string& name) {
+    const auto known = before_->resources.find(name);
+    if (known == before_->resources.end()) return false;
+    auto resource = encode_resource(message, name);
+    if (known->second->hash == resource->hash && after_ == nullptr) return true;
+    if (after_ == nullptr) {
+      after_ = std::make_shared<ResourceGroup>(*before_);
+      after_->based_on = before_->version;
+      after_->changed.clear();
+    }
+    after_->replace(std::move(resource));
+    return true;
+  }
+
+  void finish(Snapshot& snapshot) {
+    if (after_ != nullptr) snapshot.set_group(type_, after_);
+  }
+
+ private:
+  std::shared_ptr<const ResourceGroup> before_;
+  XdsType type_;
+  std::shared_ptr<ResourceGroup> after_;
+};
+
+OutboundPorts add_clusters(const MeshView& view, Snapshot& snapshot) {
+  OutboundPorts ports;
+  for (const MeshService* service : view.unreachable()) {
+    note(view.node(), "host " + service->host,
+         "is left out: its resolution is NONE, and without interception nobody knows where a connection was "
+         "going",
+         snapshot);
+  }
+  for (const MeshService* service : view.services()) {
+    for (const MeshPort& port : service->ports) {
+      if (port.carried()) add_to_port(*service, port, ports);
+    }
+    for_each_cluster(*service, view, [&](const ClusterParts& parts) { add_cluster(parts, snapshot); });
+  }
+  return ports;
+}
+
+/// Without interception the client's address is the listener's, so TCP services cannot share a port.
+void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot& snapshot) {
+  for (size_t i = port.http.empty() ? 1 : 0; i < port.tcp.size(); ++i) {
+    note(node, "listener " + listener_name(node.outbound_address, port.number),
+         "does not lead to " + port.tcp[i]->host + ": " +
+             (port.http.empty() ? port.tcp.front()->host : port.http.front()->host) +
+             " has the port, and TCP does not say whom it is for",
+         snapshot);
+  }
+}
+
+void add_outbound_port(const OutboundPort& port, const MeshView& view, Snapshot& snapshot) {
+  if (!port.http.empty()) {
+    const auto routes = build_route_configuration(port.number, port.http, view);
+    add(routes, routes.name(), XdsType::kRoute, snapshot);
+  }
+  if (view.node().outbound_address.empty()) return;
+  const auto listener = build_outbound_listener(port, view);
+  add(listener, listener.name(), XdsType::kListener, snapshot);
+  note_unreachable(port, view.node(), snapshot);
+}
+
+/// A listener without interception stands at the one address that the proxy is known by.
+std::vector<std::string> inbound_addresses(const ProxyNode& node) {
+  if (node.intercepted()) return node.addresses;
+  return node.ip.empty() ? std::vector<std::string>{} : std::vector{node.ip};
+}
+
+/// The ports on which this proxy's own addresses serve something.
+std::map<uint16_t, InboundPort> inbound_ports(const Registry& registry, const ProxyNode& node) {
+  std::map<uint16_t, InboundPort> ports;
+  for (const std::string& address : inbound_addresses(node)) {
+    for (const Instance& instance : registry.instances_at(address)) {
+      if (!instance.port->carried()) continue;
+      InboundPort& inbound = ports[instance.endpoint->port];
+      inbound.port = instance.endpoint->port;
+      if (inbound.workload == nullptr) inbound.workload = instance.endpoint;
+      const std::pair service(instance.service, instance.port);  // once, whatever families it has
+      if (std::find(inbound.services.begin(), inbound.services.end(), service) == inbound.services.end()) {
+        inbound.services.push_back(service);
+      }
+    }
+  }
+  return ports;
+}
+
+/// An outbound listener gives way to what must have its address: the application, or the proxy's own inbound
+/// side.
+void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node, Snapshot& snapshot) {
+  const bool clashes = node.outbound_address == node.app_address || node.outbound_address == node.ip;
+  if (!clashes) return;
+  const std::string name = node.outbound_address + '_' + std::to_string(inbound.port);
+  if (!snapshot.group(XdsType::kListener).resources.contains(name)) return;
+  snapshot.edit(XdsType::kListener).resources.erase(name);
+  note(node, "listener " + name,
+       "is left out: the workload serves port " + std::to_string(inbound.port) + " on that address",
+       snapshot);
+}
+
+/// Ports without a listener of their own: what the kernel redirects comes to one for all of them.
+void add_intercepted_inbound(const std::map<uint16_t, InboundPort>& ports, const MeshView& view,
+                             Snapshot& snapshot) {
+  const auto passthrough = build_inbound_passthrough(view.node());
+  add(passthrough, passthrough.name(), XdsType::kCluster, snapshot);
+  for (const auto& entry : ports) {
+    const auto cluster = build_inbound_cluster(entry.second, view.node(), view.registry());
+    if (!is_reserved_port(entry.first)) add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  }
+  add_layout(build_intercepted_inbound(ports, view), view.node(), snapshot);
+}
+
+/// What the listener takes from clients. Nothing where mutual TLS is asked for and the proxy has no
+/// certificate: that must not fall back to plain text.
+std::optional<MtlsMode> inbound_mode(const InboundPort& inbound, const MeshView& view) {
+  const Endpoint& workload = *inbound.workload;
+  const MtlsMode mode = view.registry().peer_policies().mode_for(workload.ns, workload.labels, inbound.port);
+  if (view.node().identified) return mode;
+  return mode == MtlsMode::kStrict ? std::nullopt : std::optional(MtlsMode::kDisable);
+}
+
+void add_inbound(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
+  const ProxyNode& node = view.node();
+  const std::string name = "listener " + listener_name(node.ip, inbound.port);
+  if (node.ip == node.app_address) {
+    note(node, name, "is left out: the application listens on that address itself", snapshot);
+    return;
+  }
+  remove_clashing_outbound(inbound, node, snapshot);
+  const auto mode = inbound_mode(inbound, view);
+  if (!mode) {
+    note(node, name, "is left out: it takes mutual TLS only, and the proxy has not proved who it is",
+         snapshot);
+    return;
+  }
+  const auto cluster = build_inbound_cluster(inbound, node, view.registry());
+  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  const auto listener = build_inbound_listener(inbound, view, *mode);
+  add(listener, listener.name(), XdsType::kListener, snapshot);
+}
+
+}  // namespace
+
+std::string_view type_url(XdsType type) {
+  switch (type) {
+    case XdsType::kSecret: return "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+    case XdsType::kCluster: return "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+    case XdsType::kEndpoint: return "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+    case XdsType::kListener: return "type.googleapis.com/envoy.config.listener.v3.Listener";
+    case XdsType::kRoute: return "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+  }
+  return "";
+}
+
+std::string_view short_name(XdsType type) {
+  switch (type) {
+    case XdsType::kSecret: return "SDS";
+    case XdsType::kCluster: return "CDS";
+    case XdsType::kEndpoint: return "EDS";
+    case XdsType::kListener: return "LDS";
+    case XdsType::kRoute: return "RDS";
+  }
+  return "";
+}
+
+std::shared_ptr<const EncodedResource> encode_resource(const google::protobuf::Message& message,
+                                                       std::string name) {
+  auto resource = std::make_shared<EncodedResource>();
+  resource->name = std::move(name);
+  resource->any = deterministic_bytes(pack(message));
+  resource->hash = hash_bytes(resource->any);
+  return resource;
+}
+
+std::string version_of(const EncodedResources& resources) {
+  uint64_t sum = 0;
+  for (const auto& entry : resources) sum += share_of(*entry.second);
+  return version_text(sum);
+}
+
+void ResourceGroup::seal() {
+  sum = 0;
+  for (const auto& entry : resources) sum += share_of(*entry.second);
+  version = version_text(sum);
+  based_on.clear();
+  changed.clear();
+}
+
+bool ResourceGroup::replace(std::shared_ptr<const EncodedResource> resource) {
+  auto& place = resources[resource->name];
+  if (place != nullptr && place->hash == resource->hash) return false;
+  if (place != nullptr) sum -= share_of(*place);
+  sum += share_of(*resource);
+  version = version_text(sum);
+  changed.push_back(resource->name);
+  place = std::move(resource);
+  return true;
+}
+
+const std::shared_ptr<const ResourceGroup>& Snapshot::no_resources() {
+  static const std::shared_ptr<const ResourceGroup> kNone = [] {
+    auto group = std::make_shared<ResourceGroup>();
+    group->seal();
+    return group;
+  }();
+  return kNone;
+}
+
+ResourceGroup& Snapshot::edit(XdsType type) {
+  const auto place = static_cast<size_t>(type);
+  if (edited_[place] == nullptr) {
+    edited_[place] = std::make_shared<ResourceGroup>(*groups_[place]);
+    groups_[place] = edited_[place];
+  }
+  return *edited_[place];
+}
+
+void Snapshot::seal() {
+  for (auto& group : edited_) {
+    if (group != nullptr) group->seal();
+    group.reset();
+  }
+}
+
+Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {
+  const MeshView view(registry, node);
+  Snapshot snapshot;
+  const OutboundPorts ports = add_clusters(view, snapshot);
+  if (node.intercepted()) {
+    for (const auto& cluster : build_outbound_ends())
+      add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+    add_layout(build_intercepted_outbound(view), node, snapshot);
+  } else {
+    for (const auto& entry : ports) add_outbound_port(entry.second, view, snapshot);
+  }
+  snapshot.seal();
+  return snapshot;
+}
+
+std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
+                                               const std::shared_ptr<const Snapshot>& outbound) {
+  const auto ports = inbound_ports(registry, node);
+  if (ports.empty() && !node.intercepted()) return outbound;
+  auto snapshot = std::make_shared<Snapshot>(*outbound);
+  const MeshView view(registry, node, MeshView::Scope::kClusters);
+  if (node.intercepted()) {
+    add_intercepted_inbound(ports, view, *snapshot);
+  } else {
+    for (const auto& entry : ports) add_inbound(entry.second, view, *snapshot);
+  }
+  snapshot->seal();
+  return snapshot;
+}
+
+Snapshot build_snapshot(const Registry& registry, const ProxyNode& node) {
+  return *build_snapshot(registry, node, std::make_shared<const Snapshot>(build_outbound(registry, node)));
+}
+
+std::shared_ptr<const Snapshot> update_outbound(const Registry& registry, const ProxyNode& node,
+                                                const Snapshot& outbound,
+                                                const std::vector<EndpointChange>& changes) {
+  const MeshView view(registry, node, MeshView::Scope::kClusters);
+  GroupUpdate endpoints(outbound, XdsType::kEndpoint);
+  GroupUpdate clusters(outbound, XdsType::kCluster);
+  for (const EndpointChange& change : changes) {
+    for_each_cluster(*change.service, view, [&](const ClusterParts& parts) {
+      const auto assignment = build_load_assignment(parts);
+      if (!endpoints.replace(assignment, assignment.cluster_name()) || !change.identities) return;
+      const auto cluster = build_outbound_cluster(parts);
+      clusters.replace(cluster, cluster.name());
+    });
+  }
+  auto snapshot = std::make_shared<Snapshot>(outbound);
+  endpoints.finish(*snapshot);
+  clusters.finish(*snapshot);
+  return snapshot;
+}
+
+std::shared_ptr<const Snapshot> follow_outbound(const std::shared_ptr<const Snapshot>& own,
+                                                const Snapshot& before, const Snapshot& now) {
+  auto snapshot = std::make_shared<Snapshot>(*own);
+  for (const XdsType type : kXdsTypes) {
+    if (before.shared_group(type) == now.shared_group(type)) continue;
+    if (own->shared_group(type) != before.shared_group(type)) return nullptr;
+    snapshot->set_group(type, now.shared_group(type));
+  }
+  return snapshot;
+}
+
+}  // namespace remora::istio

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+
+#include "istio/build/translate.h"
+
+namespace envoy::config::core::v3 {
+class TransportSocket;
+}
+namespace google::protobuf {
+class Struct;
+}
+
+// Mutual TLS between sidecars, as Istio sets it up, and TLS towards others as a DestinationRule says.
+namespace remora::istio {
+
+/// How a proxy reaches a cluster's endpoints.
+enum class Encryption {
+  kPlain,
+  kWhereSidecar,  ///< mutual TLS with endpoints that have a sidecar, plain text with others (Istio: auto
+                  ///< mTLS)
+  kAlways,        ///< as the DestinationRule says
+};
+Encryption encryption_of(const ClusterParts& parts, const PolicySettings& policy);
+
+/// Whether the rule asks for the mesh's own mutual TLS, for which the proxy must have proved who it is.
+bool lacks_identity(const ClusterParts& parts);
+
+/// Sets the cluster's transport sockets for `policy`.
+void set_transport_sockets(const ClusterParts& parts, const PolicySettings& policy,
+                           envoy::config::cluster::v3::Cluster& cluster);
+
+/// Whether clients of `port` may count on a sidecar that takes mutual TLS.
+bool takes_mutual_tls(const Endpoint& endpoint, const Registry& registry);
+
+/// What the inbound side shows its clients, and asks of them.
+void set_inbound_tls(const std::string& trust_domain, envoy::config::core::v3::TransportSocket& socket);
+
+/// The key by which endpoints find their transport socket.
+void set_tls_mode(google::protobuf::Struct& match);
+
+}  // namespace remora::istio

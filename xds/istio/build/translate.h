@@ -1,0 +1,112 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "istio/build/mesh_view.h"
+
+namespace envoy::config {
+namespace cluster::v3 {
+class Cluster;
+}
+namespace endpoint::v3 {
+class ClusterLoadAssignment;
+}
+namespace listener::v3 {
+class Listener;
+}
+namespace route::v3 {
+class RouteConfiguration;
+class Route;
+class RouteAction;
+class RouteMatch;
+}  // namespace route::v3
+}  // namespace envoy::config
+
+// From the mesh to Envoy's resources, part by part, as istiod writes them. All functions are pure.
+namespace remora::istio {
+
+/// What holds for one subset (null: the whole host) on one port: the subset's settings over the rule's.
+PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, uint16_t port);
+
+/// The cluster and its endpoints, for a port of a service and a subset of it (null: all endpoints).
+struct ClusterParts {
+  const MeshService& service;
+  const MeshPort& port;
+  const MergedRule* rule;
+  const Subset* subset;
+  const MeshView& view;
+};
+
+/// What a proxy speaks to a port's endpoints.
+enum class UpstreamHttp { kHttp1, kHttp2, kAsClient, kNone };
+UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& policy, const ProxyNode& node);
+
+/// By which names the endpoints' certificates are recognised: the rule's, else the ServiceEntry's.
+const std::vector<std::string>& peer_names(const ClusterParts& parts, const ClientTls& rule);
+
+/// Timeouts and limits; Istio's defaults where the pool does not say.
+void set_connection_pool(const ConnectionPool& pool, envoy::config::cluster::v3::Cluster& cluster);
+
+/// Whether the client has chosen the endpoint already: it has looked up those of a headless service, or of
+/// one that only clients know, and with interception the proxy knows where it was going. Such a cluster has
+/// no endpoints.
+bool chosen_by_client(const ClusterParts& parts);
+
+envoy::config::cluster::v3::Cluster build_outbound_cluster(const ClusterParts& parts);
+envoy::config::endpoint::v3::ClusterLoadAssignment build_load_assignment(const ClusterParts& parts);
+
+/// Workloads of the proxy's own address that share a port, and the services they are endpoints of.
+struct InboundPort {
+  uint16_t port = 0;
+  const Endpoint* workload = nullptr;  ///< the first of them
+  std::vector<std::pair<const MeshService*, const MeshPort*>> services;
+};
+envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
+                                                          const Registry& registry);
+
+/// The routes of `virtual_service` for requests to `port`, as this proxy sends them. May be empty.
+std::vector<envoy::config::route::v3::Route> build_routes(const Resource& virtual_service, uint16_t port,
+                                                          const MeshView& view);
+/// The route that services without a VirtualService have.
+envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port);
+/// The route of an inbound listener to the application.
+envoy::config::route::v3::Route build_inbound_route(const std::string& cluster);
+
+/// What happens to a request that `http` takes: destinations, rewrites, mirrors, headers, retries.
+void apply_route_action(const HttpRoute& http, const Resource& owner, uint16_t port, const MeshView& view,
+                        envoy::config::route::v3::Route& route);
+/// What the route says to HTTP filters: corsPolicy.
+void apply_route_filters(const HttpRoute& http, envoy::config::route::v3::Route& route);
+/// Which requests `match` takes.
+void apply_route_match(const HttpMatch& match, envoy::config::route::v3::RouteMatch& out);
+/// The policy for `retry`; the mesh's default where it is empty, none where it asks for no attempts.
+void apply_retry_policy(const std::optional<HttpRetry>& retry, envoy::config::route::v3::RouteAction& action);
+
+/// The route table for all services with this port: one virtual host each, and a last one for unknown hosts,
+/// which are refused, or passed on where interception knows the way and the mesh lets them.
+envoy::config::route::v3::RouteConfiguration build_route_configuration(
+    uint16_t port, const std::vector<const MeshService*>& services, const MeshView& view);
+/// The table of a port that declares no protocol and has an address of its own: whatever the client calls the
+/// service, it is this one.
+envoy::config::route::v3::RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port,
+                                                                  const MeshView& view);
+/// The table of an inbound listener: everything goes to the application.
+envoy::config::route::v3::RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound);
+/// The same for ports that no service knows.
+envoy::config::route::v3::RouteConfiguration build_inbound_passthrough_routes();
+
+/// The services that share a port, by what they speak.
+struct OutboundPort {
+  uint16_t number = 0;
+  std::vector<const MeshService*> http;
+  std::vector<const MeshService*> tls;  ///< told apart by the name that the client asks for
+  std::vector<const MeshService*>
+      tcp;  ///< cannot be told apart: the first one has the port, unless HTTP does
+};
+envoy::config::listener::v3::Listener build_outbound_listener(const OutboundPort& port, const MeshView& view);
+/// `mode` is never kUnset.
+envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound, const MeshView& view,
+                                                             MtlsMode mode);
+
+}  // namespace remora::istio

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "istio/text/scalar.h"
+
+namespace remora::istio {
+
+enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom };
+
+/// What is absent here takes Istio's default, which only the translation knows.
+struct ConnectionPool {
+  std::optional<uint32_t> max_connections;
+  std::optional<Duration> connect_timeout;
+  std::optional<uint32_t> http1_max_pending_requests;
+  std::optional<uint32_t> http2_max_requests;
+  std::optional<uint32_t> max_requests_per_connection;
+  std::optional<uint32_t> max_retries;
+  std::optional<Duration> idle_timeout;
+  std::optional<Duration> tcp_idle_timeout;
+  std::optional<uint32_t> max_concurrent_streams;
+  bool upgrade_to_http2 = false;
+  bool use_client_protocol = false;
+};
+
+/// https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
+struct ClientTls {
+  enum class Mode { kDisable, kSimple, kMutual, kIstioMutual };
+  Mode mode = Mode::kDisable;
+  std::string client_certificate;  ///< files, as the proxy finds them
+  std::string private_key;
+  std::string ca_certificates;  ///< empty: the system's
+  std::vector<std::string> subject_alt_names;
+  std::string sni;
+  bool insecure_skip_verify = false;
+};
+
+struct OutlierDetection {
+  std::optional<uint32_t> consecutive_5xx_errors;
+  std::optional<uint32_t> consecutive_gateway_errors;
+  std::optional<uint32_t> consecutive_local_origin_failures;
+  bool split_external_local_origin_errors = false;
+  std::optional<Duration> interval;
+  std::optional<Duration> base_ejection_time;
+  std::optional<uint32_t> max_ejection_percent;
+  std::optional<uint32_t> min_health_percent;
+};
+
+/// The part of a policy that portLevelSettings replace and subsets override, setting by setting.
+struct PolicySettings {
+  std::optional<LoadBalancer> load_balancer;
+  std::optional<ConnectionPool> connection_pool;
+  std::optional<OutlierDetection> outlier_detection;
+  std::optional<ClientTls> tls;
+};
+
+struct TrafficPolicy {
+  PolicySettings settings;
+  std::map<uint16_t, PolicySettings> ports;
+
+  /// What holds for `port`: its own settings where it has some (they replace, not merge), else the general
+  /// ones.
+  const PolicySettings& for_port(uint16_t port) const {
+    const auto own = ports.find(port);
+    return own == ports.end() ? settings : own->second;
+  }
+};
+
+struct Subset {
+  std::string name;
+  std::map<std::string, std::string> labels;
+  TrafficPolicy traffic_policy;
+};
+
+/// https://istio.io/latest/docs/reference/config/networking/destination-rule/
+struct DestinationRule {
+  std::string host;
+  TrafficPolicy traffic_policy;
+  std::vector<Subset> subsets;
+  std::vector<std::string> export_to;
+  int host_line = 0;
+};
+
+}  // namespace remora::istio

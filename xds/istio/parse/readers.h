@@ -1,0 +1,53 @@
+#pragma once
+
+#include "istio/model/resource.h"
+#include "istio/text/fields.h"
+
+// One reader per kind: a spec's fields in, the struct out, every fault into the context. Pure.
+namespace remora::istio {
+
+VirtualService read_virtual_service(Fields& spec);
+DestinationRule read_destination_rule(Fields& spec);
+ServiceEntry read_service_entry(Fields& spec);
+Workload read_workload(Fields& spec);
+Service read_service(Fields& spec);
+Deployment read_deployment(Fields& spec);
+PeerAuthentication read_peer_authentication(Fields& spec);
+RequestAuthentication read_request_authentication(Fields& spec);
+Sidecar read_sidecar(Fields& spec);
+Canary read_canary(Fields& spec);
+CanaryAnalysis read_analysis(Fields& fields);
+MetricTemplate read_metric_template(Fields& spec);
+AlertProvider read_alert_provider(Fields& spec);
+
+/// VirtualService's parts that are sizeable by themselves.
+HttpMatch read_http_match(Fields& match);
+void read_http_action(Fields& fields, HttpRoute& route);
+Destination read_destination(Fields& fields);
+Headers read_headers(Fields& route);
+void read_retries(Fields& fields, HttpRoute& route);
+void read_cors_policy(Fields& fields, std::optional<CorsPolicy>& out);
+void read_fault(Fields& fields, std::optional<HttpFault>& out);
+void read_delegate(Fields& fields, HttpRoute& route);
+/// What a VirtualService may not hold that delegates, or that is delegated to.
+void check_delegation(const Fields& spec, const VirtualService& service);
+/// exact, prefix or regex: at most one of them; nothing (without a fault) where the condition is empty.
+std::optional<StringMatch> read_string_match(Fields& fields);
+void read_l4_routes(Fields& spec, VirtualService& service);
+
+/// The object called `name` as a reference to another one: its name is required.
+void read_reference(Fields& fields, std::string_view name, std::optional<ObjectReference>& out);
+
+/// DestinationRule's trafficPolicy, of the whole host or of a subset.
+TrafficPolicy read_traffic_policy(Fields& fields);
+
+/// A port number, 1 to 65535.
+bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& out);
+
+/// exportTo, with a fault for anything but ".", "*", "~" and namespaces.
+void read_export_to(Fields& spec, std::vector<std::string>& out);
+
+/// Whether RE2 takes `pattern`; reports it on the field `name` if not.
+bool check_regex(Fields& fields, std::string_view name, const std::string& pattern);
+
+}  // namespace remora::istio

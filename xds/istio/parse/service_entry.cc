@@ -1,0 +1,99 @@
+#include <set>
+
+#include "istio/model/protocol.h"
+#include "istio/parse/readers.h"
+
+namespace remora::istio {
+namespace {
+
+ServiceEntryPort read_service_port(Fields& fields) {
+  ServiceEntryPort port;
+  std::optional<uint16_t> number;
+  if (!read_port(fields, "number", number) && !fields.has("number")) fields.error("number", "is required");
+  port.number = number.value_or(0);
+  fields.string("name", port.name);
+  if (port.name.empty() && !fields.has("name")) fields.error("name", "is required");
+  read_port(fields, "targetPort", port.target_port);
+  std::string protocol;
+  if (!fields.string("protocol", protocol)) {
+    port.protocol = protocol_on_port(protocol_of_port_name(port.name), port.number);
+    return port;
+  }
+  port.protocol = protocol_of_word(protocol);
+  if (port.protocol == Protocol::kUndeclared)
+    fields.error("protocol", "\"" + protocol + "\" is no known protocol");
+  return port;
+}
+
+void read_ports(Fields& spec, ServiceEntry& entry) {
+  std::set<std::string> names;
+  std::set<uint16_t> numbers;
+  spec.objects("ports", [&](Fields& item) {
+    ServiceEntryPort port = read_service_port(item);
+    if (!names.insert(port.name).second) item.error("name", "port name \"" + port.name + "\" is used twice");
+    if (!numbers.insert(port.number).second) {
+      item.error("number", "port " + std::to_string(port.number) + " is used twice");
+    }
+    if (port.protocol == Protocol::kOther) {
+      item.warning("", "gets no listener: its protocol is not carried");
+    }
+    entry.ports.push_back(std::move(port));
+  });
+  if (entry.ports.empty()) spec.error("ports", "must have at least one port");
+}
+
+void read_resolution(Fields& spec, ServiceEntry& entry) {
+  enum class Resolution { kNone, kStatic, kDns };
+  static const Words<Resolution> kResolutions{{"NONE", Resolution::kNone},
+                                              {"STATIC", Resolution::kStatic},
+                                              {"DNS", Resolution::kDns},
+                                              {"DNS_ROUND_ROBIN", Resolution::kDns}};
+  Resolution resolution = Resolution::kNone;
+  if (!spec.word("resolution", kResolutions, resolution) && spec.has("resolution")) return;
+  entry.as_called = resolution == Resolution::kNone;
+  if (resolution == Resolution::kDns)
+    spec.error("resolution", "DNS is not implemented yet: give STATIC and endpoints");
+}
+
+/// Where clients know the endpoints there is nothing else to choose.
+void refuse_endpoints_as_called(Fields& spec, const ServiceEntry& entry) {
+  if (!entry.as_called) return;
+  for (const char* field : {"endpoints", "workloadSelector"}) {
+    if (spec.has(field)) spec.error(field, "cannot stand with resolution NONE: give STATIC");
+  }
+}
+
+}  // namespace
+
+ServiceEntry read_service_entry(Fields& spec) {
+  ServiceEntry entry;
+  spec.strings("hosts", entry.hosts);
+  if (entry.hosts.empty()) spec.error("hosts", "must name at least one host");
+  spec.strings("addresses", entry.addresses);
+  for (const std::string& address : entry.addresses) {
+    if (!is_ip_address(address)) {
+      spec.warning(
+          "addresses",
+          "\"" + address +
+              "\" is no single IP address: without interception requests are told apart by Host only");
+    }
+  }
+  static const Words<bool> kLocations{{"MESH_EXTERNAL", true}, {"MESH_INTERNAL", false}};
+  spec.word("location", kLocations, entry.external);
+  read_resolution(spec, entry);
+  read_ports(spec, entry);
+  spec.objects("endpoints", [&](Fields& item) { entry.endpoints.push_back(read_workload(item)); });
+  spec.object("workloadSelector", [&](Fields& item) {
+    item.string_map("labels", entry.workload_selector);
+    if (entry.workload_selector.empty()) item.error("labels", "must name at least one label");
+  });
+  if (spec.has("endpoints") && spec.has("workloadSelector")) {
+    spec.error("workloadSelector", "cannot stand beside endpoints");
+  }
+  refuse_endpoints_as_called(spec, entry);
+  read_export_to(spec, entry.export_to);
+  spec.strings("subjectAltNames", entry.subject_alt_names);
+  return entry;
+}
+
+}  // namespace remora::istio
