@@ -109,6 +109,17 @@ class Writer {
   }
 };
 
+/// Boost.JSON may miss the last binary digit of a long number, and what was stored must read back as the same.
+void set_numbers(const istio::Value& read, json::value& out) {
+  if (out.is_double()) {
+    if (const auto number = istio::parse_double(read.text)) out = *number;
+  } else if (out.is_array()) {
+    for (size_t i = 0; i < read.items.size(); ++i) set_numbers(read.items[i], out.get_array()[i]);
+  } else if (out.is_object()) {
+    for (const auto& [name, value] : read.fields) set_numbers(value, out.get_object()[name]);
+  }
+}
+
 }  // namespace
 
 std::string to_yaml(const json::value& value) {
@@ -128,6 +139,7 @@ Result<json::value> from_yaml(const std::string& text) {
   boost::system::error_code error;
   json::value value = json::parse(istio::to_json(list.front()), error);
   if (error) return Error{"holds a value that JSON cannot: " + error.message()};
+  set_numbers(list.front(), value);
   return value;
 }
 

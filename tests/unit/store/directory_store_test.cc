@@ -6,6 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -190,7 +191,7 @@ class RandomValue {
       case 0: return nullptr;
       case 1: return pick(2) == 0;
       case 2: return static_cast<int64_t>(random_()) - (1LL << 31);
-      case 3: return static_cast<double>(pick(1000)) / 8 + 0.0625;
+      case 3: return std::uniform_real_distribution<>(-1, 1)(random_) * std::pow(10, pick(12));
       case 4: return json::string(text());
       case 5: {
         json::array list;
