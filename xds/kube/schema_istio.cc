@@ -66,6 +66,18 @@ CorsPolicy object -- Which other origins may call.
   maxAge string -- How long a preflight answer holds, in whole seconds.
   allowCredentials bool -- Whether credentials may come along.
   unmatchedPreflights enum:UNSPECIFIED|FORWARD|IGNORE -- What becomes of other origins' preflight requests.
+HTTPFaultInjection object -- Trouble made on purpose: a delay, an abort or both.
+  delay object -- Lets requests wait.
+    fixedDelay string -- How long.
+    percentage @Percent -- How many requests; none where not given.
+    percent int -- Deprecated: write percentage.
+    exponentialDelay string -- Not implemented; refused.
+  abort object -- Answers requests without asking anybody.
+    httpStatus int -- With this status,
+    grpcStatus string -- or with this one of gRPC, by its name.
+    percentage @Percent -- How many requests; none where not given.
+    percent int -- Deprecated: write percentage.
+    http2Error string -- Not implemented; refused.
 HTTPRoute object -- What happens to requests that match.
   name string -- For logs and statistics.
   match []@HTTPMatchRequest -- Conditions, of which one must hold; none means every request.
@@ -100,18 +112,6 @@ HTTPRoute object -- What happens to requests that match.
   mirrorPercentage @Percent -- Of how many requests; all where not given.
   corsPolicy @CorsPolicy -- Which pages of other origins may read the answers.
   headers @Headers -- Changes for every destination.
-HTTPFaultInjection object -- Trouble made on purpose: a delay, an abort or both.
-  delay object -- Lets requests wait.
-    fixedDelay string -- How long.
-    percentage @Percent -- How many requests; none where not given.
-    percent int -- Deprecated: write percentage.
-    exponentialDelay string -- Not implemented; refused.
-  abort object -- Answers requests without asking anybody.
-    httpStatus int -- With this status,
-    grpcStatus string -- or with this one of gRPC, by its name.
-    percentage @Percent -- How many requests; none where not given.
-    percent int -- Deprecated: write percentage.
-    http2Error string -- Not implemented; refused.
 L4MatchAttributes object -- A rule for connections; all its conditions must hold.
   destinationSubnets []string -- Addresses and ranges that they go to; needs interception.
   port int -- The port that they go to.

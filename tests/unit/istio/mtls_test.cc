@@ -333,11 +333,12 @@ TEST(Protocols, GrpcPortsCountMessages) {
     for (const auto& filter : manager.http_filters()) names.push_back(filter.name());
     return names;
   };
-  EXPECT_EQ(filters("127.0.0.1_8080"), (Names{"istio.metadata_exchange", "envoy.filters.http.cors",
-                                              "istio.stats", "envoy.filters.http.router"}));
-  EXPECT_EQ(filters("127.0.0.1_8081"),
-            (Names{"istio.metadata_exchange", "envoy.filters.http.grpc_stats", "envoy.filters.http.cors",
+  EXPECT_EQ(filters("127.0.0.1_8080"),
+            (Names{"istio.metadata_exchange", "envoy.filters.http.fault", "envoy.filters.http.cors",
                    "istio.stats", "envoy.filters.http.router"}));
+  EXPECT_EQ(filters("127.0.0.1_8081"),
+            (Names{"istio.metadata_exchange", "envoy.filters.http.grpc_stats", "envoy.filters.http.fault",
+                   "envoy.filters.http.cors", "istio.stats", "envoy.filters.http.router"}));
 }
 
 TEST(Protocols, TcpPortsArePassedThrough) {

@@ -557,23 +557,25 @@ TEST(Listeners, OutboundTakeRoutesByTheirPort) {
   EXPECT_EQ(manager.rds().route_config_name(), "8080");
   EXPECT_TRUE(manager.rds().config_source().has_ads());
   EXPECT_EQ(manager.stat_prefix(), "outbound_127.0.0.1_8080");
-  ASSERT_EQ(manager.http_filters_size(), 4);
+  ASSERT_EQ(manager.http_filters_size(), 5);
   EXPECT_EQ(manager.http_filters(0).name(), "istio.metadata_exchange");
   EXPECT_EQ(manager.http_filters(0).typed_config().type_url(),
             "type.googleapis.com/udpa.type.v1.TypedStruct");
-  EXPECT_EQ(manager.http_filters(1).name(), "envoy.filters.http.cors");
-  EXPECT_EQ(manager.http_filters(2).name(), "istio.stats");
-  EXPECT_EQ(manager.http_filters(2).typed_config().type_url(), "type.googleapis.com/stats.PluginConfig");
-  EXPECT_EQ(manager.http_filters(3).name(), "envoy.filters.http.router");
+  EXPECT_EQ(manager.http_filters(1).name(), "envoy.filters.http.fault");
+  EXPECT_EQ(manager.http_filters(2).name(), "envoy.filters.http.cors");
+  EXPECT_EQ(manager.http_filters(3).name(), "istio.stats");
+  EXPECT_EQ(manager.http_filters(3).typed_config().type_url(), "type.googleapis.com/stats.PluginConfig");
+  EXPECT_EQ(manager.http_filters(4).name(), "envoy.filters.http.router");
 }
 
 TEST(Listeners, ForAStockEnvoyHaveOnlyItsFilters) {
   ProxyNode node = client();
   node.plain_envoy = true;
   const auto manager = manager_of(outbound_listener(node));
-  ASSERT_EQ(manager.http_filters_size(), 2);
-  EXPECT_EQ(manager.http_filters(0).name(), "envoy.filters.http.cors");
-  EXPECT_EQ(manager.http_filters(1).name(), "envoy.filters.http.router");
+  ASSERT_EQ(manager.http_filters_size(), 3);
+  EXPECT_EQ(manager.http_filters(0).name(), "envoy.filters.http.fault");
+  EXPECT_EQ(manager.http_filters(1).name(), "envoy.filters.http.cors");
+  EXPECT_EQ(manager.http_filters(2).name(), "envoy.filters.http.router");
 }
 
 }  // namespace
