@@ -7,7 +7,7 @@ import subprocess
 import grpc
 import pytest
 
-from support.identity import ADS, SecretClient, describe, issue, openssl, tls_credentials
+from support.identity import ADS, DELTA_ADS, DELTA_SDS, SDS, SecretClient, describe, issue, openssl, tls_credentials
 from support.mesh import ControlPlane, replace
 from support.proxy import bin_dir
 from support.waiting import wait_until
@@ -42,7 +42,7 @@ def verify(tmp_path, certificate, root):
         openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", tmp_path / "root.pem", tmp_path / "leaf.pem")
 
 
-@pytest.mark.parametrize("method", [ADS, "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"])
+@pytest.mark.parametrize("method", [ADS, SDS, DELTA_ADS, DELTA_SDS])
 def test_a_token_brings_certificate_and_root(control, ask, tmp_path, method):
     client = ask(control().xds_port, token=SHARED, namespace="shop", service_account="web", method=method)
     text = describe(client.certificate())

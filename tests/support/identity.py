@@ -16,6 +16,8 @@ from support.waiting import wait_until
 SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 SDS = "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+DELTA_SDS = SDS.replace("Stream", "Delta")
+DELTA_ADS = ADS.replace("Stream", "Delta")
 
 
 def issue(ca, out, *arguments, service_account="default"):
@@ -49,20 +51,23 @@ class SecretClient:
         self.received = {name: [] for name in names}
         self.failure = None
         self.requests = queue.Queue()
+        self.delta = method in (DELTA_SDS, DELTA_ADS)
         metadata = [("authorization", f"Bearer {token}")] if token else []
         first = self.request(names)
         claims = {"NAMESPACE": namespace, **({"SERVICE_ACCOUNT": service_account} if service_account else {})}
         json_format.ParseDict({"id": f"sidecar~127.0.0.1~{pod}.{namespace}~{namespace}.svc.cluster.local",
                                "metadata": claims}, first.node)
         self.requests.put(first)
-        call = self.channel.stream_stream(method, discovery_pb2.DiscoveryRequest.SerializeToString,
-                                          discovery_pb2.DiscoveryResponse.FromString)
+        answer = discovery_pb2.DeltaDiscoveryResponse if self.delta else discovery_pb2.DiscoveryResponse
+        call = self.channel.stream_stream(method, type(first).SerializeToString, answer.FromString)
         self.stream = call(iter(self.requests.get, None), metadata=metadata)
         self.thread = threading.Thread(target=self.read, args=(names,), daemon=True)
         self.thread.start()
 
-    @staticmethod
-    def request(names, response=None):
+    def request(self, names, response=None):
+        if self.delta:
+            changes = {"resource_names_subscribe": names} if response is None else {"response_nonce": response.nonce}
+            return discovery_pb2.DeltaDiscoveryRequest(type_url=SECRET, **changes)
         answer = {} if response is None else {"version_info": response.version_info, "response_nonce": response.nonce}
         return discovery_pb2.DiscoveryRequest(type_url=SECRET, resource_names=names, **answer)
 
@@ -71,7 +76,7 @@ class SecretClient:
             for response in self.stream:
                 for resource in response.resources:
                     secret = secret_pb2.Secret()
-                    assert resource.Unpack(secret)
+                    assert (resource.resource if self.delta else resource).Unpack(secret)
                     self.received[secret.name].append(secret)
                 self.requests.put(self.request(names, response))
         except grpc.RpcError as error:

@@ -90,6 +90,8 @@ class Mesh:
     """
 
     control_arguments = ()
+    api_type = "GRPC"  # or DELTA_GRPC: how sidecars ask the control plane
+    client_kind = None  # "remora" or "envoy"; None: what is under test
 
     def __init__(self, folder, app, workloads, closing):
         self.folder, self.app, self.closing = folder, app, closing
@@ -108,13 +110,14 @@ class Mesh:
         """
         metadata = {"INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "WORKLOAD_NAME": name,
                     "LABELS": {"app": name}, **metadata}
-        if (kind or under_test()) == "envoy":
+        kind = kind or self.client_kind or under_test()
+        if kind == "envoy":
             metadata["REMORA_PLAIN_ENVOY"] = True  # The stock Envoy has none of Istio's filters.
         config = bootstrap([], [cluster("xds-grpc", *self.xds_ports, http2=True, connect_timeout="1s")], node={
             "id": f"sidecar~{address}~{name}.default~default.svc.cluster.local", "cluster": f"{name}.default",
             "metadata": metadata})
         config["dynamic_resources"] = {
-            "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [
+            "ads_config": {"api_type": self.api_type, "transport_api_version": "V3", "grpc_services": [
                 {"envoy_grpc": {"cluster_name": "xds-grpc"}}]},
             "cds_config": over_ads(), "lds_config": over_ads()}
         if push:

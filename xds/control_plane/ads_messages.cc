@@ -12,9 +12,13 @@
 namespace remora::xds {
 namespace {
 
+using envoy::config::core::v3::Node;
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
-using EncodedResourcePtr = std::shared_ptr<const istio::EncodedResource>;
+using google::protobuf::internal::WireFormatLite;
+using istio::EncodedResourcePtr;
 
 grpc::Slice owned_slice(const std::string& bytes) { return grpc::Slice(bytes); }
 
@@ -26,23 +30,32 @@ grpc::Slice shared_slice(const EncodedResourcePtr& resource) {
       [](void* user_data) { delete static_cast<EncodedResourcePtr*>(user_data); }, owner);
 }
 
-/// Tag and length of one element of DiscoveryResponse.resources.
-std::string resource_prefix(size_t size) {
+/// Tag and length of a field that `size` bytes are to follow.
+std::string field_prefix(int field, size_t size) {
   std::string prefix;
-  google::protobuf::io::StringOutputStream stream(&prefix);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.WriteTag(google::protobuf::internal::WireFormatLite::MakeTag(
-      DiscoveryResponse::kResourcesFieldNumber,
-      google::protobuf::internal::WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
-  coded.WriteVarint64(size);
-  coded.Trim();
+  {
+    google::protobuf::io::StringOutputStream stream(&prefix);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.WriteTag(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+    coded.WriteVarint64(size);
+  }
   return prefix;
+}
+
+/// What stands before a resource's own bytes in a DeltaDiscoveryResponse: a Resource, but for its content.
+std::string resource_prefix(const istio::EncodedResource& resource) {
+  envoy::service::discovery::v3::Resource head;
+  head.set_name(resource.name);
+  head.set_version(istio::version_text(resource.hash));
+  const std::string inside =
+      head.SerializeAsString() + field_prefix(head.kResourceFieldNumber, resource.any.size());
+  return field_prefix(DeltaDiscoveryResponse::kResourcesFieldNumber, inside.size() + resource.any.size()) +
+         inside;
 }
 
 /// Takes a request's bytes apart: views of its names, and the bytes of everything else. False where it is
 /// none.
 bool split_names(std::string_view bytes, std::vector<std::string_view>& names, std::string& rest) {
-  using google::protobuf::internal::WireFormatLite;
   constexpr uint32_t kNames = WireFormatLite::MakeTag(DiscoveryRequest::kResourceNamesFieldNumber,
                                                       WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   google::protobuf::io::CodedInputStream coded(reinterpret_cast<const uint8_t*>(bytes.data()),
@@ -64,54 +77,96 @@ bool split_names(std::string_view bytes, std::vector<std::string_view>& names, s
   return true;
 }
 
-std::optional<istio::XdsType> type_of(const DiscoveryRequest& request) {
+std::optional<istio::XdsType> type_of(std::string_view url) {
   for (const istio::XdsType type : istio::kXdsTypes) {
-    if (istio::type_url(type) == request.type_url()) return type;
+    if (istio::type_url(type) == url) return type;
   }
   return std::nullopt;
+}
+
+/// What both kinds of request have in common.
+template <typename Request>
+IncomingRequest incoming(Request& request) {
+  IncomingRequest out{
+      std::make_shared<const Node>(std::move(*request.mutable_node())), request.type_url(), {}};
+  const auto type = type_of(request.type_url());
+  if (!type) return out;
+  out.query = DiscoveryQuery{*type, request.response_nonce(), nullptr, {}};
+  if (request.has_error_detail()) out.query->error = request.error_detail().message();
+  return out;
+}
+
+NamesPtr list_of(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  if (names.empty()) return nullptr;
+  return std::make_shared<const std::vector<std::string>>(names.begin(), names.end());
+}
+
+Result<IncomingRequest> read_delta(std::string_view bytes) {
+  DeltaDiscoveryRequest message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Error{"the message is no DeltaDiscoveryRequest"};
+  IncomingRequest out = incoming(message);
+  if (!out.query) return out;
+  out.query->names = list_of(message.resource_names_subscribe());
+  out.query->unsubscribe = list_of(message.resource_names_unsubscribe());
+  const auto& versions = message.initial_resource_versions();
+  out.query->initial_versions.insert(versions.begin(), versions.end());
+  return out;
+}
+
+template <typename Response>
+std::string head_of(const Delivery& delivery, const std::string& control_plane, Response head) {
+  head.set_nonce(delivery.nonce);
+  head.set_type_url(std::string(istio::type_url(delivery.type)));
+  head.mutable_control_plane()->set_identifier(control_plane);
+  return head.SerializeAsString();
 }
 
 }  // namespace
 
 Result<IncomingRequest> RequestReader::read(grpc::ByteBuffer& bytes) {
   grpc::Slice whole;
+  if (!bytes.DumpToSingleSlice(&whole).ok()) return Error{"the message cannot be read"};
+  const std::string_view view(reinterpret_cast<const char*>(whole.begin()), whole.size());
+  return protocol_ == AdsProtocol::kDelta ? read_delta(view) : read_state(view);
+}
+
+Result<IncomingRequest> RequestReader::read_state(std::string_view bytes) {
   std::vector<std::string_view> names;
   std::string rest;
-  auto message = std::make_shared<DiscoveryRequest>();
-  const bool good = bytes.DumpToSingleSlice(&whole).ok() &&
-                    split_names({reinterpret_cast<const char*>(whole.begin()), whole.size()}, names, rest) &&
-                    message->ParseFromString(rest);
-  if (!good) return Error{"the message is no DiscoveryRequest"};
-  const auto type = type_of(*message);
-  if (!type) return IncomingRequest{std::move(message), nullptr};
-  NamesPtr& known = last_[*type];
+  DiscoveryRequest message;
+  if (!split_names(bytes, names, rest) || !message.ParseFromString(rest))
+    return Error{"the message is no DiscoveryRequest"};
+  IncomingRequest out = incoming(message);
+  if (!out.query) return out;
+  NamesPtr& known = last_[out.query->type];
   if (known == nullptr || !std::equal(known->begin(), known->end(), names.begin(), names.end())) {
     known = std::make_shared<const std::vector<std::string>>(names.begin(), names.end());
   }
-  return IncomingRequest{std::move(message), known};
+  out.query->names = known;
+  return out;
 }
 
-std::optional<DiscoveryQuery> to_query(const IncomingRequest& request) {
-  const DiscoveryRequest& message = *request.message;
-  const auto type = type_of(message);
-  if (!type) return std::nullopt;
-  DiscoveryQuery query{*type, message.response_nonce(), request.names, {}};
-  if (message.has_error_detail()) query.error = message.error_detail().message();
-  return query;
-}
-
-grpc::ByteBuffer encode_response(const Delivery& delivery, const std::string& control_plane) {
-  DiscoveryResponse head;
-  head.set_version_info(delivery.version);
-  head.set_nonce(delivery.nonce);
-  head.set_type_url(std::string(istio::type_url(delivery.type)));
-  head.mutable_control_plane()->set_identifier(control_plane);
+grpc::ByteBuffer encode_response(const Delivery& delivery, AdsProtocol protocol,
+                                 const std::string& control_plane) {
+  const bool delta = protocol == AdsProtocol::kDelta;
   // A message's fields may stand in any order and in pieces, so the resources follow the rest as they are.
   std::vector<grpc::Slice> slices;
   slices.reserve(1 + 2 * delivery.resources.size());
-  slices.push_back(owned_slice(head.SerializeAsString()));
+  if (delta) {
+    DeltaDiscoveryResponse head;
+    head.set_system_version_info(delivery.version);
+    head.mutable_removed_resources()->Add(delivery.removed.begin(), delivery.removed.end());
+    slices.push_back(owned_slice(head_of(delivery, control_plane, std::move(head))));
+  } else {
+    DiscoveryResponse head;
+    head.set_version_info(delivery.version);
+    slices.push_back(owned_slice(head_of(delivery, control_plane, std::move(head))));
+  }
   for (const EncodedResourcePtr& resource : delivery.resources) {
-    slices.push_back(owned_slice(resource_prefix(resource->any.size())));
+    slices.push_back(
+        owned_slice(delta ? resource_prefix(*resource)
+                          : field_prefix(DiscoveryResponse::kResourcesFieldNumber, resource->any.size())));
     slices.push_back(shared_slice(resource));
   }
   return {slices.data(), slices.size()};

@@ -6,37 +6,42 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
-#include "control_plane/ads_session.h"
+#include "control_plane/ads_channel.h"
 #include "remora/core/result.h"
 
-namespace envoy::service::discovery::v3 {
-class DiscoveryRequest;
+namespace envoy::config::core::v3 {
+class Node;
 }
 
 namespace remora::xds {
 
 struct IncomingRequest {
-  std::shared_ptr<const envoy::service::discovery::v3::DiscoveryRequest> message;  ///< without its names
-  NamesPtr names;
+  std::shared_ptr<const envoy::config::core::v3::Node> node;  ///< never null; empty but in a stream's first
+  std::string type_url;
+  std::optional<DiscoveryQuery> query;  ///< none for types that are not served here
 };
 
-/// Reads the requests of one stream. A proxy repeats all names that it follows with every acknowledgement,
-/// which are thousands: as long as they stay the same, a request shares them with the one before. One thread
-/// at a time.
+/// Reads the requests of one stream. State of the world: a proxy repeats all names that it follows with every
+/// acknowledgement, which are thousands: as long as they stay the same, a request shares them with the one
+/// before. One thread at a time.
 class RequestReader {
  public:
+  explicit RequestReader(AdsProtocol protocol = AdsProtocol::kStateOfTheWorld) : protocol_(protocol) {}
+
   Result<IncomingRequest> read(grpc::ByteBuffer& bytes);
 
  private:
+  Result<IncomingRequest> read_state(std::string_view bytes);
+
+  const AdsProtocol protocol_;
   std::map<istio::XdsType, NamesPtr> last_;
 };
 
-/// The part of a request that the session looks at; empty for types that are not served here.
-std::optional<DiscoveryQuery> to_query(const IncomingRequest& request);
-
-/// The response's bytes. Resources are not copied: the buffer shares them with every other response that
-/// holds them.
-grpc::ByteBuffer encode_response(const Delivery& delivery, const std::string& control_plane);
+/// The response's bytes: a DiscoveryResponse or a DeltaDiscoveryResponse. Resources are not copied: the
+/// buffer shares them with every other response that holds them.
+grpc::ByteBuffer encode_response(const Delivery& delivery, AdsProtocol protocol,
+                                 const std::string& control_plane);
 
 }  // namespace remora::xds

@@ -17,36 +17,28 @@ namespace {
 
 using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
 using Sds = envoy::service::secret::v3::SecretDiscoveryService;
-using envoy::service::discovery::v3::DeltaDiscoveryRequest;
-using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using RawReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-/// Ends at once with an honest answer.
-class DeltaRefusal : public grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
- public:
-  DeltaRefusal() {
-    Finish({grpc::StatusCode::UNIMPLEMENTED,
-            "delta xDS is not implemented: use api_type GRPC (state of the world)"});
-  }
-  void OnDone() override { delete this; }
-};
+RawReactor* start_stream(AdsService& owner, boost::asio::io_context& context,
+                         const grpc::CallbackServerContext& call, AdsStream::Scope scope,
+                         AdsProtocol protocol) {
+  auto stream = std::make_shared<AdsStream>(owner, context, caller_of(call), scope, protocol);
+  stream->start();
+  return stream.get();
+}
 
-/// State of the world is served raw, so that resources go out as the bytes they were made into.
+/// Served raw, so that resources go out as the bytes they were made into.
 class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResources<
-                          Ads::WithCallbackMethod_DeltaAggregatedResources<Ads::Service>> {
+                          Ads::WithRawCallbackMethod_DeltaAggregatedResources<Ads::Service>> {
  public:
   Service(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
 
   RawReactor* StreamAggregatedResources(grpc::CallbackServerContext* call) override {
-    auto stream =
-        std::make_shared<AdsStream>(owner_, context_, caller_of(*call), AdsStream::Scope::kEverything);
-    stream->start();
-    return stream.get();
+    return start_stream(owner_, context_, *call, AdsStream::Scope::kEverything,
+                        AdsProtocol::kStateOfTheWorld);
   }
-
-  grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse>* DeltaAggregatedResources(
-      grpc::CallbackServerContext* /*call*/) override {
-    return new DeltaRefusal();
+  RawReactor* DeltaAggregatedResources(grpc::CallbackServerContext* call) override {
+    return start_stream(owner_, context_, *call, AdsStream::Scope::kEverything, AdsProtocol::kDelta);
   }
 
  private:
@@ -56,19 +48,15 @@ class Service final : public Ads::WithRawCallbackMethod_StreamAggregatedResource
 
 /// Secrets by themselves, for proxies whose configuration comes from elsewhere.
 class SecretService final
-    : public Sds::WithRawCallbackMethod_StreamSecrets<Sds::WithCallbackMethod_DeltaSecrets<Sds::Service>> {
+    : public Sds::WithRawCallbackMethod_StreamSecrets<Sds::WithRawCallbackMethod_DeltaSecrets<Sds::Service>> {
  public:
   SecretService(AdsService& owner, boost::asio::io_context& context) : owner_(owner), context_(context) {}
 
   RawReactor* StreamSecrets(grpc::CallbackServerContext* call) override {
-    auto stream = std::make_shared<AdsStream>(owner_, context_, caller_of(*call), AdsStream::Scope::kSecrets);
-    stream->start();
-    return stream.get();
+    return start_stream(owner_, context_, *call, AdsStream::Scope::kSecrets, AdsProtocol::kStateOfTheWorld);
   }
-
-  grpc::ServerBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse>* DeltaSecrets(
-      grpc::CallbackServerContext* /*call*/) override {
-    return new DeltaRefusal();
+  RawReactor* DeltaSecrets(grpc::CallbackServerContext* call) override {
+    return start_stream(owner_, context_, *call, AdsStream::Scope::kSecrets, AdsProtocol::kDelta);
   }
 
  private:

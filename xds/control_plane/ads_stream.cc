@@ -16,11 +16,14 @@ constexpr std::chrono::seconds kPatience{2};
 
 }  // namespace
 
-AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope)
+AdsStream::AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope,
+                     AdsProtocol protocol)
     : service_(service),
       context_(context),
       caller_(std::move(caller)),
       scope_(scope),
+      reader_(protocol),
+      session_(protocol),
       patience_(context) {}
 
 void AdsStream::start() {
@@ -64,8 +67,7 @@ void AdsStream::review_token(const IncomingRequest& first) {
     const auto alive = self.lock();
     if (alive == nullptr || closed_) return;
     if (!owner.ok()) {
-      spdlog::warn("ads: {} ({}) is refused: {}", first.message->node().id(), caller_.peer,
-                   owner.error().message);
+      spdlog::warn("ads: {} ({}) is refused: {}", first.node->id(), caller_.peer, owner.error().message);
       close({grpc::StatusCode::UNAUTHENTICATED, owner.error().message});
       return;
     }
@@ -111,7 +113,7 @@ void AdsStream::close(const grpc::Status& status) {
 }
 
 bool AdsStream::identify(const IncomingRequest& request) {
-  auto node = istio::parse_proxy_node(request.message->node());
+  auto node = istio::parse_proxy_node(*request.node);
   if (!node.ok()) {
     spdlog::warn("ads: {}: {}", caller_.peer, node.error().message);
     close({grpc::StatusCode::INVALID_ARGUMENT, node.error().message});
@@ -154,9 +156,9 @@ bool AdsStream::may_ask_for(istio::XdsType type) {
 
 void AdsStream::on_request(const IncomingRequest& request) {
   if (!node_ && !identify(request)) return;
-  const auto query = to_query(request);
+  const auto& query = request.query;
   if (!query) {
-    spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.message->type_url());
+    spdlog::warn("ads: {} asks for {}, which is not served", node_->id, request.type_url);
     return;
   }
   if (!may_ask_for(query->type)) {
@@ -167,6 +169,13 @@ void AdsStream::on_request(const IncomingRequest& request) {
   }
   if (query->type == istio::XdsType::kSecret && secrets_ != nullptr) secrets_->start();
   const auto outcome = session_.on_request(*query);
+  if (outcome == AdsSession::Outcome::kTooMuch) {
+    spdlog::warn("ads: {} ({}) follows more than {} names of {}", node_->id, caller_.peer,
+                 AdsChannel::kMaxNames, istio::short_name(query->type));
+    close({grpc::StatusCode::RESOURCE_EXHAUSTED,
+           "more than " + std::to_string(AdsChannel::kMaxNames) + " names of " + request.type_url});
+    return;
+  }
   log_outcome(*query, outcome);
   pump();
 }
@@ -202,9 +211,10 @@ void AdsStream::pump() {
     return;
   }
   service_.count_push(delivery->type);
-  spdlog::debug("ads: {} <- {} {} ({} resources, nonce {})", node_->id, istio::short_name(delivery->type),
-                delivery->version, delivery->resources.size(), delivery->nonce);
-  outgoing_ = encode_response(*delivery, service_.identifier());
+  spdlog::debug("ads: {} <- {} {} ({} resources, {} removed, nonce {})", node_->id,
+                istio::short_name(delivery->type), delivery->version, delivery->resources.size(),
+                delivery->removed.size(), delivery->nonce);
+  outgoing_ = encode_response(*delivery, session_.protocol(), service_.identifier());
   writing_ = true;
   StartWrite(&outgoing_);
 }
@@ -217,7 +227,7 @@ void AdsStream::wait_for_endpoints() {
     self->patience_running_ = false;
     if (error || self->closed_ || !self->session_.holding_back()) return;
     spdlog::warn(
-        "ads: {} has not asked for the endpoints of all its clusters: sending listeners and routes anyway",
+        "ads: {} has not asked for all endpoints or routes that belong to its clusters: going on anyway",
         self->node_->id);
     self->session_.stop_waiting();
     self->pump();

@@ -29,7 +29,8 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   /// What the call is for: everything a proxy needs, or its secrets only.
   enum class Scope { kEverything, kSecrets };
 
-  AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope);
+  AdsStream(AdsService& service, boost::asio::io_context& context, Caller caller, Scope scope,
+            AdsProtocol protocol);
 
   /// Registers with the service and reads the first request. Any thread; after the stream is held by a
   /// shared_ptr.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "control_plane/steering_labels.h"
 
@@ -73,7 +74,7 @@ void Mesh::refresh() {
   log_new(findings_, findings);
   findings_ = std::move(findings);
   ++version_;
-  outbound_.clear();
+  outbound_before_ = std::exchange(outbound_, {});
   snapshots_.clear();
   snapshots_in_use_ = 0;
   spdlog::info("configuration {}: {} resources, {} services, {} findings", version_,
@@ -109,8 +110,7 @@ void Mesh::take_endpoints() {
   for (auto& entry : outbound_) {
     Outbound& outbound = entry.second;
     if (reaches_listeners(outbound.node, changes)) {
-      outbound.snapshot =
-          std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, outbound.node));
+      outbound.snapshot = build_outbound(outbound.node, outbound.snapshot.get());
     } else {
       outbound.snapshot =
           istio::update_outbound(*state_.registry, outbound.node, *outbound.snapshot, changes);
@@ -132,12 +132,21 @@ void Mesh::forget_unused() {
   snapshots_in_use_ = snapshots_.size();
 }
 
+/// In most of it as it was, so that each stream finds what changed without looking at the rest.
+std::shared_ptr<const istio::Snapshot> Mesh::build_outbound(const istio::ProxyNode& node,
+                                                            const istio::Snapshot* before) const {
+  auto snapshot = std::make_shared<istio::Snapshot>(istio::build_outbound(*state_.registry, node));
+  if (before != nullptr) snapshot->share_with(*before);
+  return snapshot;
+}
+
 const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::ProxyNode& node) {
-  Outbound& outbound = outbound_[outbound_key(node, steering_)];
+  const std::string key = outbound_key(node, steering_);
+  Outbound& outbound = outbound_[key];
   if (outbound.snapshot == nullptr) {
+    const auto before = outbound_before_.extract(key);
     outbound.node = node;
-    outbound.snapshot =
-        std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node));
+    outbound.snapshot = build_outbound(node, before.empty() ? nullptr : before.mapped().snapshot.get());
   }
   return outbound.snapshot;
 }

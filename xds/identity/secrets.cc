@@ -8,7 +8,7 @@ namespace {
 using envoy::extensions::transport_sockets::tls::v3::Secret;
 
 void add(const Secret& secret, istio::ResourceGroup& group) {
-  group.resources.emplace(secret.name(), istio::encode_resource(secret, secret.name()));
+  group.resources.add(istio::encode_resource(secret, secret.name()));
 }
 
 }  // namespace

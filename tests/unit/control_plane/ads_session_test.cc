@@ -3,47 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
+#include "unit/control_plane/snapshot_builder.h"
 
 namespace remora::xds {
 namespace {
 
-using istio::EncodedResource;
 using istio::Snapshot;
 using istio::XdsType;
+using test::SnapshotBuilder;
 using Names = std::vector<std::string>;
 using Outcome = AdsSession::Outcome;
-
-/// A snapshot of resources given as "name" or "name=content".
-class SnapshotBuilder {
- public:
-  SnapshotBuilder& clusters(const Names& names) {
-    return add(XdsType::kCluster, names).add(XdsType::kEndpoint, names);
-  }
-  SnapshotBuilder& endpoints(const Names& names) { return add(XdsType::kEndpoint, names); }
-  SnapshotBuilder& static_cluster(const std::string& name) { return add(XdsType::kCluster, {name}); }
-  SnapshotBuilder& listeners(const Names& names) { return add(XdsType::kListener, names); }
-  SnapshotBuilder& routes(const Names& names) { return add(XdsType::kRoute, names); }
-
-  std::shared_ptr<const Snapshot> build() {
-    snapshot_.seal();
-    return std::make_shared<const Snapshot>(snapshot_);
-  }
-
- private:
-  SnapshotBuilder& add(XdsType type, const Names& names) {
-    for (const std::string& text : names) {
-      auto resource = std::make_shared<EncodedResource>();
-      resource->name = text.substr(0, text.find('='));
-      resource->any = text;
-      resource->hash = std::hash<std::string>()(text);
-      snapshot_.edit(type).resources[resource->name] = resource;
-    }
-    return *this;
-  }
-
-  Snapshot snapshot_;
-};
 
 /// A proxy on the other end, which answers as told.
 class AdsSessionTest : public ::testing::Test {
@@ -147,24 +116,17 @@ TEST_F(AdsSessionTest, SendsOnlyTheEndpointsThatChanged) {
 }
 
 /// A mesh of which only endpoints change, as Mesh::take_endpoints tells it.
-class AdsDeltaTest : public AdsSessionTest {
+class AdsEndpointsTest : public AdsSessionTest {
  protected:
-  AdsDeltaTest() {
+  AdsEndpointsTest() {
     connect();
     present_ = session_.snapshot();
   }
   /// The present snapshot with other endpoints. `told`: the session gets it.
   void change(const Names& names, bool told = true) {
     auto group = std::make_shared<istio::ResourceGroup>(present_->group(XdsType::kEndpoint));
-    group->based_on = group->version;
-    group->changed.clear();
-    for (const std::string& text : names) {
-      auto resource = std::make_shared<EncodedResource>();
-      resource->name = text.substr(0, text.find('='));
-      resource->any = text;
-      resource->hash = std::hash<std::string>()(text);
-      group->replace(resource);
-    }
+    for (const std::string& text : names) group->resources.put(test::resource_of(text));
+    group->seal();
     auto snapshot = std::make_shared<Snapshot>(*present_);
     snapshot->set_group(XdsType::kEndpoint, group);
     present_ = snapshot;
@@ -174,13 +136,13 @@ class AdsDeltaTest : public AdsSessionTest {
   std::shared_ptr<const Snapshot> present_;
 };
 
-TEST_F(AdsDeltaTest, SendsWhatAChangeNames) {
+TEST_F(AdsEndpointsTest, SendsWhatAChangeNames) {
   change({"b=2"});
   EXPECT_EQ(next(), "EDS b=2");
   EXPECT_EQ(next(), "");
 }
 
-TEST_F(AdsDeltaTest, ChangesWhileAnAnswerIsWaitedForAreSentTogetherAndOnce) {
+TEST_F(AdsEndpointsTest, ChangesWhileAnAnswerIsWaitedForAreSentTogetherAndOnce) {
   change({"a=2"});
   EXPECT_EQ(next(), "EDS a=2");
   change({"a=3"});
@@ -191,7 +153,7 @@ TEST_F(AdsDeltaTest, ChangesWhileAnAnswerIsWaitedForAreSentTogetherAndOnce) {
   EXPECT_EQ(next(), "EDS a=4 b=2");
 }
 
-TEST_F(AdsDeltaTest, WhatIsAsItWasSentIsNotSent) {
+TEST_F(AdsEndpointsTest, WhatIsAsItWasSentIsNotSent) {
   change({"a=2"});
   EXPECT_EQ(next(), "EDS a=2");
   change({"b=2"});
@@ -200,13 +162,13 @@ TEST_F(AdsDeltaTest, WhatIsAsItWasSentIsNotSent) {
   EXPECT_EQ(next(), "");
 }
 
-TEST_F(AdsDeltaTest, AStepThatWasMissedIsFoundAllTheSame) {
+TEST_F(AdsEndpointsTest, AStepThatWasMissedIsFoundAllTheSame) {
   change({"a=2"}, false);
   change({"b=2"});
   EXPECT_EQ(next(), "EDS a=2 b=2");
 }
 
-TEST_F(AdsDeltaTest, NamesThatTheProxyDoesNotFollowAreLeftOut) {
+TEST_F(AdsEndpointsTest, NamesThatTheProxyDoesNotFollowAreLeftOut) {
   ack(XdsType::kEndpoint, {"a"});
   change({"a=2", "b=2"});
   EXPECT_EQ(next(), "EDS a=2");

@@ -45,6 +45,14 @@ istio::ProxyNode proxy(const std::string& ip, istio::Labels labels = {}) {
   return node;
 }
 
+std::vector<std::string> differing(const istio::ResourceGroup& before, const istio::ResourceGroup& now) {
+  std::vector<std::string> names;
+  istio::EncodedResources::compare(before.resources, now.resources, [&](const auto& was, const auto& is) {
+    names.push_back((is == nullptr ? was : is)->name);
+  });
+  return names;
+}
+
 class MeshTest : public testing::Test {
  protected:
   MeshTest() {
@@ -59,7 +67,7 @@ class MeshTest : public testing::Test {
   }
   const std::string& endpoints_of(const std::string& host, const istio::Snapshot& snapshot) {
     return snapshot.group(XdsType::kEndpoint)
-        .resources.at("outbound|80||" + host + ".default.svc.cluster.local")
+        .resources.get("outbound|80||" + host + ".default.svc.cluster.local")
         ->any;
   }
 
@@ -78,11 +86,27 @@ TEST_F(MeshTest, AChangeOfEndpointsChangesNothingElse) {
   for (const XdsType type : {XdsType::kCluster, XdsType::kListener, XdsType::kRoute})
     EXPECT_EQ(now->shared_group(type), before->shared_group(type)) << istio::short_name(type);
   const auto& group = now->group(XdsType::kEndpoint);
-  EXPECT_EQ(group.based_on, before->group(XdsType::kEndpoint).version);
-  EXPECT_EQ(group.changed, std::vector<std::string>{"outbound|80||web.default.svc.cluster.local"});
+  EXPECT_EQ(differing(before->group(XdsType::kEndpoint), group),
+            std::vector<std::string>{"outbound|80||web.default.svc.cluster.local"});
   EXPECT_NE(endpoints_of("web", *now).find("10.1.0.7"), std::string::npos);
-  EXPECT_EQ(now->group(XdsType::kEndpoint).resources.at("outbound|80||api.default.svc.cluster.local"),
-            before->group(XdsType::kEndpoint).resources.at("outbound|80||api.default.svc.cluster.local"));
+  EXPECT_EQ(now->group(XdsType::kEndpoint).resources.get("outbound|80||api.default.svc.cluster.local"),
+            before->group(XdsType::kEndpoint).resources.get("outbound|80||api.default.svc.cluster.local"));
+}
+
+TEST_F(MeshTest, AChangeOfTheConfigurationSharesWhatItLeavesAsItWas) {
+  const auto before = mesh_->snapshot_for(proxy("10.1.0.1"));
+  source_.yaml += Source::service("new");
+  source_.tell();
+  const auto now = mesh_->snapshot_for(proxy("10.1.0.1"));
+  const auto& clusters = now->group(XdsType::kCluster);
+  EXPECT_EQ(differing(before->group(XdsType::kCluster), clusters),
+            std::vector<std::string>{"outbound|80||new.default.svc.cluster.local"});
+  for (const auto& [name, resource] : before->group(XdsType::kEndpoint).resources)
+    EXPECT_EQ(now->group(XdsType::kEndpoint).resources.get(name), resource) << name;
+  source_.tell();
+  EXPECT_EQ(mesh_->snapshot_for(proxy("10.9.0.1"))->shared_group(XdsType::kEndpoint),
+            now->shared_group(XdsType::kEndpoint))
+      << "equal groups are one";
 }
 
 TEST_F(MeshTest, NothingToTakeIsNothingToTell) {

@@ -52,7 +52,7 @@ Rows rows_of(const std::string& yaml, const std::string& name, const ProxyNode& 
 }
 
 listener_v3::Listener listener(const Snapshot& snapshot, const std::string& name) {
-  return decoded<listener_v3::Listener>(*snapshot.group(XdsType::kListener).resources.at(name));
+  return decoded<listener_v3::Listener>(*snapshot.group(XdsType::kListener).resources.get(name));
 }
 
 const std::string kTcp = service("db", "clusterIP: 10.96.0.1, ports: [{name: tcp, port: 5432}]") +
@@ -75,7 +75,7 @@ TEST(InterceptedOutbound, PodsOfAHeadlessServiceAreCalledByTheirOwnNames) {
   const auto domains = [&](ProxyNode node) {
     const Snapshot snapshot = build_snapshot(registry(yaml), node);
     const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(
-        *snapshot.group(XdsType::kRoute).resources.at("80"));
+        *snapshot.group(XdsType::kRoute).resources.get("80"));
     return Rows(table.virtual_hosts(0).domains().begin(), table.virtual_hosts(0).domains().end());
   };
   const Rows names = domains(pod());
@@ -98,11 +98,12 @@ TEST(InterceptedOutbound, HostsThatOnlyClientsCanFindAreLetThrough) {
              "{egress: [{hosts: [\"*/*\"]}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}");
   const Snapshot snapshot = build_snapshot(registry(yaml), pod());
   const auto& clusters = snapshot.group(XdsType::kCluster).resources;
-  const auto cluster = decoded<envoy::config::cluster::v3::Cluster>(*clusters.at("outbound|443||*.out.test"));
+  const auto cluster =
+      decoded<envoy::config::cluster::v3::Cluster>(*clusters.get("outbound|443||*.out.test"));
   EXPECT_EQ(cluster.type(), envoy::config::cluster::v3::Cluster::ORIGINAL_DST);
   EXPECT_TRUE(snapshot.group(XdsType::kEndpoint).resources.empty());
   const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(
-      *snapshot.group(XdsType::kRoute).resources.at("80"));
+      *snapshot.group(XdsType::kRoute).resources.get("80"));
   EXPECT_EQ(table.virtual_hosts(0).domains(0), "*.out.test");
   const auto rows = rows_of(snapshot, "0.0.0.0_443");
   EXPECT_NE(std::find(rows.begin(), rows.end(), "chain - | name *.out.test | tcp outbound|443||*.out.test"),
@@ -133,7 +134,7 @@ TEST(InterceptedOutbound, WhatDeclaresNothingIsHttpOrBytesByItsFirstBytes) {
                   "else  | tcp outbound|8080||" + host}))
       << "a chain for any transport would never be reached beside one for raw_buffer";
   const auto& routes = snapshot.group(XdsType::kRoute).resources;
-  const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(*routes.at(host + ":8080"));
+  const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(*routes.get(host + ":8080"));
   ASSERT_EQ(table.virtual_hosts_size(), 1);
   EXPECT_EQ(table.virtual_hosts(0).domains(0), "*");
   // Its server may speak first: nobody waits for ever.
@@ -187,7 +188,7 @@ TEST(InterceptedOutbound, UnknownHostsAreRefusedWhereTheMeshSaysSo) {
             "chain virtualOutbound-catchall-tcp | any | tcp BlackHoleCluster");
   EXPECT_EQ(rows_of(snapshot, "0.0.0.0_80").back(), "else PassthroughFilterChain | tcp BlackHoleCluster");
   const auto table = decoded<envoy::config::route::v3::RouteConfiguration>(
-      *snapshot.group(XdsType::kRoute).resources.at("80"));
+      *snapshot.group(XdsType::kRoute).resources.get("80"));
   EXPECT_EQ(table.virtual_hosts().rbegin()->name(), "block_all");
   EXPECT_EQ(table.virtual_hosts().rbegin()->routes(0).direct_response().status(), 502U);
 }

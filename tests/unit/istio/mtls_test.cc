@@ -195,7 +195,7 @@ TEST(DestinationRuleTls, IstioMutualIsForEveryEndpoint) {
 TEST(DestinationRuleTls, WithoutIdentityAMutualClusterIsLeftOut) {
   const Snapshot snapshot =
       build_snapshot(registry(kMesh + rule("{tls: {mode: ISTIO_MUTUAL}}")), node("127.0.9.1", false));
-  EXPECT_EQ(snapshot.group(XdsType::kCluster).resources.count(cluster_name(8080)), 0U);
+  EXPECT_FALSE(snapshot.group(XdsType::kCluster).resources.contains(cluster_name(8080)));
   ASSERT_FALSE(snapshot.notes.empty());
   EXPECT_NE(snapshot.notes[0].message.find("has not proved who it is"), std::string::npos);
 }
@@ -348,7 +348,7 @@ TEST(Protocols, TcpPortsArePassedThrough) {
   envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy proxy;
   ASSERT_TRUE(database.filter_chains(0).filters(0).typed_config().UnpackTo(&proxy));
   EXPECT_EQ(proxy.cluster(), cluster_name(5432));
-  EXPECT_EQ(snapshot.group(XdsType::kRoute).resources.count("5432"), 0U);
+  EXPECT_FALSE(snapshot.group(XdsType::kRoute).resources.contains("5432"));
 
   const auto secure = get<Listener>(snapshot, XdsType::kListener, "127.0.0.1_8443");
   EXPECT_EQ(secure.listener_filters(0).name(), "envoy.filters.listener.tls_inspector");

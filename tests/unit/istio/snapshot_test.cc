@@ -19,7 +19,7 @@ ProxyNode node(const std::string& ip) {
 
 std::vector<std::string> names(const Snapshot& snapshot, XdsType type) {
   std::vector<std::string> out;
-  for (const auto& entry : snapshot.group(type).resources) out.push_back(entry.first);
+  for (const auto& entry : snapshot.group(type).resources) out.emplace_back(entry.first);
   return out;
 }
 
@@ -98,7 +98,7 @@ spec:
   endpoints: [{address: 127.0.0.1}]
 )");
   const Snapshot snapshot = build_snapshot(mesh, node("127.0.0.1"));
-  EXPECT_EQ(snapshot.group(XdsType::kCluster).resources.count("inbound|80||"), 0U);
+  EXPECT_FALSE(snapshot.group(XdsType::kCluster).resources.contains("inbound|80||"));
   ASSERT_EQ(snapshot.notes.size(), 1U);
   EXPECT_EQ(snapshot.notes[0].message, "is left out: the application listens on that address itself");
 }

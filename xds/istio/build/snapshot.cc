@@ -1,8 +1,6 @@
 #include "istio/build/snapshot.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <functional>
 #include <optional>
 
@@ -10,6 +8,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/hash_bytes.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
@@ -19,27 +18,9 @@
 namespace remora::istio {
 namespace {
 
-/// FNV-1a: the same on every machine, so that versions survive restarts.
-uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 0xcbf29ce484222325ULL) {
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
-
 void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
          Snapshot& snapshot) {
-  snapshot.edit(type).resources.emplace(name, encode_resource(message, name));
-}
-
-/// What a resource adds to the version of its group. Its bytes hold its name, but for secrets.
-uint64_t share_of(const EncodedResource& resource) {
-  return hash_bytes({reinterpret_cast<const char*>(&resource.hash), sizeof(resource.hash)},
-                    hash_bytes(resource.name));
-}
-
-std::string version_text(uint64_t sum) {
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(sum));
-  return text.data();
+  snapshot.edit(type).resources.add(encode_resource(message, name));
 }
 
 void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
@@ -98,21 +79,19 @@ class GroupUpdate {
 
   /// Whether the group has such a resource.
   bool replace(const google::protobuf::Message& message, const std::string& name) {
-    const auto known = before_->resources.find(name);
-    if (known == before_->resources.end()) return false;
+    const EncodedResourcePtr& known = before_->resources.get(name);
+    if (known == nullptr) return false;
     auto resource = encode_resource(message, name);
-    if (known->second->hash == resource->hash && after_ == nullptr) return true;
-    if (after_ == nullptr) {
-      after_ = std::make_shared<ResourceGroup>(*before_);
-      after_->based_on = before_->version;
-      after_->changed.clear();
-    }
-    after_->replace(std::move(resource));
+    if (known->hash == resource->hash) return true;
+    if (after_ == nullptr) after_ = std::make_shared<ResourceGroup>(*before_);
+    after_->resources.put(std::move(resource));
     return true;
   }
 
   void finish(Snapshot& snapshot) {
-    if (after_ != nullptr) snapshot.set_group(type_, after_);
+    if (after_ == nullptr) return;
+    after_->seal();
+    snapshot.set_group(type_, after_);
   }
 
  private:
@@ -262,38 +241,12 @@ std::string_view short_name(XdsType type) {
   return "";
 }
 
-std::shared_ptr<const EncodedResource> encode_resource(const google::protobuf::Message& message,
-                                                       std::string name) {
+EncodedResourcePtr encode_resource(const google::protobuf::Message& message, std::string name) {
   auto resource = std::make_shared<EncodedResource>();
   resource->name = std::move(name);
   resource->any = deterministic_bytes(pack(message));
   resource->hash = hash_bytes(resource->any);
   return resource;
-}
-
-std::string version_of(const EncodedResources& resources) {
-  uint64_t sum = 0;
-  for (const auto& entry : resources) sum += share_of(*entry.second);
-  return version_text(sum);
-}
-
-void ResourceGroup::seal() {
-  sum = 0;
-  for (const auto& entry : resources) sum += share_of(*entry.second);
-  version = version_text(sum);
-  based_on.clear();
-  changed.clear();
-}
-
-bool ResourceGroup::replace(std::shared_ptr<const EncodedResource> resource) {
-  auto& place = resources[resource->name];
-  if (place != nullptr && place->hash == resource->hash) return false;
-  if (place != nullptr) sum -= share_of(*place);
-  sum += share_of(*resource);
-  version = version_text(sum);
-  changed.push_back(resource->name);
-  place = std::move(resource);
-  return true;
 }
 
 const std::shared_ptr<const ResourceGroup>& Snapshot::no_resources() {
@@ -319,6 +272,17 @@ void Snapshot::seal() {
     if (group != nullptr) group->seal();
     group.reset();
   }
+}
+
+void Snapshot::share_with(const Snapshot& before) {
+  for (const XdsType type : kXdsTypes) {
+    if (group(type).version == before.group(type).version) {
+      set_group(type, before.shared_group(type));
+    } else {
+      edit(type).resources.share_with(before.group(type).resources);
+    }
+  }
+  seal();
 }
 
 Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {

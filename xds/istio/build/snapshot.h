@@ -2,11 +2,11 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "istio/build/encoded_resources.h"
 #include "istio/build/proxy_node.h"
 #include "istio/registry/registry.h"
 
@@ -26,29 +26,13 @@ std::string_view type_url(XdsType type);
 /// "SDS", "CDS", "EDS", "LDS", "RDS"
 std::string_view short_name(XdsType type);
 
-/// A resource as bytes, made once and sent to every stream that wants it.
-struct EncodedResource {
-  std::string name;
-  std::string any;    ///< a serialized google.protobuf.Any
-  uint64_t hash = 0;  ///< of `any`
-};
-
-using EncodedResources = std::map<std::string, std::shared_ptr<const EncodedResource>>;
-
 /// All resources of one type, by name.
 struct ResourceGroup {
   EncodedResources resources;
-  std::string version;  ///< a hash of what they hold: equal groups have equal versions, also after a restart
-  uint64_t sum = 0;     ///< what the version is made from: the resources' hashes, in any order
-  /// The version that this one was made from by changing `changed`; empty: made from nothing.
-  std::string based_on;
-  std::vector<std::string> changed;
+  std::string version;  ///< of what they hold: equal groups have equal versions, also after a restart
 
   /// Brings `version` in line with the resources.
-  void seal();
-  /// Puts in a resource, in place of the one of its name. For a copy of a sealed group: costs what it
-  /// changes. False where nothing differs.
-  bool replace(std::shared_ptr<const EncodedResource> resource);
+  void seal() { version = version_text(resources.sum()); }
 };
 
 /// Everything that one proxy should have: one consistent state of the mesh. Without secrets, which are each
@@ -69,6 +53,9 @@ class Snapshot {
   }
   /// Seals what was edited.
   void seal();
+  /// Takes over what is the same in `before`, the snapshot that this one takes the place of: then whoever has
+  /// that one finds out what differs at the cost of what differs.
+  void share_with(const Snapshot& before);
 
  private:
   static const std::shared_ptr<const ResourceGroup>& no_resources();
@@ -79,11 +66,7 @@ class Snapshot {
 };
 
 /// `message` with its type and hash.
-std::shared_ptr<const EncodedResource> encode_resource(const google::protobuf::Message& message,
-                                                       std::string name);
-
-/// The version of a group that holds these resources.
-std::string version_of(const EncodedResources& resources);
+EncodedResourcePtr encode_resource(const google::protobuf::Message& message, std::string name);
 
 /// What proxies in one place of the mesh share: all outbound resources. Depends on node.outbound_key() only.
 Snapshot build_outbound(const Registry& registry, const ProxyNode& node);
