@@ -200,6 +200,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--endpoints", type=int, default=10, help="of `mesh`: of each service")
     parser.add_argument("--sidecars", type=int, default=200, help="of `mesh`")
     parser.add_argument("--churn", type=int, default=100, help="of `mesh`: endpoint changes per second")
+    parser.add_argument("--xds", choices=("delta", "state"), default="delta", help="of `mesh`: which protocol the sidecars speak")
     parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")

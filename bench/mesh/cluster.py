@@ -90,6 +90,29 @@ class Mesh:
         writer.call("PUT", path, self.slice(service, number))
 
 
+    # --- changes of the configuration, each of one service ---
+
+    def limit(self, writer: Writer, service: int, number: int) -> None:
+        """Its cluster: another limit of connections."""
+        spec = {"host": f"svc-{service}", "trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 1000 + number}}}}
+        self._apply(writer, "destinationrules", "DestinationRule", service, spec)
+
+    def route(self, writer: Writer, service: int, number: int) -> None:
+        """Its routes: another timeout."""
+        spec = {"hosts": [f"svc-{service}"], "http": [{"timeout": f"{1 + number}s", "route": [{"destination": {"host": f"svc-{service}"}}]}]}
+        self._apply(writer, "virtualservices", "VirtualService", service, spec)
+
+    def add(self, writer: Writer, number: int) -> None:
+        """One service more, without endpoints."""
+        service = self.services + number
+        writer.call("POST", f"/api/v1/namespaces/{self.namespace(service)}/services", self._service(service))
+
+    def _apply(self, writer: Writer, plural: str, kind: str, service: int, spec: dict) -> None:
+        path = f"/apis/networking.istio.io/v1/namespaces/{self.namespace(service)}/{plural}/svc-{service}?fieldManager=bench&force=true"
+        writer.call("PATCH", path, {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": self._meta(service, f"svc-{service}"),
+                                    "spec": spec}, "application/apply-patch+yaml")
+
+
 def write(writer: Writer, path: str, body: dict) -> None:
     """Makes an object, and says how it stands: that the server takes only by itself, as kubelet writes it."""
     writer.call("POST", path, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from load import peers, report
 from load.processes import Process, free_port
+from mesh import one_change
 from mesh.cluster import Mesh, Writer, write_all
 from mesh.sidecars import Sidecars
 
@@ -89,7 +91,8 @@ class Run:
         self.control.end()
 
     def figures(self) -> dict:
-        return {"start": self._start(), "connect": self._connect(), "quiet": self._quiet(), "churn": self._churn()}
+        return {"start": self._start(), "connect": self._connect(), "quiet": self._quiet(), "churn": self._churn(),
+                "one_change": self._one_change()}
 
     def _start(self) -> dict:
         from support.http_client import fetch  # noqa: PLC0415
@@ -111,7 +114,8 @@ class Run:
 
     def _connect(self) -> dict:
         clock = Clock(control=self.control.pid)
-        self.sidecars = Sidecars(self.program, self.xds, self.arguments.sidecars, self.mesh.services, self.mesh.endpoints)
+        self.sidecars = Sidecars(self.program, self.xds, self.arguments.sidecars, self.mesh.services, self.mesh.endpoints,
+                                 self.arguments.xds)
         self.sidecars.wait_ready(300)
         figures = clock.stop()
         times = [when - self.sidecars.started for when, _ in self.sidecars.ready.values()]
@@ -155,11 +159,19 @@ class Run:
                           "cpu_ms_per_change": figures["cpu_seconds"]["control"] * 1000 / total}
 
 
+    def _one_change(self) -> dict:
+        used = int(self.arguments.churn * self.arguments.seconds)
+        return one_change.measure(self.mesh, self.writer, self.sidecars, self.control.pid, itertools.count(used), self.say)
+
+
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
+XDS = {"state": "ADS (state of the world)", "delta": "delta ADS"}
+
+
 def summary(figures: dict, arguments, load_before: float) -> dict:
-    keys = ("services", "endpoints", "sidecars", "churn", "seconds", "pods")
+    keys = ("services", "endpoints", "sidecars", "churn", "seconds", "pods", "xds")
     return {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), **report.machine(load_before),
             "settings": {key: getattr(arguments, key) for key in keys}, **figures}
 
@@ -184,7 +196,7 @@ def markdown(data: dict) -> str:
         f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, Linux {data['machine']['kernel']}; "
         f"load average before the run {data['machine']['load_before']:.1f}.",
         f"{settings['services']:,} services, {total:,} endpoints{', as many pods' if settings['pods'] else ''}, in {data['apiserver']} over etcd, "
-        f"and {settings['sidecars']} simulated sidecars, each with a connection of its own; all on this machine.",
+        f"and {settings['sidecars']} simulated sidecars over {XDS[settings['xds']]}, each with a connection of its own; all on this machine.",
         *(["Others were at work on the machine meanwhile: CPU time counts here, latencies only say what a crowd does to them."]
           if data["machine"]["load_before"] > 2 else []), "",
         "| | time | CPU of remora-control | RSS MiB |", "|---|---|---|---|",
@@ -192,12 +204,15 @@ def markdown(data: dict) -> str:
         "| milliseconds | p50 | p90 | p99 | max |", "|---|---|---|---|---|",
         "| from sending the write until a sidecar has it | " + " | ".join(f"{push[name]:.0f}" for name in SHARES) + " |",
         "| of these, until the API server has answered the write | " + " | ".join(f"{write[name]:.0f}" for name in SHARES) + " |", "",
-        f"{churn['arrivals']:,} arrivals, {churn['missing']:,} of them missing. CPU of the others during the churn: {others} of a core."]) + "\n"
+        f"{churn['arrivals']:,} arrivals, {churn['missing']:,} of them missing. CPU of the others during the churn: {others} of a core.", "",
+        *one_change.markdown(data["one_change"], settings["sidecars"])]) + "\n"
 
 
 def write(data: dict, directory: Path) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
-    json_path, text_path = directory / "mesh.json", directory / "mesh.md"
+    settings = data["settings"]
+    name = "mesh" + ("" if settings["services"] == 2000 else f"-{settings['services']}") + ("-state" if settings["xds"] == "state" else "")
+    json_path, text_path = directory / f"{name}.json", directory / f"{name}.md"
     json_path.write_text(json.dumps(data, indent=1) + "\n")
     text_path.write_text(markdown(data))
     return [json_path, text_path]

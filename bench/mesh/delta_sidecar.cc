@@ -1,0 +1,154 @@
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "mesh/sidecar.h"
+
+namespace bench {
+namespace {
+
+using envoy::service::discovery::v3::AggregatedDiscoveryService;
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
+using Names = std::vector<std::string>;
+
+/// Names that a resource leads to. The work is done once for all sidecars.
+class NameCache {
+ public:
+  Names names(const envoy::service::discovery::v3::Resource& resource) {
+    const std::lock_guard lock(mutex_);
+    auto [found, added] = names_.try_emplace(resource.name() + ' ' + resource.version());
+    if (added) found->second = read_names(resource.resource());
+    return found->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Names> names_;
+};
+
+NameCache names_cache;
+
+/// One sidecar's stream. gRPC calls back on its own threads, one call at a time for a stream's reads.
+class DeltaSidecar final : public Sidecar,
+                           public grpc::ClientBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+ public:
+  DeltaSidecar(const Place& place, const std::shared_ptr<grpc::Channel>& channel)
+      : report_(place.number),
+        node_(node_at(place)),
+        stub_(AggregatedDiscoveryService::NewStub(channel)) {
+    stub_->async()->DeltaAggregatedResources(&context_, this);
+    ask(kClusters, {}, {});
+    ask(kListeners, {}, {});
+    StartRead(&response_);
+    StartCall();
+  }
+
+ private:
+  /// Of clusters or listeners: what they lead to, and how many of them lead there.
+  struct Followed {
+    std::map<std::string, Names> by_parent;
+    std::map<std::string, int> uses;
+    bool known = false;
+  };
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    report_.received(response_.ByteSizeLong(), static_cast<size_t>(response_.resources_size()),
+                     static_cast<size_t>(response_.removed_resources_size()));
+    const auto& type = response_.type_url();
+    accept();
+    if (type == kClusters) follow(kEndpoints, endpoints_);
+    if (type == kListeners) follow(kRoutes, routes_);
+    if (type == kEndpoints) take_endpoints();
+    if (type == kRoutes) have_routes_ = true;
+    say_if_ready();
+    StartRead(&response_);
+  }
+
+  void follow(const std::string& type, Followed& followed) {
+    Names more, fewer;
+    const auto replace = [&](const std::string& parent, Names now) {
+      for (const auto& name : now) {
+        if (++followed.uses[name] == 1) more.push_back(name);
+      }
+      for (const auto& name : followed.by_parent[parent]) {
+        if (--followed.uses[name] > 0) continue;
+        followed.uses.erase(name);
+        fewer.push_back(name);
+      }
+      followed.by_parent[parent] = std::move(now);
+    };
+    for (const auto& resource : response_.resources()) replace(resource.name(), names_cache.names(resource));
+    for (const auto& name : response_.removed_resources()) replace(name, {});
+    followed.known = true;
+    if (!more.empty() || !fewer.empty()) ask(type, more, fewer);
+  }
+
+  void take_endpoints() {
+    for (const auto& resource : response_.resources()) {
+      report_.look_for_marks(resource.resource());
+      if (!ready_) endpoint_sets_.insert(resource.name());
+    }
+  }
+
+  void say_if_ready() {
+    if (ready_ || !endpoints_.known || endpoint_sets_.size() < endpoints_.uses.size()) return;
+    if (!routes_.known || (!routes_.uses.empty() && !have_routes_)) return;
+    ready_ = true;
+    report_.ready(endpoints_.uses.size(), endpoint_sets_.size());
+  }
+
+  void accept() {
+    DeltaDiscoveryRequest request;
+    request.set_type_url(response_.type_url());
+    request.set_response_nonce(response_.nonce());
+    write(std::move(request));
+  }
+
+  void ask(const std::string& type, const Names& more, const Names& fewer) {
+    DeltaDiscoveryRequest request;
+    request.set_type_url(type);
+    if (!said_who_) *request.mutable_node() = node_;
+    said_who_ = true;
+    request.mutable_resource_names_subscribe()->Add(more.begin(), more.end());
+    request.mutable_resource_names_unsubscribe()->Add(fewer.begin(), fewer.end());
+    write(std::move(request));
+  }
+
+  void write(DeltaDiscoveryRequest request) {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(std::move(request));
+    if (requests_.size() == 1) StartWrite(&requests_.front());
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return;
+    const std::lock_guard lock(mutex_);
+    requests_.pop_front();
+    if (!requests_.empty()) StartWrite(&requests_.front());
+  }
+
+  void OnDone(const grpc::Status& status) override { report_.lost(status.error_message()); }
+
+  Report report_;
+  const envoy::config::core::v3::Node node_;
+  std::unique_ptr<AggregatedDiscoveryService::Stub> stub_;
+  grpc::ClientContext context_;
+  DeltaDiscoveryResponse response_;
+  std::mutex mutex_;  // of the requests: a write may end while a read's callback asks for more
+  std::deque<DeltaDiscoveryRequest> requests_;
+
+  Followed endpoints_, routes_;
+  std::set<std::string> endpoint_sets_;
+  bool said_who_ = false, have_routes_ = false, ready_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Sidecar> delta_sidecar(const Place& place, const std::shared_ptr<grpc::Channel>& channel) {
+  return std::make_unique<DeltaSidecar>(place, channel);
+}
+
+}  // namespace bench
