@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support.bootstrap import bootstrap, cluster, http_listener, route  # noqa: E402
-from support.plugin import closing, pytest_runtest_makereport, pytest_sessionfinish  # noqa: E402, F401
+from support.plugin import closing, module_closing, pytest_runtest_makereport, pytest_sessionfinish  # noqa: E402, F401
 from support.proxy import Proxy, under_test  # noqa: E402
 from support.upstream import Upstream  # noqa: E402
 

@@ -35,18 +35,8 @@ def named(version):
 
 
 @pytest.fixture(name="mesh", scope="module")
-def _mesh(tmp_path_factory):
-    opened = []
-
-    def closing(thing):
-        opened.append(thing)
-        return thing
-
-    try:
-        yield LiveMesh(tmp_path_factory.mktemp("live"), closing)
-    finally:
-        for thing in reversed(opened):
-            (getattr(thing, "stop", None) or thing.close)()
+def _mesh(tmp_path_factory, module_closing):
+    return LiveMesh(tmp_path_factory.mktemp("live"), module_closing)
 
 
 def rule(name, routes, namespace="default", **spec):

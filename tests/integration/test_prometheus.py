@@ -24,26 +24,16 @@ pytestmark = [pytest.mark.skipif(under_test() == "envoy", reason="the mesh is Re
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory):
+def observed(tmp_path_factory, module_closing):
     """A mesh and a Prometheus: v2 is promoted by what proxies push, v3 by Prometheus, v4 rolled back by it."""
-    opened = []
-
-    def closing(thing):
-        opened.append(thing)
-        return thing
-
-    try:
-        mesh = closing(ObservedMesh(tmp_path_factory.mktemp("observed") / "mesh", closing))
-        prometheus = closing(Prometheus(tmp_path_factory.mktemp("prometheus") / "run", *targets(mesh)))
-        wait_until(lambda: len(prometheus.query('up{job="remora"} == 1')) == len(mesh.proxies), "all proxies scraped")
-        mesh.run_canary("v2", "successes")
-        judge_by(mesh, prometheus)
-        mesh.run_canary("v3", "successes")
-        mesh.run_canary("v4", "failures", fails=True)
-        yield mesh, prometheus
-    finally:
-        for thing in reversed(opened):
-            (getattr(thing, "stop", None) or thing.close)()
+    mesh = module_closing(ObservedMesh(tmp_path_factory.mktemp("observed") / "mesh", module_closing))
+    prometheus = module_closing(Prometheus(tmp_path_factory.mktemp("prometheus") / "run", *targets(mesh)))
+    wait_until(lambda: len(prometheus.query('up{job="remora"} == 1')) == len(mesh.proxies), "all proxies scraped")
+    mesh.run_canary("v2", "successes")
+    judge_by(mesh, prometheus)
+    mesh.run_canary("v3", "successes")
+    mesh.run_canary("v4", "failures", fails=True)
+    return mesh, prometheus
 
 
 def judge_by(mesh, prometheus):

@@ -1,36 +1,21 @@
 """A stock Argo Rollouts drives the weights: what it writes into our VirtualService is what the proxies do."""
 
 import pytest
-from support.cluster_life import ISTIO, SERVICES, pod_network
+from support.cluster_life import ISTIO, SERVICES
 from support.cluster_rollout import ClusterRollout
-from support.kubernetes import KubernetesApi
 from support.other_controllers import ArgoRollouts, Recorder, define_argo_kinds, program
-from support.pods import Namespace, unavailable
-from support.proxy import ROOT
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.skipif(bool(unavailable()), reason=unavailable() or ""),
-              pytest.mark.skipif(program("argo_rollouts") is None, reason="no Argo Rollouts here: `./dev test --kubernetes` builds it")]
+pytestmark = pytest.mark.skipif(program("argo_rollouts") is None, reason="no Argo Rollouts here: `./dev test --kubernetes` builds it")
 ROLLOUTS = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts"
 
 
-@pytest.fixture(scope="module", name="kubernetes")
-def _kubernetes():
-    namespace = Namespace()
-    pod_network(namespace)
-    with namespace.entered(), KubernetesApi() as api:
-        api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
-        define_argo_kinds(api)
-        api.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "rollouts.argoproj.io", "experiments.argoproj.io",
-                    "analysisruns.argoproj.io", "analysistemplates.argoproj.io", "clusteranalysistemplates.argoproj.io")
-        yield api
-    namespace.close()
-
-
 @pytest.fixture(name="mesh")
-def _mesh(kubernetes, closing, tmp_path):
-    mesh = ClusterRollout(tmp_path, kubernetes, closing, "--rollouts", "off")
-    mesh.argo = closing(ArgoRollouts(kubernetes.kubeconfig("admin", "system:masters")))
+def _mesh(populated, closing, tmp_path):
+    define_argo_kinds(populated)
+    populated.kubectl("wait", "--for=condition=established", "crd", "--all", "--timeout=60s")
+    mesh = ClusterRollout(tmp_path, populated, closing, "--rollouts", "off")
+    mesh.argo = closing(ArgoRollouts(populated.kubeconfig("admin", "system:masters")))
     return mesh
 
 

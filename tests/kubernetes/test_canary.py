@@ -4,35 +4,14 @@ The test plays kubelet and the controllers (support.cluster_life); nobody but `r
 """
 
 import pytest
-from support.cluster_life import APPS, CANARIES, CONFIGS, ISTIO, SCALING, SERVICES, pod_network
+from support.cluster_life import APPS, CANARIES, CONFIGS, ISTIO, SCALING, SERVICES
 from support.cluster_rollout import ClusterRollout
-from support.kubernetes import KubernetesApi
-from support.pods import Namespace, unavailable
-from support.proxy import ROOT
 from support.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
-
-
-@pytest.fixture(scope="module", name="kubernetes")
-def _kubernetes():
-    """An API server in a network of the test's own, where the addresses of pods lead to this process."""
-    namespace = Namespace()
-    pod_network(namespace)
-    with namespace.entered(), KubernetesApi() as api:
-        api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
-        yield api
-    namespace.close()
 
 
 @pytest.fixture(scope="module", name="mesh")
-def _mesh(kubernetes, tmp_path_factory):
-    opened = []
-    try:
-        yield ClusterRollout(tmp_path_factory.mktemp("rollout"), kubernetes, lambda thing: opened.append(thing) or thing)
-    finally:
-        for thing in reversed(opened):
-            thing.stop()
+def _mesh(populated, tmp_path_factory, module_closing):
+    return ClusterRollout(tmp_path_factory.mktemp("rollout"), populated, module_closing)
 
 
 def owner_of(thing):

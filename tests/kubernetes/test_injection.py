@@ -63,7 +63,7 @@ class Cluster:
             folder, kubernetes.kubeconfig("remora-control"), "--webhook-address", "127.0.0.1:0", "--webhook-address-path", self.address_path,
             "--webhook-configuration", CONFIGURATION, "--injection-settings", folder / "settings.yaml", "--cert-lifetime", "8s",
             ready=False, environment={"POD_NAMESPACE": NAMESPACE, "POD_NAME": "remora-control-1"}))
-        self.port = wait_until(lambda: self.control._address(self.address_path), lambda: f"the webhook:\n{self.control.tail()}", 60)
+        self.port = wait_until(lambda: self.control.address_in(self.address_path), lambda: f"the webhook:\n{self.control.tail()}", 60)
         self.root = base64.b64decode(kubernetes.request("GET", AUTHORITY)["data"]["ca-cert.pem"])
         (folder / "root.pem").write_bytes(self.root)
         self.hook = Webhook(self.port, folder / "root.pem")
@@ -101,14 +101,9 @@ SIDECAR = ["istio-init", "istio-proxy"]
 
 
 @pytest.fixture(name="cluster", scope="module")
-def _cluster(kubernetes, tmp_path_factory):
-    started = []
-    try:
-        yield Cluster(kubernetes, lambda process: started.append(process) or process, tmp_path_factory.mktemp("control"))
-    finally:
-        kubernetes.kubectl("delete", "mutatingwebhookconfiguration", CONFIGURATION, "--ignore-not-found")
-        for process in started:
-            process.stop()
+def _cluster(kubernetes, tmp_path_factory, module_closing):
+    yield Cluster(kubernetes, module_closing, tmp_path_factory.mktemp("control"))
+    kubernetes.kubectl("delete", "mutatingwebhookconfiguration", CONFIGURATION, "--ignore-not-found")
 
 
 def test_a_pod_of_a_labelled_namespace_comes_back_with_its_sidecar(cluster):

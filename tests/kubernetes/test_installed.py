@@ -9,14 +9,12 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from support.cluster_life import CANARIES, CONFIGS, SCALING, ClusterLife, pod_network
+from support.cluster_life import CANARIES, CONFIGS, SCALING, ClusterLife
 from support.cluster_parts import run_pod
 from support.installed import ACCOUNT, ADDRESS, MANIFESTS, NAME, NAMESPACE, Installed, audited_api, calls
-from support.pods import Namespace, unavailable
 from support.replicas import Replicas
 from support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
@@ -38,30 +36,17 @@ def _folder(tmp_path_factory):
 
 
 @pytest.fixture(name="kubernetes", scope="module")
-def _kubernetes(folder):
+def _kubernetes(network, folder):
     """In a network of the test's own, so that every port of the Deployment is free, and the pod's address is here."""
-    namespace = Namespace()
-    pod_network(namespace)
-    namespace.ip(f"addr add {ADDRESS}/32 dev lo")
-    with namespace.entered(), audited_api(folder) as api:
+    network.ip(f"addr add {ADDRESS}/32 dev lo")
+    with audited_api(folder) as api:
         yield api
-    namespace.close()
 
 
 @pytest.fixture(name="installed", scope="module")
-def _installed(kubernetes, folder):
-    opened = []
-
-    def closing(thing):
-        opened.append(thing)
-        return thing
-
-    try:
-        life = closing(ClusterLife(kubernetes))
-        yield Installed(folder, kubernetes, closing, life).wait_ready()
-    finally:
-        for thing in reversed(opened):
-            thing.stop()
+def _installed(kubernetes, folder, module_closing):
+    life = module_closing(ClusterLife(kubernetes))
+    return Installed(folder, kubernetes, module_closing, life).wait_ready()
 
 
 def test_it_is_applied_strictly_and_twice(installed):

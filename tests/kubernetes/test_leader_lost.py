@@ -1,29 +1,11 @@
 """The replica that drives a canary goes in the middle of it, killed or stopped: another one goes on where it was, and nobody notices."""
 
-import threading
-
 import pytest
 from support.cluster_control import ClusterControl
-from support.cluster_life import ClusterLife, pod_network
+from support.cluster_life import ClusterLife
 from support.cluster_rollout import ClusterRollout
-from support.kubernetes import KubernetesApi
-from support.pods import Namespace, unavailable
-from support.proxy import ROOT
+from support.meanwhile import Meanwhile
 from support.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
-
-
-@pytest.fixture(name="kubernetes", scope="module")
-def _kubernetes():
-    """An API server in a network of the test's own, where the addresses of pods lead to this process."""
-    namespace = Namespace()
-    pod_network(namespace)
-    with namespace.entered(), KubernetesApi() as api:
-        api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
-        api.kubectl("wait", "--for=condition=established", "crd", "--all", "--timeout=60s")
-        yield api
-    namespace.close()
 
 
 class Replicated(ClusterRollout):
@@ -51,31 +33,21 @@ class Replicated(ClusterRollout):
         return self.status(name)["rollout"]["driver"]
 
 
-class Weights:
-    """Every weight that a canary's routes have had, as long as the `with` block runs."""
+class Weights(Meanwhile):
+    """Every weight that a canary's routes have had."""
 
     def __init__(self, mesh, name):
-        self.mesh, self.name, self.seen, self.over = mesh, name, [], threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.mesh, self.name, self.seen = mesh, name, []
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-    def _run(self):
-        while not self.over.wait(0.02):
-            weight = dict(self.mesh.weights(self.name))[f"{self.name}-canary"]
-            if not self.seen or self.seen[-1] != weight:
-                self.seen.append(weight)
+    def step(self):
+        weight = dict(self.mesh.weights(self.name))[f"{self.name}-canary"]
+        if not self.seen or self.seen[-1] != weight:
+            self.seen.append(weight)
 
 
 @pytest.mark.parametrize("name, lease, end", [("killed", "3s", "kill"), ("stopped", "60s", "terminate")])
-def test_the_next_one_goes_on_where_the_leader_was(kubernetes, closing, tmp_path, name, lease, end):
-    mesh = Replicated(tmp_path, kubernetes, closing, lease)
+def test_the_next_one_goes_on_where_the_leader_was(populated, closing, tmp_path, name, lease, end):
+    mesh = Replicated(tmp_path, populated, closing, lease)
     mesh.begin(name, analysis={"interval": "1s", "threshold": 10, "stepWeight": 10, "maxWeight": 40})
     mesh.wait_answer(name, image="app:1")
     first = mesh.driver(name)
@@ -93,8 +65,8 @@ def test_the_next_one_goes_on_where_the_leader_was(kubernetes, closing, tmp_path
     assert mesh.driver(name).startswith("second_")
 
 
-def test_a_canary_is_judged_by_proxies_that_report_to_another_replica(kubernetes, closing, tmp_path):
-    mesh = Replicated(tmp_path, kubernetes, closing, "15s", with_leader=False)
+def test_a_canary_is_judged_by_proxies_that_report_to_another_replica(populated, closing, tmp_path):
+    mesh = Replicated(tmp_path, populated, closing, "15s", with_leader=False)
     mesh.begin("afar", analysis={"interval": "1s", "threshold": 3, "stepWeight": 25, "maxWeight": 50})
     mesh.wait_answer("afar", image="app:1")
     with mesh.traffic("afar"):

@@ -2,16 +2,12 @@
 
 import pytest
 from support.cluster_control import ClusterControl
-from support.cluster_life import APPS, CANARIES, ISTIO, SERVICES, pod_network
+from support.cluster_life import APPS, CANARIES, ISTIO, SERVICES
 from support.cluster_rollout import ClusterRollout
-from support.kubernetes import KubernetesApi
 from support.other_controllers import FakePrometheus, Flagger, Recorder, program
-from support.pods import Namespace, unavailable
-from support.proxy import ROOT
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.skipif(bool(unavailable()), reason=unavailable() or ""),
-              pytest.mark.skipif(program("flagger") is None, reason="no Flagger here: `./dev test --kubernetes` builds it")]
+pytestmark = pytest.mark.skipif(program("flagger") is None, reason="no Flagger here: `./dev test --kubernetes` builds it")
 
 SERVICE = {"portName": "http", "timeout": "5s", "retries": {"attempts": 2, "perTryTimeout": "1s"},
            "trafficPolicy": {"tls": {"mode": "DISABLE"}}, "apex": {"labels": {"side": "front"}, "annotations": {"note": "apex"}}}
@@ -86,42 +82,24 @@ class Drive:
         self.status[name]["promoted"] = promoted["status"], promoted["reason"]
 
 
-@pytest.fixture(scope="module", name="kubernetes")
-def _kubernetes():
-    namespace = Namespace()
-    pod_network(namespace)
-    with namespace.entered(), KubernetesApi() as api:
-        api.kubectl("apply", "--server-side", "-f", ROOT / "docker" / "kubernetes" / "crds.yaml")
-        yield api
-    namespace.close()
-
-
-@pytest.fixture(scope="module", name="opened")
-def _opened(kubernetes):
-    opened = []
-    yield lambda thing: opened.append(thing) or thing
-    assert kubernetes
-    for thing in reversed(opened):
-        (getattr(thing, "stop", None) or thing.close)()
-
-
 @pytest.fixture(scope="module", name="mesh")
-def _mesh(kubernetes, tmp_path_factory, opened):
-    return ClusterRollout(tmp_path_factory.mktemp("others"), kubernetes, opened, "--rollouts", "off")
+def _mesh(populated, tmp_path_factory, module_closing):
+    return ClusterRollout(tmp_path_factory.mktemp("others"), populated, module_closing, "--rollouts", "off")
 
 
 @pytest.fixture(scope="module", name="drives")
-def _drives(kubernetes, mesh, tmp_path_factory, opened):
+def _drives(mesh, tmp_path_factory, module_closing):
     """The same Canary, first with Flagger, then, on a clean slate, with us."""
-    prometheus, admin = opened(FakePrometheus()), kubernetes.kubeconfig("admin", "system:masters")
+    kubernetes, prometheus = mesh.kubernetes, module_closing(FakePrometheus())
+    admin = kubernetes.kubeconfig("admin", "system:masters")
     recorder = Recorder(kubernetes, "web")
-    flagger = opened(Flagger(admin, prometheus))
+    flagger = module_closing(Flagger(admin, prometheus))
     theirs = Drive(mesh, prometheus, recorder).run()
     flagger.stop()
     kubernetes.kubectl("delete", "canary,deployment", "web", "-n", "default", "--timeout=30s")
     mesh.life.collect_garbage()
     wait_until(lambda: not mesh.life.servers, "all pods are gone")
-    opened(ClusterControl(tmp_path_factory.mktemp("ours"), admin, "--rollout-min-interval", "200", "--lease-name", "ours"))
+    module_closing(ClusterControl(tmp_path_factory.mktemp("ours"), admin, "--rollout-min-interval", "200", "--lease-name", "ours"))
     return theirs, Drive(mesh, prometheus, recorder).run()
 
 

@@ -1,18 +1,20 @@
 """What a cluster makes of Deployments, DaemonSets, ReplicaSets and Services: pods that are real servers, endpoints, statuses, garbage.
 
-    with Namespace().entered():         # with addresses of pods on its loopback: `pod_network`
+    with network_of_pods(), KubernetesApi() as kubernetes:
         life = closing(ClusterLife(kubernetes))
 
 It plays the controllers and kubelet of one node. A pod's image says how it serves: `app:2` answers with "2", one with `bad` in its name
 fails every other request, one with `dead` never gets ready. Its answer also holds what its `envFrom` gives it.
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
 import threading
 
 from support.cluster_parts import endpoint, endpoint_slice, run_pod
+from support.pods import Namespace
 from support.upstream import Upstream, reply
 
 NAMESPACE = "default"
@@ -30,9 +32,13 @@ MERGE = "application/merge-patch+json"
 PORT = 8080  # of every pod
 
 
-def pod_network(namespace):
-    """All of 10.244.0.0/16 is this machine, in a network namespace of the test's own."""
-    namespace.ip("addr add 10.244.0.1/16 dev lo")
+@contextlib.contextmanager
+def network_of_pods():
+    """A network namespace, entered by this thread, where all of 10.244.0.0/16 is this machine."""
+    with contextlib.closing(Namespace()) as namespace:
+        namespace.ip("addr add 10.244.0.1/16 dev lo")
+        with namespace.entered():
+            yield namespace
 
 
 class Server:

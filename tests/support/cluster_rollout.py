@@ -2,11 +2,11 @@
 
 import base64
 import json
-import threading
 
 from support.cluster_control import ClusterControl
 from support.cluster_life import APPS, CANARIES, CONFIGS, ISTIO, PORT, ClusterLife
 from support.http_client import fetch
+from support.meanwhile import Meanwhile
 from support.mesh import Mesh
 from support.waiting import wait_until
 
@@ -118,22 +118,16 @@ class ClusterRollout(Mesh):
         return ClusterTraffic(self, names, port)
 
 
-class ClusterTraffic:
-    """Requests, one after the other, as long as the `with` block runs. `answers`: (service, status or error, image)."""
+class ClusterTraffic(Meanwhile):
+    """Requests, one after the other. `answers`: (service, status or error, image)."""
 
     def __init__(self, mesh, names, port):
         self.mesh, self.names, self.port, self.answers = mesh, names, port, []
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
-        self.thread.start()
+        super().__enter__()
         wait_until(lambda: len(self.answers) > 20, "the traffic under way")
         return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
     def failures(self):
         return [answer for answer in self.answers if answer[1] != 200]
@@ -141,11 +135,10 @@ class ClusterTraffic:
     def images(self):
         return {image for _, _, image in self.answers}
 
-    def _run(self):
-        while not self.over.wait(0.01):
-            for name in self.names:
-                try:
-                    answer = self.mesh.call(name, self.port)
-                    self.answers.append((name, answer.status, answer.get("x-image")))
-                except (OSError, AssertionError) as error:
-                    self.answers.append((name, repr(error), None))
+    def step(self):
+        for name in self.names:
+            try:
+                answer = self.mesh.call(name, self.port)
+                self.answers.append((name, answer.status, answer.get("x-image")))
+            except (OSError, AssertionError) as error:
+                self.answers.append((name, repr(error), None))

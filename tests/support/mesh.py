@@ -1,17 +1,16 @@
 """A small mesh: the real control plane over a folder of manifests, workloads as fake upstreams, and sidecars."""
 
-import json
-
 import yaml
 
 from support.bootstrap import bootstrap, cluster, over_ads, typed
+from support.control_process import ControlProcess
 from support.http_client import fetch
-from support.proxy import Process, Proxy, bin_dir, under_test
+from support.proxy import Proxy, bin_dir, under_test
 from support.upstream import unused_port
 from support.waiting import wait_until
 
 
-class ControlPlane(Process):
+class ControlPlane(ControlProcess):
     """`remora-control` over one folder, which `apply` and `delete` change as an operator would."""
 
     def __init__(self, folder, xds_port=0, arguments=()):
@@ -31,30 +30,9 @@ class ControlPlane(Process):
             "--admin-address", "127.0.0.1:0", "--api-address", "127.0.0.1:0", "--xds-address-path", paths[0],
             "--admin-address-path", paths[1], "--api-address-path", paths[2], "--xds-tls-address-path", tls_path,
             *arguments])
-        self.xds_port, self.admin_port, self.api_port = (
-            wait_until(lambda: self.address_in(path), lambda: f"{path}:\n{self.tail()}") for path in paths)
+        self.xds_port, self.admin_port, self.api_port = (self.wait_address(path) for path in paths)
         # Written with the others, and empty where nothing is served over TLS.
         self.xds_tls_port = self.address_in(tls_path)
-
-    def address_in(self, path):
-        assert self.running, f"remora-control ended at start:\n{self.tail()}"
-        text = path.read_text().strip() if path.exists() else ""
-        return int(text.rpartition(":")[2]) if text else 0
-
-    def admin(self, target):
-        return fetch(self.admin_port, target, headers={"connection": "close"}, host="admin")
-
-    def findings(self):
-        """What it says is wrong with the manifests: errors and warnings with file, line, resource and path."""
-        response = self.admin("/debug/errors")
-        assert response.status == 200, response
-        return json.loads(response.body)
-
-    def wait_finding(self, *words):
-        """Waits for a finding that holds all these words."""
-        return wait_until(lambda: next((finding for finding in self.findings()
-                                        if all(word in json.dumps(finding) for word in words)), None),
-                          lambda: f"a finding about {words}; there are {self.findings()}")
 
 
 def service(name, port):

@@ -1,5 +1,7 @@
 """What all pytest suites here share: logs of failing tests, the end of every process, the `closing` fixture."""
 
+import contextlib
+
 import pytest
 
 from support import proxy as proxies
@@ -19,15 +21,25 @@ def pytest_sessionfinish():
     proxies.end_everything()
 
 
+def _register():
+    def end(thing):
+        (getattr(thing, "stop", None) or thing.close)()
+
+    with contextlib.ExitStack() as opened:
+        def register(thing):
+            opened.callback(end, thing)
+            return thing
+
+        yield register
+
+
 @pytest.fixture
 def closing():
     """Registers things with a `close`, `stop` or `terminate`; the last registered is ended first."""
-    opened = []
+    yield from _register()
 
-    def register(thing):
-        opened.append(thing)
-        return thing
 
-    yield register
-    for thing in reversed(opened):
-        (getattr(thing, "stop", None) or thing.close)()
+@pytest.fixture(scope="module")
+def module_closing():
+    """The same for things that all tests of a file share."""
+    yield from _register()

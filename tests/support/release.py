@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import threading
 
 import yaml
 
 from support.http_client import fetch
+from support.meanwhile import Meanwhile
 from support.mesh import ControlPlane, Mesh, workload
 from support.proxy import bin_dir
 from support.upstream import Upstream, reply, unused_port
@@ -76,27 +76,19 @@ class Release(Mesh):
         return Traffic(self)
 
 
-class Traffic:
-    """Requests of the client, one after the other, as long as the `with` block runs."""
+class Traffic(Meanwhile):
+    """Requests of the client, one after the other."""
 
     def __init__(self, release):
-        self.release = release
-        self.statuses = []
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.release, self.statuses = release, []
 
     def __enter__(self):
-        self.thread.start()
+        super().__enter__()
         wait_until(lambda: len(self.statuses) > 20, "the traffic under way")
         return self
 
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-    def run(self):
-        while not self.over.wait(0.01):
-            try:
-                self.statuses.append(self.release.fetch().status)
-            except OSError as error:
-                self.statuses.append(error)
+    def step(self):
+        try:
+            self.statuses.append(self.release.fetch().status)
+        except OSError as error:
+            self.statuses.append(error)
