@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import threading
+import time
 
 from support.cluster_parts import endpoint, endpoint_slice, run_pod
 from support.pods import Namespace
@@ -42,7 +43,8 @@ def network_of_pods():
 
 
 class Server:
-    """A pod's container: a real server at the pod's address."""
+    """A pod's container: a real server at the pod's address. When its pod is deleted it goes on through `preStop` (a sleep), then it is
+    signalled, as most programs would take it: it accepts no connection any more, and ends with the last one, or with its grace."""
 
     def __init__(self, kubernetes, workload, number, template):
         self.name, self.address = f"{workload}-{number}", f"10.244.{number // 250 + 1}.{number % 250 + 1}"
@@ -51,6 +53,7 @@ class Server:
         self.counter = itertools.count(1)
         self.settings = self._settings(kubernetes)
         self.upstream = Upstream(self.name, self.answer, port=PORT, address=self.address)
+        self.deleted_at, self.signalled = None, False
 
     @property
     def ready(self):
@@ -64,6 +67,22 @@ class Server:
                     found.update(kubernetes.request("GET", f"{CONFIGS[kind]}/{source[member]['name']}").get("data", {}))
         return found
 
+    def ended(self):
+        """Takes the step of its end that is due; whether it was the last one."""
+        spec = self.template["spec"]
+        pause = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        since = time.monotonic() - self.deleted_at
+        if since < pause:
+            return False
+        if not self.signalled:
+            self.signalled = True
+            self.upstream.stop_listening()
+        busy = any(connection.sock.fileno() >= 0 for connection in self.upstream.connections)
+        if busy and since < spec.get("terminationGracePeriodSeconds", 30):
+            return False
+        self.upstream.close()
+        return True
+
     def answer(self, request):
         body = json.dumps({"image": self.image, "pod": self.name, **self.settings})
         failed = "bad" in self.image and next(self.counter) % 2
@@ -75,7 +94,7 @@ class ClusterLife:
 
     def __init__(self, kubernetes):
         self.kubernetes, self.stopped = kubernetes, threading.Event()
-        self.servers, self.slices, self.ended = {}, {}, []
+        self.servers, self.slices, self.leaving = {}, {}, []
         self.without_pods, self.error = [], None
         self.numbers = itertools.count(1)
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -84,8 +103,9 @@ class ClusterLife:
     def stop(self):
         self.stopped.set()
         self.thread.join()
-        for server in [*self.ended, *itertools.chain(*self.servers.values())]:
+        for server in [*self.leaving, *itertools.chain(*self.servers.values())]:
             server.upstream.close()
+            self._remove(server)  # another life makes pods of these names
         assert not self.error, self.error
         assert not self.without_pods, f"target and primary both without pods: {self.without_pods}"
 
@@ -128,6 +148,7 @@ class ClusterLife:
             self._scale("deployments", gone, None, 0)
             del self.servers[gone]
         self._publish()
+        self._bury()
 
     def _act(self, kind, workload, wanted):
         name = workload["metadata"]["name"]
@@ -146,19 +167,25 @@ class ClusterLife:
             self._write(f"{APPS}/{kind}/{name}/status", {"status": status}, MERGE)
 
     def _scale(self, kind, name, template, wanted):
-        """New pods before old ones go. One that goes is no endpoint any more before it is gone; its server outlives it, for
-        requests that are under way."""
+        """New pods before old ones go. One that goes stays an endpoint until it is gone, as one that is terminating."""
         running = self.servers.get(name, [])
         fresh = [server for server in running if server.template == template][:wanted]
         while len(fresh) < wanted:
             fresh.append(self._start(kind, name, template))
         self.servers[name] = fresh
-        leaving = [server for server in running if server not in fresh]
-        if leaving:
-            self._publish()
-        for server in leaving:
-            self.ended.append(server)
-            self.kubernetes.request("DELETE", f"{PODS}/{server.name}?gracePeriodSeconds=0")
+        for server in running:
+            if server not in fresh:
+                server.deleted_at = time.monotonic()
+                self.leaving.append(server)
+                self.kubernetes.request("DELETE", f"{PODS}/{server.name}")
+
+    def _bury(self):
+        for server in [each for each in self.leaving if each.ended()]:
+            self.leaving.remove(server)
+            self._remove(server)
+
+    def _remove(self, server):
+        self.kubernetes.request("DELETE", f"{PODS}/{server.name}?gracePeriodSeconds=0")
 
     def _start(self, kind, name, template):
         server = Server(self.kubernetes, name, next(self.numbers), template)
@@ -169,7 +196,7 @@ class ClusterLife:
         elif kind == "daemonsets":
             owner["kind"] = "DaemonSet"
         run_pod(self.kubernetes, NAMESPACE, server.name, server.address, {**template["metadata"]["labels"], "pod-template-hash": digest},
-                {"http": PORT}, ready=server.ready, owners=[owner])
+                {"http": PORT}, ready=server.ready, owners=[owner], node="node-1")
         return server
 
     def _publish(self):
@@ -178,11 +205,12 @@ class ClusterLife:
             selector, meta = service["spec"].get("selector"), service["metadata"]
             if not selector:
                 continue
-            chosen = [server for server in itertools.chain(*self.servers.values())
+            chosen = [server for server in [*itertools.chain(*self.servers.values()), *self.leaving]
                       if selector.items() <= server.template["metadata"]["labels"].items()]
             ports = {port.get("name", ""): PORT for port in service["spec"]["ports"]}
             wanted = endpoint_slice(NAMESPACE, meta["name"], ports, [
-                endpoint(server.address, (NAMESPACE, server.name), server.ready) for server in chosen])
+                endpoint(server.address, (NAMESPACE, server.name), server.ready and not server.deleted_at, serving=server.ready,
+                         terminating=bool(server.deleted_at)) for server in chosen])
             if self.slices.get(meta["uid"]) != wanted:
                 self.slices[meta["uid"]] = wanted
                 self._write(f"{SLICES}/{meta['name']}-slice?fieldManager=life&force=true", wanted, "application/apply-patch+yaml")

@@ -4,8 +4,9 @@ MERGE = "application/merge-patch+json"
 
 
 def run_pod(kubernetes, namespace, name, address, labels, ports=(), account="default", ready=True, annotations=None, addresses=(),
-            owners=()):
-    """Makes a pod and says that it runs at `address`. `ports`: {name: number}. The pod as the API server has it."""
+            owners=(), node=None):
+    """Makes a pod and says that it runs at `address`. `ports`: {name: number}. One of a `node` is deleted when kubelet says so, another
+    one at once. The pod as the API server has it."""
     manifest = {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": dict(labels), "annotations": dict(annotations or {}),
@@ -13,6 +14,8 @@ def run_pod(kubernetes, namespace, name, address, labels, ports=(), account="def
         "spec": {"serviceAccountName": account, "containers": [{
             "name": "app", "image": "app",
             "ports": [{"name": port, "containerPort": number} for port, number in dict(ports).items()]}]}}
+    if node:
+        manifest["spec"]["nodeName"] = node
     pod = kubernetes.request("POST", f"/api/v1/namespaces/{namespace}/pods", manifest)
     set_pod_ready(kubernetes, namespace, name, ready, address, addresses)
     return pod

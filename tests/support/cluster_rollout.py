@@ -38,8 +38,10 @@ class ClusterRollout(Mesh):
 
     def deploy(self, name, image, kind="Deployment", replicas=2, settings=(), labels=None):
         labels = labels or {"app": name}
+        container = {"name": "app", "image": image, "ports": [{"containerPort": PORT}], "envFrom": list(settings),
+                     "lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}  # as programs need it that stop listening at their signal
         spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
-            "containers": [{"name": "app", "image": image, "ports": [{"containerPort": PORT}], "envFrom": list(settings)}]}}}
+            "terminationGracePeriodSeconds": 5, "containers": [container]}}}
         if kind == "Deployment":
             spec["replicas"] = replicas
         return self.apply(f"{APPS}/{kind.lower()}s/{name}", {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name},

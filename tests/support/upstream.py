@@ -136,13 +136,17 @@ class Upstream(Listening):
         self.requests.clear()
         self.broken.clear()
 
-    def close(self):
-        """Stops listening and drops every connection."""
+    def stop_listening(self):
+        """Who connects from now on is refused; connections that are there go on."""
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.listener.close()
+
+    def close(self):
+        """Stops listening and drops every connection."""
+        self.stop_listening()
         for connection in self.connections:
             connection.close()
         self.thread.join(5)
