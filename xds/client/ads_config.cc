@@ -10,8 +10,12 @@ using envoy::config::bootstrap::v3::Bootstrap;
 
 constexpr Milliseconds kDefaultFetchTimeout{15000};
 
+bool is_delta(const v3::ApiConfigSource& source) {
+  return source.api_type() == v3::ApiConfigSource::DELTA_GRPC;
+}
+
 void check_api(const v3::ApiConfigSource& source, Context& context) {
-  if (source.api_type() != v3::ApiConfigSource::GRPC) {
+  if (source.api_type() != v3::ApiConfigSource::GRPC && !is_delta(source)) {
     context.unsupported("api_type", v3::ApiConfigSource::ApiType_Name(source.api_type()));
   }
   if (source.transport_api_version() == v3::V2) context.error("transport_api_version", "must be V3");
@@ -59,6 +63,7 @@ std::optional<AdsConfig> to_ads_config(const Bootstrap& bootstrap, Context& cont
   {
     const auto ads = context.in("ads_config");
     check_api(dynamic.ads_config(), context);
+    out.is_delta = is_delta(dynamic.ads_config());
     out.node_on_first_message_only = dynamic.ads_config().set_node_on_first_message_only();
     if (dynamic.ads_config().grpc_services_size() == 0) return std::nullopt;
     const auto service = context.in("grpc_services", 0);

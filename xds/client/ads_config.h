@@ -11,6 +11,7 @@ namespace remora::xds {
 
 /// How the management server is reached, and what is asked of it.
 struct AdsConfig : GrpcTarget {
+  bool is_delta = false;  // otherwise the state of the world
   bool node_on_first_message_only = false;
   bool listeners = false;                       // lds_config over ADS
   bool clusters = false;                        // cds_config over ADS
@@ -22,7 +23,7 @@ struct AdsConfig : GrpcTarget {
 std::string management_cluster_name(const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
 
 /// Reads dynamic_resources. nullopt if there is no ads_config. Errors are recorded: sources other than ADS
-/// over gRPC, state of the world; a cluster that is not there.
+/// over gRPC; a cluster that is not there.
 std::optional<AdsConfig> to_ads_config(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
                                        Context& context);
 

@@ -20,13 +20,14 @@ class ChildTable {
     Value value{};                // null until it came
     std::set<std::string> users;  // who holds it
     std::optional<RefusedUpdate> refused;
+    bool absent = false;  // its source says that there is none
   };
 
   /// True: it was not held by anybody before.
   bool hold(const std::string& name, const std::string& user) {
     const auto [entry, is_new] = entries_.try_emplace(name);
     entry->second.users.insert(user);
-    if (is_new) ++names_version_;
+    if (is_new) touched_.insert(name);
     return is_new;
   }
   /// True: nobody holds it any more, so it is gone.
@@ -37,8 +38,9 @@ class ChildTable {
     if (!found->second.users.empty()) return false;
     changed_.erase(name);
     if (found->second.value != nullptr) dropped_.insert(name);
+    if (found->second.refused) --refused_count_;
     entries_.erase(found);
-    ++names_version_;
+    touched_.insert(name);
     return true;
   }
   /// False: nobody holds it, so it was not taken.
@@ -47,14 +49,29 @@ class ChildTable {
     if (found == entries_.end()) return false;
     found->second.record = std::move(record);
     found->second.value = std::move(value);
-    found->second.refused.reset();
+    clear_refusal(name);
+    found->second.absent = false;
     changed_.insert(name);
     dropped_.erase(name);
     return true;
   }
   void refuse(const std::string& name, RefusedUpdate update) {
     const auto found = entries_.find(name);
-    if (found != entries_.end()) found->second.refused = std::move(update);
+    if (found == entries_.end()) return;
+    if (!found->second.refused) ++refused_count_;
+    found->second.refused = std::move(update);
+  }
+  /// The value that is there was given once more.
+  void clear_refusal(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end() || !found->second.refused) return;
+    --refused_count_;
+    found->second.refused.reset();
+  }
+  /// There is none to wait for; a value that is there stays.
+  void mark_absent(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found != entries_.end()) found->second.absent = true;
   }
 
   [[nodiscard]] const Entry* find(const std::string& name) const {
@@ -67,8 +84,15 @@ class ChildTable {
     return entry == nullptr ? Value{} : entry->value;
   }
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
-  /// Another number whenever the set of names is another.
-  [[nodiscard]] uint64_t names_version() const { return names_version_; }
+  /// There is nothing to wait for.
+  [[nodiscard]] bool is_settled(const std::string& name) const {
+    const Entry* entry = find(name);
+    return entry != nullptr && (entry->value != nullptr || entry->absent);
+  }
+  /// Entries whose last update was refused.
+  [[nodiscard]] size_t refused_count() const { return refused_count_; }
+  /// Names that somebody holds now, or nobody any more, since the last call.
+  std::set<std::string> take_touched() { return std::exchange(touched_, {}); }
   /// Names with another value since the last call, and those that had one and are gone.
   std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
   std::set<std::string> take_dropped() { return std::exchange(dropped_, {}); }
@@ -77,7 +101,8 @@ class ChildTable {
   std::map<std::string, Entry> entries_;
   std::set<std::string> changed_;
   std::set<std::string> dropped_;
-  uint64_t names_version_ = 0;
+  std::set<std::string> touched_;
+  size_t refused_count_ = 0;
 };
 
 }  // namespace remora::xds

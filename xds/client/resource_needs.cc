@@ -25,7 +25,7 @@ void ResourceStore::Keeper<Own>::release(const NeedKey& key, const std::string& 
 
 template <typename Own>
 bool ResourceStore::Keeper<Own>::is_settled(const NeedKey& key) const {
-  return key.kind == NeedKind::kSecret ? secrets_.is_settled(key.name) : own_.value_of(key.name) != nullptr;
+  return key.kind == NeedKind::kSecret ? secrets_.is_settled(key.name) : own_.is_settled(key.name);
 }
 
 template class ResourceStore::Keeper<EndpointTable>;

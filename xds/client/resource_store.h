@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/child_table.h"
+#include "client/resource_feed.h"
 #include "client/resource_types.h"
 #include "client/secret_table.h"
 #include "client/static_resources.h"
@@ -25,18 +26,6 @@ using ClusterSet = WarmingSet<TranslatedCluster>;
 using ListenerSet = WarmingSet<TranslatedListener>;
 using EndpointTable = ChildTable<std::shared_ptr<const EndpointSet>>;
 using RoutesTable = ChildTable<std::shared_ptr<const RouteTable>>;
-
-/// What became of one response.
-struct UpdateResult {
-  /// "cluster 'x': <path>: <what>" for each resource that was refused. Not empty: NACK.
-  std::vector<std::string> errors;
-  std::vector<std::string> accepted;  // names of resources that were taken, changed or not
-  std::vector<std::string> refused;
-
-  [[nodiscard]] bool ok() const { return errors.empty(); }
-  /// The errors as one message for the management server.
-  [[nodiscard]] std::string details() const;
-};
 
 /// Every resource of the process by type and name, static and from the management server: the accepted
 /// versions, what warms, what was refused. Turns responses into ConfigBatches that hold only what changed.
@@ -59,6 +48,12 @@ class ResourceStore {
   UpdateResult update(ResourceType type, const std::string& version, const Resources& resources,
                       MonotonicTime now, WallTime wall);
 
+  using DeltaResponse = ResourceReceiver::DeltaResponse;
+  /// The same for what has changed, where every resource has a name of its own: only a response that names
+  /// one twice is refused as a whole. Clusters and listeners that it removes go; of others only the waiting
+  /// for them ends.
+  UpdateResult update(ResourceType type, const DeltaResponse& response, MonotonicTime now, WallTime wall);
+
   /// A secret as a secret server gave it: the answer names exactly the one of that key.
   UpdateResult update_secret(const std::string& key, const std::string& version, const Resources& resources,
                              WallTime wall);
@@ -80,8 +75,11 @@ class ResourceStore {
 
   /// The names to ask for; empty for types that come as a whole set.
   [[nodiscard]] std::vector<std::string> wanted(ResourceType type) const;
-  /// Another number whenever wanted() is another list.
-  [[nodiscard]] uint64_t wanted_version(ResourceType type) const;
+  [[nodiscard]] bool is_wanted(ResourceType type, const std::string& name) const;
+  /// Names of which is_wanted() may say something else since the last call.
+  std::set<std::string> take_touched(ResourceType type);
+  /// Resources whose last update was refused.
+  [[nodiscard]] size_t refused_count(ResourceType type) const;
   /// What warms, and what it waits for, in Envoy's words.
   [[nodiscard]] std::vector<std::pair<std::string, std::vector<std::string>>> waiting() const;
   /// Messages with bytes that no field claims, accepted so far.
@@ -115,6 +113,11 @@ class ResourceStore {
   struct Step;  // what all resources of one response share
   bool read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
                   UpdateResult& result) const;
+  static bool are_told_apart(const DeltaResponse& response, UpdateResult& result);
+  /// Finds the name; the message only if its bytes are new. False, with the reason: it cannot be read.
+  bool read(ResourceType type, Incoming& incoming, std::string& error) const;
+  void accept_unchanged(ResourceType type, const std::string& name);
+  void remove(ResourceType type, const std::string& name);
   void take(const Step& step, const Incoming& incoming, UpdateResult& result);
   void take_cluster(const Step& step, const Incoming& incoming, Context& context);
   void take_endpoints(const Step& step, const Incoming& incoming, Context& context);
@@ -130,7 +133,7 @@ class ResourceStore {
   void remove_missing(ResourceType type, const std::vector<Incoming>& incoming);
   [[nodiscard]] const ResourceRecord* latest(ResourceType type, const std::string& name) const;
   [[nodiscard]] bool is_static(ResourceType type, const std::string& name) const;
-  void refuse(const Step& step, const Incoming& incoming, std::string details);
+  void refuse(const Step& step, const Incoming& incoming, const std::string& details, UpdateResult& result);
 
   void add_cluster_changes(ConfigBatch& batch);
   void add_listener_changes(ConfigBatch& batch);

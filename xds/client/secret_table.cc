@@ -80,7 +80,7 @@ void SecretTable::hold(const std::string& key, const std::string& user, WallTime
   if (!table_.hold(key, user)) return;
   ++sources_version_;
   const Kind kind = states_[key].source.kind;
-  if (kind == Kind::kAds) ++ads_names_version_;
+  if (kind == Kind::kAds) touched_.insert(states_[key].source.name);
   if (kind == Kind::kAds || kind == Kind::kServer || kind == Kind::kFile) stats(key).attempt();
   if (kind == Kind::kFile || kind == Kind::kWatched) reload(key, wall);
 }
@@ -88,13 +88,14 @@ void SecretTable::hold(const std::string& key, const std::string& user, WallTime
 void SecretTable::release(const std::string& key, const std::string& user) {
   if (!table_.release(key, user)) return;
   ++sources_version_;
-  if (states_[key].source.kind == Kind::kAds) ++ads_names_version_;
+  const SecretSource& source = states_[key].source;
+  if (source.kind == Kind::kAds) touched_.insert(source.name);
   states_.erase(key);
 }
 
 bool SecretTable::is_settled(const std::string& key) const {
   const auto* entry = table_.find(key);
-  return entry != nullptr && (entry->value || entry->refused);
+  return entry != nullptr && (entry->value || entry->refused || entry->absent);
 }
 
 void SecretTable::take(const std::string& key, const ProtoSecret& secret, ResourceRecord record,

@@ -48,7 +48,8 @@ class SecretTable {
   [[nodiscard]] std::vector<std::string> folders_of(const std::string& key) const;
   /// Names asked of the management server.
   [[nodiscard]] std::vector<std::string> ads_names() const;
-  [[nodiscard]] uint64_t ads_names_version() const { return ads_names_version_; }
+  /// Those of them that are new or gone since the last call.
+  std::set<std::string> take_touched() { return std::exchange(touched_, {}); }
   /// Another number whenever sources or folders are others.
   [[nodiscard]] uint64_t sources_version() const { return sources_version_; }
   /// sds.<name>. Not for what stands in the configuration.
@@ -68,7 +69,7 @@ class SecretTable {
   const Environment& environment_;
   Table table_;
   std::map<std::string, State> states_;  // of what is expected or held
-  uint64_t ads_names_version_ = 0;
+  std::set<std::string> touched_;
   uint64_t sources_version_ = 0;
 };
 

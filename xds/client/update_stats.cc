@@ -21,6 +21,12 @@ constexpr StatDef kControlPlaneSchema[] = {
 
 constexpr StatDef kWarmingClusters[] = {{.name = "warming_clusters", .kind = StatKind::kGauge}};
 constexpr StatDef kWarmingListeners[] = {{.name = "total_listeners_warming", .kind = StatKind::kGauge}};
+/// In the order of kResourceTypes.
+constexpr StatDef kRefused[] = {{.name = "refused_clusters", .kind = StatKind::kGauge},
+                                {.name = "refused_endpoints", .kind = StatKind::kGauge},
+                                {.name = "refused_listeners", .kind = StatKind::kGauge},
+                                {.name = "refused_routes", .kind = StatKind::kGauge},
+                                {.name = "refused_secrets", .kind = StatKind::kGauge}};
 constexpr StatDef kUnknownFields[] = {{.name = "dynamic_unknown_fields"}};
 
 }  // namespace
@@ -66,12 +72,16 @@ void UpdateStats::fetch_timeout() { scope_->block(kMainShard).add(kInitFetchTime
 SourceStats::SourceStats(StatsStore& store)
     : clusters_(store.make_scope(kWarmingClusters, {"cluster_manager.", "envoy_cluster_manager_", {}})),
       listeners_(store.make_scope(kWarmingListeners, {"listener_manager.", "envoy_listener_manager_", {}})),
-      server_(store.make_scope(kUnknownFields, {"server.", "envoy_server_", {}})) {}
+      server_(store.make_scope(kUnknownFields, {"server.", "envoy_server_", {}})),
+      refused_(store.make_scope(kRefused, {"xds.", "envoy_xds_", {}})) {}
 void SourceStats::warming(size_t clusters, size_t listeners) {
   clusters_->block(kMainShard).set(0, clusters);
   listeners_->block(kMainShard).set(0, listeners);
 }
 void SourceStats::unknown_fields(uint64_t count) { server_->block(kMainShard).set(0, count); }
+void SourceStats::refused(ResourceType type, size_t count) {
+  refused_->block(kMainShard).set(index_of(type), count);
+}
 
 ControlPlaneStats::ControlPlaneStats(StatsStore& store)
     : scope_(store.make_scope(kControlPlaneSchema, {"control_plane.", "envoy_control_plane_", {}})) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "client/resource_types.h"
 #include "remora/core/stats.h"
 
 namespace remora::xds {
@@ -36,17 +37,21 @@ class UpdateStats {
 };
 
 /// What only the configuration source knows of the managers: cluster_manager.warming_clusters,
-/// listener_manager.total_listeners_warming and server.dynamic_unknown_fields.
+/// listener_manager.total_listeners_warming, server.dynamic_unknown_fields, and of our own the resources of
+/// each type whose last update was refused (those with an error_state in /config_dump): xds.refused_clusters
+/// and its kin.
 class SourceStats {
  public:
   explicit SourceStats(StatsStore& store);
   void warming(size_t clusters, size_t listeners);
   void unknown_fields(uint64_t count);
+  void refused(ResourceType type, size_t count);
 
  private:
   std::shared_ptr<StatScope> clusters_;
   std::shared_ptr<StatScope> listeners_;
   std::shared_ptr<StatScope> server_;
+  std::shared_ptr<StatScope> refused_;
 };
 
 /// control_plane.connected_state and its kin.

@@ -68,7 +68,7 @@ class WarmingSet {
 
   void offer(const std::string& name, Version version, MonotonicTime now) {
     Entry& entry = entries_[name];
-    entry.refused.reset();
+    clear_refusal(name);
     for (const Need& need : version.needs) keeper_.hold(need.key, name);
     const std::optional<Version> before = stop_warming(name, entry);
     for (const Need& need : version.needs) {
@@ -98,6 +98,7 @@ class WarmingSet {
     const std::optional<Version> active = std::move(found->second.active);
     if (active) changes_.removed.insert(name);
     changes_.activated.erase(name);
+    if (found->second.refused) --refused_count_;
     entries_.erase(found);
     release_unused(name, warming);
     release_unused(name, active);
@@ -115,7 +116,19 @@ class WarmingSet {
     }
   }
 
-  void refuse(const std::string& name, RefusedUpdate update) { entries_[name].refused = std::move(update); }
+  void refuse(const std::string& name, RefusedUpdate update) {
+    Entry& entry = entries_[name];
+    if (!entry.refused) ++refused_count_;
+    entry.refused = std::move(update);
+  }
+
+  /// The version that is there was given once more.
+  void clear_refusal(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end() || !found->second.refused) return;
+    --refused_count_;
+    found->second.refused.reset();
+  }
 
   /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now) {
@@ -145,6 +158,8 @@ class WarmingSet {
   [[nodiscard]] Changes take_changes() { return std::exchange(changes_, {}); }
   [[nodiscard]] bool is_warming() const { return !warming_.empty(); }
   [[nodiscard]] size_t warming_count() const { return warming_.size(); }
+  /// Entries whose last update was refused.
+  [[nodiscard]] size_t refused_count() const { return refused_count_; }
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
   [[nodiscard]] const Entry* find(const std::string& name) const {
     const auto found = entries_.find(name);
@@ -197,6 +212,7 @@ class WarmingSet {
   std::set<std::string> warming_;
   std::map<NeedKey, std::set<std::string>> waiting_;  // who waits for what
   Changes changes_;
+  size_t refused_count_ = 0;
 };
 
 }  // namespace remora::xds

@@ -2,9 +2,9 @@
 
 #include <mutex>
 
-#include "client/ads_protocol.h"
-#include "client/ads_stream.h"
+#include "client/ads_client.h"
 #include "client/config_dump.h"
+#include "client/discovery.h"
 #include "client/metrics_sink.h"
 #include "client/resource_store.h"
 #include "client/secret_sources.h"
@@ -39,26 +39,27 @@ class XdsSource final : public ConfigSource {
       metrics_sinks_.back()->start();
     }
     const std::lock_guard lock(mutex_);
-    protocol_ = std::make_unique<AdsProtocol>(ads_, options_.bootstrap.node(), store_, options_.stats, sink);
+    discovery_ = std::make_unique<Discovery>(ads_, store_, options_.stats, sink);
     make_secret_sources();
     if (options_.ads) {
-      stream_ = std::make_unique<AdsStream>(ads_, *protocol_, mutex_);
-      stream_->start();
-      return;
+      ads_client_ = make_ads_client(ads_, options_.bootstrap.node(), *discovery_, mutex_);
+      discovery_->add_feed({}, ads_client_->feed());
     }
-    protocol_->start(std::chrono::steady_clock::now());
+    discovery_->start(std::chrono::steady_clock::now());
+    if (ads_client_) ads_client_->start();
   }
 
   void stop() override {
     if (secret_sources_) secret_sources_->stop();
-    if (stream_) stream_->stop();
+    if (ads_client_) ads_client_->stop();
     for (const auto& metrics_sink : metrics_sinks_) metrics_sink->stop();
   }
 
   Result<std::string> config_dump(const DumpQuery& query) override {
     const std::lock_guard lock(mutex_);
-    const std::string versions[] = {protocol_ ? protocol_->version(ResourceType::kClusters) : std::string(),
-                                    protocol_ ? protocol_->version(ResourceType::kListeners) : std::string()};
+    const std::string versions[] = {
+        discovery_ ? discovery_->version(ResourceType::kClusters) : std::string(),
+        discovery_ ? discovery_->version(ResourceType::kListeners) : std::string()};
     return dump_config({options_.bootstrap, loaded_, store_, versions[0], versions[1]}, query);
   }
 
@@ -74,15 +75,15 @@ class XdsSource final : public ConfigSource {
                              .bootstrap = options_.bootstrap,
                              .environment = environment_,
                              .changed = [this] {
-                               protocol_->store_changed(std::chrono::steady_clock::now());
-                               if (stream_) stream_->wake();
+                               discovery_->store_changed(std::chrono::steady_clock::now());
+                               if (ads_client_) ads_client_->wake();
                              }};
     if (!options_.ads) {
-      host.next_deadline = [this] { return protocol_->next_deadline(); };
-      host.on_time = [this](MonotonicTime now) { protocol_->on_time(now); };
+      host.next_deadline = [this] { return discovery_->next_deadline(); };
+      host.on_time = [this](MonotonicTime now) { discovery_->on_time(now); };
     }
     secret_sources_ = std::make_unique<SecretSources>(std::move(host));
-    protocol_->on_settled([this] { secret_sources_->sync(); });
+    discovery_->on_settled([this] { secret_sources_->sync(); });
   }
 
   const XdsSourceOptions options_;
@@ -92,8 +93,8 @@ class XdsSource final : public ConfigSource {
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
   const Environment environment_;
   ResourceStore store_;
-  std::unique_ptr<AdsProtocol> protocol_;
-  std::unique_ptr<AdsStream> stream_;
+  std::unique_ptr<Discovery> discovery_;
+  std::unique_ptr<StreamClient> ads_client_;
   std::unique_ptr<SecretSources> secret_sources_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_sinks_;
 };

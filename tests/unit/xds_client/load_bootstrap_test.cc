@@ -246,8 +246,10 @@ TEST_F(LoadBootstrapTest, AdsNeedsANodeAndAKnownServer) {
       << error_of(yaml);
   yaml = kAds;
   yaml.replace(yaml.find("api_type: GRPC"), 14, "api_type: DELTA_GRPC");
-  EXPECT_EQ(error_of(yaml),
-            "dynamic_resources.ads_config.api_type: DELTA_GRPC is not implemented by this build");
+  EXPECT_TRUE(load(yaml).ok()) << error_of(yaml);
+  yaml = kAds;
+  yaml.replace(yaml.find("api_type: GRPC"), 14, "api_type: REST");
+  EXPECT_EQ(error_of(yaml), "dynamic_resources.ads_config.api_type: REST is not implemented by this build");
 }
 
 TEST_F(LoadBootstrapTest, StatisticsSinks) {

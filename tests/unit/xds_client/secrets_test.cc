@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "client/ads_protocol.h"
 #include "client/folder_watch.h"
 #include "client/redact.h"
 #include "unit/xds_client/source_test.h"

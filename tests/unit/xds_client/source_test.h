@@ -89,4 +89,13 @@ inline std::string summary(const ConfigBatch& batch) {
   return text;
 }
 
+/// Keeps what it was given.
+class RecordingSink final : public ConfigSink {
+ public:
+  void apply(ConfigBatch batch) override { batches.push_back(summary(batch)); }
+  void initial_fetch_done() override { ++done; }
+  std::vector<std::string> batches;
+  int done = 0;
+};
+
 }  // namespace remora::xds

@@ -1,8 +1,12 @@
-#include "client/ads_stream.h"
+#include "client/discovery_stream.h"
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <malloc.h>
 
+#include "client/delta_protocol.h"
 #include "client/log.h"
+#include "client/sotw_protocol.h"
 
 namespace remora::xds {
 namespace {
@@ -22,18 +26,26 @@ std::chrono::system_clock::time_point to_wall(MonotonicTime time) {
 
 }  // namespace
 
-AdsStream::AdsStream(const AdsConfig& config, AdsProtocol& protocol, std::mutex& mutex)
-    : config_(config),
+template <typename Protocol>
+DiscoveryStream<Protocol>::DiscoveryStream(const GrpcTarget& target, std::string method, Protocol& protocol,
+                                           std::mutex& mutex)
+    : target_(target),
+      method_(std::move(method)),
       protocol_(protocol),
       mutex_(mutex) {}
 
-AdsStream::~AdsStream() { stop(); }
+template <typename Protocol>
+DiscoveryStream<Protocol>::~DiscoveryStream() {
+  stop();
+}
 
-void AdsStream::start() {
+template <typename Protocol>
+void DiscoveryStream<Protocol>::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void AdsStream::stop() {
+template <typename Protocol>
+void DiscoveryStream<Protocol>::stop() {
   if (!thread_.joinable() || stopping_.exchange(true)) return;
   {
     const std::lock_guard lock(mutex_);
@@ -46,28 +58,29 @@ void AdsStream::stop() {
   while (queue_.Next(&tag, &ok)) {}
 }
 
-void AdsStream::wake() { wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken)); }
+template <typename Protocol>
+void DiscoveryStream<Protocol>::wake() {
+  wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken));
+}
 
-void AdsStream::run() {
-  {
-    const std::lock_guard lock(mutex_);
-    protocol_.start(std::chrono::steady_clock::now());
-  }
+template <typename Protocol>
+void DiscoveryStream<Protocol>::run() {
   while (!stopping_) {
     serve();
     if (!stopping_) pause(back_off_.next());
   }
 }
 
-void AdsStream::serve() {
-  const auto stub = Service::NewStub(make_grpc_channel(config_));
+template <typename Protocol>
+void DiscoveryStream<Protocol>::serve() {
+  grpc::TemplatedGenericStub<Request, Response> stub(make_grpc_channel(target_));
   context_ = std::make_unique<grpc::ClientContext>();
-  for (const auto& [name, value] : make_metadata(config_.initial_metadata)) {
+  for (const auto& [name, value] : make_metadata(target_.initial_metadata)) {
     context_->AddMetadata(name, value);
   }
   pending_ = 1;
-  writing_ = established_ = ended_ = false;
-  stream_ = stub->PrepareAsyncStreamAggregatedResources(context_.get(), &queue_);
+  reading_ = writing_ = established_ = ended_ = false;
+  stream_ = stub.PrepareCall(context_.get(), method_, &queue_);
   stream_->StartCall(to_pointer(kStarted));
   while (pending_ > 0) {
     const Event event = wait(MonotonicTime::max());
@@ -79,21 +92,25 @@ void AdsStream::serve() {
     protocol_.disconnected();
   }
   if (!stopping_) {
-    log(LogLevel::kWarning, "the stream to the management server " + config_.target + " ended: " +
+    log(LogLevel::kWarning, "the stream to the management server " + target_.target + " ended: " +
                                 (status_.error_message().empty() ? "closed" : status_.error_message()));
   }
   stream_.reset();
   context_.reset();
 }
 
-void AdsStream::on_event(const Event& event) {
+template <typename Protocol>
+void DiscoveryStream<Protocol>::on_event(const Event& event) {
   if (event.tag != kWoken) --pending_;
   if (event.tag == kFinished) return;
   // After a failed write nothing more is sent: the pending read ends too, and then the stream.
   if (event.tag == kWritten) {
     writing_ = !event.ok;
+    const std::lock_guard lock(mutex_);
+    if (writing_ || !protocol_.is_behind()) read_next();
     return;
   }
+  if (event.tag == kRead) reading_ = false;
   if (!event.ok && event.tag != kWoken) {
     ended_ = true;
     stream_->Finish(&status_, to_pointer(kFinished));
@@ -113,19 +130,22 @@ void AdsStream::on_event(const Event& event) {
     const bool is_large = response_.ByteSizeLong() > kLargeResponse;
     const std::lock_guard lock(mutex_);
     protocol_.received(response_, std::chrono::steady_clock::now(), std::chrono::system_clock::now());
-    read_next();
+    if (!protocol_.is_behind()) read_next();
     if (is_large) malloc_trim(0);  // a push of the whole mesh must not stay in the heap as free blocks
   }
 }
 
-void AdsStream::read_next() {
-  if (ended_) return;
+template <typename Protocol>
+void DiscoveryStream<Protocol>::read_next() {
+  if (ended_ || reading_ || !established_) return;
+  reading_ = true;
   Response().Swap(&response_);  // Clear() would keep the memory of the last one
   stream_->Read(&response_, to_pointer(kRead));
   ++pending_;
 }
 
-void AdsStream::send_next() {
+template <typename Protocol>
+void DiscoveryStream<Protocol>::send_next() {
   if (!established_ || writing_ || ended_) return;
   {
     const std::lock_guard lock(mutex_);
@@ -138,7 +158,8 @@ void AdsStream::send_next() {
   stream_->Write(request_, to_pointer(kWritten));
 }
 
-AdsStream::Event AdsStream::wait(MonotonicTime until) {
+template <typename Protocol>
+typename DiscoveryStream<Protocol>::Event DiscoveryStream<Protocol>::wait(MonotonicTime until) {
   {
     const std::lock_guard lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
@@ -156,9 +177,13 @@ AdsStream::Event AdsStream::wait(MonotonicTime until) {
   return event;
 }
 
-void AdsStream::pause(Milliseconds delay) {
+template <typename Protocol>
+void DiscoveryStream<Protocol>::pause(Milliseconds delay) {
   const auto until = std::chrono::steady_clock::now() + delay;
   while (!stopping_ && std::chrono::steady_clock::now() < until) wait(until);
 }
+
+template class DiscoveryStream<SotwProtocol>;
+template class DiscoveryStream<DeltaProtocol>;
 
 }  // namespace remora::xds

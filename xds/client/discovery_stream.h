@@ -8,21 +8,24 @@
 #include <mutex>
 #include <thread>
 
-#include "client/ads_config.h"
-#include "client/ads_protocol.h"
 #include "client/back_off.h"
-#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "client/grpc_target.h"
 #include "remora/core/random.h"
 
 namespace remora::xds {
 
-/// Keeps one aggregated stream to the management server open, on a thread of its own: connects, feeds
-/// AdsProtocol, and after a loss tries again with back-off, for ever. What was received stays.
-class AdsStream {
+/// Keeps one stream to a management server open, on a thread of its own: connects, feeds the protocol, and
+/// after a loss tries again with back-off, for ever. What was received stays. Made for SotwProtocol and
+/// DeltaProtocol.
+template <typename Protocol>
+class DiscoveryStream {
  public:
-  /// All borrowed. `mutex` guards the protocol and what it works on: it is held while they are used here.
-  AdsStream(const AdsConfig& config, AdsProtocol& protocol, std::mutex& mutex);
-  ~AdsStream();
+  /// All borrowed but the method ("/envoy.service.../StreamClusters"). `mutex` guards the protocol and what
+  /// it works on: it is held while they are used here.
+  DiscoveryStream(const GrpcTarget& target, std::string method, Protocol& protocol, std::mutex& mutex);
+  ~DiscoveryStream();
+  DiscoveryStream(const DiscoveryStream&) = delete;
+  DiscoveryStream& operator=(const DiscoveryStream&) = delete;
 
   void start();
   /// Returns once the thread has ended. Idempotent.
@@ -31,9 +34,8 @@ class AdsStream {
   void wake();
 
  private:
-  using Service = envoy::service::discovery::v3::AggregatedDiscoveryService;
-  using Request = AdsProtocol::Request;
-  using Response = AdsProtocol::Response;
+  using Request = typename Protocol::Request;
+  using Response = typename Protocol::Response;
   /// What a completion says is done.
   enum Tag : intptr_t { kStarted = 1, kRead, kWritten, kFinished, kWoken };
   struct Event {
@@ -52,8 +54,9 @@ class AdsStream {
   Event wait(MonotonicTime until);
   void pause(Milliseconds delay);
 
-  const AdsConfig& config_;
-  AdsProtocol& protocol_;
+  const GrpcTarget& target_;
+  const std::string method_;
+  Protocol& protocol_;
   std::mutex& mutex_;
   Random random_;
   BackOff back_off_{random_};
@@ -69,6 +72,7 @@ class AdsStream {
   Request request_;
   grpc::Status status_;
   int pending_ = 0;  // operations that will still complete
+  bool reading_ = false;
   bool writing_ = false;
   bool established_ = false;
   bool ended_ = false;

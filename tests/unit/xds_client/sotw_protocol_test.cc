@@ -1,4 +1,5 @@
-#include "client/ads_protocol.h"
+#include "client/sotw_protocol.h"
+#include "client/discovery.h"
 
 #include "unit/xds_client/source_test.h"
 
@@ -7,33 +8,28 @@ namespace {
 
 using Type = ResourceType;
 
-/// Keeps what it was given.
-class RecordingSink final : public ConfigSink {
- public:
-  void apply(ConfigBatch batch) override { batches.push_back(summary(batch)); }
-  void initial_fetch_done() override { ++done; }
-  std::vector<std::string> batches;
-  int done = 0;
-};
-
-class AdsProtocolTest : public testing::Test {
+class SotwProtocolTest : public testing::Test {
  protected:
-  AdsProtocolTest() {
-    config_.target = "ipv4:127.0.0.1:1";
+  SotwProtocolTest() {
     config_.clusters = config_.listeners = true;
     identity_.set_id("n");
     identity_.set_cluster("c");
   }
-  AdsProtocol& protocol() {
-    if (!protocol_) protocol_ = std::make_unique<AdsProtocol>(config_, identity_, store_, stats_, sink_);
+  SotwProtocol& protocol() {
+    if (!protocol_) {
+      protocol_ = std::make_unique<SotwProtocol>(
+          StreamIdentity{{}, identity_, config_.node_on_first_message_only}, discovery_);
+      discovery_.add_feed({}, *protocol_);
+    }
     return *protocol_;
   }
   void begin() {
-    protocol().start(now_);
+    protocol();
+    discovery_.start(now_);
     protocol().connected();
   }
   void respond(Type type, std::vector<google::protobuf::Any> resources, const std::string& version) {
-    AdsProtocol::Response response;
+    SotwProtocol::Response response;
     response.set_type_url(std::string(type_url(type)));
     response.set_version_info(version);
     response.set_nonce("nonce-" + std::to_string(++nonces_));
@@ -64,19 +60,20 @@ class AdsProtocolTest : public testing::Test {
     sink_.batches.clear();
   }
 
-  AdsConfig config_;
+  AdsConfig config_{{.target = "ipv4:127.0.0.1:1"}};
   envoy::config::core::v3::Node identity_;
   StatsStore stats_{2};
   NodeInfo node_;
   std::map<std::string, std::string> runtime_;
   ResourceStore store_{Environment{stats_, node_, runtime_}};
   RecordingSink sink_;
-  std::unique_ptr<AdsProtocol> protocol_;
+  Discovery discovery_{config_, store_, stats_, sink_};
+  std::unique_ptr<SotwProtocol> protocol_;
   MonotonicTime now_{std::chrono::seconds(100)};
   int nonces_ = 0;
 };
 
-TEST_F(AdsProtocolTest, SubscribesInOrderAndAcknowledges) {
+TEST_F(SotwProtocolTest, SubscribesInOrderAndAcknowledges) {
   config_.node_on_first_message_only = true;
   begin();
   EXPECT_EQ(requests(), "Cluster ''  [] node\n");
@@ -94,13 +91,13 @@ TEST_F(AdsProtocolTest, SubscribesInOrderAndAcknowledges) {
   EXPECT_EQ(sink_.done, 1);
 }
 
-TEST_F(AdsProtocolTest, TheNodeGoesWithEveryRequestUnlessToldOtherwise) {
+TEST_F(SotwProtocolTest, TheNodeGoesWithEveryRequestUnlessToldOtherwise) {
   begin();
   respond(Type::kClusters, {}, "1");
   EXPECT_EQ(requests(), "Cluster '1' nonce-1 [] node\nListener ''  [] node\n");
 }
 
-TEST_F(AdsProtocolTest, ARefusalNamesEveryBadResourceAndThePreviousVersion) {
+TEST_F(SotwProtocolTest, ARefusalNamesEveryBadResourceAndThePreviousVersion) {
   serve();
   respond(Type::kClusters,
           {eds_cluster("a"), eds_cluster("x", "lb_policy: MAGLEV"), eds_cluster("y", "lb_policy: RING_HASH")},
@@ -113,7 +110,7 @@ TEST_F(AdsProtocolTest, ARefusalNamesEveryBadResourceAndThePreviousVersion) {
   EXPECT_EQ(requests(), "Cluster '3' nonce-6 [] node\n");
 }
 
-TEST_F(AdsProtocolTest, AfterALossKnownVersionsAreSentWithoutNonces) {
+TEST_F(SotwProtocolTest, AfterALossKnownVersionsAreSentWithoutNonces) {
   serve();
   protocol().disconnected();
   EXPECT_EQ(requests(), "");
@@ -124,7 +121,7 @@ TEST_F(AdsProtocolTest, AfterALossKnownVersionsAreSentWithoutNonces) {
   EXPECT_TRUE(sink_.batches.empty()) << "nothing is lost with the stream";
 }
 
-TEST_F(AdsProtocolTest, AStormOfRefusalsIsSlowed) {
+TEST_F(SotwProtocolTest, AStormOfRefusalsIsSlowed) {
   serve();
   std::string first;
   for (int i = 0; i < 20; ++i) {
@@ -142,8 +139,9 @@ TEST_F(AdsProtocolTest, AStormOfRefusalsIsSlowed) {
   EXPECT_EQ(requests(), "");
 }
 
-TEST_F(AdsProtocolTest, StartGoesOnWithoutAServer) {
-  protocol().start(now_);
+TEST_F(SotwProtocolTest, StartGoesOnWithoutAServer) {
+  protocol();
+  discovery_.start(now_);
   EXPECT_EQ(protocol().next_deadline(), now_ + std::chrono::seconds(15));
   protocol().on_time(now_ + std::chrono::seconds(15));
   protocol().on_time(now_ + std::chrono::seconds(15));
@@ -152,21 +150,21 @@ TEST_F(AdsProtocolTest, StartGoesOnWithoutAServer) {
   EXPECT_EQ(requests(), "Cluster ''  [] node\nListener ''  [] node\n");
 }
 
-TEST_F(AdsProtocolTest, ARefusedFirstAnswerDoesNotStopTheStart) {
+TEST_F(SotwProtocolTest, ARefusedFirstAnswerDoesNotStopTheStart) {
   begin();
   respond(Type::kClusters, {eds_cluster("x", "lb_policy: MAGLEV")}, "1");
   respond(Type::kListeners, {}, "1");
   EXPECT_EQ(sink_.done, 1);
 }
 
-TEST_F(AdsProtocolTest, TypesThatWereNotAskedForAreNotRead) {
+TEST_F(SotwProtocolTest, TypesThatWereNotAskedForAreNotRead) {
   begin();
   requests();
   respond(Type::kRoutes, {routes("r", "a")}, "1");
   EXPECT_EQ(requests(), "");
 }
 
-TEST_F(AdsProtocolTest, AClusterThatIsMissingGoesAtOnce) {
+TEST_F(SotwProtocolTest, AClusterThatIsMissingGoesAtOnce) {
   serve();
   respond(Type::kClusters, {eds_cluster("b")}, "2");
   respond(Type::kEndpoints, {endpoints("b", 80)}, "2");

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "client/answers.h"
+#include "client/resource_feed.h"
+#include "client/sotw_protocol.h"
+
+namespace remora::xds {
+
+/// The incremental variant of xDS over one stream, without the stream. Used as SotwProtocol is. What was
+/// accepted is remembered with its version, so that after a reconnect the server sends only what differs.
+/// Single-threaded. Source: Envoy, xDS protocol, "Incremental xDS".
+class DeltaProtocol final : public ResourceFeed {
+ public:
+  using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
+  using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
+
+  /// `receiver` is borrowed.
+  DeltaProtocol(StreamIdentity identity, ResourceReceiver& receiver);
+
+  void follow_all(ResourceType type) override;
+  void follow(ResourceType type, const std::string& name) override;
+  void unfollow(ResourceType type, const std::string& name) override;
+
+  void connected();
+  void disconnected();
+  void received(const Response& response, MonotonicTime now, WallTime wall);
+  std::optional<Request> next_request();
+  [[nodiscard]] bool is_behind() const { return answers_.count() > SotwProtocol::kMaxAnswers; }
+  /// Also takes away resources whose time to live is over.
+  void on_time(MonotonicTime now);
+  [[nodiscard]] MonotonicTime next_deadline() const;
+
+ private:
+  struct Subscription {
+    bool subscribed = false;
+    bool all = false;
+    bool introduced = false;      // the first request of this type on this stream is made
+    std::set<std::string> names;  // besides `all`
+    std::set<std::string> added;  // names to say in the next request
+    std::set<std::string> removed;
+    std::map<std::string, std::string> versions;  // what was accepted
+    std::map<std::string, MonotonicTime> expiry;  // of those that must be renewed
+  };
+  Subscription& at(ResourceType type) { return subscriptions_[index_of(type)]; }
+  void ask(ResourceType type);
+  void introduce(Subscription& subscription, Request& request);
+  void remember(Subscription& subscription, const Response& response, const UpdateResult& result,
+                MonotonicTime now);
+
+  const StreamIdentity identity_;
+  ResourceReceiver& receiver_;
+  std::array<Subscription, kResourceTypeCount> subscriptions_;
+  Answers answers_;
+  bool is_connected_ = false;
+  bool first_on_stream_ = true;
+};
+
+}  // namespace remora::xds

@@ -1,0 +1,142 @@
+#include "client/discovery.h"
+
+#include <algorithm>
+
+#include "client/log.h"
+
+namespace remora::xds {
+namespace {
+
+MonotonicTime after(MonotonicTime now, Milliseconds timeout) {
+  return timeout.count() == 0 ? MonotonicTime::max() : now + timeout;
+}
+
+}  // namespace
+
+Discovery::Discovery(const AdsConfig& config, ResourceStore& store, StatsStore& stats, ConfigSink& sink)
+    : config_(config),
+      store_(store),
+      sink_(sink),
+      stats_(store, stats) {
+  if (!config.target.empty()) control_plane_.emplace(stats);
+}
+
+void Discovery::start(MonotonicTime now) {
+  started_once_ = true;
+  started_ = now;
+  if (config_.clusters) {
+    follow_all(ResourceType::kClusters, UpdateStats::clusters(), after(now, config_.clusters_fetch_timeout));
+  }
+  settle(now);
+}
+
+ResourceFeed* Discovery::feed(const std::string& key) const {
+  const auto found = feeds_.find(key);
+  return found == feeds_.end() ? nullptr : found->second;
+}
+
+void Discovery::follow_all(ResourceType type, ScopeName name, MonotonicTime deadline) {
+  at(type).followed = true;
+  at(type).deadline = deadline;
+  stats_.follow_all(type, std::move(name));
+  if (ResourceFeed* source = feed({})) source->follow_all(type);
+}
+
+void Discovery::on_connected(const std::string& /*feed*/) { control_plane_->connected(true); }
+
+void Discovery::on_disconnected(const std::string& /*feed*/) {
+  control_plane_->connected(false);
+  for (const ResourceType type : kResourceTypes) stats_.failure(type);
+}
+
+void Discovery::on_nack_held() { control_plane_->rate_limited(); }
+
+UpdateResult Discovery::on_response(const std::string& /*feed*/, ResourceType type, const Response& response,
+                                    MonotonicTime now, WallTime wall) {
+  UpdateResult result = store_.update(type, response.version_info(), response.resources(), now, wall);
+  taken(type, result, response.version_info());
+  return result;
+}
+
+UpdateResult Discovery::on_delta(const std::string& /*feed*/, ResourceType type,
+                                 const DeltaResponse& response, MonotonicTime now, WallTime wall) {
+  UpdateResult result = store_.update(type, response, now, wall);
+  taken(type, result, response.system_version_info());
+  return result;
+}
+
+void Discovery::taken(ResourceType type, const UpdateResult& result, const std::string& version) {
+  at(type).answered = at(type).heard = true;
+  if (result.ok()) {
+    at(type).version = version;
+  } else {
+    log(LogLevel::kWarning,
+        "refused version '" + version + "' of " + std::string(type_url(type)) + ": " + result.details());
+  }
+  stats_.count(type, result, version);
+}
+
+void Discovery::on_time(MonotonicTime now) {
+  for (const ResourceType type : kResourceTypes) {
+    TypeState& state = at(type);
+    if (state.answered || state.deadline > now) continue;
+    state.answered = true;
+    stats_.fetch_timeout(type);
+    log(LogLevel::kWarning, "initial fetch timed out for " + std::string(type_url(type)));
+  }
+  store_.expire(now);
+  settle(now);
+}
+
+MonotonicTime Discovery::next_deadline() const {
+  MonotonicTime next = store_.next_deadline();
+  for (const TypeState& state : types_) {
+    if (!state.answered) next = std::min(next, state.deadline);
+  }
+  return next;
+}
+
+void Discovery::settle(MonotonicTime now) {
+  if (!started_once_) return;
+  advance_start(now);
+  follow_new_names();
+  ConfigBatch batch = store_.take_batch();
+  stats_.forget(ResourceType::kEndpoints, batch.removed_clusters);
+  stats_.forget(ResourceType::kRoutes, batch.removed_listeners);
+  stats_.count_timeouts(store_.take_timed_out());
+  stats_.refresh();
+  if (!batch.empty()) sink_.apply(std::move(batch));
+  if (settled_) settled_();
+  if (done_ || !clusters_ready_ || store_.listeners().is_warming()) return;
+  if (config_.listeners && !at(ResourceType::kListeners).answered) return;
+  done_ = true;
+  sink_.initial_fetch_done();
+}
+
+void Discovery::follow_new_names() {
+  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes, ResourceType::kSecrets}) {
+    for (const std::string& name : store_.take_touched(type)) {
+      ResourceFeed* source = feed({});
+      if (source == nullptr) continue;
+      if (store_.is_wanted(type, name)) {
+        source->follow(type, name);
+      } else {
+        source->unfollow(type, name);
+      }
+    }
+  }
+}
+
+/// Listeners are asked for only when the clusters that they may use are there.
+void Discovery::advance_start(MonotonicTime now) {
+  if (clusters_ready_) return;
+  if ((config_.clusters && !at(ResourceType::kClusters).answered) || store_.clusters().is_warming()) return;
+  clusters_ready_ = true;
+  if (!config_.listeners) return;
+  // If the server never answered, the time of waiting for it counts for the listeners too.
+  const bool heard = !config_.clusters || at(ResourceType::kClusters).heard;
+  follow_all(ResourceType::kListeners, UpdateStats::listeners(),
+             after(heard ? now : started_, config_.listeners_fetch_timeout));
+}
+
+}  // namespace remora::xds

@@ -1,0 +1,302 @@
+#include "client/resource_store.h"
+#include "translate/content_hash.h"
+#include "translate/endpoint.h"
+#include "translate/route.h"
+
+namespace remora::xds {
+namespace {
+
+using google::protobuf::Any;
+using google::protobuf::Message;
+
+std::unique_ptr<Message> make(ResourceType type) {
+  switch (type) {
+    case ResourceType::kClusters: return std::make_unique<envoy::config::cluster::v3::Cluster>();
+    case ResourceType::kEndpoints:
+      return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
+    case ResourceType::kListeners: return std::make_unique<envoy::config::listener::v3::Listener>();
+    case ResourceType::kRoutes: return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
+    case ResourceType::kSecrets: return std::make_unique<ProtoSecret>();
+  }
+  return nullptr;
+}
+
+const std::string& name_of(ResourceType type, const Message& message) {
+  switch (type) {
+    case ResourceType::kClusters:
+      return static_cast<const envoy::config::cluster::v3::Cluster&>(message).name();
+    case ResourceType::kEndpoints:
+      return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
+    case ResourceType::kListeners:
+      return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
+    case ResourceType::kSecrets: return static_cast<const ProtoSecret&>(message).name();
+    default: return static_cast<const envoy::config::route::v3::RouteConfiguration&>(message).name();
+  }
+}
+
+std::string_view noun(ResourceType type) {
+  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener", "routes", "secret"};
+  return kNouns[index_of(type)];
+}
+
+}  // namespace
+
+struct ResourceStore::Incoming {
+  const Any* resource = nullptr;
+  const std::string* version = nullptr;
+  std::string name;
+  std::unique_ptr<Message> message;  // null: unchanged
+  uint64_t hash = 0;
+};
+
+struct ResourceStore::Step {
+  ResourceType type;
+  MonotonicTime now;
+  WallTime wall;
+  [[nodiscard]] ResourceRecord record(const Incoming& incoming) const {
+    return {*incoming.resource, *incoming.version, wall};
+  }
+};
+
+std::string UpdateResult::details() const {
+  std::string text;
+  for (const std::string& error : errors) text += (text.empty() ? "" : "\n") + error;
+  return text;
+}
+
+bool ResourceStore::read(ResourceType type, Incoming& incoming, std::string& error) const {
+  const Any& resource = *incoming.resource;
+  if (resource.type_url() != type_url(type)) {
+    error = "is a '" + resource.type_url() + "', not a '" + std::string(type_url(type)) + "'";
+    return false;
+  }
+  const auto& known = names_[index_of(type)];
+  incoming.hash = content_hash(resource.value());
+  const auto same = known.find(incoming.hash);
+  const ResourceRecord* record = same == known.end() ? nullptr : latest(type, same->second);
+  if (record != nullptr && record->resource.value() == resource.value()) {
+    incoming.name = same->second;
+    return true;
+  }
+  incoming.message = make(type);
+  if (!incoming.message->ParseFromString(resource.value())) {
+    error = "the bytes are not a valid " + incoming.message->GetTypeName();
+    return false;
+  }
+  incoming.name = name_of(type, *incoming.message);
+  if (incoming.name.empty()) error = "has no name";
+  return error.empty();
+}
+
+bool ResourceStore::read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
+                               UpdateResult& result) const {
+  std::set<std::string_view> seen;
+  out.reserve(static_cast<size_t>(resources.size()));
+  for (int i = 0; i < resources.size(); ++i) {
+    Incoming& incoming = out.emplace_back();
+    incoming.resource = &resources[i];
+    std::string error;
+    if (!read(type, incoming, error))
+      result.errors.push_back("resources[" + std::to_string(i) + "]: " + error);
+  }
+  for (const Incoming& incoming : out) {
+    if (!incoming.name.empty() && !seen.insert(incoming.name).second) {
+      result.errors.push_back("duplicate " + std::string(noun(type)) + " " + incoming.name);
+    }
+  }
+  return result.errors.empty();
+}
+
+UpdateResult ResourceStore::update(ResourceType type, const std::string& version, const Resources& resources,
+                                   MonotonicTime now, WallTime wall) {
+  UpdateResult result;
+  std::vector<Incoming> incoming;
+  if (!read_names(type, resources, incoming, result)) return result;
+  const Step step{type, now, wall};
+  for (Incoming& entry : incoming) {
+    entry.version = &version;
+    take(step, entry, result);
+  }
+  if (is_whole_set(type)) remove_missing(type, incoming);
+  forget_old_names(type);
+  return result;
+}
+
+bool ResourceStore::are_told_apart(const DeltaResponse& response, UpdateResult& result) {
+  std::set<std::string_view> seen;
+  const auto check = [&](const std::string& name, const char* what) {
+    if (!seen.insert(name).second) result.errors.push_back(std::string(what) + " '" + name + "'");
+  };
+  for (const auto& resource : response.resources()) check(resource.name(), "two resources have the name");
+  for (const auto& name : response.removed_resources()) check(name, "given and removed, or removed twice:");
+  return result.ok();
+}
+
+UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& response, MonotonicTime now,
+                                   WallTime wall) {
+  UpdateResult result;
+  if (!are_told_apart(response, result)) return result;
+  const Step step{type, now, wall};
+  for (const auto& resource : response.resources()) {
+    if (!resource.has_resource()) {  // a heartbeat: it is as it was
+      result.accepted.push_back(resource.name());
+      continue;
+    }
+    Incoming incoming;
+    incoming.resource = &resource.resource();
+    incoming.version = &resource.version();
+    std::string error;
+    if (read(type, incoming, error) && incoming.name != resource.name())
+      error = "holds the resource '" + incoming.name + "'";
+    incoming.name = resource.name();
+    if (error.empty()) {
+      take(step, incoming, result);
+    } else {
+      refuse(step, incoming, error, result);
+    }
+  }
+  for (const std::string& name : response.removed_resources()) remove(type, name);
+  forget_old_names(type);
+  return result;
+}
+
+void ResourceStore::remove(ResourceType type, const std::string& name) {
+  if (is_static(type, name)) return;
+  switch (type) {
+    case ResourceType::kClusters: return clusters_.remove(name);
+    case ResourceType::kListeners: return listeners_.remove(name);
+    case ResourceType::kEndpoints:
+      endpoints_.mark_absent(name);
+      return clusters_.settled({NeedKind::kEndpoints, name});
+    case ResourceType::kRoutes:
+      routes_.mark_absent(name);
+      return listeners_.settled({NeedKind::kRoutes, name});
+    case ResourceType::kSecrets:
+      secrets_.table().mark_absent(ads_secret_key(name));
+      return secret_settled(ads_secret_key(name));
+  }
+}
+
+void ResourceStore::accept_unchanged(ResourceType type, const std::string& name) {
+  switch (type) {
+    case ResourceType::kClusters: return clusters_.clear_refusal(name);
+    case ResourceType::kListeners: return listeners_.clear_refusal(name);
+    case ResourceType::kEndpoints: return endpoints_.clear_refusal(name);
+    case ResourceType::kRoutes: return routes_.clear_refusal(name);
+    case ResourceType::kSecrets: return secrets_.table().clear_refusal(ads_secret_key(name));
+  }
+}
+
+void ResourceStore::forget_old_names(ResourceType type) {
+  auto& names = names_[index_of(type)];
+  size_t& limit = names_limit_[index_of(type)];
+  if (names.size() < limit) return;
+  std::erase_if(names, [&](const auto& entry) {
+    const ResourceRecord* record = latest(type, entry.second);
+    return record == nullptr || content_hash(record->resource.value()) != entry.first;
+  });
+  limit = std::max(kFirstNamesLimit, 2 * names.size());
+}
+
+void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResult& result) {
+  if (incoming.message == nullptr) {
+    accept_unchanged(step.type, incoming.name);
+    result.accepted.push_back(incoming.name);
+    return;
+  }
+  ConfigReport report;
+  Context context(environment_, report);
+  if (is_static(step.type, incoming.name)) {
+    context.error("is static: a management server cannot change it");
+  } else {
+    switch (step.type) {
+      case ResourceType::kClusters: take_cluster(step, incoming, context); break;
+      case ResourceType::kEndpoints: take_endpoints(step, incoming, context); break;
+      case ResourceType::kListeners: take_listener(step, incoming, context); break;
+      case ResourceType::kRoutes: take_routes(step, incoming, context); break;
+      case ResourceType::kSecrets: take_secret(step, incoming, context); break;
+    }
+  }
+  if (!report.ok()) return refuse(step, incoming, report.error_text(), result);
+  names_[index_of(step.type)][incoming.hash] = incoming.name;
+  result.accepted.push_back(incoming.name);
+}
+
+void ResourceStore::take_cluster(const Step& step, const Incoming& incoming, Context& context) {
+  const auto& cluster = static_cast<const envoy::config::cluster::v3::Cluster&>(*incoming.message);
+  TranslatedCluster translated = translate_cluster(cluster, {*incoming.version, true}, context);
+  if (!translated.config || !context.report().ok()) return;
+  offer(incoming.name, step.record(incoming), std::move(translated), step.now);
+}
+
+void ResourceStore::take_endpoints(const Step& step, const Incoming& incoming, Context& context) {
+  if (endpoints_.find(incoming.name) == nullptr) return;  // nobody asked for it
+  const auto& assignment =
+      static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(*incoming.message);
+  auto endpoints = translate_endpoints(assignment, *incoming.version, context);
+  if (!endpoints) return;
+  endpoints_.supply(incoming.name, step.record(incoming), std::move(endpoints));
+  clusters_.settled({NeedKind::kEndpoints, incoming.name});
+}
+
+void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Context& context) {
+  const auto& listener = static_cast<const envoy::config::listener::v3::Listener&>(*incoming.message);
+  TranslatedListener translated =
+      translate_listener(listener, {*incoming.version, true}, incoming.hash, context);
+  if (!translated.config || !context.report().ok()) return;
+  offer(incoming.name, step.record(incoming), std::move(translated), step.now);
+}
+
+void ResourceStore::take_routes(const Step& step, const Incoming& incoming, Context& context) {
+  if (routes_.find(incoming.name) == nullptr) return;
+  const auto& config = static_cast<const envoy::config::route::v3::RouteConfiguration&>(*incoming.message);
+  auto table = translate_routes(config, *incoming.version, false, context);
+  if (!table) return;
+  routes_.supply(incoming.name, step.record(incoming), std::move(table));
+  listeners_.settled({NeedKind::kRoutes, incoming.name});
+}
+
+void ResourceStore::take_secret(const Step& step, const Incoming& incoming, Context& context) {
+  const std::string key = ads_secret_key(incoming.name);
+  const SecretSource* source = secrets_.source_of(key);
+  if (source == nullptr || source->kind != SecretSource::Kind::kAds) return;  // nobody asked for it
+  secrets_.take(key, static_cast<const ProtoSecret&>(*incoming.message), step.record(incoming), context);
+  secret_settled(key);
+}
+
+void ResourceStore::refuse(const Step& step, const Incoming& incoming, const std::string& details,
+                           UpdateResult& result) {
+  result.errors.push_back(std::string(noun(step.type)) + " '" + incoming.name + "': " + details);
+  result.refused.push_back(incoming.name);
+  if (is_static(step.type, incoming.name)) return;  // what stands in the bootstrap is none of the server's
+  RefusedUpdate update{step.record(incoming), details};
+  switch (step.type) {
+    case ResourceType::kClusters: clusters_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kEndpoints: endpoints_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kListeners: listeners_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kRoutes: routes_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kSecrets:
+      secrets_.refuse(ads_secret_key(incoming.name), std::move(update));
+      secret_settled(ads_secret_key(incoming.name));
+      break;
+  }
+}
+
+void ResourceStore::remove_missing(ResourceType type, const std::vector<Incoming>& incoming) {
+  std::set<std::string_view> present;
+  for (const Incoming& entry : incoming) present.insert(entry.name);
+  const auto remove = [&](auto& set) {
+    std::vector<std::string> gone;
+    for (const auto& [name, entry] : set.entries()) {
+      if (!entry.is_static && !present.contains(name)) gone.push_back(name);
+    }
+    for (const std::string& name : gone) set.remove(name);
+  };
+  if (type == ResourceType::kClusters) {
+    remove(clusters_);
+  } else {
+    remove(listeners_);
+  }
+}
+
+}  // namespace remora::xds
