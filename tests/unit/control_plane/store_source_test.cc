@@ -10,6 +10,7 @@
 
 #include "control_plane/mesh.h"
 #include "control_plane/status_writer.h"
+#include "unit/support/run_until.h"
 
 namespace remora::xds {
 namespace {
@@ -57,11 +58,7 @@ class StoreSourceTest : public testing::Test {
   }
   /// Until the source has told of so many changes.
   bool run_until_changes(int count) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (changes_ < count && std::chrono::steady_clock::now() < end) {
-      context_.restart();
-      context_.run_one_for(std::chrono::milliseconds(50));
-    }
+    run_until(context_, [&] { return changes_ >= count; });
     return changes_ == count;
   }
   void write_file(const std::string& text) const { std::ofstream(folder_ + "/mesh.json") << text; }
@@ -201,14 +198,10 @@ TEST_F(StoreSourceTest, TheStatusTellsWhatIsWrongAndThatItIsMended) {
   EXPECT_EQ(told, std::vector<std::string>{kRouteKey.text() + " W NotInEffect: " + message});
   put(kServiceKey, kService);
   // The mesh follows the source instead of the test.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   const auto mended = [&] {
     return store_.get(kRouteKey)->body.at("status").at_pointer("/conditions/0/status") == "True";
   };
-  while (!mended() && std::chrono::steady_clock::now() < end) {
-    context_.restart();
-    context_.run_one_for(std::chrono::milliseconds(50));
-  }
+  run_until(context_, mended);
   const json::value good = store_.get(kRouteKey)->body.at("status");
   EXPECT_EQ(good.at_pointer("/conditions/0/status"), "True");
   ASSERT_EQ(told.size(), 2U);

@@ -1,16 +1,14 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "rollout/autoscaler.h"
 #include "rollout/pod_template.h"
 #include "rollout/workload_status.h"
 #include "unit/rollout/cluster_builders.h"
+#include "unit/rollout/crash_builders.h"
 
 namespace remora::rollout::test {
 namespace {
 
-using Fault = FragileStore::Fault;
 using Weights64 = std::vector<int64_t>;
 
 boost::json::object selector(const Stage& stage, const std::string& service) {
@@ -51,8 +49,7 @@ TEST(Deployments, RoutesStayAsTheyAreUntilThePrimaryIsReady) {
   EXPECT_EQ(stage.replicas("api"), 2);
 }
 
-/// A whole rollout in which the process is refused, or dies at, its n-th write; and is started anew.
-void play(Fault fault, int at, bool good, int* writes) {
+void play(Trial& trial) {
   ClusterStage stage(canary_yaml(kQuick));
   stage.put(
       {"configmaps", "default", "settings"},
@@ -61,51 +58,26 @@ void play(Fault fault, int at, bool good, int* writes) {
           ->get_object());
   const std::string more = ", envFrom: [{configMapRef: {name: settings}}]";
   stage.deploy("v1", 2, more);
-  stage.traffic.failures = good ? 0 : 50;
-  stage.start_engine();
-  stage.fragile->fault = fault;
-  stage.fragile->fault_at = at;
-  const Phase end = good ? Phase::kSucceeded : Phase::kFailed;
-  const std::string where =
-      " at write " + std::to_string(at) + ", fault " + std::to_string(static_cast<int>(fault));
+  begin(stage, trial);
+  const Phase end = trial.good ? Phase::kSucceeded : Phase::kFailed;
   bool added = false;
   const bool ended = stage.run_until([&] {
-    if (stage.fragile->dead) {
-      stage.stop_engine();
-      stage.start_engine();
-    }
+    revive(stage);
     if (!added && stage.status().phase == Phase::kInitialized && stage.replicas("api") == 0) {
       added = true;
       stage.deploy("v2", -1, more);
     }
     return stage.status().phase == end && stage.canary_weights.back() == 0 && stage.replicas("api") == 0;
   });
-  ASSERT_TRUE(ended) << to_string(stage.status().phase) << where << ": " << stage.status().message;
-  EXPECT_EQ(stage.canary_weights, good ? (Weights64{0, 25, 50, 0}) : (Weights64{0, 25, 0})) << where;
-  EXPECT_EQ(stage.times_without_pods, 0) << where;
-  EXPECT_EQ(stage.image("api-primary"), good ? "api:v2" : "api:v1") << where;
-  EXPECT_EQ(stage.replicas("api-primary"), 2) << where;
-  const Status status = stage.status();
-  const auto decisions = [&](const char* word) {
-    return std::count_if(status.timeline.begin(), status.timeline.end(),
-                         [&](const TimelineEntry& entry) { return entry.decision == word; });
-  };
-  EXPECT_EQ(decisions("initialize"), 1) << where;
-  EXPECT_EQ(decisions("start"), 1) << where;
-  EXPECT_EQ(decisions("advance"), good ? 2 : 1) << where;
-  if (writes != nullptr) *writes = stage.fragile->writes;
+  ASSERT_TRUE(ended) << to_string(stage.status().phase) << trial.where() << ": " << stage.status().message;
+  expect_the_same_story(stage, trial);
+  EXPECT_EQ(stage.times_without_pods, 0) << trial.where();
+  EXPECT_EQ(stage.image("api-primary"), trial.good ? "api:v2" : "api:v1") << trial.where();
+  EXPECT_EQ(stage.replicas("api-primary"), 2) << trial.where();
+  trial.writes = stage.fragile->writes;
 }
 
-TEST(DeploymentsCrashSafety, WhereverItDiesTheRolloutGoesOnAsIfItHadNot) {
-  for (const bool good : {true, false}) {
-    int writes = 0;
-    play(Fault::kNone, 0, good, &writes);
-    ASSERT_GT(writes, 15);
-    for (const Fault fault : {Fault::kRefused, Fault::kDiesBefore, Fault::kDiesAfter}) {
-      for (int at = 1; at <= writes && !::testing::Test::HasFailure(); ++at) play(fault, at, good, nullptr);
-    }
-  }
-}
+TEST(DeploymentsCrashSafety, WhereverItDiesTheRolloutGoesOnAsIfItHadNot) { play_with_every_fault(15, play); }
 
 TEST(Deployments, ACanaryThatNeverGetsReadyIsRolledBack) {
   ClusterStage stage(canary_yaml(kQuick, "  progressDeadlineSeconds: 0\n"));

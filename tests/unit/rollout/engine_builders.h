@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <limits>
@@ -16,6 +17,7 @@
 #include "store/memory_store.h"
 #include "store/yaml.h"
 #include "unit/rollout/rollout_builders.h"
+#include "unit/support/run_until.h"
 
 namespace remora::rollout::test {
 
@@ -182,14 +184,7 @@ class Stage {
     fragile.reset();
   }
 
-  bool run_until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!condition() && std::chrono::steady_clock::now() < deadline) {
-      context.restart();
-      context.run_one_for(std::chrono::milliseconds(20));
-    }
-    return condition();
-  }
+  bool run_until(const std::function<bool()>& condition) { return remora::run_until(context, condition); }
 
   bool run_until_phase(Phase phase) {
     const bool reached = run_until([&] { return status().phase == phase; });
@@ -200,6 +195,13 @@ class Stage {
   Status status() const {
     const auto canary = store.get({kCanaryType, "default", "api"});
     return canary ? status_of(canary->body) : Status{};
+  }
+
+  /// How often the timeline has this decision.
+  int64_t decisions(const std::string& word) const {
+    const auto timeline = status().timeline;
+    return std::count_if(timeline.begin(), timeline.end(),
+                         [&](const TimelineEntry& entry) { return entry.decision == word; });
   }
 
   boost::json::object object(const char* type, const std::string& name) const {

@@ -2,14 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
+#include "unit/rollout/crash_builders.h"
 #include "unit/rollout/engine_builders.h"
 
 namespace remora::rollout::test {
 namespace {
 
-using Fault = FragileStore::Fault;
 using Weights64 = std::vector<int64_t>;
 
 std::string selected_version(const Stage& stage, const std::string& service) {
@@ -79,59 +77,33 @@ TEST(Engine, NoTrafficFailsUnlessTheFieldSaysInconclusive) {
   ASSERT_TRUE(patient.run_until_phase(Phase::kSucceeded));
 }
 
-/// A whole rollout in which the process is refused, or dies at, its n-th write; and is started anew.
-void play(Fault fault, int at, bool good, int* writes) {
+void play(Trial& trial) {
   Stage stage(canary_yaml(kQuick));
-  stage.traffic.failures = good ? 0 : 50;
-  stage.start_engine();
-  stage.fragile->fault = fault;
-  stage.fragile->fault_at = at;
-  const Phase end = good ? Phase::kSucceeded : Phase::kFailed;
+  begin(stage, trial);
+  const Phase end = trial.good ? Phase::kSucceeded : Phase::kFailed;
   bool added = false;
   int restarts = 0;
   const bool ended = stage.run_until([&] {
-    if (stage.fragile->dead) {
-      stage.stop_engine();
-      stage.start_engine();
-      ++restarts;
-    }
+    if (revive(stage)) ++restarts;
     if (!added && stage.status().phase == Phase::kInitialized) {
       added = true;
       stage.add_workload("v2");
     }
     return stage.status().phase == end && stage.canary_weights.back() == 0;
   });
-  const std::string where =
-      " at write " + std::to_string(at) + ", fault " + std::to_string(static_cast<int>(fault));
-  ASSERT_TRUE(ended) << to_string(stage.status().phase) << where << ": " << stage.status().message;
-  const Status status = stage.status();
-  EXPECT_EQ(stage.canary_weights, good ? (Weights64{0, 25, 50, 0}) : (Weights64{0, 25, 0})) << where;
+  ASSERT_TRUE(ended) << to_string(stage.status().phase) << trial.where() << ": " << stage.status().message;
   EXPECT_LE(restarts, 1);
-  const auto decisions = [&](const char* word) {
-    return std::count_if(status.timeline.begin(), status.timeline.end(),
-                         [&](const TimelineEntry& entry) { return entry.decision == word; });
-  };
-  EXPECT_EQ(decisions("initialize"), 1) << where;
-  EXPECT_EQ(decisions("start"), 1) << where;
-  EXPECT_EQ(decisions("advance"), good ? 2 : 1) << where;
-  EXPECT_EQ(decisions("hold"), good ? 0 : 2) << where;
-  for (size_t i = 1; i < status.timeline.size(); ++i) {
-    EXPECT_GE(status.timeline[i].time - status.timeline[i - 1].time, std::chrono::milliseconds(i > 1 ? 3 : 0))
-        << "two decisions in one interval" << where;
+  expect_the_same_story(stage, trial);
+  EXPECT_EQ(stage.decisions("hold"), trial.good ? 0 : 2) << trial.where();
+  const auto timeline = stage.status().timeline;
+  for (size_t i = 1; i < timeline.size(); ++i) {
+    EXPECT_GE(timeline[i].time - timeline[i - 1].time, std::chrono::milliseconds(i > 1 ? 3 : 0))
+        << "two decisions in one interval" << trial.where();
   }
-  if (writes != nullptr) *writes = stage.fragile->writes;
+  trial.writes = stage.fragile->writes;
 }
 
-TEST(CrashSafety, WhereverItDiesTheRolloutGoesOnAsIfItHadNot) {
-  for (const bool good : {true, false}) {
-    int writes = 0;
-    play(Fault::kNone, 0, good, &writes);
-    ASSERT_GT(writes, 10);
-    for (const Fault fault : {Fault::kRefused, Fault::kDiesBefore, Fault::kDiesAfter}) {
-      for (int at = 1; at <= writes && !::testing::Test::HasFailure(); ++at) play(fault, at, good, nullptr);
-    }
-  }
-}
+TEST(CrashSafety, WhereverItDiesTheRolloutGoesOnAsIfItHadNot) { play_with_every_fault(10, play); }
 
 TEST(Engine, ARestartResumesPhaseAndCounts) {
   Stage stage(canary_yaml("{interval: 1h, threshold: 5, stepWeight: 25}"));

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "unit/rollout/cluster_builders.h"
 
 // Several control planes over one store, and a store that takes nothing any more.
@@ -13,12 +11,6 @@ using Weights64 = std::vector<int64_t>;
 const char* const kLeisurely =
     "{interval: 30ms, threshold: 2, maxWeight: 75, stepWeight: 25, metrics: [{name: request-success-rate, "
     "interval: 1ms, thresholdRange: {min: 99}}]}";
-
-int64_t decisions(const Stage& stage, const char* word) {
-  const Status status = stage.status();
-  return std::count_if(status.timeline.begin(), status.timeline.end(),
-                       [&](const TimelineEntry& entry) { return entry.decision == word; });
-}
 
 /// A stage under the leader "one", in mid analysis.
 void bring_to(Stage& stage, const char* leader, int64_t weight) {
@@ -41,14 +33,14 @@ TEST(HandOver, WhatTheOldLeaderWasAboutToWriteIsRefused) {
   next->start();
   ASSERT_TRUE(
       stage.run_until([&] { return stage.status().driver == "two" && stage.canary_weights.back() == 50; }));
-  const int64_t advanced = decisions(stage, "advance");
+  const int64_t advanced = stage.decisions("advance");
   stage.fragile->arrive();
   EXPECT_EQ(stage.status().driver, "two") << "the old leader's decision came too late";
-  EXPECT_EQ(decisions(stage, "advance"), advanced);
+  EXPECT_EQ(stage.decisions("advance"), advanced);
   stage.engine->stop();
   ASSERT_TRUE(stage.run_until_phase(Phase::kSucceeded));
   EXPECT_EQ(stage.canary_weights, (Weights64{0, 25, 50, 75, 0}));
-  EXPECT_EQ(decisions(stage, "advance"), 3);
+  EXPECT_EQ(stage.decisions("advance"), 3);
   next->stop();
 }
 
@@ -116,7 +108,7 @@ TEST(FullDisk, ACanaryThatFailsLosesItsRequestsAllTheSame) {
   ASSERT_TRUE(stage.run_until_phase(Phase::kFailed));
   ASSERT_TRUE(stage.run_until([&] { return stage.canary_weights.back() == 0; }));
   EXPECT_EQ(stage.canary_weights, (Weights64{0, 25, 0}));
-  EXPECT_EQ(decisions(stage, "rollback"), 1);
+  EXPECT_EQ(stage.decisions("rollback"), 1);
   EXPECT_EQ(stage.held.size(), 1U);
 }
 
@@ -143,7 +135,7 @@ TEST(FullDisk, KilledMeanwhileNoWeightMovesTwice) {
   ASSERT_TRUE(stage.run_until_phase(Phase::kFailed));
   ASSERT_TRUE(stage.run_until([&] { return stage.canary_weights.back() == 0; }));
   EXPECT_EQ(stage.canary_weights, (Weights64{0, 25, 0}));
-  EXPECT_EQ(decisions(stage, "advance"), 1);
+  EXPECT_EQ(stage.decisions("advance"), 1);
 }
 
 std::string service_canary() {
