@@ -11,12 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-const json::object& spec_of(const store::Object& object) {
-  static const json::object kNone;
-  const auto* spec = object_of(object.body, "spec");
-  return spec == nullptr ? kNone : *spec;
-}
-
 /// What decides about the number of pods; the rest says which workload it is about.
 json::object bounds(const json::object& from, const istio::AutoscalerReference& reference) {
   json::object out;
@@ -44,23 +38,22 @@ Result<std::optional<WantedObject>> primary_autoscaler(const store::ObjectStore&
                  " does not exist"};
   }
   json::object scaled;
-  if (const auto* from = object_of(spec_of(*target), "scaleTargetRef")) scaled = *from;
+  if (const auto* from = object_of(part_of(target->body, "spec"), "scaleTargetRef")) scaled = *from;
   scaled["name"] = spec.target_name + "-primary";
   json::object body;
   if (present) {
     body = present->body;
     wanted.seen_version = present->version;
   } else {
-    const auto* metadata = object_of(target->body, "metadata");
     body = {{"apiVersion", text_of(target->body, "apiVersion")},
             {"kind", "HorizontalPodAutoscaler"},
             {"metadata",
              {{"name", wanted.key.name},
               {"namespace", ns},
-              {"labels", metadata == nullptr ? json::object() : foreign_metadata(*metadata, "labels")},
+              {"labels", foreign_metadata(part_of(target->body, "metadata"), "labels")},
               {"ownerReferences", json::array{owner_reference(canary)}}}}};
   }
-  body["spec"] = bounds(spec_of(*target), reference);
+  body["spec"] = bounds(part_of(target->body, "spec"), reference);
   body["spec"].get_object()["scaleTargetRef"] = std::move(scaled);
   wanted.body = std::move(body);
   return std::optional<WantedObject>(std::move(wanted));
@@ -68,7 +61,7 @@ Result<std::optional<WantedObject>> primary_autoscaler(const store::ObjectStore&
 
 int64_t autoscaler_floor(const store::ObjectStore& store, const istio::Canary& spec, const std::string& ns) {
   const store::ObjectPtr target = store.get({kAutoscalerType, ns, spec.autoscaler->name});
-  return target ? std::max<int64_t>(1, integer_of(spec_of(*target), "minReplicas", 1)) : 1;
+  return target ? std::max<int64_t>(1, integer_of(part_of(target->body, "spec"), "minReplicas", 1)) : 1;
 }
 
 }  // namespace remora::rollout

@@ -19,8 +19,7 @@ constexpr std::chrono::milliseconds kUnheard{50};
 constexpr std::chrono::seconds kDeference{30};
 
 const json::array* finalizers_of(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  return metadata == nullptr ? nullptr : array_of(*metadata, "finalizers");
+  return array_of(part_of(body, "metadata"), "finalizers");
 }
 
 bool has_finalizer(const json::object& body) {

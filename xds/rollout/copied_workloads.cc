@@ -19,28 +19,20 @@ constexpr std::string_view kSuffix = "-primary";
 
 /// The label of spec.selector that tells a workload's pods from others'; empty where it has none that counts.
 WorkloadLabel selector_label(const json::object& workload) {
-  const auto* spec = object_of(workload, "spec");
-  const auto* selector = spec == nullptr ? nullptr : object_of(*spec, "selector");
-  const auto* labels = selector == nullptr ? nullptr : object_of(*selector, "matchLabels");
+  const json::object& labels = part_of(part_of(part_of(workload, "spec"), "selector"), "matchLabels");
   for (const char* key : kSelectorLabels) {
-    if (labels == nullptr) break;
-    if (std::string value = text_of(*labels, key); !value.empty()) return {key, value};
+    if (std::string value = text_of(labels, key); !value.empty()) return {key, value};
   }
   return {"app", ""};
 }
 
 std::string pods_revision(const json::object& workload) {
-  const json::object* at = &workload;
-  for (const char* part : {"spec", "template", "metadata", "annotations"}) {
-    at = object_of(*at, part);
-    if (at == nullptr) return "";
-  }
-  return text_of(*at, kRevisionAnnotation);
+  const json::object& metadata = part_of(part_of(part_of(workload, "spec"), "template"), "metadata");
+  return text_of(part_of(metadata, "annotations"), kRevisionAnnotation);
 }
 
 std::string created(const store::Object& object) {
-  const auto* metadata = object_of(object.body, "metadata");
-  return metadata == nullptr ? "" : text_of(*metadata, "creationTimestamp");
+  return text_of(part_of(object.body, "metadata"), "creationTimestamp");
 }
 
 /// Whether the canary is to have pods by what the status says of it.

@@ -35,6 +35,12 @@ const boost::json::object* object_of(const boost::json::object& json, std::strin
   return value == nullptr ? nullptr : value->if_object();
 }
 
+const boost::json::object& part_of(const boost::json::object& json, std::string_view name) {
+  static const boost::json::object kNone;
+  const auto* found = object_of(json, name);
+  return found == nullptr ? kNone : *found;
+}
+
 const boost::json::array* array_of(const boost::json::object& json, std::string_view name) {
   const auto* value = json.if_contains(name);
   return value == nullptr ? nullptr : value->if_array();

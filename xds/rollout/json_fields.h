@@ -16,6 +16,8 @@ std::optional<double> number_of(const boost::json::object& json, std::string_vie
 bool flag_of(const boost::json::object& json, std::string_view name);
 /// Null where there is none.
 const boost::json::object* object_of(const boost::json::object& json, std::string_view name);
+/// That object; an empty one where there is none.
+const boost::json::object& part_of(const boost::json::object& json, std::string_view name);
 const boost::json::array* array_of(const boost::json::object& json, std::string_view name);
 /// The object of that name, for writing; it is made where there is none.
 boost::json::object& object_in(boost::json::object& parent, std::string_view name);

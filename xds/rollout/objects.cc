@@ -64,11 +64,8 @@ WantedObject service(const Rollout& rollout, const std::string& name, const isti
 
 WantedObject destination_rule(const Rollout& rollout, const std::string& name) {
   json::object spec{{"host", name}};
-  const auto* from = object_of(rollout.canary.body, "spec");
-  const auto* service = from == nullptr ? nullptr : object_of(*from, "service");
-  if (service != nullptr && service->contains("trafficPolicy")) {
-    spec["trafficPolicy"] = service->at("trafficPolicy");
-  }
+  const json::object& service = part_of(part_of(rollout.canary.body, "spec"), "service");
+  if (service.contains("trafficPolicy")) spec["trafficPolicy"] = service.at("trafficPolicy");
   json::object described = metadata(rollout, name, {});
   described.erase("annotations");  // Flagger gives it none
   return {{kDestinationRuleType, rollout.canary.key.ns, name},
@@ -80,19 +77,11 @@ WantedObject destination_rule(const Rollout& rollout, const std::string& name) {
 
 }  // namespace
 
-std::string uid_of(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  return metadata == nullptr ? "" : text_of(*metadata, "uid");
-}
+std::string uid_of(const json::object& body) { return text_of(part_of(body, "metadata"), "uid"); }
 
 json::object owner_reference(const store::Object& canary) {
-  const auto* metadata = object_of(canary.body, "metadata");
-  return {{"apiVersion", "flagger.app/v1beta1"},
-          {"kind", "Canary"},
-          {"name", canary.key.name},
-          {"uid", metadata == nullptr ? "" : text_of(*metadata, "uid")},
-          {"controller", true},
-          {"blockOwnerDeletion", true}};
+  return {{"apiVersion", "flagger.app/v1beta1"}, {"kind", "Canary"},   {"name", canary.key.name},
+          {"uid", uid_of(canary.body)},          {"controller", true}, {"blockOwnerDeletion", true}};
 }
 
 Selection select_versions(const WorkloadLabel& label, const Status& status) {
@@ -130,8 +119,7 @@ std::vector<WantedObject> wanted_objects(const Rollout& rollout) {
 }
 
 std::string owning_canary_uid(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  const auto* owners = metadata == nullptr ? nullptr : array_of(*metadata, "ownerReferences");
+  const auto* owners = array_of(part_of(body, "metadata"), "ownerReferences");
   if (owners == nullptr) return "";
   for (const auto& item : *owners) {
     const auto* reference = item.if_object();

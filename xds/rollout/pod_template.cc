@@ -139,8 +139,7 @@ void run_on_all_nodes(json::object& pod_spec) {
 }  // namespace
 
 const json::object* pod_template(const json::object& workload) {
-  const auto* spec = object_of(workload, "spec");
-  return spec == nullptr ? nullptr : object_of(*spec, "template");
+  return object_of(part_of(workload, "spec"), "template");
 }
 
 std::string fingerprint(const json::value& value) {

@@ -29,8 +29,7 @@ void apply_own_metadata(const WantedObject& wanted, const std::vector<std::strin
                         json::object& body) {
   const json::object& from = wanted.body.at("metadata").get_object();
   json::object& metadata = object_in(body, "metadata");
-  const auto* own = object_of(from, "labels");
-  json::object labels = own == nullptr ? json::object() : *own;
+  json::object labels = part_of(from, "labels");
   if (const auto* present = object_of(metadata, "labels")) {
     for (const std::string& name : unmanaged) {
       if (present->contains(name)) labels[name] = present->at(name);

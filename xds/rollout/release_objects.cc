@@ -13,9 +13,7 @@ namespace {
 namespace json = boost::json;
 
 std::string annotation_of(const json::object& body, std::string_view name) {
-  const auto* metadata = object_of(body, "metadata");
-  const auto* annotations = metadata == nullptr ? nullptr : object_of(*metadata, "annotations");
-  return annotations == nullptr ? "" : text_of(*annotations, name);
+  return text_of(part_of(part_of(body, "metadata"), "annotations"), name);
 }
 
 /// The spec from before the rollout: kubectl's memory of it, or ours.

@@ -19,26 +19,19 @@ constexpr const char* kDeploymentType = "deployments.apps";
 /// A label of a workload: spec.labels, else metadata.labels, as the mesh reads them.
 std::string label_of(const json::object& body, std::string_view name) {
   for (const char* part : {"spec", "metadata"}) {
-    const auto* holder = object_of(body, part);
-    const auto* labels = holder == nullptr ? nullptr : object_of(*holder, "labels");
-    if (labels == nullptr) continue;
-    if (std::string value = text_of(*labels, name); !value.empty()) return value;
+    if (std::string value = text_of(part_of(part_of(body, part), "labels"), name); !value.empty())
+      return value;
   }
   return "";
 }
 
-const json::object* pod_labels(const json::object& deployment) {
-  const json::object* at = &deployment;
-  for (const char* part : {"spec", "template", "metadata", "labels"}) {
-    at = object_of(*at, part);
-    if (at == nullptr) return nullptr;
-  }
-  return at;
+const json::object& pod_labels(const json::object& deployment) {
+  const json::object& pods = part_of(part_of(deployment, "spec"), "template");
+  return part_of(part_of(pods, "metadata"), "labels");
 }
 
 bool is_healthy(const json::object& body) {
-  const auto* status = object_of(body, "status");
-  const auto* conditions = status == nullptr ? nullptr : array_of(*status, "conditions");
+  const auto* conditions = array_of(part_of(body, "status"), "conditions");
   if (conditions == nullptr) return true;
   return std::none_of(conditions->begin(), conditions->end(), [](const json::value& item) {
     return item.is_object() && text_of(item.get_object(), "type") == "Healthy" &&
@@ -47,8 +40,7 @@ bool is_healthy(const json::object& body) {
 }
 
 std::string created(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  return metadata == nullptr ? "" : text_of(*metadata, "creationTimestamp");
+  return text_of(part_of(body, "metadata"), "creationTimestamp");
 }
 
 Revision& revision_called(std::vector<Revision>& revisions, const std::string& version) {
@@ -63,9 +55,9 @@ Revision& revision_called(std::vector<Revision>& revisions, const std::string& v
 void add_deployments(const store::ObjectStore& store, const std::string& ns, const WorkloadLabel& label,
                      std::vector<Revision>& revisions) {
   for (const store::ObjectPtr& object : store.list(kDeploymentType, ns).objects) {
-    const json::object* labels = pod_labels(object->body);
-    if (labels == nullptr || text_of(*labels, label.key) != label.value) continue;
-    const std::string version = text_of(*labels, "version");
+    const json::object& labels = pod_labels(object->body);
+    if (text_of(labels, label.key) != label.value) continue;
+    const std::string version = text_of(labels, "version");
     for (Revision& revision : revisions) {
       auto& names = revision.workloads;
       if (revision.version != version) continue;
@@ -79,10 +71,9 @@ void add_deployments(const store::ObjectStore& store, const std::string& ns, con
 
 WorkloadLabel find_label(const store::ObjectStore& store, const std::string& ns, const std::string& target) {
   if (const store::ObjectPtr deployment = store.get({kDeploymentType, ns, target})) {
-    const json::object* labels = pod_labels(deployment->body);
+    const json::object& labels = pod_labels(deployment->body);
     for (const char* key : kLabels) {
-      if (labels == nullptr) break;
-      if (std::string value = text_of(*labels, key); !value.empty()) return {key, value};
+      if (std::string value = text_of(labels, key); !value.empty()) return {key, value};
     }
   }
   const auto workloads = store.list(kWorkloadType, ns).objects;
@@ -115,8 +106,7 @@ std::vector<Revision> find_revisions(const store::ObjectStore& store, const std:
 std::string find_inline_endpoints(const store::ObjectStore& store, const std::string& ns,
                                   const WorkloadLabel& label) {
   for (const store::ObjectPtr& object : store.list("serviceentries.networking.istio.io", ns).objects) {
-    const auto* spec = object_of(object->body, "spec");
-    const auto* endpoints = spec == nullptr ? nullptr : array_of(*spec, "endpoints");
+    const auto* endpoints = array_of(part_of(object->body, "spec"), "endpoints");
     if (endpoints == nullptr) continue;
     for (const auto& item : *endpoints) {
       const auto* labels = item.is_object() ? object_of(item.get_object(), "labels") : nullptr;

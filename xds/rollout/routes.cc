@@ -13,14 +13,13 @@ namespace json = boost::json;
 
 class RouteBuilder {
  public:
-  explicit RouteBuilder(const Rollout& rollout) : rollout_(rollout), analysis_(rollout.spec.analysis) {
-    static const json::object kNone;
-    const auto* spec = object_of(rollout.canary.body, "spec");
-    const auto* service = spec == nullptr ? nullptr : object_of(*spec, "service");
-    service_ = service == nullptr ? &kNone : service;
-    const auto* analysis = spec == nullptr ? nullptr : object_of(*spec, "analysis");
-    if (spec != nullptr && analysis == nullptr) analysis = object_of(*spec, "canaryAnalysis");
-    match_ = analysis == nullptr ? nullptr : array_of(*analysis, "match");
+  explicit RouteBuilder(const Rollout& rollout)
+      : rollout_(rollout),
+        analysis_(rollout.spec.analysis),
+        service_(part_of(part_of(rollout.canary.body, "spec"), "service")) {
+    const json::object& spec = part_of(rollout.canary.body, "spec");
+    const char* analysis = object_of(spec, "analysis") != nullptr ? "analysis" : "canaryAnalysis";
+    match_ = array_of(part_of(spec, analysis), "match");
   }
 
   /// Under the VirtualService's field for the protocol.
@@ -72,7 +71,7 @@ class RouteBuilder {
   }
 
   json::array own_match() const {
-    const auto* match = array_of(*service_, "match");
+    const auto* match = array_of(service_, "match");
     return match == nullptr ? json::array() : *match;
   }
 
@@ -98,9 +97,9 @@ class RouteBuilder {
     json::object out;
     if (!match.empty()) out["match"] = std::move(match);
     for (const char* field : {"timeout", "retries", "headers", "corsPolicy"}) {
-      if (service_->contains(field)) out[field] = service_->at(field);
+      if (service_.contains(field)) out[field] = service_.at(field);
     }
-    if (const auto* from = object_of(*service_, "rewrite")) {
+    if (const auto* from = object_of(service_, "rewrite")) {
       json::object rewrite;
       for (const char* field : {"uri", "authority"}) {
         if (from->contains(field)) rewrite[field] = from->at(field);
@@ -168,14 +167,9 @@ class RouteBuilder {
     routes.push_back(std::move(farewell));
   }
 
-  static json::object& object_in(json::object& parent, const char* name) {
-    json::value& value = parent[name];
-    return value.is_object() ? value.get_object() : value.emplace_object();
-  }
-
   const Rollout& rollout_;
   const istio::CanaryAnalysis& analysis_;
-  const json::object* service_;
+  const json::object& service_;
   const json::array* match_;
 };
 

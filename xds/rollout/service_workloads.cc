@@ -10,15 +10,9 @@ namespace {
 
 namespace json = boost::json;
 
-const json::object& spec_of(const store::Object& object) {
-  static const json::object kNone;
-  const auto* spec = object_of(object.body, "spec");
-  return spec == nullptr ? kNone : *spec;
-}
-
 /// What a Service says, without what was given to it alone: addresses, ports of nodes.
 json::object shared_spec(const store::Object& service) {
-  json::object spec = spec_of(service);
+  json::object spec = part_of(service.body, "spec");
   const bool headless = text_of(spec, "clusterIP") == "None";
   for (const char* name : {"clusterIP", "clusterIPs", "healthCheckNodePort", "loadBalancerIP"}) {
     spec.erase(name);
@@ -33,9 +27,8 @@ json::object shared_spec(const store::Object& service) {
 }
 
 std::string revision_of(const store::Object& copy) {
-  const auto* metadata = object_of(copy.body, "metadata");
-  const auto* annotations = metadata == nullptr ? nullptr : object_of(*metadata, "annotations");
-  const std::string revision = annotations == nullptr ? "" : text_of(*annotations, kRevisionAnnotation);
+  const json::object& metadata = part_of(copy.body, "metadata");
+  const std::string revision = text_of(part_of(metadata, "annotations"), kRevisionAnnotation);
   return revision.empty() ? "unmarked" : revision;
 }
 
@@ -57,7 +50,7 @@ void ServiceWorkloads::observe(Observation& seen) const {
   const std::string name = "Service " + canary_->key.ns + '/' + spec_.target_name;
   if (!target) {
     seen.problem = name + " does not exist";
-  } else if (object_of(spec_of(*target), "selector") == nullptr) {
+  } else if (object_of(part_of(target->body, "spec"), "selector") == nullptr) {
     seen.problem = name + " selects nothing: spec.selector is required";
   } else if (spec_.apex() != spec_.target_name) {
     seen.problem = "spec.service.name must be that of the target, which is a Service: " + spec_.target_name;
@@ -76,7 +69,7 @@ WorkloadSelection ServiceWorkloads::selected_by(const char* suffix) const {
   WorkloadSelection out;
   out.ns = canary_->key.ns;
   const store::ObjectPtr found = service(suffix);
-  const auto* selector = found ? object_of(spec_of(*found), "selector") : nullptr;
+  const auto* selector = found ? object_of(part_of(found->body, "spec"), "selector") : nullptr;
   if (selector == nullptr) return out;
   for (const char* label : {"app", "name", "app.kubernetes.io/name"}) {
     if (out.app.empty()) out.app = text_of(*selector, label);
@@ -98,8 +91,9 @@ WantedObject ServiceWorkloads::copy(const store::Object& target, const char* suf
   if (present) {
     body = present->body;
     wanted.seen_version = present->version;
+    const json::object& before = part_of(present->body, "spec");
     for (const char* name : {"clusterIP", "clusterIPs"}) {  // they cannot be changed
-      if (spec_of(*present).contains(name)) spec[name] = spec_of(*present).at(name);
+      if (before.contains(name)) spec[name] = before.at(name);
     }
   }
   json::object& metadata = object_in(body, "metadata");

@@ -20,9 +20,8 @@ constexpr const char* kTrackingAnnotation = "flagger.app/config-tracking";
 constexpr std::array<const char*, 3> kContents{"data", "binaryData", "stringData"};
 
 bool opted_out(const json::object& body) {
-  const auto* metadata = object_of(body, "metadata");
-  const auto* annotations = metadata == nullptr ? nullptr : object_of(*metadata, "annotations");
-  return annotations != nullptr && text_of(*annotations, kTrackingAnnotation).starts_with("disable");
+  const json::object& annotations = part_of(part_of(body, "metadata"), "annotations");
+  return text_of(annotations, kTrackingAnnotation).starts_with("disable");
 }
 
 bool pods_read(const json::object& secret) {
@@ -57,8 +56,7 @@ std::string checksum_of(const json::object& body) {
 /// Whether it is a Secret, and its name: whether pods need it.
 std::map<std::pair<bool, std::string>, bool> names_in(const json::object& pod_template) {
   std::map<std::pair<bool, std::string>, bool> named;
-  const auto* spec = object_of(pod_template, "spec");
-  json::object places = spec == nullptr ? json::object() : *spec;
+  json::object places = part_of(pod_template, "spec");
   visit_configs(places, [&](bool secret, json::value& name, bool required) {
     bool& needed = named[{secret, std::string(name.get_string())}];
     needed = needed || required;

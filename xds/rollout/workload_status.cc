@@ -11,12 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-const json::object& part_of(const json::object& body, std::string_view name) {
-  static const json::object kNone;
-  const auto* part = object_of(body, name);
-  return part == nullptr ? kNone : *part;
-}
-
 /// Null where there is no such condition.
 const json::object* condition_of(const json::object& status, std::string_view type) {
   const auto* conditions = array_of(status, "conditions");
