@@ -139,6 +139,30 @@ def test_what_makes_no_sense_is_refused_in_words(cluster):
     assert 'sidecar: sidecar.istio.io/proxyCPU: "much" is no amount' in text
 
 
+def events_of(cluster, namespace):
+    """Reason, about whom, message."""
+    return {(each["reason"], f"{each['involvedObject']['kind']} {each['involvedObject']['name']}", each["message"])
+            for each in cluster.kubectl.get("events", "-n", namespace)}
+
+
+def test_what_is_wrong_with_pods_is_told_of_their_workload(cluster):
+    cluster.kubernetes.namespace("told", **{"istio-injection": "enabled"})
+    owned = cluster.pod("told", "web-1", annotations={"sidecar.istio.io/proxyCPU": "much"})
+    owned["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "6d4cf56d-0000-0000-0000-000000000001", "controller": True}]
+    for more in (("--dry-run=server",), (), ()):
+        cluster.kubectl.fails("create", "-f", "-", *more, stdin=owned)
+    assert cluster.run("told", "odd", annotations={"sidecar.istio.io/agentLogLevel": "debug"}) == SIDECAR
+    expected = {
+        ("InjectionRefused", "ReplicaSet web", 'sidecar: sidecar.istio.io/proxyCPU: "much" is no amount, as in 100m or 128Mi'),
+        ("InjectionIncomplete", "Pod odd", "sidecar: sidecar.istio.io/agentLogLevel: is not implemented and has no effect")}
+    wait_until(lambda: events_of(cluster, "told") == expected, lambda: f"they are told: {events_of(cluster, 'told')}\n{cluster.control.tail()}")
+
+    def times():
+        return sorted(each["count"] for each in cluster.kubectl.get("events", "-n", "told"))
+    wait_until(lambda: times() == [1, 2], lambda: f"the dry run does not count: {times()}")
+
+
 def test_certificate_changes_while_pods_are_made(cluster):
     cluster.kubernetes.namespace("rotation", **{"istio-injection": "enabled"})
     first, seen, number = cluster.hook.certificate()["serialNumber"], set(), 0

@@ -7,6 +7,7 @@
 #include "control_plane/ca_bundle_keeper.h"
 #include "inject/admission.h"
 #include "istio/text/scalar.h"
+#include "kubernetes/events.h"
 
 namespace remora::xds {
 namespace {
@@ -105,7 +106,19 @@ web::Response InjectorDoor::answer(const web::Request& request) {
   ++(reviewed->refused ? refused_ : reviewed->injected ? injected_ : left_alone_);
   spdlog::log(reviewed->refused ? spdlog::level::warn : spdlog::level::info, "injection: {}",
               reviewed->summary);
+  tell(*reviewed);
   return {200, "application/json", reviewed->body};
+}
+
+/// Whichever replica is asked tells of it: Events need no leader.
+void InjectorDoor::tell(const inject::Reviewed& reviewed) {
+  const inject::Concerned& about = reviewed.concerned;
+  if (ground_.events == nullptr || reviewed.dry_run || about.name.empty()) return;
+  const char* reason = reviewed.refused ? "InjectionRefused" : "InjectionIncomplete";
+  for (const std::string& problem : reviewed.problems) {
+    ground_.events->record({about.api_version, about.kind, about.ns, about.name, about.uid}, true, reason,
+                           "sidecar: " + problem);
+  }
 }
 
 Result<void> InjectorDoor::renew() {

@@ -14,6 +14,11 @@
 
 namespace remora::kubernetes {
 class ApiClient;
+class EventRecorder;
+}  // namespace remora::kubernetes
+
+namespace remora::inject {
+struct Reviewed;
 }
 
 namespace remora::xds {
@@ -26,11 +31,12 @@ class CaBundleKeeper;
 /// Control thread only.
 class InjectorDoor {
  public:
-  /// What it stands on; all of it outlives the door. `api` is null where there is no Kubernetes; `leads`:
-  /// whether this replica is the one that writes.
+  /// What it stands on; all of it outlives the door. `api` and `events` are null where there is no
+  /// Kubernetes; `leads`: whether this replica is the one that writes.
   struct Ground {
     const identity::CertificateAuthority& authority;
     kubernetes::ApiClient* api = nullptr;
+    kubernetes::EventRecorder* events = nullptr;
     std::string own_namespace;
     std::function<bool()> leads;
   };
@@ -49,6 +55,7 @@ class InjectorDoor {
 
  private:
   web::Response answer(const web::Request& request);
+  void tell(const inject::Reviewed& reviewed);
   Result<void> renew();
   void renew_at(std::chrono::system_clock::time_point time);
 

@@ -220,7 +220,7 @@ class Server {
     if (options_.webhook_address.empty()) return std::string();
     injector_ = std::make_unique<InjectorDoor>(
         context_, options_,
-        InjectorDoor::Ground{identity_->authority(), home_.api_server(), own_namespace(home_),
+        InjectorDoor::Ground{identity_->authority(), home_.api_server(), events_.get(), own_namespace(home_),
                              [this] { return leadership_.leads(); }});
     return injector_->listen();
   }

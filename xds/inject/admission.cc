@@ -35,10 +35,26 @@ std::string answer(json::object response) {
 }
 
 /// A pod that is being made has often no name yet, only the beginning of one.
-std::string name_of(const json::object& request, const json::object& pod) {
-  std::string name = text_below(pod, "metadata", "name");
-  if (name.empty()) name = text_below(pod, "metadata", "generateName") + "*";
-  return "Pod " + find_text(request, "namespace") + '/' + name;
+std::string name_of(const json::object& pod) {
+  const std::string name = text_below(pod, "metadata", "name");
+  return name.empty() ? text_below(pod, "metadata", "generateName") + "*" : name;
+}
+
+bool flag_of(const json::object& in, std::string_view name) {
+  const json::value* value = in.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+Concerned concerned_by(const json::object& pod, const std::string& ns) {
+  const json::object* metadata = find_object(pod, "metadata");
+  const json::array* owners = metadata == nullptr ? nullptr : find_array(*metadata, "ownerReferences");
+  for (size_t i = 0; owners != nullptr && i < owners->size(); ++i) {
+    const json::object* owner = owners->at(i).if_object();
+    if (owner == nullptr || !flag_of(*owner, "controller")) continue;
+    return {find_text(*owner, "apiVersion"), find_text(*owner, "kind"), ns, find_text(*owner, "name"),
+            find_text(*owner, "uid")};
+  }
+  return {"v1", "Pod", ns, text_below(pod, "metadata", "name"), text_below(pod, "metadata", "uid")};
 }
 
 /// A webhook's rules may send more than they should.
@@ -51,10 +67,14 @@ bool asks_for_a_pod(const json::object& request) {
 Reviewed refuse(json::object response, const std::string& what, const std::string& message) {
   response["allowed"] = false;
   response["status"] = json::object{{"code", 422}, {"reason", "Invalid"}, {"message", "sidecar: " + message}};
-  return {answer(std::move(response)), what + ": refused: " + message, false, true};
+  return {.body = answer(std::move(response)),
+          .summary = what + ": refused: " + message,
+          .refused = true,
+          .problems = {message}};
 }
 
 Reviewed admit(json::object response, const std::string& what, const json::object& pod, Injected injected) {
+  Reviewed out{.injected = injected.changed, .problems = injected.warnings};
   if (injected.changed) {
     response["patchType"] = "JSONPatch";
     response["patch"] = to_base64(json::serialize(difference(pod, injected.pod)));
@@ -62,8 +82,9 @@ Reviewed admit(json::object response, const std::string& what, const json::objec
     injected.warnings.push_back("no sidecar: " + injected.reason);
   }
   if (!injected.warnings.empty()) response["warnings"] = text_array(injected.warnings);
-  return {answer(std::move(response)), what + ": " + (injected.changed ? "injected" : injected.reason),
-          injected.changed};
+  out.body = answer(std::move(response));
+  out.summary = what + ": " + (injected.changed ? "injected" : injected.reason);
+  return out;
 }
 
 }  // namespace
@@ -81,14 +102,18 @@ Result<Reviewed> review(std::string_view body, const Settings& settings) {
   if (request == nullptr || find_text(*request, "uid").empty()) return Error{"request.uid is not set"};
   json::object response{{"uid", find_text(*request, "uid")}, {"allowed", true}};
   if (!asks_for_a_pod(*request)) {
-    return Reviewed{answer(std::move(response)), "no pod is made: nothing to do"};
+    return Reviewed{.body = answer(std::move(response)), .summary = "no pod is made: nothing to do"};
   }
   const json::object* pod = find_object(*request, "object");
   if (pod == nullptr) return Error{"request.object is not set"};
-  const std::string what = name_of(*request, *pod);
-  auto injected = inject_pod(*pod, settings, {"", find_text(*request, "namespace")});
-  if (!injected.ok()) return refuse(std::move(response), what, injected.error().message);
-  return admit(std::move(response), what, *pod, std::move(*injected));
+  const std::string ns = find_text(*request, "namespace");
+  const std::string what = "Pod " + ns + '/' + name_of(*pod);
+  auto injected = inject_pod(*pod, settings, {"", ns});
+  Reviewed out = injected.ok() ? admit(std::move(response), what, *pod, std::move(*injected))
+                               : refuse(std::move(response), what, injected.error().message);
+  out.dry_run = flag_of(*request, "dryRun");
+  out.concerned = concerned_by(*pod, ns);
+  return out;
 }
 
 }  // namespace remora::inject

@@ -59,6 +59,34 @@ TEST(Admission, NonsenseIsRefusedByName) {
             "sidecar: sidecar.istio.io/proxyCPU: \"much\" is no amount, as in 100m or 128Mi");
 }
 
+TEST(Admission, AProblemIsToldOfTheWorkloadThatMakesThePod) {
+  const std::string owners =
+      "  ownerReferences:\n  - {apiVersion: v1, kind: Other, name: other, uid: o}\n"
+      "  - {apiVersion: apps/v1, kind: ReplicaSet, name: web-5d7f, uid: r, controller: true}\n";
+  const auto reviewed =
+      review(asking_for(pod(owners + "  annotations: {sidecar.istio.io/proxyCPU: much}\n")), {});
+  ASSERT_TRUE(reviewed.ok());
+  ASSERT_EQ(reviewed->problems.size(), 1U);
+  EXPECT_TRUE(reviewed->problems[0].starts_with("sidecar.istio.io/proxyCPU: ")) << reviewed->problems[0];
+  const Concerned& about = reviewed->concerned;
+  EXPECT_EQ(about.api_version + ' ' + about.kind + ' ' + about.ns + ' ' + about.name + ' ' + about.uid,
+            "apps/v1 ReplicaSet shop web-5d7f r");
+  EXPECT_FALSE(reviewed->dry_run);
+}
+
+TEST(Admission, WhatHasNoEffectIsAProblemOfThePodThatNobodyMakes) {
+  const auto reviewed =
+      review(asking_for(pod("  annotations: {sidecar.istio.io/agentLogLevel: debug}\n")), {});
+  ASSERT_TRUE(reviewed.ok());
+  EXPECT_TRUE(reviewed->injected);
+  ASSERT_EQ(reviewed->problems.size(), 1U);
+  EXPECT_EQ(reviewed->problems[0], text_at(response(*reviewed), "/warnings/0"));
+  EXPECT_EQ(reviewed->concerned.kind + ' ' + reviewed->concerned.name, "Pod web");
+  const auto left = review(asking_for(pod("  annotations: {sidecar.istio.io/inject: 'false'}\n")), {});
+  ASSERT_TRUE(left.ok());
+  EXPECT_TRUE(left->problems.empty()) << "it is what its user wants";
+}
+
 TEST(Admission, OtherKindsAreLetThrough) {
   const auto reviewed = review(asking_for(pod(), "Service"), {});
   ASSERT_TRUE(reviewed.ok());
