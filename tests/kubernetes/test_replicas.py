@@ -1,11 +1,13 @@
 """Several replicas of `remora-control` over a real API server: all serve, one writes; who proxies are by their tokens."""
 
+import base64
 import subprocess
 
 import grpc
 import pytest
+from support.certificates import Authority
 from support.cluster_control import ClusterControl
-from support.cluster_parts import run_pod
+from support.cluster_parts import MERGE, run_pod
 from support.identity import ADS, SDS, SecretClient, describe
 from support.proxy import ROOT, bin_dir
 from support.replicas import Replicas, expired
@@ -134,6 +136,52 @@ def test_a_token_that_proves_something_else_is_refused_in_clear_words(cluster, r
 
 def root_only(replicas):
     return grpc.ssl_channel_credentials(replicas.secret()["ca-cert.pem"])
+
+
+def authority_of(folder, *, trusted=()):
+    """A root of one's own, as the data of a Secret; `trusted`: what else everybody has to trust."""
+    made = Authority(folder, "another-root")
+    roots = b"".join([made.certificate.read_bytes(), *trusted])
+    contents = {"ca-cert.pem": made.certificate.read_bytes(), "ca-key.pem": made.key.read_bytes(), "root-cert.pem": roots}
+    return {name: base64.b64encode(text).decode() for name, text in contents.items()}
+
+
+def test_a_changed_authority_is_everybodys_without_a_restart(cluster, replicas, closing, pod, tmp_path):
+    account, bound = pod
+    controls = [replicas.start(), replicas.start()]
+    old = replicas.secret()["ca-cert.pem"]
+    clients = [closing(SecretClient(control.xds_tls_port, root_only(replicas), cluster.token("default", account, pod=bound), "default",
+                                    account, ADS, pod=bound[0])) for control in controls]
+    for client in clients:
+        assert "CN = another-root" not in describe(client.certificate())
+    secrets = "/api/v1/namespaces/default/secrets"
+    cluster.request("POST", secrets, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cacerts"},
+                                      "data": authority_of(tmp_path / "pki", trusted=[old])})
+    try:
+        for client in clients:
+            assert "Issuer: CN = another-root" in describe(client.certificate(count=2))
+            roots = client.wait("ROOTCA", count=2).validation_context.trusted_ca.inline_bytes
+            assert roots.count(b"BEGIN CERTIFICATE") == 2 and old in roots
+        for control in controls:  # their own certificates are of the new root, too
+            (tmp_path / "new.pem").write_bytes((tmp_path / "pki" / "another-root.pem").read_bytes())
+            wait_until(lambda control=control: b"Verify return code: 0 (ok)" in openssl_client(control, tmp_path / "new.pem"),
+                       lambda control=control: openssl_client(control, tmp_path / "new.pem"))
+        cluster.request("PATCH", f"{secrets}/cacerts", {"data": {"ca-key.pem": base64.b64encode(b"rubbish").decode()}}, MERGE)
+        for control in controls:
+            wait_until(lambda control=control: "cacerts ca-key.pem" in control.log and "what it was before goes on" in control.log,
+                       lambda control=control: f"it is said:\n{control.tail()}", 30)
+    finally:
+        cluster.request("DELETE", f"{secrets}/cacerts")
+    for client in clients:  # what there was before is in its place again
+        wait_until(lambda client=client: "CN = another-root" not in describe(client.received["default"][-1]
+                                                                             .tls_certificate.certificate_chain.inline_bytes),
+                   "the old authority again", 30)
+
+
+def openssl_client(control, root):
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{control.xds_tls_port}", "-CAfile", root, "-alpn", "h2"],
+                          input=b"", capture_output=True, timeout=30)
+    return done.stdout
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -142,6 +142,11 @@ void CaBundleKeeper::take(json::object configuration) {
   look();
 }
 
+void CaBundleKeeper::use(const std::string& root_pem) {
+  bundle_ = kubernetes::encode_base64(root_pem);
+  look();
+}
+
 void CaBundleKeeper::look() {
   if (!leads_()) return;
   const std::string patch = patch_for(seen_, bundle_);

@@ -24,6 +24,8 @@ class CaBundleKeeper {
                  std::chrono::milliseconds first_delay = std::chrono::milliseconds(500));
 
   void start() { list(); }
+  /// The authority is another one from now on.
+  void use(const std::string& root_pem);
   /// We lead from now on: what has been seen before may be for us to mend.
   void look();
 
@@ -40,7 +42,7 @@ class CaBundleKeeper {
 
   kubernetes::ApiClient& client_;
   const std::string name_;
-  const std::string bundle_;  ///< base64
+  std::string bundle_;  ///< base64
   const std::function<bool()> leads_;
   const std::chrono::milliseconds first_delay_;
   std::chrono::milliseconds delay_;

@@ -25,10 +25,12 @@ class ClusterSecrets final : public identity::SecretKeeper {
 }  // namespace
 
 ClusterAuthority::ClusterAuthority(boost::asio::io_context& context, kubernetes::ApiClient& client,
-                                   const std::string& ns, std::string trust_domain)
+                                   const std::string& ns, std::string trust_domain,
+                                   std::chrono::milliseconds look_again)
     : trust_domain_(std::move(trust_domain)),
       keeper_(std::make_unique<ClusterSecrets>(client, ns)),
-      retry_(context) {}
+      look_again_(look_again),
+      timer_(context) {}
 
 ClusterAuthority::~ClusterAuthority() = default;
 
@@ -47,14 +49,42 @@ void ClusterAuthority::on_opened(Result<std::unique_ptr<identity::CertificateAut
     complaint_.clear();
     return;
   }
-  if (opened.error().message != complaint_) {
-    complaint_ = opened.error().message;
-    spdlog::error("certificate authority: {}; it is looked for again every {} s", complaint_, kRetry.count());
-  }
-  retry_.expires_after(kRetry);
-  retry_.async_wait([this](const boost::system::error_code& error) {
+  complain(opened.error().message, fmt::format("it is looked for again every {} s", kRetry.count()));
+  timer_.expires_after(kRetry);
+  timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) search();
   });
+}
+
+void ClusterAuthority::keep_current(identity::CertificateAuthority& used) {
+  used_ = &used;
+  look_again();
+}
+
+void ClusterAuthority::look_again() {
+  timer_.expires_after(look_again_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    identity::open_shared_authority(
+        *keeper_, trust_domain_,
+        [this](const Result<std::unique_ptr<identity::CertificateAuthority>>& seen) {
+          on_seen(seen);
+          look_again();
+        },
+        identity::CertificateAuthority::IfMissing::kFail);
+  });
+}
+
+void ClusterAuthority::on_seen(const Result<std::unique_ptr<identity::CertificateAuthority>>& seen) {
+  if (!seen.ok()) return complain(seen.error().message, "what it was before goes on");
+  complaint_.clear();
+  if (used_->same_as(**seen)) return;
+  spdlog::info("certificate authority: {} has changed: everybody gets a new certificate", (*seen)->origin());
+  used_->become(**seen);
+}
+
+void ClusterAuthority::complain(const std::string& why, std::string_view consequence) {
+  if (std::exchange(complaint_, why) != why) spdlog::error("certificate authority: {}; {}", why, consequence);
 }
 
 }  // namespace remora::xds

@@ -35,6 +35,13 @@ const inject::Settings& InjectionSettings::now() {
   return settings_;
 }
 
+void InjectionSettings::use(inject::Settings base) {
+  base_ = std::move(base);
+  const auto done = path_.empty() ? Result<void>() : read();
+  if (path_.empty()) settings_ = base_;
+  if (!done.ok()) spdlog::error("injection: {}; what held before goes on holding", done.error().message);
+}
+
 Result<void> InjectionSettings::read() {
   std::ifstream file(path_, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(file), {});

@@ -19,6 +19,8 @@ class InjectionSettings {
   /// The first reading; an error names the file.
   Result<void> open();
   const inject::Settings& now();
+  /// What the control plane knows itself is another from now on.
+  void use(inject::Settings base);
 
  private:
   /// What tells one version of a file from another; a mounted ConfigMap changes by a link to a new file.
@@ -27,7 +29,7 @@ class InjectionSettings {
   Result<void> read();
   Version version() const;
 
-  const inject::Settings base_;
+  inject::Settings base_;
   const std::string path_;
   inject::Settings settings_;
   Version seen_{};

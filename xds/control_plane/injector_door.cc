@@ -79,6 +79,7 @@ Result<std::string> InjectorDoor::listen() {
   auto address = server_.listen(options_.webhook_address);
   if (!address.ok()) return Error{"--webhook-address: " + address.error().message};
   if (bundle_) bundle_->start();
+  following_ = ground_.authority.follow([this] { authority_changed(); });
   return address;
 }
 
@@ -87,6 +88,7 @@ void InjectorDoor::lead() {
 }
 
 void InjectorDoor::close() {
+  following_.reset();
   renewal_.cancel();
   bundle_.reset();
   server_.close();
@@ -136,12 +138,23 @@ Result<void> InjectorDoor::renew() {
 void InjectorDoor::renew_at(std::chrono::system_clock::time_point time) {
   renewal_.expires_at(time);
   renewal_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    const auto renewed = renew();
-    if (renewed.ok()) return;
-    spdlog::error("injection: the webhook's certificate: {}", renewed.error().message);
-    renew_at(std::chrono::system_clock::now() + kRetry);
+    if (!error) renew_or_retry();
   });
+}
+
+void InjectorDoor::renew_or_retry() {
+  const auto renewed = renew();
+  if (renewed.ok()) return;
+  spdlog::error("injection: the webhook's certificate: {}", renewed.error().message);
+  renew_at(std::chrono::system_clock::now() + kRetry);
+}
+
+/// An API server that has not heard of another root yet asks in vain: it asks again when the pod is tried
+/// again.
+void InjectorDoor::authority_changed() {
+  if (bundle_) bundle_->use(ground_.authority.root_pem());
+  settings_.use(settings_of(options_, ground_));
+  renew_or_retry();
 }
 
 std::string InjectorDoor::metrics() const {

@@ -57,6 +57,8 @@ class InjectorDoor {
   web::Response answer(const web::Request& request);
   void tell(const inject::Reviewed& reviewed);
   Result<void> renew();
+  void renew_or_retry();
+  void authority_changed();
   void renew_at(std::chrono::system_clock::time_point time);
 
   const Options& options_;
@@ -65,6 +67,7 @@ class InjectorDoor {
   web::HttpServer server_;
   boost::asio::system_timer renewal_;
   std::unique_ptr<CaBundleKeeper> bundle_;
+  std::shared_ptr<void> following_;  ///< of the authority
   uint64_t injected_ = 0;
   uint64_t left_alone_ = 0;
   uint64_t refused_ = 0;

@@ -46,6 +46,7 @@ class MeshIdentity {
 
   Identities identities() const { return {authenticator_, *authority_, lifetime_}; }
   const identity::CertificateAuthority& authority() const { return *authority_; }
+  identity::CertificateAuthority& authority() { return *authority_; }
 
   /// To another replica of the control plane at `address`, to which we prove who we are, as it does to us.
   /// After server_credentials().

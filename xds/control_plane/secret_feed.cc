@@ -20,8 +20,8 @@ SecretFeed::SecretFeed(boost::asio::io_context& context, const identity::Certifi
       timer_(context) {}
 
 void SecretFeed::start() {
-  if (started_) return;
-  started_ = true;
+  if (following_ != nullptr) return;
+  following_ = authority_.follow([this] { renew(); });
   renew();
 }
 

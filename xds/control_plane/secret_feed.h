@@ -12,7 +12,8 @@
 
 namespace remora::xds {
 
-/// One proxy's own certificate, made when it is asked for and again at half of its life. Control thread only.
+/// One proxy's own certificate, made when it is asked for, again at half of its life, and when the authority
+/// is another one. Control thread only.
 class SecretFeed {
  public:
   using Deliver = std::function<void(std::shared_ptr<const istio::ResourceGroup>)>;
@@ -35,7 +36,7 @@ class SecretFeed {
   const std::chrono::seconds lifetime_;
   const Deliver deliver_;
   boost::asio::system_timer timer_;  // of the wall clock, by which certificates expire
-  bool started_ = false;
+  std::shared_ptr<void> following_;  // of the authority; null: not started
 };
 
 }  // namespace remora::xds

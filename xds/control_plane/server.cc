@@ -375,6 +375,7 @@ int serve(const Options& options) {
   if (!wait_until_ready(context, ready)) return 0;
   auto identity = open_identity(context, options, **home, shared ? shared->take() : nullptr, folder + ".ca");
   if (!identity.ok()) return fail(identity.error().message);
+  if (shared) shared->keep_current((*identity)->authority());
   return Server(options, context, **home, admin, std::move(*identity)).run();
 }
 

@@ -41,6 +41,7 @@ Result<void> ServerCertificate::start(const Names& names) {
   const auto renewal = renew();
   if (!renewal.ok()) return Error{renewal.error()};
   wait_until(*renewal);
+  following_ = authority_.follow([this] { renew_and_wait(); });
   return {};
 }
 
@@ -74,12 +75,15 @@ Result<void> ServerCertificate::publish(const identity::Issued& issued) {
 void ServerCertificate::wait_until(std::chrono::system_clock::time_point time) {
   timer_.expires_at(time);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    const auto renewal = renew();
-    if (!renewal.ok())
-      spdlog::error("identity: the control plane's own certificate: {}", renewal.error().message);
-    wait_until(renewal.ok() ? *renewal : std::chrono::system_clock::now() + kRetry);
+    if (!error) renew_and_wait();
   });
+}
+
+void ServerCertificate::renew_and_wait() {
+  const auto renewal = renew();
+  if (!renewal.ok())
+    spdlog::error("identity: the control plane's own certificate: {}", renewal.error().message);
+  wait_until(renewal.ok() ? *renewal : std::chrono::system_clock::now() + kRetry);
 }
 
 }  // namespace remora::xds

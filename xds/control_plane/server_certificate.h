@@ -4,6 +4,7 @@
 #include <boost/asio/system_timer.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ class ServerCertificate {
   ServerCertificate(boost::asio::io_context& context, const identity::CertificateAuthority& authority,
                     istio::SpiffeId id, std::chrono::seconds lifetime, std::string folder);
 
-  /// Makes the first certificate and keeps renewing it at half of its life.
+  /// Makes the first certificate and keeps renewing it: at half of its life, and when the authority is
+  /// another one.
   Result<void> start(const Names& names);
 
   std::string key_file() const { return folder_ + "/current/key.pem"; }
@@ -35,6 +37,7 @@ class ServerCertificate {
  private:
   Result<std::chrono::system_clock::time_point> renew();
   Result<void> publish(const identity::Issued& issued);
+  void renew_and_wait();
   void wait_until(std::chrono::system_clock::time_point time);
 
   const identity::CertificateAuthority& authority_;
@@ -43,6 +46,7 @@ class ServerCertificate {
   const std::string folder_;
   Names names_;
   boost::asio::system_timer timer_;
+  std::shared_ptr<void> following_;  // of the authority
 };
 
 }  // namespace remora::xds

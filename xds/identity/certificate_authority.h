@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,7 +37,8 @@ struct Issued {
   std::chrono::system_clock::time_point renewal() const { return made + (not_after - made) / 2; }
 };
 
-/// Signs the mesh's certificates. Its methods may be called from any thread.
+/// Signs the mesh's certificates. Its methods may be called from any thread, but for those that say
+/// otherwise.
 class CertificateAuthority {
  public:
   enum class IfMissing { kMake, kFail };
@@ -63,17 +66,27 @@ class CertificateAuthority {
                               std::vector<std::string> ip_addresses) const;
 
   /// What peers must trust (PEM).
-  const std::string& root_pem() const;
-  const std::string& trust_domain() const;
+  std::string root_pem() const;
+  std::string trust_domain() const;
   std::chrono::system_clock::time_point not_after() const;
   /// "own root DIR/root-cert.pem", for logs.
-  const std::string& origin() const;
+  std::string origin() const;
+
+  /// Whether both sign with the same key and certificates, and peers are to trust the same.
+  bool same_as(const CertificateAuthority& other) const;
+  /// Signs with what `other` has from now on, and tells those who follow. Control thread only.
+  void become(const CertificateAuthority& other);
+  /// `changed` is called after each become(), as long as the handle lives. Control thread only.
+  [[nodiscard]] std::shared_ptr<void> follow(std::function<void()> changed) const;
 
  private:
   struct State;
-  explicit CertificateAuthority(std::unique_ptr<const State> state);
+  explicit CertificateAuthority(std::shared_ptr<const State> state);
+  std::shared_ptr<const State> state() const;
 
-  std::unique_ptr<const State> state_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const State> state_;
+  mutable std::vector<std::weak_ptr<std::function<void()>>> followers_;
 };
 
 }  // namespace remora::identity

@@ -26,8 +26,9 @@ class Search : public std::enable_shared_from_this<Search> {
         trust_domain_(std::move(trust_domain)),
         done_(std::move(done)) {}
 
-  void start() {
-    fetch(kGiven, [self = shared_from_this()] { self->look_for_own(/*may_make=*/true); });
+  void start(CertificateAuthority::IfMissing if_missing) {
+    const bool may_make = if_missing == CertificateAuthority::IfMissing::kMake;
+    fetch(kGiven, [self = shared_from_this(), may_make] { self->look_for_own(may_make); });
   }
 
  private:
@@ -44,7 +45,7 @@ class Search : public std::enable_shared_from_this<Search> {
   void look_for_own(bool may_make) {
     fetch(kOwn, [self = shared_from_this(), may_make] {
       if (may_make) return self->make();
-      self->done_(Error{self->keeper_.place(kOwn) + " is there and cannot be read"});
+      self->done_(Error{self->keeper_.place(kOwn) + " is not there"});
     });
   }
 
@@ -89,8 +90,9 @@ class Search : public std::enable_shared_from_this<Search> {
 }  // namespace
 
 void open_shared_authority(SecretKeeper& keeper, std::string trust_domain,
-                           std::function<void(Result<std::unique_ptr<CertificateAuthority>>)> done) {
-  std::make_shared<Search>(keeper, std::move(trust_domain), std::move(done))->start();
+                           std::function<void(Result<std::unique_ptr<CertificateAuthority>>)> done,
+                           CertificateAuthority::IfMissing if_missing) {
+  std::make_shared<Search>(keeper, std::move(trust_domain), std::move(done))->start(if_missing);
 }
 
 }  // namespace remora::identity

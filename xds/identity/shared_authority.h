@@ -30,10 +30,12 @@ class SecretKeeper {
 
 /// The authority of a mesh whose control plane has replicas, as Istio keeps it: what the operator has put
 /// into the secret `cacerts` (ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem), else the root of our
-/// own in `istio-ca-secret`. That is made where it is missing, once: of replicas that make it at the same
-/// time one is first, and the others take what it has made. `keeper` outlives the call. An error names the
-/// secret.
-void open_shared_authority(SecretKeeper& keeper, std::string trust_domain,
-                           std::function<void(Result<std::unique_ptr<CertificateAuthority>>)> done);
+/// own in `istio-ca-secret`. That is made where it is missing, unless `if_missing` says otherwise, once: of
+/// replicas that make it at the same time one is first, and the others take what it has made. `keeper`
+/// outlives the call. An error names the secret.
+void open_shared_authority(
+    SecretKeeper& keeper, std::string trust_domain,
+    std::function<void(Result<std::unique_ptr<CertificateAuthority>>)> done,
+    CertificateAuthority::IfMissing if_missing = CertificateAuthority::IfMissing::kMake);
 
 }  // namespace remora::identity

@@ -10,6 +10,8 @@
 #include <boost/json/value.hpp>
 #include <optional>
 
+#include "unit/support/run_until.h"
+
 namespace remora::xds {
 namespace {
 
@@ -127,14 +129,7 @@ class FakeServer final : public kubernetes::ApiClient {
 
 class CaBundleKeeperTest : public testing::Test {
  protected:
-  bool until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < end) {
-      context_.restart();
-      context_.run_one_for(std::chrono::milliseconds(20));
-    }
-    return done();
-  }
+  bool until(const std::function<bool()>& done) { return run_until(context_, done); }
 
   boost::asio::io_context context_;
   FakeServer server_{context_};
@@ -165,6 +160,18 @@ TEST_F(CaBundleKeeperTest, MendsWhatSomebodyBreaks) {
   server_.write({""});
   ASSERT_TRUE(until([&] { return server_.bundle(0) == kBundle; }));
   EXPECT_EQ(server_.patches, 2);
+}
+
+TEST_F(CaBundleKeeperTest, AnotherAuthorityIsWrittenAtOnce) {
+  server_.write({kBundle});
+  keeper_.start();
+  ASSERT_TRUE(until([&] { return !server_.watched.empty(); }));
+  leads_ = false;
+  keeper_.use("other");
+  leads_ = true;
+  keeper_.look();
+  ASSERT_TRUE(until([&] { return server_.bundle(0) == "b3RoZXI="; }));
+  EXPECT_EQ(server_.patches, 1) << "nothing before it leads";
 }
 
 TEST_F(CaBundleKeeperTest, WaitsForAConfigurationThatIsNotThereYet) {
