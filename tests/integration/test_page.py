@@ -94,6 +94,15 @@ class TestRollout:
         page.wait_text("55.5\u2009%", "table.live")
         assert "77/s" in page.text("table.live") and page.run("return window.told") == 0
 
+    def test_a_replica_that_follows_says_who_leads(self, page, server):
+        shown = "return getComputedStyle(document.getElementById('standing')).display !== 'none'"
+        assert not page.run(shown)
+        server.send("traffic", {**traffic(), "standing": "this replica does not lead: replica-2 does"})
+        page.wait_text("replica-2 does", "#standing")
+        assert page.run(shown)
+        server.send("traffic", {**traffic(), "standing": ""})  # it has become the leader
+        wait_until(lambda: not page.run(shown), "the notice goes")
+
     def test_what_somebody_opened_or_focused_stays(self, page, server):
         page.run("document.querySelector('.timeline li:nth-child(3) details').open = true;"
                  "document.querySelector('.timeline li:nth-child(3) summary').focus()")

@@ -1,6 +1,9 @@
 """Several replicas of `remora-control` over a real API server: all serve, one writes; who proxies are by their tokens."""
 
 import base64
+import json
+import re
+import socket
 import subprocess
 
 import grpc
@@ -80,6 +83,39 @@ def test_without_permission_for_the_lease_everything_is_served_and_nothing_writt
     assert 'cannot create resource "leases"' in problem or 'cannot update resource "leases"' in problem, problem
     wait_until(lambda: any("not-written" in finding["text"] for finding in control.findings()), "it is served and judged")
     assert not control.leader()["leads"] and "status" not in cluster.request("GET", path)
+
+
+def page_of(control):
+    """The first event of the page, with everything that it shows."""
+    with socket.create_connection(("127.0.0.1", control.api_port), timeout=20) as connection:
+        connection.sendall(b"GET /ui/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        seen = b""
+        while not (found := re.search(rb"event: snapshot\ndata: (.*)\n\n", seen)):
+            data = connection.recv(65536)
+            assert data, seen
+            seen += data
+    return json.loads(found.group(1))
+
+
+def test_the_page_of_one_that_follows_shows_the_canaries_and_who_leads(cluster, replicas):
+    first, second = replicas.start().wait_leading(), replicas.start()
+    cluster.request("POST", "/apis/flagger.app/v1beta1/namespaces/default/canaries", {
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shown"}, "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shown"}, "service": {"port": 80},
+            "analysis": {"interval": "10s", "threshold": 2, "maxWeight": 50, "stepWeight": 25}}})
+
+    def shown(control):
+        """Without what runs on by itself."""
+        return [{**rollout, "nextTick": None} for rollout in page_of(control)["rollouts"] if rollout["name"] == "shown"]
+    wait_until(lambda: shown(first) and shown(first)[0]["phase"] == "Initializing" and shown(second) == shown(first),
+               lambda: f"the leader shows {shown(first)}, the other one {shown(second)}", 40)
+    assert page_of(first)["traffic"]["standing"] == ""
+    standing = page_of(second)["traffic"]["standing"]
+    assert first.leader()["identity"] in standing and "port-forward --namespace default pod/replica-1 15080" in standing, standing
+    first.terminate()
+    second.wait_leading(30)
+    assert page_of(second)["traffic"]["standing"] == ""
+    cluster.request("DELETE", "/apis/flagger.app/v1beta1/namespaces/default/canaries/shown")
 
 
 # --- who proxies are -------------------------------------------------------------------------------------------------

@@ -91,6 +91,16 @@ std::string Leadership::refusal() const {
   return "this replica of remora-control does not lead: " + holder + " does";
 }
 
+std::string Leadership::standing() const {
+  if (leads_ || election_ == nullptr) return "";
+  const std::string holder = election_->holder();
+  if (holder.empty() || holder == settings_.identity) return refusal();
+  // What comes before the last "_" is the pod's name (lease_settings).
+  return refusal() +
+         ". It alone has the traffic and acts on canaries; its page: kubectl port-forward --namespace " +
+         settings_.ns + " pod/" + holder.substr(0, holder.rfind('_')) + " 15080";
+}
+
 json::object Leadership::describe() const {
   if (election_ == nullptr) return {{"leads", leads_}, {"alone", true}};
   return {{"leads", leads_},

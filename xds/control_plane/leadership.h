@@ -42,6 +42,10 @@ class Leadership {
   /// Why something that only the leader does is not done here.
   std::string refusal() const;
 
+  /// What those who look at this replica must know: who leads, and how to look there. Empty where this one
+  /// does.
+  std::string standing() const;
+
   /// For people: {leads, leader, identity, lease, timesLeader, problem}; alone: {leads, alone}.
   boost::json::object describe() const;
   /// The same for Prometheus.

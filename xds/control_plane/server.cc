@@ -273,7 +273,8 @@ class Server {
     return {.rollouts = &led_rollouts_,
             .traffic = [this] { return traffic_.numbers(); },
             .traffic_history = [this] { return traffic_.view(); },
-            .mesh = [this] { return page::mesh_json(mesh_.registry(), mesh_.findings()); }};
+            .mesh = [this] { return page::mesh_json(mesh_.registry(), mesh_.findings()); },
+            .standing = [this] { return leadership_.standing(); }};
   }
 
   void stop() {

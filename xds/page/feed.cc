@@ -93,7 +93,7 @@ void Feed::wait() {
 }
 
 void Feed::tick() {
-  tell(Format::kEvents, event("traffic", stamped(sources_.traffic)));
+  tell(Format::kEvents, event("traffic", traffic(sources_.traffic)));
   tell(Format::kLines, "\n");
 }
 
@@ -186,8 +186,14 @@ void Feed::tell(Format format, const std::string& text) {
 std::string Feed::snapshot() const {
   return event("snapshot", json::object{{"time", now()},
                                         {"rollouts", view()},
-                                        {"traffic", stamped(sources_.traffic_history)},
+                                        {"traffic", traffic(sources_.traffic_history)},
                                         {"mesh", mesh()}});
+}
+
+json::object Feed::traffic(const std::function<json::object()>& source) const {
+  json::object numbers = stamped(source);
+  if (sources_.standing) numbers["standing"] = sources_.standing();
+  return numbers;
 }
 
 json::object Feed::mesh() const { return sources_.mesh ? sources_.mesh() : json::object(); }

@@ -13,7 +13,9 @@ namespace remora::page {
 
 /// Who looks on, and what they are told. A listener first gets everything, then only what changes:
 ///   snapshot      {time, rollouts, traffic, mesh}; traffic with the series of the last minutes
-///   traffic       without series: every two seconds, changed or not, since it is a sign of life as well
+///   traffic       without series: every two seconds, changed or not, since it is a sign of life as well;
+///   with
+///                 `standing`, what is to be known of this replica
 ///   rollout       one of Rollouts::view() that is new or has changed, as recent() has it
 ///   rollout-gone  {namespace, name}
 ///   mesh          mesh_json()
@@ -45,6 +47,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void tell(Format format, const std::string& text);
   std::string snapshot() const;
   boost::json::array view() const;  ///< each as recent() has it
+  boost::json::object traffic(const std::function<boost::json::object()>& source) const;
   boost::json::object mesh() const;
 
   boost::asio::io_context& context_;

@@ -18,6 +18,8 @@ struct Sources {
   /// telemetry::LiveView::view(): the same with the series of the last minutes.
   std::function<boost::json::object()> traffic_history = nullptr;
   std::function<boost::json::object()> mesh = nullptr;  ///< mesh_json()
+  /// What those who look must know of this replica of the control plane; empty: nothing.
+  std::function<std::string()> standing = nullptr;
 };
 
 /// What people look at, and the rollouts for programs:

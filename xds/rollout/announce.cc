@@ -107,8 +107,14 @@ void CanaryJob::lose_alert(const Error& why) {
   environment_.log(true, key_.text() + ": alert not sent: " + why.message);
 }
 
+/// Its problem and its next step are what the one that drives has left in the status.
 json::object CanaryJob::peek() {
-  if (read_canary()) observe();
+  if (!read_canary()) return view();
+  observe();
+  for (const Condition& condition : seen_.status.conditions) {
+    if (condition.type == "Reconciled" && condition.status == "False") problem_ = condition.message;
+  }
+  if (is_active()) due_ = next_due();
   return view();
 }
 

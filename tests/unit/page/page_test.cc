@@ -97,7 +97,8 @@ class PageTest : public testing::Test {
              .mesh =
                  [] {
                    return json::object{{"findings", json::array()}};
-                 }}};
+                 },
+             .standing = [] { return std::string("another one leads"); }}};
   bool handled = false;
 };
 
@@ -201,6 +202,8 @@ TEST_F(PageTest, AListenerGetsEverythingAndThenWhatChanges) {
   EXPECT_EQ(listener->response.content_type, "text/event-stream");
   EXPECT_NE(listener->stream.find("event: snapshot\n"), std::string::npos);
   EXPECT_NE(listener->stream.find("\"proxies\":3"), std::string::npos);
+  EXPECT_NE(listener->stream.find("\"standing\":\"another one leads\""), std::string::npos)
+      << listener->stream;
 
   listener->stream.clear();
   rollouts.canaries = {canary(20)};

@@ -65,6 +65,32 @@ TEST(HandOver, AStoppedLeaderWritesNothingAndMayLeadAgain) {
   EXPECT_EQ(stage.canary_weights, (Weights64{0, 25, 50, 75, 0}));
 }
 
+TEST(HandOver, WhoFollowsShowsWhatTheLeaderShows) {
+  ClusterStage stage(canary_yaml(kQuick));
+  stage.identity = "one";
+  stage.start_engine();
+  ASSERT_TRUE(stage.run_until_phase(Phase::kInitialized));
+  ASSERT_TRUE(stage.run_until_scaled_down());
+  FragileStore other(stage.store);
+  other.context = &stage.context;
+  const auto follower = stage.make_engine(other, "two");
+  const auto shown = [](const Engine& engine) {
+    boost::json::object rollout = engine.view().at(0).get_object();
+    rollout.erase("nextTick");  // of the leader's own clock while nothing moves
+    return boost::json::serialize(rollout);
+  };
+  ASSERT_TRUE(stage.run_until([&] { return shown(*follower) == shown(*stage.engine); }))  // at its next look
+      << shown(*follower) << ", not " << shown(*stage.engine);
+  stage.deploy("v2", -1, ", envFrom: [{configMapRef: {name: nowhere}}]");
+  const auto message = [](const Engine& engine) {
+    return text_of(engine.view().at(0).get_object(), "message");
+  };
+  ASSERT_TRUE(
+      stage.run_until([&] { return message(*stage.engine).find("default/nowhere") != std::string::npos; }));
+  ASSERT_TRUE(stage.run_until([&] { return message(*follower) == message(*stage.engine); }))
+      << message(*follower) << ", not " << message(*stage.engine);
+}
+
 TEST(HandOver, AtAnyMomentOfARolloutTheNextLeaderGoesOnWhereTheOldOneWas) {
   for (int after = 1; after <= 12 && !::testing::Test::HasFailure(); ++after) {
     ClusterStage stage(canary_yaml(kQuick));

@@ -21,6 +21,8 @@ function draw() {
   if (servicesAreNew) patch(at('services'), servicesView(state)); // there may be many
   servicesAreNew = false;
   patch(at('findings'), findingsView(state));
+  at('standing').hidden = !state.standing;
+  if (at('standing').textContent !== state.standing) at('standing').textContent = state.standing;
   const count = state.findings.length;
   at('findings-count').textContent = count ? String(count) : '';
   document.body.classList.toggle('stale', state.connection !== 'live');

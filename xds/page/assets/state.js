@@ -19,6 +19,9 @@ export class State {
     this.failures = new Map();  // id -> what the last action came to
   }
 
+  // What is to be known of this replica of the control plane.
+  get standing() { return this.traffic.standing ?? ''; }
+
   get findings() { return this.mesh.findings ?? []; }
 
   now() { return Date.now() + this.clockSkew; }
