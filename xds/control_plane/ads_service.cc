@@ -142,6 +142,10 @@ std::unique_ptr<SecretFeed> AdsService::make_secrets(istio::SpiffeId id, SecretF
                                       std::move(deliver));
 }
 
+bool AdsService::routes_settled() const {
+  return std::ranges::all_of(streams_, [](const auto& stream) { return stream->session().routes_settled(); });
+}
+
 bool AdsService::add(std::shared_ptr<AdsStream> stream) {
   if (closing_) return false;
   streams_.push_back(std::move(stream));

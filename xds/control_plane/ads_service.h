@@ -65,6 +65,8 @@ class AdsService {
   void shut_down(std::function<void()> done);
 
   const std::vector<std::shared_ptr<AdsStream>>& streams() const { return streams_; }
+  /// Whether every proxy uses the newest routes and listeners.
+  bool routes_settled() const;
   const AdsCounters& counters() const { return counters_; }
   const std::string& identifier() const { return identifier_; }
 

@@ -99,8 +99,7 @@ bool AdsSession::may_leave(XdsType type, const std::string& name) {
   return true;
 }
 
-/// Whether the proxy uses the snapshot's routes and listeners. One that it rejected leaves the old one in
-/// use.
+/// One that it rejected leaves the old one in use.
 bool AdsSession::routes_settled() const {
   return std::all_of(istio::kXdsTypes.begin(), istio::kXdsTypes.end(), [&](XdsType type) {
     if (type != XdsType::kListener && type != XdsType::kRoute) return true;

@@ -41,6 +41,9 @@ class AdsSession {
   bool holding_back() const { return holding_back_; }
   void stop_waiting() { patience_over_ = true; }
 
+  /// Whether the proxy uses the snapshot's routes and listeners, as far as it asks for any.
+  bool routes_settled() const;
+
   AdsProtocol protocol() const { return protocol_; }
   SyncState sync_state(istio::XdsType type) const { return channel(type).sync_state(); }
 
@@ -51,7 +54,6 @@ class AdsSession {
   AdsChannel& channel(istio::XdsType type) { return channels_[static_cast<size_t>(type)]; }
   const AdsChannel& channel(istio::XdsType type) const { return channels_[static_cast<size_t>(type)]; }
   bool may_leave(istio::XdsType type, const std::string& name);
-  bool routes_settled() const;
   bool clusters_have_endpoints() const;
   void clusters_change();
 

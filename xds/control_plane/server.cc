@@ -265,6 +265,7 @@ class Server {
     if (events_) environment.record_event = teller();
     environment.is_complete = [this] { return !istio::has_errors(manifests_.list().findings); };
     environment.log = log_line;
+    environment.proxies_follow = [this] { return ads_.routes_settled(); };
     environment.hold_routes = [this](const store::Object& shown) { source_.hold(shown); };
     return environment;
   }

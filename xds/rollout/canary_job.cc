@@ -47,7 +47,7 @@ void CanaryJob::think() {
   if (const auto* question = std::get_if<Question>(&step)) return ask(*question);
   Decision& decision = std::get<Decision>(step);
   if (!decision.changed) {
-    due_ = seen_.now + interval();
+    due_ = seen_.now + (awaits_proxies_ ? retry_delay() : interval());
     return finish();
   }
   if (is_analysed()) {

@@ -118,6 +118,7 @@ class CanaryJob : public std::enable_shared_from_this<CanaryJob> {
   bool ticking_ = false;
   bool writing_ = false;
   bool stopped_ = false;
+  bool awaits_proxies_ = false;      // nothing but proxies that have not taken their routes keeps pods alive
   bool held_ = false;                // a rollback that could not be stored is in force
   uint32_t failed_writes_ = 0;       // in a row
   uint32_t unwritten_failures_ = 0;  // failed checks that could not be stored either, one an interval

@@ -113,7 +113,11 @@ void CanaryJob::observe() {
   seen_.ns = key_.ns;
   seen_.status = status_of(object_->body);
   seen_.now = environment_.now();
-  seen_.settled = seen_.status.last_tick + settle_time() <= seen_.now;
+  const Time sent = seen_.status.last_tick + settle_time();
+  const bool is_time = sent <= seen_.now;
+  const bool may_wait = is_time && !is_active() && seen_.now < sent + environment_.patience;
+  awaits_proxies_ = may_wait && !environment_.proxies_follow();
+  seen_.settled = is_time && !awaits_proxies_;
   workloads_->observe(seen_);
   seen_.fresh_cookie = random_letters();
   seen_.slow_bound_ms = slow_bound(environment_.traffic, workloads_->targets(seen_).primary, interval());

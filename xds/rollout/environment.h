@@ -49,6 +49,11 @@ struct Environment {
   /// Shows the proxies this VirtualService until the store has another one than now: a rollback that cannot
   /// be stored. Empty: such a rollback waits.
   std::function<void(const store::Object& shown)> hold_routes;
+  /// Whether the proxies that come to this control plane use the newest routes that they were sent. Pods that
+  /// got requests do not go before they do, unless that takes longer than `patience`: one that rejects them,
+  /// or answers no more, holds nothing up for ever.
+  std::function<bool()> proxies_follow = [] { return true; };
+  std::chrono::milliseconds patience{30'000};
   /// Where each decision is said.
   std::function<void(bool warning, const std::string& text)> log = [](bool, const std::string&) {};
   /// When this process began to listen to the proxies; Engine::start() sets it.

@@ -36,6 +36,26 @@ TEST(Deployments, ThePrimaryIsACopyAndTheTargetIsScaledDown) {
   EXPECT_FALSE(stage.events.empty());
 }
 
+TEST(Deployments, PodsGoWhenTheProxiesHaveTakenTheRoutes) {
+  ClusterStage stage(canary_yaml(kQuick));
+  stage.proxies_follow = false;
+  stage.start_engine();
+  ASSERT_TRUE(stage.run_until_phase(Phase::kInitialized));
+  stage.context.restart();
+  stage.context.run_for(std::chrono::milliseconds(60));  // twenty intervals
+  EXPECT_EQ(stage.replicas("api"), 2);
+  stage.proxies_follow = true;
+  EXPECT_TRUE(stage.run_until_scaled_down());
+}
+
+TEST(Deployments, AProxyThatNeverTakesThemHoldsNothingUpForEver) {
+  ClusterStage stage(canary_yaml(kQuick));
+  stage.proxies_follow = false;
+  stage.patience = std::chrono::milliseconds(50);
+  stage.start_engine();
+  EXPECT_TRUE(stage.run_until_scaled_down());
+}
+
 TEST(Deployments, RoutesStayAsTheyAreUntilThePrimaryIsReady) {
   ClusterStage stage(canary_yaml(kQuick));
   stage.controller.bad_image = "api:v1";

@@ -171,6 +171,8 @@ class Stage {
     environment.is_complete = [this] { return complete; };
     environment.log = [this](bool, const std::string& text) { log.push_back(text); };
     environment.kubernetes = kubernetes;
+    environment.proxies_follow = [this] { return proxies_follow; };
+    environment.patience = patience;
     environment.identity = who;
     environment.hold_routes = [this](const store::Object& shown) { held.push_back(shown.body); };
     environment.record_event = [this](const store::Object&, bool, const std::string&,
@@ -219,6 +221,8 @@ class Stage {
   std::vector<boost::json::object> held;  ///< VirtualServices that were to be shown in place of the store's
   bool complete = true;
   bool kubernetes = false;
+  bool proxies_follow = true;
+  std::chrono::milliseconds patience{60'000};
   std::string identity;
   std::vector<int64_t> canary_weights;  ///< of the VirtualService, each change once
 
