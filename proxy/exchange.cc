@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "downstream_connection.h"
 #include "exchange_stats.h"
+#include "hash_policy.h"
 #include "local_reply.h"
 #include "request_timeouts.h"
 #include "response_head.h"
@@ -107,9 +108,16 @@ void Exchange::find_route() {
   info_.virtual_host = virtual_host_;
   info_.route = route_;
   choice_ = route_ != nullptr && route_->action == Route::Action::kForward
-                ? choose_cluster(route_->forward, request_, random_value_)
+                ? choose_cluster(route_->forward, request_, weighted_random())
                 : ClusterChoice();
   info_.route_cluster = choice_.name;
+}
+
+/// What picks one of several clusters. No cookie is made for it.
+uint64_t Exchange::weighted_random() const {
+  if (!route_->forward.weighted_by_hash) return random_value_;
+  const HashSource source{request_, origin_.remote, connection_->peer()};
+  return request_hash(route_->forward.hash_policies, source, nullptr).value_or(random_value_);
 }
 
 /// What the place in the table that was found says to the filters.
@@ -213,6 +221,7 @@ void Exchange::forward() {
     return;
   }
   info_.cluster = &cluster_->config();
+  hash_request();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   retry_.begin(policy ? &*policy : nullptr, request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
@@ -222,6 +231,14 @@ void Exchange::forward() {
   prepare_upstream_head();
   start_mirrors();
   start_try();
+}
+
+/// Of the request as the client sent it: the same for all attempts.
+void Exchange::hash_request() {
+  const auto& table = cluster_->config().consistent_hash;
+  if (!table) return;
+  const auto& policies = table->policies.empty() ? route_->forward.hash_policies : table->policies;
+  hash_ = request_hash(policies, {request_, origin_.remote, connection_->peer()}, &new_cookies_);
 }
 
 void Exchange::limit_time() {
@@ -277,8 +294,8 @@ void Exchange::start_try() {
                           : route_->forward.metadata_match;
   if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr)
     tried_.push_back(&try_.host()->host().state());
-  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), info_.protocol, &request_,
-                              connection_->peer().origin.get()});
+  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), hash_, info_.protocol,
+                              &request_, connection_->peer().origin.get()});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});
@@ -406,6 +423,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   info_.response_code = response_.status();
   count_answer(*cluster_, response_.status(), AnswerOf::kUpstream, info_.attempts, origin_.internal);
   if (end) info_.upstream_last_received = clock().now();
+  for (const auto& cookie : new_cookies_) response_.add(HeaderId::kSetCookie, cookie);
   keep_body_ = false;
   if (request_complete_ || try_.sink() == nullptr) body_.clear();
   if (response_.status() == 101) {
@@ -677,6 +695,8 @@ void Exchange::recycle() {
   virtual_host_ = nullptr;
   route_ = nullptr;
   choice_ = {};
+  hash_.reset();
+  new_cookies_.clear();
   body_.clear();
   body_credit_ = Credit();
   connection_ = nullptr;

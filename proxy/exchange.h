@@ -78,6 +78,8 @@ class Exchange final : public MessageEvents,
   void forward();
   void prepare_upstream_head();
   [[nodiscard]] RouteLevels route_levels() const;
+  [[nodiscard]] uint64_t weighted_random() const;
+  void hash_request();
   void limit_time();
   void start_mirrors();
   void start_try();
@@ -157,6 +159,8 @@ class Exchange final : public MessageEvents,
   const VirtualHost* virtual_host_ = nullptr;
   const Route* route_ = nullptr;
   ClusterChoice choice_;
+  std::optional<uint64_t> hash_;          // for clusters that choose hosts by it
+  std::vector<std::string> new_cookies_;  // that the hash is made of: Set-Cookie of an upstream's response
   LocalRef<WorkerCluster> cluster_;
   FilterRun filters_;
 

@@ -14,9 +14,9 @@ struct ClusterChoice {
   const WeightedCluster* weighted = nullptr;  ///< which of several; null where the route names one
 };
 
-/// `random` is the request's own number. A whole number in the header that the route names for it (weighted
-/// clusters' header_name) takes its place, so that a caller can stay with a cluster. Source: Envoy,
-/// WeightedCluster.
+/// `random` is the request's own number: a random one, or where weighted clusters say use_hash_policy, the
+/// hash of the request. A whole number in the header that the route names for it (header_name) takes its
+/// place. Either lets a caller stay with a cluster. Source: Envoy, WeightedCluster.
 ClusterChoice choose_cluster(const RouteAction& action, const HeaderMap& request, uint64_t random);
 
 /// The mirrors of the route, else of its virtual host, else of the table. Source: Envoy,

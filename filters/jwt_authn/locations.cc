@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "remora/http/cookie.h"
 #include "remora/http/path.h"
 
 namespace remora::filters {
@@ -41,30 +42,6 @@ std::optional<std::string_view> behind(std::string_view value, std::string_view 
   if (at == std::string_view::npos) return std::nullopt;
   const size_t start = value.find_first_of(kTokenBytes, at + prefix.size());
   return start == std::string_view::npos ? value : value.substr(start);
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
-std::optional<std::string_view> cookie(const HeaderMap& head, std::string_view name) {
-  for (const auto& field : head.fields()) {
-    if (field.id != HeaderId::kCookie) continue;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      const std::string_view pair = rest.substr(0, rest.find(';'));
-      rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-      const size_t equals = pair.find('=');
-      if (equals == std::string_view::npos || trimmed(pair.substr(0, equals)) != name) continue;
-      std::string_view value = trimmed(pair.substr(equals + 1));
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-        value = value.substr(1, value.size() - 2);
-      return value;
-    }
-  }
-  return std::nullopt;
 }
 
 /// The target without the parameters of that name.
@@ -121,7 +98,7 @@ void JwtLocations::find(HeaderMap& head, FoundTokens& out) const {
           out.push_back({decoded(*value, head), &location});
         break;
       case JwtLocation::Kind::kCookie:
-        if (const auto value = cookie(head, location.name)) out.push_back({*value, &location});
+        if (const auto value = request_cookie(head, location.name)) out.push_back({*value, &location});
         break;
     }
   }

@@ -101,6 +101,12 @@ constexpr StatDef kBreakerStatDefs[] = {
 };
 static_assert(std::size(kBreakerStatDefs) == kBreakerStatCount);
 
+constexpr StatDef kRingStatDefs[] = {
+    {"min_hashes_per_host", kGauge}, {"max_hashes_per_host", kGauge}, {"size", kGauge}};
+constexpr StatDef kMaglevStatDefs[] = {
+    {"min_entries_per_host", kGauge}, {"max_entries_per_host", kGauge}, {"size", kGauge}};
+static_assert(std::size(kRingStatDefs) == kTableStatCount && std::size(kMaglevStatDefs) == kTableStatCount);
+
 }  // namespace
 
 StatSchema cluster_stat_schema() { return kClusterStatDefs; }
@@ -108,6 +114,7 @@ StatSchema breaker_stat_schema(bool track_remaining) {
   return StatSchema(kBreakerStatDefs).first(track_remaining ? kBreakerStatCount : kRemainingCx);
 }
 StatSchema origin_stat_schema() { return kOriginStatDefs; }
+StatSchema table_stat_schema(bool maglev) { return maglev ? kMaglevStatDefs : kRingStatDefs; }
 
 ScopeName cluster_scope_name(std::string_view stat_name) {
   const std::string name(stat_name);
@@ -121,6 +128,15 @@ ScopeName origin_scope_name(std::string_view stat_name, bool internal) {
           "envoy_cluster_" + origin + "_",
           {{"envoy_cluster_name", name}},
           "upstream_rq_"};
+}
+
+ScopeName table_scope_name(std::string_view stat_name, bool maglev) {
+  const std::string name(stat_name);
+  const std::string table = maglev ? "maglev_lb" : "ring_hash_lb";
+  return {"cluster." + name + "." + table + ".",
+          "envoy_cluster_" + table + "_",
+          {{"envoy_cluster_name", name}},
+          {}};
 }
 
 ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority) {

@@ -96,6 +96,11 @@ enum OriginStat : size_t {
 StatSchema origin_stat_schema();
 ScopeName origin_scope_name(std::string_view stat_name, bool internal);
 
+/// cluster.<name>.ring_hash_lb.* or maglev_lb.*: gauges, how the cluster's table is shared by its hosts.
+enum TableStat : size_t { kTableFewest, kTableMost, kTableSize, kTableStatCount };
+StatSchema table_stat_schema(bool maglev);
+ScopeName table_scope_name(std::string_view stat_name, bool maglev);
+
 /// cluster.<name>.circuit_breakers.<priority>.*: gauges, written by the main thread when they are read.
 enum BreakerStat : size_t {
   kCxOpen,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hash_policy.h"
 #include "net/transport.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
@@ -109,6 +110,7 @@ void TcpConnection::connect_upstream() {
   LbContext context;
   context.subset = subset_;
   context.origin = peer_.origin.get();
+  if (config().hash_source_ip) context.hash = address_hash(peer_.remote());
   const auto pool = cluster_->pick(context);
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);

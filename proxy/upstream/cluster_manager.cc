@@ -11,6 +11,7 @@
 #include "log.h"
 #include "stats/cluster_stats.h"
 #include "upstream/destination_hosts.h"
+#include "upstream/hash_table.h"
 #include "upstream/outlier.h"
 #include "upstream/subset.h"
 #include "worker.h"
@@ -40,6 +41,17 @@ ScopeName outlier_scope_name(const std::string& name) {
           {}};
 }
 
+/// Each priority has a table; what is said is of the last one, as in Envoy.
+void report_spread(const HostSet& set, StatBlock& block) {
+  for (const auto& level : set.levels().levels) {
+    if (level.table == nullptr) continue;
+    const auto& spread = level.table->spread();
+    block.set(kTableFewest, spread.fewest);
+    block.set(kTableMost, spread.most);
+    block.set(kTableSize, spread.size);
+  }
+}
+
 }  // namespace
 
 struct ClusterManager::Entry {
@@ -51,6 +63,7 @@ struct ClusterManager::Entry {
   std::shared_ptr<const HostSet> set;
   std::shared_ptr<StatScope> breaker_scopes[2];  // default, high
   std::shared_ptr<StatScope> outlier_scope;
+  std::shared_ptr<StatScope> table_scope;  // null: hosts are not chosen by hash
   std::unique_ptr<OutlierDetector> outlier;
   boost::asio::steady_timer sweep_timer;
   std::vector<std::string> subsets;
@@ -123,6 +136,10 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
                                               breaker_scope_name(stat_name, "default"));
   entry.breaker_scopes[1] = stats_.make_scope(breaker_stat_schema(config.high_priority.track_remaining),
                                               breaker_scope_name(stat_name, "high"));
+  entry.table_scope.reset();
+  if (config.consistent_hash)
+    entry.table_scope = stats_.make_scope(table_stat_schema(config.consistent_hash->maglev),
+                                          table_scope_name(stat_name, config.consistent_hash->maglev));
   if (added) {
     runtime->breakers =
         std::make_shared<CircuitBreakers>(config.default_priority, config.high_priority, stats_.shards());
@@ -160,13 +177,15 @@ void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
 
 void ClusterManager::rebuild(Entry& entry) {
   const auto& config = *entry.runtime->config;
-  const LoadRules rules{config.panic_threshold_percent, entry.endpoints->overprovisioning_percent};
+  const LoadRules rules{config.panic_threshold_percent, entry.endpoints->overprovisioning_percent,
+                        config.consistent_hash ? &*config.consistent_hash : nullptr};
   entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset ? &*config.subset : nullptr);
   auto& block = entry.runtime->stats->block(0);
   block.set(kMembershipTotal, entry.hosts.size());
   block.set(kMembershipHealthy, entry.set->healthy());
   block.set(kMembershipDegraded, entry.set->degraded());
   block.set(kMaxHostWeight, entry.set->max_weight());
+  if (entry.table_scope) report_spread(*entry.set, entry.table_scope->block(0));
   if (entry.set->subsets() == nullptr) return;
   auto names = entry.set->subsets()->names();
   std::vector<std::string> difference;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <numeric>
 
+#include "upstream/hash_table.h"
 #include "upstream/subset.h"
 
 namespace remora {
@@ -134,6 +135,11 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
     for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, next_id);
   }
   compute_loads(result.levels, rules);
+  if (rules.hashing != nullptr) {
+    for (auto& level : result.levels) {
+      level.table = HashTable::make(level.panic ? level.all.hosts : level.healthy.hosts, *rules.hashing);
+    }
+  }
   return result;
 }
 

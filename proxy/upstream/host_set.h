@@ -8,6 +8,7 @@
 
 namespace remora {
 
+class HashTable;
 class SubsetIndex;
 
 /// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep
@@ -28,6 +29,8 @@ struct PriorityLevel {
   uint32_t healthy_load = 0;   ///< percent of all requests
   uint32_t degraded_load = 0;  ///< percent; both over all levels sum up to 100
   bool panic = false;          ///< too few hosts are available: all of them are used
+  /// Where hosts are chosen by hash: of the healthy hosts, or in panic of all; null if that is nobody.
+  std::shared_ptr<const HashTable> table;
 };
 
 /// The levels of one choice (a whole cluster, or one subset of it) with their loads. Never without a level.
@@ -36,10 +39,12 @@ struct PriorityLevels {
   [[nodiscard]] bool has_hosts() const;
 };
 
-/// Which shares the levels get. Percentages, as in ClusterConfig and EndpointSet.
+/// Which shares the levels get, and how hashes are spread within one. Percentages, as in ClusterConfig and
+/// EndpointSet.
 struct LoadRules {
   uint32_t panic_threshold = 50;
   uint32_t overprovisioning = 140;
+  const ConsistentHash* hashing = nullptr;  ///< null: hosts are not chosen by hash
 };
 
 /// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "remora/core/stats.h"
+#include "upstream/bounded_load.h"
 #include "upstream/edf_schedule.h"
+#include "upstream/hash_table.h"
 #include "upstream/subset.h"
 
 namespace remora {
@@ -15,14 +17,20 @@ LoadBalancer::LoadBalancer(const ClusterConfig& config, size_t shard, LbStats st
       bias_(config.active_request_bias),
       shard_(shard),
       stats_(stats),
-      random_(random) {}
+      random_(random),
+      hashed_(config.consistent_hash.has_value()) {
+  if (hashed_ && config.consistent_hash->hash_balance_factor > 0)
+    bounded_ = std::make_unique<BoundedLoad>(config.consistent_hash->hash_balance_factor);
+}
 
 LoadBalancer::~LoadBalancer() = default;
 
 const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   if (hosts.generation() != generation_) adopt(hosts);
   const Host* host = nullptr;
+  if (hashed_) hash_ = context.hash ? *context.hash : random_.next();
   for (uint32_t attempt = 0; attempt <= context.attempts; ++attempt) {
+    attempt_ = attempt;
     host = pick_once(hosts, context);
     if (host == nullptr || context.tried.empty()) break;
     if (std::find(context.tried.begin(), context.tried.end(), &host->state()) == context.tried.end()) break;
@@ -51,7 +59,7 @@ const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
   const PriorityLevel* level = &levels.front();
   bool degraded = false;
   if (level->healthy_load < 100) {
-    auto point = static_cast<uint32_t>(random_.below(100));
+    auto point = static_cast<uint32_t>(hashed_ ? hash_ % 100 : random_.below(100));
     const auto falls_to = [&point](uint32_t load) {
       if (point < load) return true;
       point -= load;
@@ -65,10 +73,22 @@ const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
                      : &*healthy_at;
   }
   if (level->panic) count(&LbStats::healthy_panic);
+  if (hashed_) return pick_hashed(*level);
   const HostChoices& choices = level->panic ? level->all : degraded ? level->degraded : level->healthy;
   if (choices.empty()) return nullptr;
   const bool by_weight = !choices.equal_weights && policy_ != LbPolicy::kRandom;
   return by_weight ? pick_weighted(choices) : pick_equal(choices);
+}
+
+/// Degraded hosts are never in a table: where only they are left, nobody is chosen. Source: Envoy.
+const Host* LoadBalancer::pick_hashed(const PriorityLevel& level) {
+  if (level.table == nullptr) return nullptr;
+  size_t owner = level.table->find(hash_, attempt_);
+  if (bounded_ != nullptr) {
+    const uint64_t active = stats_.scope == nullptr ? 0 : stats_.scope->value(stats_.rq_active);
+    owner = bounded_->choose(*level.table, owner, hash_, active);
+  }
+  return level.table->members()[owner].host;
 }
 
 const Host* LoadBalancer::pick_equal(const HostChoices& choices) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,10 +13,12 @@
 
 namespace remora {
 
+class BoundedLoad;
 struct ConnectionOrigin;
 class EdfSchedule;
 class HeaderMap;
 class StatBlock;
+class StatScope;
 enum class Protocol : uint8_t;
 
 /// Where a load balancer counts: a worker's block of the cluster's scope, and the indices in its schema.
@@ -25,6 +28,8 @@ struct LbStats {
   size_t subsets_selected = 0;        ///< lb_subsets_selected
   size_t subsets_fallback = 0;        ///< lb_subsets_fallback
   size_t subsets_fallback_panic = 0;  ///< lb_subsets_fallback_panic
+  const StatScope* scope = nullptr;   ///< the cluster's; null: none of its requests are under way
+  size_t rq_active = 0;               ///< upstream_rq_active
 };
 
 /// What one choice depends on.
@@ -37,6 +42,8 @@ struct LbContext {
   std::span<const HostState* const> tried{};
   /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
   uint32_t attempts = 0;
+  /// Of the request, for ring_hash and maglev; none: any host.
+  std::optional<uint64_t> hash{};
   // Not for the host, but for its pool: what the request came in (use_downstream_protocol_config), and whom
   // it asks for (auto_sni, auto_san_validation); null: nobody.
   Protocol protocol{};
@@ -47,9 +54,9 @@ struct LbContext {
 
 /// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ),
 /// least_request (the best of choice_count draws; by weight / (active + 1)^bias when weights differ) and
-/// random, behind priorities, panic and subsets. Not thread-safe. No allocation per choice; the first one
-/// after a new HostSet may make schedules. Active requests are those of this worker. Source: Envoy, load
-/// balancers.
+/// random, ring_hash and maglev (by the request's hash), behind priorities, panic and subsets. Not
+/// thread-safe. No allocation per choice; the first one after a new HostSet may make schedules. Active
+/// requests are those of this worker. Source: Envoy, load balancers.
 class LoadBalancer {
  public:
   LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random);
@@ -68,6 +75,7 @@ class LoadBalancer {
   void adopt(const HostSet& hosts);
   const Host* pick_once(const HostSet& hosts, const LbContext& context);
   const Host* pick_from(const PriorityLevels& levels);
+  const Host* pick_hashed(const PriorityLevel& level);
   const Host* pick_equal(const HostChoices& choices);
   const Host* pick_weighted(const HostChoices& choices);
   [[nodiscard]] double weight_now(const Host& host) const;
@@ -81,6 +89,11 @@ class LoadBalancer {
   Random& random_;
   uint64_t generation_ = 0;
   std::vector<Place> places_;  // by HostChoices::id
+  bool hashed_;
+  std::unique_ptr<BoundedLoad> bounded_;  // null: hosts may have any load
+  // Of the choice under way.
+  uint64_t hash_ = 0;
+  uint32_t attempt_ = 0;
 };
 
 }  // namespace remora

@@ -32,10 +32,10 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
     : context_(context),
       runtime_(std::move(runtime)),
       stats_(runtime_->stats->block(context.shard)),
-      balancer_(
-          *runtime_->config, context.shard,
-          LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback, kLbSubsetsFallbackPanic},
-          context.random),
+      balancer_(*runtime_->config, context.shard,
+                LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback,
+                        kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive},
+                context.random),
       codecs_(*runtime_, context.shard) {
   if (!config().original_dst) return;
   destinations_ = std::make_unique<DestinationTable>(

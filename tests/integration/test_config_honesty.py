@@ -130,7 +130,7 @@ class TestUnimplementedFields:
     """Each is real Envoy configuration that this build does not do: named by its full path, never ignored."""
 
     @pytest.mark.parametrize("function, path", [
-        change(CLUSTER + ".lb_policy", lambda config: config["static_resources"]["clusters"][0].update(lb_policy="RING_HASH")),
+        change(CLUSTER + ".lb_policy", lambda config: config["static_resources"]["clusters"][0].update(lb_policy="LOAD_BALANCING_POLICY_CONFIG")),
         change(CLUSTER + ".type", lambda config: config["static_resources"]["clusters"][0].update(type="LOGICAL_DNS")),
         change(CLUSTER + ".health_checks", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
             "timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
@@ -163,14 +163,12 @@ class TestUnimplementedFields:
 
     def test_all_of_them_are_listed_at_once(self, run):
         config = copy_of(GOOD)
-        config["static_resources"]["clusters"][0]["lb_policy"] = "MAGLEV"
+        config["static_resources"]["clusters"][0]["lb_policy"] = "CLUSTER_PROVIDED"
         first_route(config)["route"]["internal_redirect_policy"] = {}
         code, output = run(config=config)
         assert code == 1 and CLUSTER + ".lb_policy" in output and ROUTE + ".route.internal_redirect_policy" in output
 
     @pytest.mark.parametrize("function, path", [
-        change(ROUTE + ".route.hash_policy", lambda config: first_route(config)["route"].update(
-            hash_policy=[{"header": {"header_name": "x"}}])),
         change(ROUTE + ".route.rate_limits", lambda config: first_route(config)["route"].update(
             rate_limits=[{"actions": [{"remote_address": {}}]}])),
         change(ROUTE + ".stat_prefix", lambda config: first_route(config).update(stat_prefix="mine")),
@@ -179,7 +177,7 @@ class TestUnimplementedFields:
                 "envoy.config.trace.v3.ZipkinConfig", collector_cluster="up", collector_endpoint="/")}})),
     ])
     def test_what_has_no_effect_anywhere_is_said_or_refused(self, run, function, path):
-        """Nothing hashes, nothing limits, nothing is traced, and no statistics are kept by route: requests fare the same either way."""
+        """Nothing limits, nothing is traced, and no statistics are kept by route: requests fare the same either way."""
         config = copy_of(GOOD)
         function(config)
         assert path in run(config=config)[1]

@@ -356,7 +356,7 @@ class TestRefusal:
 
     @pytest.mark.remora_only("it implements these fields")
     def test_field_that_is_not_implemented_is_named_by_its_path(self, serving, ads):
-        unsupported = eds_cluster("b") | {"lb_policy": "RING_HASH"}
+        unsupported = eds_cluster("b") | {"lb_policy": "LOAD_BALANCING_POLICY_CONFIG"}
         ads.set(CLUSTERS, [eds_cluster("a"), unsupported])
         ads.wait_nack(CLUSTERS, "lb_policy")
         assert serving.fetch().text == "a"

@@ -92,7 +92,7 @@ def route(prefix=None, *, path=None, regex=None, separated_prefix=None, headers=
           ignore_case=False, to=None, split=None, to_header=None, redirect=None, respond=None, **more):
     """One route: what it matches, then where it leads.
 
-    `to`: a cluster; `split`: weights by cluster name, or a list of weighted clusters; `to_header`: the header that
+    `to`: a cluster; `split`: weights by cluster name, a list of weighted clusters, or a whole WeightedCluster; `to_header`: the header that
     names the cluster; `redirect`: a RedirectAction; `respond`: (status, body). Other fields go to the route or to
     its action, wherever Envoy has them.
     """
@@ -129,6 +129,8 @@ def path_match(prefix, path, regex, separated_prefix):
 
 
 def target(to, split, to_header):
+    if isinstance(split, dict) and "clusters" in split:
+        return {"weighted_clusters": split}
     if split is not None:
         parts = split if isinstance(split, list) else [{"name": name, "weight": weight}
                                                        for name, weight in split.items()]

@@ -201,8 +201,22 @@ class Generator:
             return {"to": "nowhere", **self.some({"cluster_not_found_response_code": (0.5, lambda: "NOT_FOUND")})}
         if kind == "header":
             return {"to_header": "x-cluster"}
-        target = {"split": {self.pick(CLUSTERS): 1}} if kind == "split" else {"to": self.pick(CLUSTERS)}
+        target = self.split() if kind == "split" else {"to": self.pick(CLUSTERS)}
         return {**target, **self.rewrites(prefix), **self.some({"timeout": (0.3, lambda: self.pick(("0s", "3s", "0.5s")))})}
+
+    def split(self):
+        """One cluster of weight, or several between which the request's hash decides: it always has one."""
+        if self.maybe(0.3):
+            return {"split": {self.pick(CLUSTERS): 1}}
+        clusters = [{"name": name, "weight": self.pick((1, 2, 7))} for name in self.random.sample(CLUSTERS, 2)]
+        return {"split": {"clusters": clusters, "use_hash_policy": True}, "hash_policy": [
+            *(self.hash_policy() for _ in range(self.pick((0, 1, 2)))), {"header": {"header_name": self.pick((":path", ":authority", ":method"))}}]}
+
+    def hash_policy(self):
+        rewrite = {"regex_rewrite": {"pattern": {"regex": "[a-m]"}, "substitution": "<\\0>"}}
+        return {**self.pick(({"header": {"header_name": self.pick(("x-env", "x-num", "host")), **self.pick(({}, rewrite))}},
+                             {"query_parameter": {"name": self.pick(("x", "page", "q"))}}, {"cookie": {"name": self.pick(("c", "user"))}},
+                             {"connection_properties": {"source_ip": True}})), **self.some({"terminal": (0.3, lambda: True)})}
 
     def redirect(self, prefix):
         path = self.some({"path_redirect": (0.3, lambda: self.pick(("/to", "/to?own=1")))})
@@ -269,6 +283,7 @@ class Generator:
             "x-envoy-fault-delay-request": (0.1, lambda: "5"),
             "via": (0.1, lambda: "1.1 before"),
             "accept": (0.2, lambda: "*/*"),
+            "cookie": (0.3, lambda: self.pick(("user=1; c=2", 'c="quoted"', "user", "c=; user=x", "a=b;c=3"))),
             "te": (0.1, lambda: self.pick(("trailers", "gzip"))),
             "connection": (0.1, lambda: self.pick(("keep-alive", "close"))),
             "forwarded": (0.1, lambda: "for=1.2.3.4"),

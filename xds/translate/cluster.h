@@ -48,6 +48,11 @@ void set_circuit_breakers(const envoy::config::cluster::v3::CircuitBreakers& bre
 OutlierDetection to_outlier_detection(const envoy::config::cluster::v3::OutlierDetection& outlier,
                                       Context& context);
 /// Standing at the message.
+/// lb_policy RING_HASH and MAGLEV. Standing at the cluster.
+void set_ring_hash(const envoy::config::cluster::v3::Cluster& cluster, Context& context, ClusterConfig& out);
+void set_maglev(const envoy::config::cluster::v3::Cluster& cluster, Context& context, ClusterConfig& out);
+/// The same as typed policies. False: it is neither of them.
+bool set_consistent_hash(const google::protobuf::Message& message, Context& context, ClusterConfig& out);
 LbSubset to_subset(const envoy::config::cluster::v3::Cluster::LbSubsetConfig& subset, Context& context);
 LbSubset to_subset(const envoy::extensions::load_balancing_policies::subset::v3::Subset& subset,
                    Context& context);

@@ -51,7 +51,7 @@ bool set_policy(const google::protobuf::Message& message, Context& context, Clus
     out.lb_policy = LbPolicy::kRandom;
   } else if (const auto* subset = dynamic_cast<const Subset*>(&message)) {
     set_subset(*subset, context, out);
-  } else {
+  } else if (!set_consistent_hash(message, context, out)) {
     return false;
   }
   check_fields(message, context);
@@ -166,6 +166,8 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
       set_least_request(cluster.least_request_lb_config(), context, out);
       break;
     case ProtoCluster::RANDOM: out.lb_policy = LbPolicy::kRandom; break;
+    case ProtoCluster::RING_HASH: set_ring_hash(cluster, context, out); break;
+    case ProtoCluster::MAGLEV: set_maglev(cluster, context, out); break;
     case ProtoCluster::CLUSTER_PROVIDED:
       return context.error("lb_policy", "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));

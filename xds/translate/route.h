@@ -38,6 +38,11 @@ using ProtoMirrors =
 /// The field is request_mirror_policies at every level.
 std::vector<MirrorPolicy> to_mirrors(const ProtoMirrors& policies, Context& context);
 
+using ProtoHashPolicies =
+    google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::HashPolicy>;
+/// The field is hash_policy wherever it stands.
+std::vector<HashPolicy> to_hash_policies(const ProtoHashPolicies& policies, Context& context);
+
 using ProtoFilterConfigs = google::protobuf::Map<std::string, google::protobuf::Any>;
 /// The field is typed_per_filter_config at every level.
 std::vector<FilterOverride> to_filter_overrides(const ProtoFilterConfigs& configs, Context& context);

@@ -66,6 +66,7 @@ void set_weighted(const v3::WeightedCluster& weighted, Context& context, RouteAc
                                         std::to_string(out.total_weight) + ", is what counts");
   }
   out.weighted_random_header = lower(weighted.header_name());
+  out.weighted_by_hash = weighted.use_hash_policy().value();
 }
 
 void set_target(const v3::RouteAction& action, Context& context, RouteAction& out) {
@@ -198,6 +199,7 @@ RouteAction to_route_action(const v3::RouteAction& action, Context& context) {
     out.retry = to_retry_policy(action.retry_policy(), context);
   }
   out.mirrors = to_mirrors(action.request_mirror_policies(), context);
+  out.hash_policies = to_hash_policies(action.hash_policy(), context);
   set_upgrades(action, context, out);
   out.high_priority = action.priority() == envoy::config::core::v3::HIGH;
   return out;

@@ -7,7 +7,6 @@ constexpr std::string_view kNoDns = "only DNS clusters resolve names";
 constexpr std::string_view kNoHealthChecks = "active health checking is not implemented";
 constexpr std::string_view kNoZoneAware =
     "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
-constexpr std::string_view kOtherLb = "no load balancer of this build reads it";
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
 
 }  // namespace
@@ -19,7 +18,8 @@ std::span<const MessageRules> cluster_rules() {
            "name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes "
            "lb_policy max_requests_per_connection circuit_breakers common_http_protocol_options "
            "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
-           "least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata "
+           "least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config "
+           "common_lb_config transport_socket metadata "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters",
@@ -27,7 +27,6 @@ std::span<const MessageRules> cluster_rules() {
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
              "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
              kNoDns},
-            {"ring_hash_lb_config maglev_lb_config", kOtherLb},
             {"ignore_health_on_host_removal", kNoHealthChecks}},
        .only = {{"wait_for_warm_on_init", "true"}}},
       {.message = "envoy.config.cluster.v3.Cluster.TransportSocketMatch",
@@ -35,11 +34,16 @@ std::span<const MessageRules> cluster_rules() {
       {.message = "envoy.config.cluster.v3.Cluster.EdsClusterConfig",
        .implemented = "eds_config service_name"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",
-       .implemented = "healthy_panic_threshold",
+       .implemented = "healthy_panic_threshold consistent_hashing_lb_config",
        .no_effect = {{"zone_aware_lb_config", kNoZoneAware},
                      {"update_merge_window", "changes are applied as they arrive"},
                      {"ignore_new_hosts_until_first_hc", kNoHealthChecks},
-                     {"consistent_hashing_lb_config override_host_status", kOtherLb}}},
+                     {"override_host_status", "no load balancer of this build reads it"}}},
+      {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",
+       .implemented = "use_hostname_for_hashing hash_balance_factor"},
+      {.message = "envoy.config.cluster.v3.Cluster.RingHashLbConfig",
+       .implemented = "minimum_ring_size maximum_ring_size hash_function"},
+      {.message = "envoy.config.cluster.v3.Cluster.MaglevLbConfig", .implemented = "table_size"},
       {.message = "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig",
        .implemented = "use_http_header http_header_name upstream_port_override"},
       {.message = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig",
@@ -84,6 +88,13 @@ std::span<const MessageRules> cluster_rules() {
       {.message = "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
        .implemented = "choice_count active_request_bias locality_lb_config",
        .only = {{"enable_full_scan", "false"}, {"selection_method", "N_CHOICES"}}},
+      {.message = "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
+       .implemented = "hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing "
+                      "hash_balance_factor consistent_hashing_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+       .implemented = "table_size consistent_hashing_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig",
+       .implemented = "use_hostname_for_hashing hash_balance_factor hash_policy"},
       {.message = "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig",
        .implemented = "",
        .no_effect = {{"zone_aware_lb_config", kNoZoneAware}}},

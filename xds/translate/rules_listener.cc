@@ -95,9 +95,10 @@ std::span<const MessageRules> listener_rules() {
        .implemented = "metadata_namespace key"},
       {.message = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
        .implemented = "stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log "
-                      "max_connect_attempts max_downstream_connection_duration",
-       .no_effect = {{"hash_policy", "no load balancer of this build hashes"}},
+                      "max_connect_attempts max_downstream_connection_duration hash_policy",
        .only = {{"upstream_connect_mode", "IMMEDIATE"}}},
+      {.message = "envoy.type.v3.HashPolicy", .implemented = "source_ip"},
+      {.message = "envoy.type.v3.HashPolicy.SourceIp", .implemented = ""},
       {.message = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster",
        .implemented = "clusters"},
       {.message = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",

@@ -48,20 +48,29 @@ std::span<const MessageRules> route_rules() {
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
            "request_mirror_policies priority upgrade_configs max_stream_duration max_grpc_timeout "
-           "grpc_timeout_offset",
+           "grpc_timeout_offset hash_policy",
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
-                     {"hash_policy", "no load balancer of this build hashes"},
                      {"early_data_policy", "early data is never accepted"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
        .implemented = "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy",
+       .implemented = "header cookie connection_properties query_parameter terminal"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy.Header",
+       .implemented = "header_name regex_rewrite"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy.Cookie",
+       .implemented = "name ttl path attributes"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute",
+       .implemented = "name value"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties",
+       .implemented = "source_ip"},
+      {.message = "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter", .implemented = "name"},
       {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig", .implemented = "upgrade_type enabled"},
       {.message = "envoy.config.route.v3.RouteAction.RequestMirrorPolicy",
        .implemented =
            "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append host_rewrite_literal",
        .no_effect = {{"trace_sampled", kNoTracing}}},
       {.message = "envoy.config.route.v3.WeightedCluster",
-       .implemented = "clusters total_weight runtime_key_prefix header_name",
-       .only = {{"use_hash_policy", "false"}}},
+       .implemented = "clusters total_weight runtime_key_prefix header_name use_hash_policy"},
       {.message = "envoy.config.route.v3.WeightedCluster.ClusterWeight",
        .implemented =
            "name cluster_header weight metadata_match request_headers_to_add request_headers_to_remove "

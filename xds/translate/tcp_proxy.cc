@@ -48,6 +48,7 @@ std::shared_ptr<const TcpProxyConfig> to_tcp_proxy(const Proto& proxy, Context& 
                                                               "max_downstream_connection_duration", context);
   }
   if (proxy.has_max_connect_attempts()) out->max_connect_attempts = proxy.max_connect_attempts().value();
+  for (const auto& policy : proxy.hash_policy()) out->hash_source_ip |= policy.has_source_ip();
   out->access_logs = to_access_logs(proxy.access_log(), "access_log", context);
   return out;
 }

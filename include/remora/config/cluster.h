@@ -88,7 +88,21 @@ struct OutlierDetection {
   bool always_eject_one_host = false;
 };
 
-enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
+
+/// How kRingHash and kMaglev spread hashes over hosts. Source:
+/// envoy.config.cluster.v3.Cluster.RingHashLbConfig, MaglevLbConfig and
+/// CommonLbConfig.ConsistentHashingLbConfig.
+struct ConsistentHash {
+  bool maglev = false;  // a Maglev table; else a ring
+  uint64_t minimum_ring_size = 1024;
+  uint64_t maximum_ring_size = 8 * 1024 * 1024;
+  bool murmur = false;               // MURMUR_HASH_2 places hosts on the ring; else xxHash64
+  uint64_t table_size = 65537;       // Maglev; a prime
+  bool use_hostname = false;         // hosts are placed by name, not by address
+  uint32_t hash_balance_factor = 0;  // percent of the average load that a host may have; 0: any
+  std::vector<HashPolicy> policies;  // instead of the route's; empty: the route's
+};
 
 /// Source: envoy.config.cluster.v3.Cluster.LbSubsetConfig.
 struct LbSubset {
@@ -141,8 +155,9 @@ struct ClusterConfig {
   std::string eds_service_name;             // never empty for kEds
   std::optional<OriginalDst> original_dst;  // set for kOriginalDst
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
-  uint32_t choice_count = 2;         // least request
-  double active_request_bias = 1.0;  // least request, unequal weights
+  uint32_t choice_count = 2;                      // least request
+  double active_request_bias = 1.0;               // least request, unequal weights
+  std::optional<ConsistentHash> consistent_hash;  // set for kRingHash and kMaglev
   std::optional<LbSubset> subset;
   uint32_t panic_threshold_percent = 50;  // 0: no panic
   Milliseconds connect_timeout{5000};

@@ -50,6 +50,7 @@ struct TcpProxyConfig {
   Milliseconds idle_timeout{3600000};                  // 0: none
   Milliseconds max_downstream_connection_duration{0};  // 0: none
   uint32_t max_connect_attempts = 1;
+  bool hash_source_ip = false;  // hash_policy source_ip
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
 };
 

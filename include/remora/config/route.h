@@ -83,6 +83,26 @@ struct MirrorPolicy {
   std::string host_rewrite;
 };
 
+/// How the path of the forwarded request, or of a redirect, is made.
+struct PathRewrite {
+  enum class Kind : uint8_t { kNone, kPrefix, kRegex, kWhole };
+  Kind kind = Kind::kNone;
+  std::string value;  // the new prefix, the substitution, or the whole path
+  Regex regex;
+};
+
+/// One part of what a request's hash is made of. Source: envoy.config.route.v3.RouteAction.HashPolicy.
+struct HashPolicy {
+  enum class Kind : uint8_t { kHeader, kCookie, kSourceIp, kQueryParameter };
+  Kind kind = Kind::kHeader;
+  std::string name;                         // of the header (lower-case), cookie or parameter
+  std::optional<PathRewrite> rewrite;       // kHeader: a regex's, applied to each value
+  std::optional<std::chrono::seconds> ttl;  // kCookie: one is made where there is none; 0: for the session
+  std::string path;                         // of that cookie, as its other attributes; may be empty
+  std::vector<std::pair<std::string, std::string>> attributes;
+  bool terminal = false;  // once there is a hash, what follows does not count
+};
+
 /// Bits of RetryPolicy::retry_on. Source: Envoy, x-envoy-retry-on and x-envoy-retry-grpc-on.
 enum RetryOn : uint32_t {
   kRetryOn5xx = 1u << 0,
@@ -119,14 +139,6 @@ struct RetryPolicy {
 /// not null.
 uint32_t parse_retry_on(std::string_view words, std::vector<std::string>* unknown);
 
-/// How the path of the forwarded request, or of a redirect, is made.
-struct PathRewrite {
-  enum class Kind : uint8_t { kNone, kPrefix, kRegex, kWhole };
-  Kind kind = Kind::kNone;
-  std::string value;  // the new prefix, the substitution, or the whole path
-  Regex regex;
-};
-
 struct HostRewrite {
   enum class Kind : uint8_t { kNone, kLiteral, kHeader, kAuto, kPathRegex };
   Kind kind = Kind::kNone;
@@ -152,6 +164,8 @@ struct RouteAction {
   std::vector<WeightedCluster> weighted;
   uint64_t total_weight = 0;           // sum of `weighted`, never 0
   std::string weighted_random_header;  // weighted_clusters.header_name: its value picks
+  bool weighted_by_hash = false;       // weighted_clusters.use_hash_policy: the request's hash picks
+  std::vector<HashPolicy> hash_policies;
   uint16_t cluster_not_found_status = 503;
   SubsetMatch metadata_match;
   PathRewrite path_rewrite;

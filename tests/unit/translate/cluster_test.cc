@@ -66,7 +66,7 @@ TEST_F(ClusterTest, WhatIsNotImplementedIsNamed) {
   translate(R"(
 name: a
 type: LOGICAL_DNS
-lb_policy: RING_HASH
+lb_policy: LOAD_BALANCING_POLICY_CONFIG
 transport_socket:
   name: tls
   typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext}
@@ -76,7 +76,8 @@ respect_dns_ttl: true
 )");
   const std::string text = errors();
   for (const char* expected :
-       {"type: the cluster type LOGICAL_DNS is not implemented", "lb_policy: RING_HASH is not implemented",
+       {"type: the cluster type LOGICAL_DNS is not implemented",
+        "lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented",
         ("transport_socket: the transport socket 'tls' of type "
          "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not implemented"),
         "health_checks: is not implemented",

@@ -192,7 +192,7 @@ TEST_F(LoadBootstrapTest, EveryFindingHasItsPath) {
 tracing: {http: {name: x}}
 layered_runtime: {layers: [{name: r, rtds_layer: {name: x}}]}
 static_resources:
-  clusters: [{name: a, lb_policy: RING_HASH}, {name: a}]
+  clusters: [{name: a, lb_policy: LOAD_BALANCING_POLICY_CONFIG}, {name: a}]
   secrets: [{name: s}, {name: s, generic_secret: {}}]
 )");
   EXPECT_EQ(text,
@@ -202,7 +202,8 @@ static_resources:
             "required\n"
             "static_resources.secrets[1].name: duplicate secret s\n"
             "static_resources.secrets[1].generic_secret: is not implemented by this build\n"
-            "static_resources.clusters[0].lb_policy: RING_HASH is not implemented by this build\n"
+            "static_resources.clusters[0].lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented by this "
+            "build\n"
             "static_resources.clusters[1].name: duplicate cluster a");
 }
 

@@ -145,12 +145,13 @@ TEST_F(ResourceStoreTest, GoodResourcesBesideABadOneAreTaken) {
   update(Type::kClusters, {eds_cluster("a"), eds_cluster("b")});
   update(Type::kEndpoints, {endpoints("a", 80), endpoints("b", 81)});
   changes();
-  const auto result = update(
-      Type::kClusters,
-      {eds_cluster("a", "connect_timeout: 9s"), eds_cluster("b", "lb_policy: MAGLEV"), eds_cluster("c")},
-      "2");
+  const auto result = update(Type::kClusters,
+                             {eds_cluster("a", "connect_timeout: 9s"),
+                              eds_cluster("b", "lb_policy: LOAD_BALANCING_POLICY_CONFIG"), eds_cluster("c")},
+                             "2");
   ASSERT_EQ(result.errors.size(), 1u);
-  EXPECT_EQ(result.details(), "cluster 'b': lb_policy: MAGLEV is not implemented by this build");
+  EXPECT_EQ(result.details(),
+            "cluster 'b': lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented by this build");
   EXPECT_EQ(changes(), "clusters a") << "b stays as it was, c warms";
   EXPECT_EQ(store_.clusters().find("b")->refused->record.version, "2");
   EXPECT_TRUE(store_.clusters().find("b")->active.has_value());

@@ -100,12 +100,13 @@ TEST_F(SotwProtocolTest, TheNodeGoesWithEveryRequestUnlessToldOtherwise) {
 TEST_F(SotwProtocolTest, ARefusalNamesEveryBadResourceAndThePreviousVersion) {
   serve();
   respond(Type::kClusters,
-          {eds_cluster("a"), eds_cluster("x", "lb_policy: MAGLEV"), eds_cluster("y", "lb_policy: RING_HASH")},
+          {eds_cluster("a"), eds_cluster("x", "lb_policy: LOAD_BALANCING_POLICY_CONFIG"),
+           eds_cluster("y", "lb_policy: CLUSTER_PROVIDED")},
           "2");
   const std::string text = requests();
   EXPECT_EQ(text.substr(0, 20), "Cluster '1' nonce-5 ");
-  EXPECT_NE(text.find("cluster 'x': lb_policy: MAGLEV"), std::string::npos) << text;
-  EXPECT_NE(text.find("cluster 'y': lb_policy: RING_HASH"), std::string::npos) << text;
+  EXPECT_NE(text.find("cluster 'x': lb_policy: LOAD_BALANCING_POLICY_CONFIG"), std::string::npos) << text;
+  EXPECT_NE(text.find("cluster 'y': lb_policy: CLUSTER_PROVIDED"), std::string::npos) << text;
   respond(Type::kClusters, {eds_cluster("a")}, "3");
   EXPECT_EQ(requests(), "Cluster '3' nonce-6 [] node\n");
 }
@@ -125,7 +126,8 @@ TEST_F(SotwProtocolTest, AStormOfRefusalsIsSlowed) {
   serve();
   std::string first;
   for (int i = 0; i < 20; ++i) {
-    respond(Type::kClusters, {eds_cluster("x", "lb_policy: MAGLEV")}, std::to_string(i));
+    respond(Type::kClusters, {eds_cluster("x", "lb_policy: LOAD_BALANCING_POLICY_CONFIG")},
+            std::to_string(i));
     first += requests();
   }
   size_t refusals = 0;
@@ -152,7 +154,7 @@ TEST_F(SotwProtocolTest, StartGoesOnWithoutAServer) {
 
 TEST_F(SotwProtocolTest, ARefusedFirstAnswerDoesNotStopTheStart) {
   begin();
-  respond(Type::kClusters, {eds_cluster("x", "lb_policy: MAGLEV")}, "1");
+  respond(Type::kClusters, {eds_cluster("x", "lb_policy: LOAD_BALANCING_POLICY_CONFIG")}, "1");
   respond(Type::kListeners, {}, "1");
   EXPECT_EQ(sink_.done, 1);
 }
