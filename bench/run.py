@@ -5,6 +5,7 @@
     bench/run.py protocols            CPU per request over HTTP/2, TLS, and mutual TLS between two sidecars
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
     bench/run.py mesh                 remora-control over a Kubernetes API server, with simulated sidecars
+    bench/run.py updates              one changed resource among 10,000, and the start with them
     bench/run.py profile remora       instructions per request, and the functions that spend them
 """
 
@@ -22,6 +23,7 @@ from load import (certificates, fairness, generator, idle_memory, peers, profile
                   protocols, report)  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
 from mesh import scale  # noqa: E402
+from updates import one_of_many  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
 PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
@@ -175,6 +177,21 @@ def mesh(arguments, setup: peers.Setup, processes: Processes) -> int:
     return 1 if data["churn"]["missing"] else 0
 
 
+def updates(arguments, setup: peers.Setup, _processes: Processes) -> int:
+    programs = {"remora": lambda: peers.built(setup, "remora", "remora"), "envoy": peers.envoy}
+    data, missing = {"clusters": arguments.clusters, "proxies": {}}, {}
+    for name in (name for name in programs if name in arguments.peers):
+        try:
+            data["proxies"][name] = one_of_many.run(name, programs[name](), arguments, setup.directory, say)
+        except (peers.Missing, RuntimeError) as error:
+            missing[name] = str(error)
+            say(f"bench: {name} NOT RUN: {error}")
+    print(one_of_many.markdown(data))
+    for path in one_of_many.write(data, arguments.results):
+        say(f"bench: wrote {path}")
+    return 1 if missing else 0
+
+
 def profile_one(arguments, setup: peers.Setup, processes: Processes) -> int:
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
     print(profile.instructions(arguments.proxy, setup, processes, arguments.requests))
@@ -201,11 +218,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sidecars", type=int, default=200, help="of `mesh`")
     parser.add_argument("--churn", type=int, default=100, help="of `mesh`: endpoint changes per second")
     parser.add_argument("--xds", choices=("delta", "state"), default="delta", help="of `mesh`: which protocol the sidecars speak")
+    parser.add_argument("--clusters", type=int, default=10000, help="of `updates`")
     parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "profile"), default="http1")
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "profile"), default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
     parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
@@ -223,7 +241,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "profile": profile_one}[arguments.command]
+    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates,
+              "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)
         setup = peers.Setup(arguments.build.resolve(), Path(directory), free_port())

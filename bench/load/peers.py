@@ -99,7 +99,7 @@ def built(setup: Setup, program: str, target: str) -> str:
     return str(path)
 
 
-def _envoy() -> str:
+def envoy() -> str:
     python()
     for path in sorted(_VENV.glob("lib/python3*/site-packages/envoy/_bin/envoy")):
         return str(path)
@@ -177,7 +177,7 @@ _COMMANDS = {
     "epoll": _forwarder,
     "nginx": _nginx,
     "haproxy": _haproxy,
-    "envoy": lambda setup, port: _envoy_like("envoy", _envoy(), setup, port),
+    "envoy": lambda setup, port: _envoy_like("envoy", envoy(), setup, port),
     "remora": lambda setup, port: _envoy_like("remora", built(setup, "remora", "remora"), setup, port),
 }
 NAMES = tuple(_COMMANDS)
