@@ -7,6 +7,7 @@
 #include "exchange_stats.h"
 #include "hash_policy.h"
 #include "local_reply.h"
+#include "mirror/mirror.h"
 #include "request_timeouts.h"
 #include "response_head.h"
 #include "rewrite.h"
@@ -27,7 +28,8 @@ Exchange::Exchange(Worker& worker)
       max_duration_timer_(timer_calls<&Exchange::on_max_duration>, this),
       request_timer_(timer_calls<&Exchange::on_request_timeout>, this),
       back_off_timer_(timer_calls<&Exchange::on_back_off_over>, this),
-      filter_timer_(timer_calls<&Exchange::on_filter_timer>, this) {}
+      filter_timer_(timer_calls<&Exchange::on_filter_timer>, this),
+      pace_timer_(timer_calls<&Exchange::send_paced>, this) {}
 
 Exchange::~Exchange() = default;
 
@@ -150,7 +152,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   if (phase_ == Phase::kOver) return;
   filters_.request_body(*this, chunk.bytes, end);
   if (phase_ == Phase::kOver) return;  // a filter that was paused has answered
-  for (auto& mirror : mirrors_) mirror->add_body(chunk.bytes, end);
+  mirrors_.body(chunk.bytes, end);
   if (end) request_complete_ = true;
 
   auto* sink = try_.sink();
@@ -180,7 +182,7 @@ void Exchange::on_trailers(HeaderMap& trailers) {
   auto* sink = try_.sink();  // if there is none yet, they leave with what is held
   filters_.request_trailers(*this, request_trailers_);
   if (phase_ == Phase::kOver) return;
-  for (auto& mirror : mirrors_) mirror->add_body({}, true);
+  mirrors_.trailers(request_trailers_);
   if (sink != nullptr) sink->send_trailers(request_trailers_);
   request_finished();
 }
@@ -272,14 +274,16 @@ void Exchange::prepare_upstream_head() {
 void Exchange::start_mirrors() {
   for (const auto& policy : choose_mirrors(routes_->table().config(), *virtual_host_, *route_)) {
     if (wants_upgrade_ || (policy.fraction && !worker_.enabled(*policy.fraction, random().next()))) continue;
-    auto mirror = Mirror::start(worker_, worker_.find_cluster(mirror_cluster(policy, request_)), policy,
-                                request_, info_.protocol, request_complete_, response_timeout_);
-    if (mirror && !request_complete_) {
-      if (!body_.empty()) mirror->add_body(body_.view(), false);
-      mirrors_.push_back(std::move(mirror));
-    } else if (mirror && !body_.empty()) {
-      mirror->add_body(body_.view(), true);
-    }
+    const MirrorRequest copied{.policy = policy,
+                               .settings = route_->shadow,
+                               .info = info_,
+                               .head = request_,
+                               .body = body_.view(),
+                               .trailers = has_request_trailers_ ? &request_trailers_ : nullptr,
+                               .complete = request_complete_,
+                               .timeout = response_timeout_,
+                               .idle = http().stream_idle_timeout};
+    mirrors_.add(Mirror::start(worker_, worker_.find_cluster(mirror_cluster(policy, request_)), copied));
   }
 }
 
@@ -472,6 +476,17 @@ void Exchange::on_try_body(BodyChunk chunk, bool end) {
   if (end) info_.upstream_last_received = clock().now();
   if (!head_only_) info_.response_body_bytes += chunk.bytes.size();
   filters_.response_body(*this, chunk.bytes, end);
+  mirrors_.answer_body(chunk.bytes);
+  if (!pace_) {
+    send_response_body(std::move(chunk), end);
+    return;
+  }
+  pace_->hold(std::move(chunk));
+  if (end) end_paced();
+  if (!pace_timer_.armed()) send_paced();
+}
+
+void Exchange::send_response_body(BodyChunk chunk, bool end) {
   if (!end) {
     response_sink_->send_body(std::move(chunk), false);
     return;
@@ -487,9 +502,38 @@ void Exchange::on_try_trailers(HeaderMap& trailers) {
   response_trailers_.swap(trailers);
   info_.response_trailers = &response_trailers_;
   info_.upstream_last_received = clock().now();
+  filters_.response_trailers(*this, response_trailers_);
+  if (!pace_) {
+    send_response_trailers();
+    return;
+  }
+  end_paced();
+  if (!pace_timer_.armed()) send_paced();
+}
+
+void Exchange::send_response_trailers() {
   auto* sink = std::exchange(response_sink_, nullptr);
   finish();
   sink->send_trailers(response_trailers_);
+}
+
+/// The upstream has answered in time; how long its answer takes from here on is our doing.
+void Exchange::end_paced() {
+  pace_->complete();
+  route_timer_.cancel();
+}
+
+void Exchange::send_paced() {
+  touch();
+  auto chunk = pace_->next(clock().now());
+  const bool last = pace_->last();
+  const bool trailers = info_.response_trailers != nullptr;
+  if (!chunk.bytes.empty() || (last && !trailers)) send_response_body(std::move(chunk), last && !trailers);
+  if (pace_->sent()) {
+    worker_.arm(pace_timer_, ResponsePace::kSlice);
+  } else if (last && trailers) {
+    send_response_trailers();
+  }
 }
 
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
@@ -550,9 +594,7 @@ void Exchange::finish() {
   if (info_.response_code != 0) connection_->count_listener_response(info_.response_code);
   filters_.complete(*this);
   worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
-  for (auto& mirror : mirrors_) {
-    if (!request_complete_) mirror->abandon();
-  }
+  mirrors_.finish(info_, request_complete_);
   retry_.clear();
   try_.abandon();
 }
@@ -621,7 +663,7 @@ void Exchange::on_request_timeout() {
 void Exchange::cancel_timers() {
   idle_.stop();
   for (auto* timer : {&route_timer_, &per_try_timer_, &max_duration_timer_, &request_timer_, &back_off_timer_,
-                      &filter_timer_}) {
+                      &filter_timer_, &pace_timer_}) {
     timer->cancel();
   }
 }
@@ -653,6 +695,15 @@ Metadata& Exchange::dynamic_metadata() {
   return *metadata_;
 }
 
+FilterState& Exchange::filter_state() {
+  info_.filter_state = &filter_state_;
+  return filter_state_;
+}
+
+void Exchange::limit_response_rate(uint64_t bytes_per_second) {
+  if (!pace_ || bytes_per_second < pace_->bytes_per_second()) pace_.emplace(bytes_per_second);
+}
+
 void Exchange::choose_route_again() {
   if (phase_ != Phase::kRequestFilters) return;
   find_route();
@@ -681,10 +732,12 @@ void Exchange::recycle() {
   retry_.clear();
   tried_.clear();
   mirrors_.clear();
+  pace_.reset();
   filters_.clear();
   filter_call_ = nullptr;
   info_ = ExchangeInfo();
   metadata_.reset();
+  filter_state_.clear();
   details_.clear();
   request_.clear();
   request_trailers_.clear();

@@ -10,7 +10,7 @@
 #include "http/codec.h"
 #include "idle_watch.h"
 #include "local_ref.h"
-#include "mirror.h"
+#include "mirror/mirrors.h"
 #include "net/byte_queue.h"
 #include "net/timer_wheel.h"
 #include "remora/config/metadata.h"
@@ -19,6 +19,7 @@
 #include "remora/http/exchange_info.h"
 #include "remora/http/stream.h"
 #include "request_head.h"
+#include "response_pace.h"
 #include "retry.h"
 #include "route_choice.h"
 #include "route_headers.h"
@@ -103,6 +104,10 @@ class Exchange final : public MessageEvents,
   void send_response_head(bool end);
   void reply_locally(LocalReply reply);
   void fail(Failure failure, std::string_view transport_failure);
+  void send_response_body(BodyChunk chunk, bool end);
+  void send_response_trailers();
+  void end_paced();
+  void send_paced();
   void finish();
 
   // Time.
@@ -124,6 +129,8 @@ class Exchange final : public MessageEvents,
   Resume pause() override;
   void after(Milliseconds delay, std::function<void()> call) override;
   Metadata& dynamic_metadata() override;
+  FilterState& filter_state() override;
+  void limit_response_rate(uint64_t bytes_per_second) override;
   void choose_route_again() override;
   void read_whole_request() override;
 
@@ -141,6 +148,7 @@ class Exchange final : public MessageEvents,
 
   ExchangeInfo info_;
   std::optional<Metadata> metadata_;  // this request's own, once a filter has something to say
+  FilterState filter_state_;
   std::string details_;
   RequestOrigin origin_;
   HeaderMap request_;
@@ -171,7 +179,8 @@ class Exchange final : public MessageEvents,
   Credit body_credit_;
   bool keep_body_ = false;
   bool second_chance_used_ = false;
-  std::vector<LocalRef<Mirror>> mirrors_;
+  Mirrors mirrors_;
+  std::optional<ResponsePace> pace_;  // where a filter limits the rate of the response
 
   Milliseconds response_timeout_{0};  // of the route, from the request's end; 0: none
   IdleWatch idle_;
@@ -181,6 +190,7 @@ class Exchange final : public MessageEvents,
   Timer request_timer_;
   Timer back_off_timer_;
   Timer filter_timer_;
+  Timer pace_timer_;
   std::function<void()> filter_call_;
 };
 

@@ -88,6 +88,10 @@ void FilterRun::response_body(FilterContext& context, std::string_view bytes, bo
   for (size_t i = steps_.size(); i-- > 0;) enter(steps_[i], context).on_response_body(context, bytes, end);
 }
 
+void FilterRun::response_trailers(FilterContext& context, HeaderMap& trailers) {
+  for (size_t i = steps_.size(); i-- > 0;) enter(steps_[i], context).on_response_trailers(context, trailers);
+}
+
 void FilterRun::complete(FilterContext& context) {
   for (const Step& step : steps_) enter(step, context).on_complete(context);
 }

@@ -45,6 +45,7 @@ class FilterRun {
   /// Backwards through all filters, also those behind one that answers instead of the upstream.
   Verdict response_head(FilterContext& context, HeaderMap& head, bool end);
   void response_body(FilterContext& context, std::string_view bytes, bool end);
+  void response_trailers(FilterContext& context, HeaderMap& trailers);
   void complete(FilterContext& context);
 
   [[nodiscard]] bool empty() const { return steps_.empty(); }

@@ -110,6 +110,8 @@ class Worker final : public FilterWorker, private TurnEndHandler {
 
   std::unique_ptr<Exchange> take_exchange();
   [[nodiscard]] HeaderMapPool& heads() { return heads_; }
+  /// What the queues of shadow requests hold (Mirror::kMaxQueuedOfWorker).
+  [[nodiscard]] size_t& mirrored_bytes() { return mirrored_bytes_; }
   /// Frees the exchange for its next life at the end of the turn.
   void recycle(std::unique_ptr<Exchange> exchange);
   void log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random);
@@ -147,6 +149,7 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   StringMap<LocalRef<WorkerListener>> listeners_by_address_;  // as configured
   std::unordered_map<WorkerConnection*, std::unique_ptr<WorkerConnection>> connections_;
   HeaderMapPool heads_;
+  size_t mirrored_bytes_ = 0;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<Exchange>> done_exchanges_;
   std::vector<std::pair<std::shared_ptr<LogFile>, std::string>> log_lines_;

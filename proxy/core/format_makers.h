@@ -11,6 +11,7 @@ Result<OperatorPtr> make_common_duration(const OperatorCall& call);
 Result<OperatorPtr> make_header(const OperatorCall& call);
 Result<OperatorPtr> make_grpc_status(const OperatorCall& call);
 Result<OperatorPtr> make_address(const OperatorCall& call);
+Result<OperatorPtr> make_filter_state(const OperatorCall& call);
 Result<OperatorPtr> make_metadata(const OperatorCall& call);
 Result<OperatorPtr> make_response_code_details(const OperatorCall& call);
 Result<OperatorPtr> make_response_flags(const OperatorCall& call);

@@ -145,7 +145,7 @@ constexpr Entry kEntries[] = {
     {"EMIT_TIME_LOCAL", make_start_time, Argument::kOptional},
     {"ENVIRONMENT", make_environment, Argument::kRequired, true},
     {"FILTER_CHAIN_NAME", make_read<filter_chain_name>},
-    {"FILTER_STATE", make_unset, Argument::kRequired, true},
+    {"FILTER_STATE", make_filter_state, Argument::kRequired, true},
     {"GRPC_STATUS", make_grpc_status, Argument::kOptional},
     {"GRPC_STATUS_NUMBER", make_grpc_status},
     {"HOSTNAME", make_read<hostname>},

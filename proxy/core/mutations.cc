@@ -44,6 +44,19 @@ bool applies(const HeaderMutation& mutation, const HeaderMap& headers) {
 
 }  // namespace
 
+void apply(const std::vector<HeaderEdit>& edits, HeaderMap& headers, const ExchangeInfo& info) {
+  for (const HeaderEdit& edit : edits) {
+    if (!edit.remove_matching) {
+      edit.mutation.apply(headers, info);
+      continue;
+    }
+    headers.remove_if([&](const HeaderMap::Field& field) {
+      const bool protected_name = field.name.starts_with(':') || field.id == HeaderId::kHost;
+      return !protected_name && edit.remove_matching->matches(field.name);
+    });
+  }
+}
+
 void HeaderMutations::apply(HeaderMap& headers, const ExchangeInfo& info) const {
   for (const auto& name : remove) headers.remove(name);
   if (add.empty()) return;

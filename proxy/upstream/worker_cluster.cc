@@ -8,6 +8,7 @@
 #include "net/transport.h"
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
+#include "stats/shadow_stats.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/destination_table.h"
 #include "upstream/pool.h"
@@ -53,6 +54,14 @@ StatBlock& WorkerCluster::origin_stats(bool internal) {
                                         origin_scope_name(cluster_stat_name(config()), internal));
   }
   return scope->block(context_.shard);
+}
+
+StatBlock& WorkerCluster::shadow_stats() {
+  if (!shadow_scope_) {
+    shadow_scope_ =
+        runtime_->store->make_scope(shadow_stat_schema(), shadow_scope_name(cluster_stat_name(config())));
+  }
+  return shadow_scope_->block(context_.shard);
 }
 
 void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {

@@ -85,6 +85,8 @@ class WorkerCluster final : public LocalCounted {
   [[nodiscard]] StatBlock& stats() { return stats_; }
   /// The counts of internal or of external requests (origin_stat_schema()), made at the first one.
   [[nodiscard]] StatBlock& origin_stats(bool internal);
+  /// The counts of shadows that go to this cluster (shadow_stat_schema()), made at the first one.
+  [[nodiscard]] StatBlock& shadow_stats();
   [[nodiscard]] CircuitBreakers& breakers() { return *runtime_->breakers; }
   [[nodiscard]] ClientCodecs& codecs() { return codecs_; }
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
@@ -105,6 +107,7 @@ class WorkerCluster final : public LocalCounted {
   std::unique_ptr<DestinationTable> destinations_;  // instead of hosts_, for type ORIGINAL_DST
   ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
+  std::shared_ptr<StatScope> shadow_scope_;
   bool retired_ = false;
 };
 

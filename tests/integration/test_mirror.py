@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from support.bootstrap import bootstrap, cluster, http, http_listener, listener, percent, route, routing, virtual_host
+from support.bootstrap import (HTTP_OPTIONS, add_header, bootstrap, cluster, http, http_listener, listener, percent, route, routing, string_match,
+                               typed, virtual_host)
 from support.http_client import chunked, format_request
 from support.stats import assert_share
 from support.upstream import Upstream, reply, unused_port
@@ -130,6 +131,79 @@ def test_failing_mirror_is_not_noticed(mirrored, fault):
             response = client.request()
             assert (response.status, response.text) == (200, "live")
     assert len(live.requests) == 5
+
+
+def test_a_request_that_was_held_back_is_mirrored_whole(start, closing):
+    """A filter has kept all of it before it is forwarded: the mirror's head must not end the request."""
+    live, shadow = closing(Upstream("live")), closing(Upstream("shadow"))
+    buffered = {"name": "envoy.filters.http.buffer", "typed_config": typed(
+        "envoy.extensions.filters.http.buffer.v3.Buffer", max_request_bytes=100)}
+    routes = [route(to="live", request_mirror_policies=[{"cluster": "shadow"}])]
+    proxy = start(bootstrap([listener(http(routes, filters=[buffered]))], [cluster("live", live.port), cluster("shadow", shadow.port)]))
+    with proxy.connect() as client:
+        for body in (b"first", b"second"):  # the second one finds a connection that is open
+            assert client.request("POST", body=body).text == "live"
+            wait_until(lambda body=body: [request.body for request in shadow.requests][-1:] == [body], "the mirrored body")
+    assert not shadow.broken and not shadow.errors
+
+
+def test_trailers_are_mirrored(start, closing):
+    live, shadow = closing(Upstream("live")), closing(Upstream("shadow"))
+    kept = {"http_protocol_options": {"enable_trailers": True}}
+    options = {"typed_extension_protocol_options": {HTTP_OPTIONS: typed(HTTP_OPTIONS, explicit_http_config=kept)}}
+    routes = [route(to="live", request_mirror_policies=[{"cluster": "shadow"}])]
+    proxy = start(bootstrap([listener(http(routes, **kept))],
+                            [cluster("live", live.port, **options), cluster("shadow", shadow.port, **options)]))
+    with proxy.connect() as client:
+        for _ in range(2):
+            client.send(format_request("POST", "/", {"transfer-encoding": "chunked"}) + chunked(b"one", trailers=[("x-sum", "7")]))
+            assert client.response().text == "live"
+    for upstream in (live, shadow):
+        wait_until(lambda upstream=upstream: [request.trailers for request in upstream.requests] == [[("x-sum", "7")]] * 2,
+                   "the trailers")
+
+
+def test_the_mirrors_head_can_be_edited(mirrored):
+    proxy, live, shadow = mirrored(policy={"request_headers_mutations": [
+        {"append": add_header("x-shadow", "of %REQ(:PATH)%")}, {"remove": "x-secret"},
+        {"remove_on_match": {"key_matcher": string_match(prefix="x-user-")}}],
+        "host_rewrite_literal": "shadow.local"})
+    proxy.fetch("/path", headers={"x-secret": "1", "x-user-id": "2", "x-kept": "3"}, host="shop.local")
+    seen = shadow.wait_for(1)[0]
+    assert (seen.get("x-shadow"), seen.get("x-secret"), seen.get("x-user-id"), seen.get("x-kept")) == ("of /path", None, None, "3")
+    assert seen.get("host") == "shadow.local"
+    assert (live.last.get("x-shadow"), live.last.get("x-secret"), live.last.get("host")) == (None, "1", "shop.local")
+
+
+def test_the_mirrors_cluster_can_come_from_a_header(start, closing):
+    live, one = closing(Upstream("live")), closing(Upstream("one"))
+    routes = [route(to="live", request_mirror_policies=[{"cluster_header": "x-mirror"}])]
+    proxy = start(bootstrap([listener(http(routes))], [cluster("live", live.port), cluster("one", one.port)]))
+    for name in ("one", "nowhere", None):
+        assert proxy.fetch(headers={"x-mirror": name} if name else {}).text == "live"
+    proxy.wait_stat("cluster.live.upstream_rq_2xx", 3)
+    assert len(one.wait_for(1)) == 1
+
+
+@pytest.mark.remora_only("the counters are ours")
+def test_black_holed_mirrors_hold_a_bounded_share_of_memory(mirrored):
+    """Shadows whose server never reads: each queue ends at the route's limit, and is counted."""
+    done = threading.Event()
+
+    def script(connection):
+        done.wait(20)
+
+    metadata = {"filter_metadata": {"remora": {"shadow": {"max_queued_bytes": 100_000}}}}
+    proxy, live, _ = mirrored(shadow=Upstream("shadow", script=script), metadata=metadata)
+    for _ in range(3):
+        assert proxy.fetch("/", "POST", body=b"x" * 99_000).text == "live"
+    wait_until(lambda: proxy.stat("cluster.shadow.shadow.rq_total") == 3, "the shadows")
+    assert proxy.stat("cluster.shadow.shadow.rq_dropped") == 0
+    for _ in range(5):  # more than the kernel takes off the queue
+        assert proxy.fetch("/", "POST", body=b"x" * 30_000_000).text == "live"
+    assert proxy.stat("cluster.shadow.shadow.rq_dropped") == 5
+    assert proxy.stat("cluster.shadow.retry_or_shadow_abandoned") == 5
+    done.set()
 
 
 def test_mirror_to_a_missing_cluster_is_not_noticed(start, closing):

@@ -52,6 +52,20 @@ HeaderMutation to_header_mutation(const envoy::config::core::v3::HeaderValueOpti
             [&](xds::Context& place) { return xds::to_header_mutation(message, place); });
 }
 
+Format to_format(const envoy::config::core::v3::SubstitutionFormatString& message,
+                 const FilterFactoryContext& context, const std::string& path, ConfigReport& report) {
+  return at(path, context, report, [&](xds::Context& place) { return xds::to_text_format(message, place); });
+}
+
+std::vector<HeaderEdit> to_header_edits(const xds::HeaderEditList& list, const FilterFactoryContext& context,
+                                        const std::string& path, ConfigReport& report) {
+  // The list's own name is the last step of `path`.
+  const size_t dot = path.rfind('.');
+  const std::string_view field = std::string_view(path).substr(dot + 1);
+  return at(path.substr(0, dot), context, report,
+            [&](xds::Context& place) { return xds::to_header_edits(list, field, place); });
+}
+
 MetadataValue::Object to_metadata(const google::protobuf::Struct& message) {
   return xds::to_metadata(message);
 }

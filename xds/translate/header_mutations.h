@@ -4,7 +4,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "envoy/config/common/mutation_rules/v3/mutation_rules.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "remora/config/route.h"
 #include "translate/context.h"
@@ -22,6 +24,11 @@ HeaderMutations to_header_mutations(const HeaderOptions& add, std::string_view a
 
 /// Standing at the message.
 HeaderMutation to_header_mutation(const envoy::config::core::v3::HeaderValueOption& option, Context& context);
+
+using HeaderEditList =
+    google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>;
+std::vector<HeaderEdit> to_header_edits(const HeaderEditList& edits, std::string_view field,
+                                        Context& context);
 
 /// Both directions of a message that carries them under the usual names.
 template <typename Message>

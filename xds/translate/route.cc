@@ -111,6 +111,7 @@ Route to_route(const v3::Route& route, const RouteLimits& limits, Context& conte
   out.request_headers = to_request_mutations(route, context);
   out.response_headers = to_response_mutations(route, context);
   out.metadata = to_metadata(route.metadata());
+  out.shadow = to_shadow_settings(route.metadata(), context);
   out.filters.overrides = to_filter_overrides(route.typed_per_filter_config(), context);
   return out;
 }

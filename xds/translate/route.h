@@ -43,6 +43,9 @@ using ProtoHashPolicies =
 /// The field is hash_policy wherever it stands.
 std::vector<HashPolicy> to_hash_policies(const ProtoHashPolicies& policies, Context& context);
 
+/// What the namespace "remora" of a route's metadata says of its shadows. Errors: what it has no meaning for.
+ShadowSettings to_shadow_settings(const envoy::config::core::v3::Metadata& metadata, Context& context);
+
 using ProtoFilterConfigs = google::protobuf::Map<std::string, google::protobuf::Any>;
 /// The field is typed_per_filter_config at every level.
 std::vector<FilterOverride> to_filter_overrides(const ProtoFilterConfigs& configs, Context& context);

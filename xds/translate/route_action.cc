@@ -172,6 +172,8 @@ MirrorPolicy to_mirror(const v3::RouteAction::RequestMirrorPolicy& policy, Conte
   if (policy.has_runtime_fraction()) out.fraction = to_fraction(policy.runtime_fraction(), context);
   out.append_shadow_suffix = !policy.disable_shadow_host_suffix_append();
   out.host_rewrite = policy.host_rewrite_literal();
+  out.request_headers =
+      to_header_edits(policy.request_headers_mutations(), "request_headers_mutations", context);
   return out;
 }
 

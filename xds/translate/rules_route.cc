@@ -66,8 +66,8 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter", .implemented = "name"},
       {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig", .implemented = "upgrade_type enabled"},
       {.message = "envoy.config.route.v3.RouteAction.RequestMirrorPolicy",
-       .implemented =
-           "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append host_rewrite_literal",
+       .implemented = "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append "
+                      "request_headers_mutations host_rewrite_literal",
        .no_effect = {{"trace_sampled", kNoTracing}}},
       {.message = "envoy.config.route.v3.WeightedCluster",
        .implemented = "clusters total_weight runtime_key_prefix header_name use_hash_policy"},

@@ -168,6 +168,25 @@ std::string to_bytes(const envoy::config::core::v3::DataSource& source, Context&
   }
 }
 
+Format to_text_format(const envoy::config::core::v3::SubstitutionFormatString& format, Context& context) {
+  using envoy::config::core::v3::SubstitutionFormatString;
+  std::string text;
+  std::string_view field = "text_format";
+  switch (format.format_case()) {
+    case SubstitutionFormatString::kTextFormat: text = format.text_format(); break;
+    case SubstitutionFormatString::kTextFormatSource:
+      field = "text_format_source";
+      text = to_bytes(format.text_format_source(), field, context);
+      break;
+    default: context.unsupported("json_format", "it here"); return {};
+  }
+  if (format.omit_empty_values()) context.unsupported("omit_empty_values", "it for a text format");
+  auto parsed = Format::parse(text);
+  if (parsed.ok()) return std::move(*parsed);
+  context.error(field, parsed.error().message);
+  return {};
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) {

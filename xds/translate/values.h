@@ -7,6 +7,7 @@
 
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/substitution_format_string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/struct.pb.h"
@@ -15,6 +16,7 @@
 #include "remora/config/metadata.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
+#include "remora/core/format.h"
 #include "translate/context.h"
 
 namespace remora::xds {
@@ -50,6 +52,9 @@ std::string to_bytes(const envoy::config::core::v3::DataSource& source, std::str
                      Context& context);
 /// Standing at the source.
 std::string to_bytes(const envoy::config::core::v3::DataSource& source, Context& context);
+
+/// A text with operators, standing at the message. Errors: one that does not parse; JSON.
+Format to_text_format(const envoy::config::core::v3::SubstitutionFormatString& format, Context& context);
 
 /// Lower-case ASCII.
 std::string lower(std::string_view text);

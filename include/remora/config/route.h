@@ -35,6 +35,14 @@ struct HeaderMutations {
   void apply(HeaderMap& headers, const ExchangeInfo& info) const;
 };
 
+/// One step of a list of edits. Source: envoy.config.common.mutation_rules.v3.HeaderMutation.
+struct HeaderEdit {
+  HeaderMutations mutation;                      // one addition or one removal
+  std::optional<StringMatcher> remove_matching;  // else: every field whose name it takes
+};
+/// One step after the other, each seeing what those before it have done. Pseudo headers and Host stay.
+void apply(const std::vector<HeaderEdit>& edits, HeaderMap& headers, const ExchangeInfo& info);
+
 /// Subset keys with their wanted values, sorted by key (metadata_match in the namespace "envoy.lb").
 using SubsetMatch = std::vector<std::pair<std::string, MetadataValue>>;
 
@@ -81,6 +89,19 @@ struct MirrorPolicy {
   std::optional<RuntimeFraction> fraction;  // absent: every request
   bool append_shadow_suffix = true;         // "-shadow" behind the host
   std::string host_rewrite;
+  std::vector<HeaderEdit> request_headers;  // request_headers_mutations
+};
+
+/// How the answers of a route's shadows are held against those of its cluster (docs/mirroring.md).
+struct ShadowCompare {
+  bool body = false;                      // by a digest of both
+  uint64_t max_body_bytes = 1024 * 1024;  // of larger ones, the bodies are not compared
+};
+
+/// Ours: what a route says about its shadows, in its metadata under "remora", key "shadow".
+struct ShadowSettings {
+  size_t max_queued_bytes = 1024 * 1024;  // of the request's body, for one shadow
+  std::optional<ShadowCompare> compare;
 };
 
 /// How the path of the forwarded request, or of a redirect, is made.
@@ -209,6 +230,7 @@ struct Route {
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::shared_ptr<const Metadata> metadata;
+  ShadowSettings shadow;
   PlaceFilterConfig filters;
 };
 

@@ -1,15 +1,20 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "remora/config/report.h"
 #include "remora/config/route.h"
 #include "remora/filter/registry.h"
 
 namespace envoy {
+namespace config::common::mutation_rules::v3 {
+class HeaderMutation;
+}
 namespace config::core::v3 {
 class DataSource;
 class HeaderValueOption;
+class SubstitutionFormatString;
 }  // namespace config::core::v3
 namespace config::route::v3 {
 class HeaderMatcher;
@@ -21,7 +26,9 @@ class StringMatcher;
 }  // namespace envoy
 namespace google::protobuf {
 class Struct;
-}
+template <typename Element>
+class RepeatedPtrField;
+}  // namespace google::protobuf
 
 // Envoy's messages that stand in configurations of filters as well as elsewhere, made into structs for the
 // config.cc of a filter. Implemented in xds/translate/for_filters.cc. Findings go to `report` under `path`,
@@ -41,6 +48,13 @@ RouteMatch to_route_match(const envoy::config::route::v3::RouteMatch& message,
 HeaderMutation to_header_mutation(const envoy::config::core::v3::HeaderValueOption& message,
                                   const FilterFactoryContext& context, const std::string& path,
                                   ConfigReport& report);
+/// A text with operators. Errors: one that does not parse; JSON.
+Format to_format(const envoy::config::core::v3::SubstitutionFormatString& message,
+                 const FilterFactoryContext& context, const std::string& path, ConfigReport& report);
+/// The list stands at `path`.
+std::vector<HeaderEdit> to_header_edits(
+    const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& list,
+    const FilterFactoryContext& context, const std::string& path, ConfigReport& report);
 MetadataValue::Object to_metadata(const google::protobuf::Struct& message);
 /// The bytes that it names. Errors: an unreadable file, an unset variable.
 std::string to_bytes(const envoy::config::core::v3::DataSource& message, const FilterFactoryContext& context,

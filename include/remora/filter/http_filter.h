@@ -12,6 +12,7 @@
 #include "remora/core/random.h"
 #include "remora/filter/filter_worker.h"
 #include "remora/http/exchange_info.h"
+#include "remora/http/filter_state.h"
 #include "remora/http/stream.h"
 
 namespace remora {
@@ -92,6 +93,8 @@ class FilterContext {
   /// What filters have found out about this request (%DYNAMIC_METADATA%, and what routes can be matched on),
   /// to add to. It begins with what the connection's listener filters found.
   virtual Metadata& dynamic_metadata() = 0;
+  /// Objects for other filters, for access logs (%FILTER_STATE%) and for what chooses the upstream.
+  virtual FilterState& filter_state() = 0;
   /// The route is chosen anew, by the head and the metadata as they stand now. Which filters run was decided
   /// before; from the next call on they are told what the new route says to them. Only before the request is
   /// forwarded. Source: Envoy, clear_route_cache.
@@ -99,6 +102,9 @@ class FilterContext {
   /// For a filter that pauses until it has seen the request's end: goes on reading beyond the listener's
   /// buffer limit. The filter then answers for how much that may be.
   virtual void read_whole_request() = 0;
+  /// The body that the upstream answers with leaves at this rate, at most; of several, the lowest counts. Before
+  /// the response begins.
+  virtual void limit_response_rate(uint64_t bytes_per_second) = 0;
   /// What the request's place in the route table says to the filter that is being called, most specific place
   /// first: weighted cluster, route, virtual host, table. Empty where nothing does. Valid until on_complete;
   /// ask during calls only.
@@ -141,6 +147,8 @@ class HttpFilter {
     return Verdict::go_on();
   }
   virtual void on_response_body(FilterContext& /*context*/, std::string_view /*bytes*/, bool /*end*/) {}
+  /// The response ends with these instead of a last piece of its body.
+  virtual void on_response_trailers(FilterContext& /*context*/, HeaderMap& /*trailers*/) {}
   /// The exchange is over and its info final: count, log, let go.
   virtual void on_complete(FilterContext& /*context*/) {}
 };

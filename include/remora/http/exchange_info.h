@@ -13,6 +13,7 @@
 
 namespace remora {
 
+class FilterState;
 struct ClusterConfig;
 struct Route;
 struct VirtualHost;
@@ -82,6 +83,8 @@ struct ExchangeInfo {
   const ClusterConfig* cluster = nullptr;
   /// Per-request metadata that filters set (%DYNAMIC_METADATA%); null until the first one does.
   Metadata* dynamic_metadata = nullptr;
+  /// Objects that filters have left (%FILTER_STATE%); null until the first one does.
+  const FilterState* filter_state = nullptr;
   /// Who the two peers said they are (Istio's metadata exchange, filters/peer_metadata); null if they did
   /// not.
   std::shared_ptr<const Workload> downstream_peer;

@@ -33,6 +33,7 @@ class CreditAccount {
   /// Nothing is in flight and nobody but the caller holds it: it may serve another message.
   [[nodiscard]] bool idle() const { return references_ == 1 && outstanding_ == 0; }
   [[nodiscard]] size_t limit() const { return limit_; }
+  [[nodiscard]] size_t outstanding() const { return outstanding_; }
   /// True while more than the limit is in flight: the source should stop reading.
   [[nodiscard]] bool exhausted() const { return outstanding_ >= limit_; }
   void charge(size_t bytes) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/format_fixture.h"
+#include "remora/http/filter_state.h"
 #include "unit/support/allocation_counter.h"
 
 namespace remora {
@@ -183,6 +184,22 @@ TEST_F(FormatTest, Metadata) {
     EXPECT_EQ(text(format), expected) << format;
     EXPECT_EQ(json(format), as_json) << format;
   }
+}
+
+TEST_F(FormatTest, FilterState) {
+  EXPECT_EQ(text("%FILTER_STATE(key)%"), "-");
+  EXPECT_EQ(json("%FILTER_STATE(key)%"), "null");
+  FilterState state;
+  state.set("key", "first");
+  state.set("key", "a \"b\" <c> \n");
+  info_.filter_state = &state;
+  EXPECT_EQ(text("%FILTER_STATE(key:PLAIN)%"), "a \"b\" <c> \n");
+  EXPECT_EQ(text("%FILTER_STATE(key:PLAIN):3%"), "a \"");
+  EXPECT_EQ(text("%FILTER_STATE(key)%"), R"("a \"b\" \u003cc\u003e \n")");
+  EXPECT_EQ(text("%FILTER_STATE(key:TYPED):4%"), R"("a \)");
+  EXPECT_EQ(text("%FILTER_STATE(other:PLAIN)%|%FILTER_STATE(key:FIELD:x)%"), "-|-");
+  EXPECT_FALSE(Format::parse("%FILTER_STATE(key:SOME)%").ok());
+  EXPECT_FALSE(Format::parse("%FILTER_STATE(:PLAIN)%").ok());
 }
 
 TEST_F(FormatTest, GrpcStatus) {

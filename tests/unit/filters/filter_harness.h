@@ -53,6 +53,11 @@ struct FakeExchange final : FilterContext, FilterWorker {
     info_.dynamic_metadata = &metadata_;
     return metadata_;
   }
+  FilterState& filter_state() override {
+    info_.filter_state = &filter_state_;
+    return filter_state_;
+  }
+  void limit_response_rate(uint64_t bytes_per_second) override { response_rate = bytes_per_second; }
   void choose_route_again() override { ++routed_again; }
   void read_whole_request() override { reads_whole_request = true; }
 
@@ -78,9 +83,11 @@ struct FakeExchange final : FilterContext, FilterWorker {
   std::function<void()> worker_call;
   int routed_again = 0;
   bool reads_whole_request = false;
+  uint64_t response_rate = 0;
 
   ExchangeInfo info_;
   Metadata metadata_;
+  FilterState filter_state_;
   HeaderMap request;
   HeaderMap response;
   SystemClock clock_;

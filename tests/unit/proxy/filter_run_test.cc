@@ -52,7 +52,10 @@ struct Context final : FilterContext {
   Metadata& dynamic_metadata() override { return metadata_; }
   void choose_route_again() override {}
   void read_whole_request() override {}
+  FilterState& filter_state() override { return filter_state_; }
+  void limit_response_rate(uint64_t) override {}
   Metadata metadata_;
+  FilterState filter_state_;
   ExchangeInfo info_;
   SystemClock clock_;
   Random random_{1};
