@@ -12,6 +12,7 @@
 #include "istio_stats/istio_stats.h"
 #include "jwt_authn/jwt_authn.h"
 #include "peer_metadata/peer_metadata.h"
+#include "set_filter_state/set_filter_state.h"
 
 namespace remora {
 namespace {
@@ -42,6 +43,8 @@ constexpr KnownFilter kFilters[] = {
     {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
      .make = filters::make_header_mutation},
     {.type = "envoy.extensions.filters.http.buffer.v3.Buffer", .make = filters::make_buffer},
+    {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
+     .make = filters::make_set_filter_state},
 };
 
 struct KnownRouteConfig {
@@ -58,6 +61,8 @@ constexpr KnownRouteConfig kRouteConfigs[] = {
     {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
      .make = filters::make_route_header_mutation},
     {.type = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .make = filters::make_route_buffer},
+    {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
+     .make = filters::make_route_set_filter_state},
 };
 
 /// The entry of `table` for a type, given by its URL; null if there is none.

@@ -34,6 +34,17 @@ FaultConfig::Abort to_abort(const v3::FaultAbort& proto, const std::string& path
   return out;
 }
 
+FaultConfig::RateLimit to_rate_limit(
+    const envoy::extensions::filters::common::fault::v3::FaultRateLimit& proto, const std::string& path,
+    ConfigReport& report) {
+  FaultConfig::RateLimit out;
+  out.share = to_fraction(proto.percentage());
+  constexpr uint64_t kMost = uint64_t{1} << 40;  // KiB/s: no network has it
+  if (proto.has_fixed_limit()) out.kib_per_second = std::min(proto.fixed_limit().limit_kbps(), kMost);
+  if (out.kib_per_second == 0) report.error(path + ".fixed_limit.limit_kbps", "must be at least 1");
+  return out;
+}
+
 /// Where the runtime has what: the defaults of the message's fields, and what stands for "fault.http" in
 /// those of one downstream cluster.
 struct RuntimeKeys {
@@ -42,12 +53,14 @@ struct RuntimeKeys {
   std::string delay = "fault.http.delay.fixed_duration_ms";
   std::string http_status = "fault.http.abort.http_status";
   std::string grpc_status = "fault.http.abort.grpc_status";
+  std::string rate_limit_share = "fault.http.rate_limit.response_percent";
 };
 
 FaultRuntime read_runtime(const RuntimeKeys& keys, const FilterFactoryContext& context) {
   FaultRuntime out;
   out.delay_share = runtime_fraction(keys.delay_share, context);
   out.abort_share = runtime_fraction(keys.abort_share, context);
+  out.rate_limit_share = runtime_fraction(keys.rate_limit_share, context);
   constexpr double kLongest = 24.0 * 3600 * 1000;
   if (const auto delay = runtime_number(keys.delay, context))
     out.delay = Milliseconds(static_cast<int64_t>(std::min(*delay, kLongest)));
@@ -65,6 +78,7 @@ RuntimeKeys keys_of_message(const v3::HTTPFault& proto) {
   };
   take(proto.delay_percent_runtime(), keys.delay_share);
   take(proto.abort_percent_runtime(), keys.abort_share);
+  take(proto.response_rate_limit_percent_runtime(), keys.rate_limit_share);
   take(proto.delay_duration_runtime(), keys.delay);
   take(proto.abort_http_status_runtime(), keys.http_status);
   take(proto.abort_grpc_status_runtime(), keys.grpc_status);
@@ -86,6 +100,7 @@ std::map<std::string, FaultRuntime, std::less<>> read_clusters(const FilterFacto
          {&keys.delay_share, &keys.abort_share, &keys.delay, &keys.http_status, &keys.grpc_status})
       name->insert(kStart.size(), cluster + ".");
     out[cluster] = read_runtime(keys, context);
+    out[cluster].rate_limit_share.reset();  // is the same for all
   }
   return out;
 }
@@ -102,6 +117,8 @@ void set_fault(const v3::HTTPFault& proto, const FilterFactoryContext& context, 
                ConfigReport& report, FaultConfig& out) {
   if (proto.has_delay()) out.delay = to_delay(proto.delay());
   if (proto.has_abort()) out.abort = to_abort(proto.abort(), path + ".abort", report);
+  if (proto.has_response_rate_limit())
+    out.rate_limit = to_rate_limit(proto.response_rate_limit(), path + ".response_rate_limit", report);
   out.upstream_cluster = proto.upstream_cluster();
   for (int i = 0; i < proto.headers_size(); ++i) {
     out.headers.push_back(

@@ -13,6 +13,8 @@ constexpr std::string_view kDelay = "x-envoy-fault-delay-request";
 constexpr std::string_view kDelayShare = "x-envoy-fault-delay-request-percentage";
 constexpr std::string_view kAbort = "x-envoy-fault-abort-request";
 constexpr std::string_view kAbortGrpc = "x-envoy-fault-abort-grpc-request";
+constexpr std::string_view kRate = "x-envoy-fault-throughput-response";
+constexpr std::string_view kRateShare = "x-envoy-fault-throughput-response-percentage";
 constexpr std::string_view kAbortShare = "x-envoy-fault-abort-request-percentage";
 
 /// A whole number that a caller sends, with blanks around it; nullopt if it is none.
@@ -59,6 +61,19 @@ class Question {
     }
     if (length) length = said(&FaultRuntime::delay).value_or(*length);
     return length && length->count() > 0 ? length : std::nullopt;
+  }
+
+  /// How many bytes of its response may leave a second; nothing: no limit.
+  std::optional<uint64_t> response_rate(Random& random) const {
+    if (!config_.rate_limit) return std::nullopt;
+    const auto& limit = *config_.rate_limit;
+    const bool by_header = !limit.kib_per_second;
+    if (!hit(limit.share, by_header ? kRateShare : "", &FaultRuntime::rate_limit_share, random))
+      return std::nullopt;
+    constexpr uint64_t kMost = uint64_t{1} << 40;
+    const uint64_t rate = by_header ? number_in(head_, kRate).value_or(0) : *limit.kib_per_second;
+    if (rate == 0) return std::nullopt;
+    return std::min(rate, kMost) * 1024;
   }
 
   /// The answer that it gets instead of the upstream's.
@@ -126,22 +141,20 @@ class FaultFilter final : public HttpFilter {
   Verdict on_request_head(FilterContext& context, HeaderMap& head, bool) override {
     const auto* of_route = most_specific<FaultConfig>(context);
     const FaultConfig& fault = of_route == nullptr ? config_->fault : *of_route;
-    if (!fault.delay && !fault.abort) return Verdict::go_on();
-    if (fault.max_active && config_->stats->active() >= *fault.max_active) {
-      config_->stats->block(context.shard()).add(kFaultsOverflow);
-      return Verdict::go_on();
-    }
+    if (!fault.delay && !fault.abort && !fault.rate_limit) return Verdict::go_on();
     const Question question(fault, head);
     if (!question.concerned(context.info().route_cluster)) return Verdict::go_on();
-    if (const auto delay = question.delay(context.random())) {
-      note(context, fault, question, kDelaysInjected).resume.emplace(context.pause());
+    limit_response(context, fault, question);
+    const auto delay = question.delay(context.random());
+    Fault* waiting = delay ? begin(context, fault, question, kDelaysInjected) : nullptr;
+    if (waiting != nullptr) {
+      waiting->resume.emplace(context.pause());
       context.info().flags.set(ResponseFlag::kDelayInjected);
       context.after(*delay, [this, &context] { delay_over(context); });
       return Verdict::pause();
     }
     auto reply = question.abort(context.random());
-    if (!reply) return Verdict::go_on();
-    note(context, fault, question, kAbortsInjected);
+    if (!reply || begin(context, fault, question, kAbortsInjected) == nullptr) return Verdict::go_on();
     return Verdict::reply(std::move(*reply));
   }
 
@@ -162,18 +175,31 @@ class FaultFilter final : public HttpFilter {
     }
   };
 
-  Fault& note(FilterContext& context, const FaultConfig& config, const Question& question, FaultStat stat) {
+  /// A fault meets the request, if no more than allowed are at work. Of several that meet the same one, the
+  /// first counts. Null: too many.
+  Fault* begin(FilterContext& context, const FaultConfig& config, const Question& question, FaultStat stat) {
     Fault* fault = faults_.find(context);
     if (fault == nullptr) {
+      StatBlock& stats = config_->stats->block(context.shard());
+      if (config.max_active && config_->stats->active() >= *config.max_active) {
+        stats.add(kFaultsOverflow);
+        return nullptr;
+      }
       fault = &faults_.begin(context);
       fault->config = &config;
-      config_->stats->block(context.shard()).add(kActiveFaults);
+      stats.add(kActiveFaults);
       auto& metadata = config.metadata;
       if (!metadata.empty()) context.dynamic_metadata().filters[config_->name].value = metadata;
     }
     config_->stats->injected(stat, config.cluster_stats ? question.cluster() : std::string_view(),
                              context.shard());
-    return *fault;
+    return fault;
+  }
+
+  void limit_response(FilterContext& context, const FaultConfig& fault, const Question& question) {
+    const auto rate = question.response_rate(context.random());
+    if (rate && begin(context, fault, question, kResponseRlInjected) != nullptr)
+      context.limit_response_rate(*rate);
   }
 
   /// A delay may be followed by an abort.
@@ -184,7 +210,7 @@ class FaultFilter final : public HttpFilter {
     fault->resume.reset();
     const Question question(*fault->config, *context.info().request);
     if (auto reply = question.abort(context.random())) {
-      note(context, *fault->config, question, kAbortsInjected);
+      begin(context, *fault->config, question, kAbortsInjected);
       std::move(resume).reply(std::move(*reply));
     } else {
       std::move(resume).go_on();

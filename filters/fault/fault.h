@@ -22,6 +22,7 @@ namespace remora::filters {
 struct FaultRuntime {
   std::optional<Fraction> delay_share;
   std::optional<Fraction> abort_share;
+  std::optional<Fraction> rate_limit_share;
   std::optional<Milliseconds> delay;
   std::optional<uint16_t> http_status;
   std::optional<int16_t> grpc_status;
@@ -40,8 +41,13 @@ struct FaultConfig final : RouteFilterConfig {
     Fraction share;
     [[nodiscard]] bool by_header() const { return !http_status && !grpc_status; }
   };
+  struct RateLimit {
+    std::optional<uint64_t> kib_per_second;  ///< absent: x-envoy-fault-throughput-response says it
+    Fraction share;
+  };
   std::optional<Delay> delay;
   std::optional<Abort> abort;
+  std::optional<RateLimit> rate_limit;        ///< of the response's body
   std::string upstream_cluster;               ///< empty: any
   std::vector<HeaderMatcher> headers;         ///< all of them hold
   std::vector<std::string> downstream_nodes;  ///< sorted; empty: any
@@ -59,8 +65,8 @@ struct FaultFilterConfig {
   std::shared_ptr<FaultStats> stats;
 };
 
-/// Delays requests, answers them itself, or both, so that one sees how others bear it. One instance per
-/// worker. Source: Envoy, HTTP fault injection.
+/// Delays requests, answers them itself, slows their responses, or all of it, so that one sees how others
+/// bear it. One instance per worker. Source: Envoy, HTTP fault injection.
 std::unique_ptr<HttpFilter> make_fault_filter(std::shared_ptr<const FaultFilterConfig> config);
 
 /// The message -> factory, and what a route says (config.cc).

@@ -1,5 +1,7 @@
 #include "fault/fault_stats.h"
 
+#include <iterator>
+
 #include "common/http_scope.h"
 
 namespace remora::filters {
@@ -8,7 +10,8 @@ namespace {
 constexpr StatDef kSchema[kFaultStats] = {{.name = "delays_injected"},
                                           {.name = "aborts_injected"},
                                           {.name = "faults_overflow"},
-                                          {.name = "active_faults", .kind = StatKind::kGauge}};
+                                          {.name = "active_faults", .kind = StatKind::kGauge},
+                                          {.name = "response_rl_injected"}};
 constexpr StatDef kClusterSchema[] = {kSchema[kDelaysInjected], kSchema[kAbortsInjected]};
 
 }  // namespace
@@ -19,6 +22,7 @@ FaultStats::FaultStats(const FilterFactoryContext& context)
 
 void FaultStats::injected(FaultStat stat, std::string_view downstream_cluster, size_t shard) {
   block(shard).add(stat);
+  if (stat >= std::size(kClusterSchema)) return;  // those of clusters are the delays and the aborts
   if (StatScope* scope = of_cluster(downstream_cluster)) scope->block(shard).add(stat);
 }
 

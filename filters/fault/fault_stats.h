@@ -13,7 +13,14 @@
 namespace remora::filters {
 
 /// http.<prefix>.fault.*. Source: Envoy, fault filter statistics.
-enum FaultStat : size_t { kDelaysInjected, kAbortsInjected, kFaultsOverflow, kActiveFaults, kFaultStats };
+enum FaultStat : size_t {
+  kDelaysInjected,
+  kAbortsInjected,
+  kFaultsOverflow,
+  kActiveFaults,
+  kResponseRlInjected,
+  kFaultStats
+};
 
 /// What faults of one connection manager are counted in, for all workers. Thread-safe.
 class FaultStats {

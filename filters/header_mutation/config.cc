@@ -7,51 +7,57 @@ namespace remora::filters {
 namespace {
 
 namespace v3 = envoy::extensions::filters::http::header_mutation::v3;
-using ProtoMutation = envoy::config::common::mutation_rules::v3::HeaderMutation;
+using envoy::config::core::v3::KeyValueAppend;
+using envoy::config::core::v3::KeyValueMutation;
+using Action = HeaderMutation::Action;
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-HeaderEdit to_edit(const ProtoMutation& proto, const FilterFactoryContext& context, const std::string& path,
-                   ConfigReport& report) {
-  HeaderEdit out;
-  switch (proto.action_case()) {
-    case ProtoMutation::kRemove: {
-      const std::string name = lower(proto.remove());
-      if (name.starts_with(':') || name == "host")
-        report.error(path + ".remove", "'" + name + "' cannot be removed");
-      out.mutation.remove.push_back(name);
-      break;
-    }
-    case ProtoMutation::kAppend:
-      out.mutation.add.push_back(to_header_mutation(proto.append(), context, path + ".append", report));
-      break;
-    case ProtoMutation::kRemoveOnMatch:
-      out.remove_matching = to_string_matcher(proto.remove_on_match().key_matcher(), context,
-                                              path + ".remove_on_match.key_matcher", report);
-      break;
-    default: report.error(path, "names no action");
+Action to_action(KeyValueAppend::KeyValueAppendAction action) {
+  switch (action) {
+    case KeyValueAppend::ADD_IF_ABSENT: return Action::kAddIfAbsent;
+    case KeyValueAppend::OVERWRITE_IF_EXISTS_OR_ADD: return Action::kOverwriteOrAdd;
+    case KeyValueAppend::OVERWRITE_IF_EXISTS: return Action::kOverwriteIfExists;
+    default: return Action::kAppendOrAdd;
   }
-  return out;
 }
 
-template <typename List>
-std::vector<HeaderEdit> to_edits(const List& list, const FilterFactoryContext& context,
-                                 const std::string& path, ConfigReport& report) {
-  std::vector<HeaderEdit> out;
-  for (int i = 0; i < list.size(); ++i)
-    out.push_back(to_edit(list[i], context, path + "[" + std::to_string(i) + "]", report));
+QueryEdit to_query_edit(const KeyValueMutation& proto, const std::string& path, ConfigReport& report) {
+  QueryEdit out;
+  out.remove = !proto.remove().empty();
+  if (out.remove == proto.has_append()) report.error(path, "needs exactly one of append and remove");
+  if (out.remove) {
+    out.name = proto.remove();
+    return out;
+  }
+  const auto& record = proto.append().record();
+  out.name = record.key();
+  out.action = to_action(proto.append().action());
+  const std::string at_record = path + ".append.record";
+  if (out.name.empty()) report.error(at_record + ".key", "must not be empty");
+  if (record.value().kind_case() != google::protobuf::Value::kStringValue) {
+    report.error(at_record + ".value", "must be a string");
+    return out;
+  }
+  auto format = Format::parse(record.value().string_value());
+  if (!format.ok()) {
+    report.error(at_record + ".value", format.error().message);
+    return out;
+  }
+  out.value = std::move(*format);
   return out;
 }
 
 void set_edits(const v3::Mutations& proto, const FilterFactoryContext& context, const std::string& path,
                ConfigReport& report, HeaderEdits& out) {
-  out.request = to_edits(proto.request_mutations(), context, path + ".request_mutations", report);
-  out.response = to_edits(proto.response_mutations(), context, path + ".response_mutations", report);
-  out.request_trailers =
-      to_edits(proto.request_trailers_mutations(), context, path + ".request_trailers_mutations", report);
+  out.request = to_header_edits(proto.request_mutations(), context, path + ".request_mutations", report);
+  out.response = to_header_edits(proto.response_mutations(), context, path + ".response_mutations", report);
+  out.response_trailers = to_header_edits(proto.response_trailers_mutations(), context,
+                                          path + ".response_trailers_mutations", report);
+  for (int i = 0; i < proto.query_parameter_mutations_size(); ++i) {
+    const std::string at = path + ".query_parameter_mutations[" + std::to_string(i) + "]";
+    out.query.push_back(to_query_edit(proto.query_parameter_mutations(i), at, report));
+  }
+  out.request_trailers = to_header_edits(proto.request_trailers_mutations(), context,
+                                         path + ".request_trailers_mutations", report);
 }
 
 }  // namespace

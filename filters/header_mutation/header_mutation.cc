@@ -5,28 +5,17 @@
 namespace remora::filters {
 namespace {
 
-using Edits = std::vector<HeaderEdit>;
-
-void apply(const Edits& edits, HeaderMap& head, const ExchangeInfo& info) {
-  for (const HeaderEdit& edit : edits) {
-    if (!edit.remove_matching) {
-      edit.mutation.apply(head, info);
-      continue;
-    }
-    head.remove_if([&](const HeaderMap::Field& field) {
-      const bool protected_name = field.name.starts_with(':') || field.id == HeaderId::kHost;
-      return !protected_name && edit.remove_matching->matches(field.name);
-    });
-  }
-}
-
 class HeaderMutationFilter final : public HttpFilter {
  public:
   explicit HeaderMutationFilter(std::shared_ptr<const HeaderMutationConfig> config)
       : config_(std::move(config)) {}
 
   Verdict on_request_head(FilterContext& context, HeaderMap& head, bool) override {
-    edit(&HeaderEdits::request, context, head);
+    each_place(context, [&](const HeaderEdits& edits) {
+      apply(edits.request, head, context.info());
+      if (edits.query.empty() || !head.has(HeaderId::kPath)) return;
+      head.set(HeaderId::kPath, edit_query(head.path(), edits.query, context.info()));
+    });
     return Verdict::go_on();
   }
   void on_request_trailers(FilterContext& context, HeaderMap& trailers) override {
@@ -36,15 +25,23 @@ class HeaderMutationFilter final : public HttpFilter {
     edit(&HeaderEdits::response, context, head);
     return Verdict::go_on();
   }
+  void on_response_trailers(FilterContext& context, HeaderMap& trailers) override {
+    edit(&HeaderEdits::response_trailers, context, trailers);
+  }
 
  private:
-  void edit(Edits HeaderEdits::*which, FilterContext& context, HeaderMap& head) const {
-    apply(config_->edits.*which, head, context.info());
+  void edit(std::vector<HeaderEdit> HeaderEdits::*which, FilterContext& context, HeaderMap& head) const {
+    each_place(context, [&](const HeaderEdits& edits) { apply(edits.*which, head, context.info()); });
+  }
+
+  /// The filter's own edits, then those of the places of the route table.
+  template <typename Visit>
+  void each_place(FilterContext& context, const Visit& visit) const {
+    visit(config_->edits);
     const RouteFilterConfigs places = context.route_configs();  // most specific first
     for (size_t i = 0; i < places.size(); ++i) {
       const size_t place = config_->most_specific_wins ? places.size() - 1 - i : i;
-      const auto* edits = dynamic_cast<const HeaderEdits*>(places[place]);
-      if (edits != nullptr) apply(edits->*which, head, context.info());
+      if (const auto* edits = dynamic_cast<const HeaderEdits*>(places[place])) visit(*edits);
     }
   }
 

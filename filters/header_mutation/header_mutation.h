@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/proto_config.h"
+#include "header_mutation/query_edits.h"
 #include "remora/config/filter_overrides.h"
 #include "remora/config/route.h"
 #include "remora/filter/http_filter.h"
@@ -13,17 +14,13 @@
 
 namespace remora::filters {
 
-/// One edit of a list of header fields.
-struct HeaderEdit {
-  HeaderMutations mutation;                      ///< one addition or one removal
-  std::optional<StringMatcher> remove_matching;  ///< else: every field whose name it takes
-};
-
 /// envoy.extensions.filters.http.header_mutation.v3.Mutations: of a filter, or of a place of a route table.
 struct HeaderEdits final : RouteFilterConfig {
   std::vector<HeaderEdit> request;
   std::vector<HeaderEdit> request_trailers;
+  std::vector<QueryEdit> query;  ///< after `request`
   std::vector<HeaderEdit> response;
+  std::vector<HeaderEdit> response_trailers;
 };
 
 struct HeaderMutationConfig {
@@ -31,8 +28,8 @@ struct HeaderMutationConfig {
   bool most_specific_wins = false;  ///< and so comes last
 };
 
-/// Edits heads: first as the filter says, then as the places of the route table do. One instance per worker.
-/// Source: Envoy, header mutation filter.
+/// Edits heads, query parameters and trailers: first as the filter says, then as the places of the route
+/// table do. One instance per worker. Source: Envoy, header mutation filter.
 std::unique_ptr<HttpFilter> make_header_mutation_filter(std::shared_ptr<const HeaderMutationConfig> config);
 
 /// The messages -> factory, and what a route says (config.cc).

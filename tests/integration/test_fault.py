@@ -48,9 +48,14 @@ ROUTES = [
     route("/nodes", to="a", **says(downstream_nodes=["one", "two"], abort=abort())),
     route("/by-header", to="a", **says(**BY_HEADER)),
     route("/delay-by-header", to="a", **says(delay={"header_delay": {}, "percentage": ALWAYS})),
+    route("/unless-none-at-once", to="a", **says(max_active_faults=0, headers=[header("x-env", exact="test")], abort=abort())),
     route("/none-at-once", to="a", **says(max_active_faults=0, abort=abort())),
     route("/direct", respond=(200, "direct"), **says(abort=abort(429))),
     route("/metadata", to="a", **says(abort=abort(), filter_metadata={"hello": "world"})),
+    route("/rate-fixed", to="a", **says(response_rate_limit={"fixed_limit": {"limit_kbps": 64}, "percentage": ALWAYS})),
+    route("/rate-by-header", to="a", **says(response_rate_limit={"header_limit": {}, "percentage": ALWAYS})),
+    route("/rate-never", to="a", **says(response_rate_limit={"fixed_limit": {"limit_kbps": 1}, "percentage": NEVER})),
+    route("/rate-too-many", to="a", **says(max_active_faults=0, response_rate_limit={"fixed_limit": {"limit_kbps": 1}, "percentage": ALWAYS})),
     route("/runtime", to="a", **says(abort=abort(500, NEVER), abort_percent_runtime="share",
                                      abort_http_status_runtime="status")),
 ]
@@ -62,7 +67,7 @@ RUNTIME = {"layers": [{"name": "static", "static_layer": {
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
     log = tmp_path_factory.mktemp("fault") / "log"
-    with Upstream("a", echo) as a:
+    with Upstream("a", lambda request: echo(request, padding="x" * int(request.get("x-size", "0")))) as a:
         front = listener(http(route_config=routing(virtual_host(*ROUTES)), filters=CHAIN, access_log=[file_log(log, LINE)]))
         config = bootstrap([front], [cluster("a", a.port), cluster("b", a.port)], layered_runtime=RUNTIME)
         with Proxy(config) as proxy:
@@ -170,10 +175,46 @@ def test_the_runtime_knows_downstream_clusters(proxy):
     assert proxy.fetch("/never", headers=[("x-envoy-downstream-service-cluster", "good")]).status == 200
 
 
-@pytest.mark.skipif(under_test() == "envoy", reason="Envoy limits rates")
-def test_what_is_not_implemented_is_refused():
-    chain = [{"name": FAULT, "typed_config": fault(response_rate_limit={
-        "fixed_limit": {"limit_kbps": 10}, "percentage": ALWAYS})}]
+@pytest.mark.skipif(under_test() == "envoy", reason="Envoy has messages of its own")
+def test_a_rate_of_nothing_is_refused():
+    chain = [{"name": FAULT, "typed_config": fault(response_rate_limit={"fixed_limit": {"limit_kbps": 0}, "percentage": ALWAYS})}]
     with Proxy(bootstrap([listener(http([route(respond=(200, ""))], filters=chain))]), wait_ready=False) as proxy:
         assert proxy.wait() != 0
-        assert "http_filters[0].typed_config.response_rate_limit" in proxy.log
+        assert "http_filters[0].typed_config.response_rate_limit.fixed_limit.limit_kbps" in proxy.log
+
+
+BODY = 20_000
+
+
+def timed(proxy, target, headers=()):
+    """How long an answer of 20,000 bytes took."""
+    begin = time.monotonic()
+    response = proxy.fetch(target, headers=[("x-size", str(BODY)), *headers])
+    assert response.status == 200 and len(response.body) > BODY
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("target, headers, least", [
+    # A slice of 63 ms has 4 KiB of 64 KiB/s: five slices, of which the first waits for nothing.
+    ("/rate-fixed", [], 0.24),
+    ("/rate-by-header", [], 0),
+    ("/rate-by-header", [("x-envoy-fault-throughput-response", "64")], 0.24),
+    ("/rate-by-header", [("x-envoy-fault-throughput-response", "0")], 0),
+    ("/rate-by-header", [("x-envoy-fault-throughput-response", "64"), ("x-envoy-fault-throughput-response-percentage", "0")], 0),
+    ("/rate-never", [], 0),
+    ("/rate-too-many", [], 0),
+])
+def test_the_rate_of_responses(proxy, target, headers, least):
+    limited = "http.in.fault.response_rl_injected"
+    before = proxy.stat(limited)
+    took = timed(proxy, target, headers)
+    assert took >= least
+    wait_until(lambda: proxy.stat(limited) == before + (least > 0), "the limit counted")
+    wait_until(lambda: proxy.stat("http.in.fault.active_faults") == 0, "no fault at work")
+
+
+def test_overflow_counts_only_what_a_fault_would_have_met(proxy):
+    before = proxy.stat("http.in.fault.faults_overflow")
+    assert proxy.fetch("/unless-none-at-once", headers=[("x-env", "test")]).status == 200
+    assert proxy.fetch("/unless-none-at-once").status == 200
+    assert proxy.stat("http.in.fault.faults_overflow") == before + 1

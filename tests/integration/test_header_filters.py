@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from support.bootstrap import add_header, bootstrap, cluster, http, listener, route, routing, string_match, typed, virtual_host
+from support.bootstrap import (HTTP_OPTIONS, add_header, bootstrap, cluster, http, listener, route, routing, string_match, typed,
+                               virtual_host)
+from support.http_client import chunked
 from support.proxy import Proxy, under_test
-from support.upstream import Upstream, echo
+from support.upstream import Upstream, echo, reply
 
 MUTATION, BUFFER = "envoy.filters.http.header_mutation", "envoy.filters.http.buffer"
 MUTATION_V3, BUFFER_V3 = "envoy.extensions.filters.http.header_mutation.v3.", "envoy.extensions.filters.http.buffer.v3."
@@ -111,10 +113,70 @@ def test_nothing_reaches_the_upstream_before_all_is_there(proxy):
         assert json.loads(client.response("POST").body)["body"] == 10
 
 
-@pytest.mark.skipif(under_test() == "envoy", reason="Envoy has these")
-def test_what_is_not_implemented_is_refused():
+def parameter(key, value, action=None):
+    return {"append": {"record": {"key": key, "value": value}, **({"action": action} if action else {})}}
+
+
+QUERY = [parameter("added", "a/b c&%REQ(x-env)%"), {"remove": "gone"}, parameter("kept", "own", "ADD_IF_ABSENT"),
+         parameter("set", "own", "OVERWRITE_IF_EXISTS_OR_ADD"), parameter("if", "own", "OVERWRITE_IF_EXISTS")]
+
+
+@pytest.fixture(scope="module")
+def queries():
+    filters = [{"name": MUTATION, "typed_config": typed(MUTATION_V3 + "HeaderMutation", mutations={"query_parameter_mutations": QUERY})}]
+    table = routing(virtual_host(
+        route("/route", to="a", typed_per_filter_config=edits(query_parameter_mutations=[parameter("set", "route")])),
+        route("/", to="a"), name="all"))
+    with Upstream("a", echo) as a, Proxy(bootstrap([listener(http(route_config=table, filters=filters))], [cluster("a", a.port)])) as proxy:
+        yield proxy
+
+
+# As in Envoy, parameters come out in the order of their names, and each with a '='; those of one name keep theirs.
+@pytest.mark.parametrize("target, wanted", [
+    ("/", "/?added=a%2Fb%20c%26E%26%2B%C3%BC&kept=own&set=own"),
+    ("/?z&a=1&gone=1&kept=theirs&b=x", "/?a=1&added=a%2Fb%20c%26E%26%2B%C3%BC&b=x&kept=theirs&set=own&z="),
+    ("/?g%6fne=1&x=a+b", "/?added=a%2Fb%20c%26E%26%2B%C3%BC&kept=own&set=own&x=a+b"),
+    ("/x?set=1&set=2&if=1&if=2&gone", "/x?added=a%2Fb%20c%26E%26%2B%C3%BC&if=own&kept=own&set=own"),
+    ("/x?added=1&&=2&a=b=c", "/x?=&=2&a=b=c&added=1&added=a%2Fb%20c%26E%26%2B%C3%BC&kept=own&set=own"),
+])
+def test_query_parameters(queries, target, wanted):
+    response = queries.fetch(target, headers=[("x-env", "E&+\u00fc".encode().decode("latin-1"))])
+    assert json.loads(response.body)["target"] == wanted
+
+
+@pytest.mark.remora_only("it decodes what is there already: a space or worse stands in the request line then")
+@pytest.mark.parametrize("target, wanted", [
+    ("/?b=%20x%0d%0a&%26=1", "/?%26=1&added=a%2Fb%20c%26&b=%20x%0d%0a&kept=own&set=own"),
+    ("/route?q", "/route?added=a%2Fb%20c%26&kept=own&q=&set=own&set=route"),
+])
+def test_what_is_encoded_stays_so(queries, target, wanted):
+    assert json.loads(queries.fetch(target).body)["target"] == wanted
+
+
+def test_response_trailers(start, closing):
+    """Of the filter, and of the route, over HTTP/1."""
+    kept = {"http_protocol_options": {"enable_trailers": True}}
+    options = {"typed_extension_protocol_options": {HTTP_OPTIONS: typed(HTTP_OPTIONS, explicit_http_config=kept)}}
+    up = closing(Upstream("a", lambda _: reply(200, {"transfer-encoding": "chunked"}, chunked(b"a", trailers=[("x-sum", "7"), ("x-gone", "1")]))))
     filters = [{"name": MUTATION, "typed_config": typed(MUTATION_V3 + "HeaderMutation", mutations={
-        "query_parameter_mutations": [{"remove": "q"}]})}]
+        "response_trailers_mutations": [append("x-trailing", "%RESPONSE_CODE%"), {"remove": "x-gone"}]})}]
+    routes = [route("/", to="a", typed_per_filter_config=edits(response_trailers_mutations=[append("x-route", "%REQ(:PATH)%")]))]
+    proxy = start(bootstrap([listener(http(routes, filters=filters, **kept))], [cluster("a", up.port, **options)]))
+    response = proxy.fetch("/path")
+    assert sorted(response.trailers) == [("x-route", "/path"), ("x-sum", "7"), ("x-trailing", "200")]
+
+
+@pytest.mark.parametrize("mutation, message", [
+    ({"remove": "q", **parameter("a", "b")}, "query_parameter_mutations[0]"),
+    ({}, "query_parameter_mutations[0]"),
+    (parameter("", "b"), "query_parameter_mutations[0].append.record.key"),
+    (parameter("a", "%NOTHING%"), "query_parameter_mutations[0].append.record.value"),
+    (parameter("a", 7), "query_parameter_mutations[0].append.record.value"),
+    ({"append": {"entry": {"key": "a", "value": "Yg=="}}}, "query_parameter_mutations[0].append.entry"),
+])
+@pytest.mark.skipif(under_test() == "envoy", reason="Envoy has messages of its own")
+def test_bad_edits_of_parameters_are_refused(mutation, message):
+    filters = [{"name": MUTATION, "typed_config": typed(MUTATION_V3 + "HeaderMutation", mutations={"query_parameter_mutations": [mutation]})}]
     with Proxy(bootstrap([listener(http([route(respond=(200, ""))], filters=filters))]), wait_ready=False) as proxy:
         assert proxy.wait() != 0
-        assert "http_filters[0].typed_config.mutations.query_parameter_mutations" in proxy.log
+        assert "http_filters[0].typed_config.mutations." + message in proxy.log

@@ -4,6 +4,8 @@ Only what both must answer alike is generated; random splits, retries and repeat
 chance or a documented decision would tell the two apart.
 """
 
+from random import Random
+
 from support.bootstrap import (add_header, bootstrap, cluster, header, http, listener, percent, query, route, routing, string_match,
                                typed, virtual_host)
 from support.jwt import Key, encode, jwks
@@ -21,10 +23,11 @@ TEXTS = ({"exact": "prod"}, {"exact": "PROD", "ignore_case": True}, {"prefix": "
 ACTIONS = ("APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS")
 VALUES = ("fixed", "%REQ(:METHOD)%", "%REQ(:PATH)%", "%REQ(x-env)%", "%REQ(x-none?x-env)%", "%PROTOCOL%", "100%%", "<%REQ(host)%>",
           "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%REQ(x-env):2%", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
+STATE_VALUES = ("%FILTER_STATE(state:PLAIN)%", "%FILTER_STATE(other)%", "<%FILTER_STATE(other:PLAIN):3%>")
 NAMES = ("x-env", "x-added", "x-other", "user-agent", "via", "accept")
 FILTERS = "envoy.extensions.filters.http."
-FAULT, MUTATION, BUFFER, CORS, JWT = (f"envoy.filters.http.{name}" for name in (
-    "fault", "header_mutation", "buffer", "cors", "jwt_authn"))
+FAULT, MUTATION, BUFFER, CORS, JWT, STATE = (f"envoy.filters.http.{name}" for name in (
+    "fault", "header_mutation", "buffer", "cors", "jwt_authn", "set_filter_state"))
 KEYS = [Key("", "HS256", key_id=name) for name in ("one", "two")]
 FAR, PAST = 4_000_000_000, 1_000_000_000
 TOKENS = [KEYS[0].token({"iss": "one", "exp": FAR, "aud": "web", "group": "beta", "sub": "me"}), KEYS[0].token({"iss": "one", "aud": "api"}),
@@ -37,6 +40,7 @@ class Generator:
 
     def __init__(self, random):
         self.random = random
+        self.states = Random(repr(random.getstate()))  # for filter state, so that the rest stays as it was without it
 
     def maybe(self, chance):
         return self.random.random() < chance
@@ -85,7 +89,14 @@ class Generator:
                  (CORS, "cors.v3.Cors", {}), (MUTATION, "header_mutation.v3.HeaderMutation", {"mutations": self.header_edits(), **self.some({
                      "most_specific_header_mutations_wins": (0.5, lambda: True)})}),
                  (BUFFER, "buffer.v3.Buffer", {"max_request_bytes": self.pick((3, 4, 1000))})]
-        return [{"name": name, "typed_config": typed(FILTERS + kind, **fields)} for name, kind, fields in chain if self.maybe(0.4)]
+        chosen = [entry for entry in chain if self.maybe(0.4)]
+        if self.states.random() < 0.4:
+            chosen.insert(0, (STATE, "set_filter_state.v3.Config", self.filter_state()))
+        return [{"name": name, "typed_config": typed(FILTERS + kind, **fields)} for name, kind, fields in chosen]
+
+    def header_value(self):
+        value = self.pick(VALUES)
+        return self.states.choice(STATE_VALUES) if self.states.random() < 0.15 else value
 
     def fault(self):
         share = {"percentage": percent(self.pick((0, 100)))}
@@ -95,9 +106,16 @@ class Generator:
             "upstream_cluster": (0.3, lambda: self.pick(CLUSTERS)),
             "delay": (0.2, lambda: {"header_delay": {}, **share})})}
 
+    def filter_state(self):
+        def value():
+            text = self.states.choice(("fixed", "%REQ(x-env)%", "%REQ(x-none)%", "<%REQ(:PATH)%>"))
+            return {"object_key": self.states.choice(("state", "other")), "factory_key": "envoy.string", "skip_if_empty": self.states.random() < 0.3,
+                    "read_only": self.states.random() < 0.2, "format_string": {"text_format_source": {"inline_string": text}}}
+        return {"on_request_headers": [value() for _ in range(self.states.choice((1, 2)))]}
+
     def header_edits(self):
         def edits():
-            return [self.pick(({"append": add_header(self.pick(NAMES), self.pick(VALUES), self.pick(ACTIONS))},
+            return [self.pick(({"append": add_header(self.pick(NAMES), self.header_value(), self.pick(ACTIONS))},
                                {"remove": self.pick(("x-env", "x-other"))},
                                {"remove_on_match": {"key_matcher": string_match(prefix=self.pick(("x-e", "x-up")))}}))
                     for _ in range(self.pick((1, 2)))]
@@ -131,7 +149,8 @@ class Generator:
             lambda: (JWT, "jwt_authn.v3.PerRouteConfig", {"disabled": True}),
             lambda: (CORS, "cors.v3.CorsPolicy", {"allow_origin_string_match": [{"exact": "https://a.com"}], "expose_headers": "x-up"})))
         name, kind, fields = said()
-        return {name: typed(FILTERS + kind, **fields)}
+        state = {STATE: typed(FILTERS + "set_filter_state.v3.Config", **self.filter_state())} if self.states.random() < 0.5 else {}
+        return {name: typed(FILTERS + kind, **fields), **state}
 
     def virtual_hosts(self):
         domains = list(DOMAINS)
@@ -240,7 +259,7 @@ class Generator:
 
     def mutations(self, chance):
         def additions():
-            return [add_header(self.pick(NAMES), self.pick(VALUES), self.pick(ACTIONS), keep_empty=self.maybe(0.3))
+            return [add_header(self.pick(NAMES), self.header_value(), self.pick(ACTIONS), keep_empty=self.maybe(0.3))
                     for _ in range(self.pick((1, 2, 3)))]
         return self.some({
             "request_headers_to_add": (chance, additions),

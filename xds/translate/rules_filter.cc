@@ -18,8 +18,13 @@ std::span<const MessageRules> filter_rules() {
        .implemented = "delay abort upstream_cluster headers downstream_nodes max_active_faults "
                       "delay_percent_runtime abort_percent_runtime delay_duration_runtime "
                       "abort_http_status_runtime abort_grpc_status_runtime max_active_faults_runtime "
-                      "disable_downstream_cluster_stats filter_metadata",
-       .no_effect = {{"response_rate_limit_percent_runtime", "this build limits no response's rate"}}},
+                      "disable_downstream_cluster_stats filter_metadata response_rate_limit "
+                      "response_rate_limit_percent_runtime"},
+      {.message = "envoy.extensions.filters.common.fault.v3.FaultRateLimit",
+       .implemented = "fixed_limit header_limit percentage"},
+      {.message = "envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit",
+       .implemented = "limit_kbps"},
+      {.message = "envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit", .implemented = ""},
       {.message = "envoy.extensions.filters.common.fault.v3.FaultDelay",
        .implemented = "fixed_delay header_delay percentage"},
       {.message = "envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay", .implemented = ""},
@@ -31,13 +36,24 @@ std::span<const MessageRules> filter_rules() {
       {.message = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
        .implemented = "mutations"},
       {.message = "envoy.extensions.filters.http.header_mutation.v3.Mutations",
-       .implemented = "request_mutations response_mutations request_trailers_mutations"},
+       .implemented = "request_mutations query_parameter_mutations response_mutations "
+                      "response_trailers_mutations request_trailers_mutations"},
+      {.message = "envoy.config.core.v3.KeyValueMutation", .implemented = "append remove"},
+      {.message = "envoy.config.core.v3.KeyValueAppend", .implemented = "record action"},
+      {.message = "envoy.config.core.v3.KeyValuePair", .implemented = "key", .checked_by_reader = "value"},
       {.message = "envoy.config.common.mutation_rules.v3.HeaderMutation",
        .implemented = "remove append remove_on_match"},
       {.message = "envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch",
        .implemented = "key_matcher"},
       {.message = "envoy.extensions.filters.http.buffer.v3.Buffer", .implemented = "max_request_bytes"},
       {.message = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .implemented = "disabled buffer"},
+      {.message = "envoy.extensions.filters.http.set_filter_state.v3.Config",
+       .implemented = "on_request_headers"},
+      {.message = "envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue",
+       .implemented = "object_key factory_key format_string skip_if_empty",
+       .no_effect = {{"read_only",
+                      "the last filter that sets a key wins, as in Envoy 1.40, whatever it says here"},
+                     {"shared_with_upstream", "no upstream connection of this build reads filter state"}}},
       {.message = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
        .implemented =
            "providers rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix"},

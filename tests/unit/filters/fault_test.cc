@@ -106,6 +106,65 @@ TEST_F(Fault, StopsAtTheMostActiveFaultsOfAllWorkers) {
   filter->on_complete(other);  // it is gone before the filter is
 }
 
+TEST_F(Fault, OverflowIsOnlyForWhatAFaultWouldHaveMet) {
+  Message message = aborting(503, 0);
+  message.mutable_max_active_faults()->set_value(0);
+  make(message);
+  EXPECT_EQ(ask().kind(), Verdict::Kind::kContinue);
+  EXPECT_EQ(count(filters::kFaultsOverflow), 0u);
+}
+
+Message slow(uint64_t kbps, uint32_t percent = 100) {
+  Message message;
+  message.mutable_response_rate_limit()->mutable_fixed_limit()->set_limit_kbps(kbps);
+  message.mutable_response_rate_limit()->mutable_percentage()->set_numerator(percent);
+  return message;
+}
+
+TEST_F(Fault, LimitsTheRateOfResponses) {
+  make(slow(3));
+  EXPECT_EQ(ask().kind(), Verdict::Kind::kContinue);
+  EXPECT_EQ(exchange.response_rate, 3 * 1024u);
+  EXPECT_EQ(count(filters::kResponseRlInjected), 1u);
+  EXPECT_EQ(count(filters::kActiveFaults), 1u);
+  filter->on_complete(exchange);
+  EXPECT_EQ(count(filters::kActiveFaults), 0u);
+}
+
+TEST_F(Fault, LimitsOnlyAShareOfResponses) {
+  make(slow(3, 0));
+  EXPECT_EQ(ask().kind(), Verdict::Kind::kContinue);
+  EXPECT_EQ(exchange.response_rate, 0u);
+  runtime["fault.http.rate_limit.response_percent"] = "100";
+  make(slow(3, 0));
+  EXPECT_EQ(ask().kind(), Verdict::Kind::kContinue);
+  EXPECT_EQ(exchange.response_rate, 3 * 1024u);
+  filter->on_complete(exchange);
+}
+
+TEST_F(Fault, SeveralFaultsOfOneRequestAreOneAtWork) {
+  Message message = slow(3);
+  message.mutable_max_active_faults()->set_value(1);
+  message.MergeFrom(delaying(1));
+  message.MergeFrom(aborting(503));
+  make(message);
+  EXPECT_EQ(ask().kind(), Verdict::Kind::kPause);
+  exchange.timer();
+  ASSERT_TRUE(exchange.resumed);
+  EXPECT_EQ(exchange.resumed->kind(), Verdict::Kind::kReply);
+  EXPECT_EQ(count(filters::kActiveFaults), 1u);
+  EXPECT_EQ(count(filters::kFaultsOverflow), 0u);
+  EXPECT_EQ(count(filters::kDelaysInjected) + count(filters::kAbortsInjected), 2u);
+  filter->on_complete(exchange);
+}
+
+TEST_F(Fault, RefusesARateOfNothing) {
+  make(slow(0));
+  EXPECT_EQ(factory, nullptr);
+  EXPECT_EQ(report.error_text(),
+            "typed_config.response_rate_limit.fixed_limit.limit_kbps: must be at least 1");
+}
+
 TEST_F(Fault, TellsOnlySoManyDownstreamClustersApart) {
   make(aborting(503));
   for (size_t i = 0; i < filters::FaultStats::kMaxClusters + 5; ++i) {
