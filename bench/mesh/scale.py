@@ -58,7 +58,7 @@ def run(arguments, setup: peers.Setup, processes, say) -> dict:
     with KubernetesApi("--max-requests-inflight", "0", "--max-mutating-requests-inflight", "0",
                        "--enable-priority-and-fairness=false") as api:
         api.kubectl("apply", "--server-side", "-f", str(peers.ROOT / "docker" / "kubernetes" / "crds.yaml"))
-        writer = Writer(api.port, api._context())
+        writer = Writer(api.port, api.context())
         began = time.monotonic()
         count = write_all(writer, mesh, arguments.pods, progress=lambda done: say(f"bench: {done:,} objects written"))
         say(f"bench: {count:,} objects in the API server after {time.monotonic() - began:.0f} s")
