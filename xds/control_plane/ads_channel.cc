@@ -85,6 +85,7 @@ void AdsChannel::check(const std::string& name) {
   due_.erase(name);
   if (available == nullptr) {
     if (has != nullptr && tells_removals()) gone_.insert(name);
+    if (!tells_removals()) forgive(name);  // it leaves with its parent, and nobody hears of it again
     return;
   }
   gone_.erase(name);
@@ -101,8 +102,15 @@ void AdsChannel::check_all() {
 void AdsChannel::drop(const std::string& name) {
   due_.erase(name);
   gone_.erase(name);
-  refused_.erase(name);
   sent_.erase(name);
+  forgive(name);
+}
+
+/// What was rejected is in nobody's way any more.
+void AdsChannel::forgive(const std::string& name) {
+  if (refused_.erase(name) == 0 || !refused_.empty()) return;
+  nacked_version_.clear();
+  error_.clear();
 }
 
 void AdsChannel::drop_unfollowed() {
@@ -305,7 +313,7 @@ void AdsChannel::take_changes(const std::set<std::string>& leaving, Delivery& de
   }
   for (const std::string& name : leaving) {
     sent_.erase(name);
-    refused_.erase(name);
+    forgive(name);
   }
   delivery.removed.assign(leaving.begin(), leaving.end());
   if (sent_.sum() == group_->resources.sum()) sent_ = group_->resources;  // and so shares its memory

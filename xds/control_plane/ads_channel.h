@@ -100,6 +100,7 @@ class AdsChannel {
   void check(const std::string& name);
   void check_all();
   void drop(const std::string& name);
+  void forgive(const std::string& name);
   void drop_unfollowed();
   void begin(const DiscoveryQuery& query);
   void adopt(const std::map<std::string, std::string>& versions);

@@ -294,6 +294,17 @@ TEST_F(AdsDeltaTest, ARejectionThatNamesNothingIsOfAllUntilOneIsTaken) {
   EXPECT_EQ(session_.sync_state(XdsType::kCluster).nacked, "");
 }
 
+TEST_F(AdsDeltaTest, ARejectionIsForgottenWithWhatWasRejected) {
+  connect();
+  snapshot(mesh("r=bad"));
+  EXPECT_EQ(next(), "RDS r=bad");
+  nack(XdsType::kRoute, "r is bad");
+  unsubscribe(XdsType::kRoute, {"r"});
+  EXPECT_EQ(session_.sync_state(XdsType::kRoute).nacked, "");
+  snapshot(SnapshotBuilder().clusters({"b"}).listeners({"l"}));
+  EXPECT_EQ(next(), "CDS -a") << "nothing names it any more";
+}
+
 // --- order ---
 
 TEST_F(AdsDeltaTest, NewClusterHasItsEndpointsBeforeRoutesNameItAndOldOneLeavesLast) {

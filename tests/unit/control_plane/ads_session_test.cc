@@ -231,6 +231,16 @@ TEST_F(AdsSessionTest, OldClusterStaysWhileTheProxyRejectsTheNewRoutes) {
   EXPECT_EQ(next(), "CDS b");
 }
 
+TEST_F(AdsSessionTest, ARejectedTableThatIsGoneHoldsNothingUp) {
+  connect();
+  ack(XdsType::kRoute, {"r", "s"});
+  snapshot(SnapshotBuilder().clusters({"a", "b"}).listeners({"l"}).routes({"r", "s=bad"}));
+  EXPECT_EQ(next(), "RDS s=bad");
+  nack(XdsType::kRoute, {"r", "s"}, "s is bad");
+  snapshot(SnapshotBuilder().clusters({"b"}).listeners({"l"}).routes({"r"}));
+  EXPECT_EQ(next(), "CDS b");
+}
+
 TEST_F(AdsSessionTest, RoutesWaitForClustersThatCannotBeSentYet) {
   connect();
   snapshot(SnapshotBuilder().clusters({"a=2", "b"}).listeners({"l"}).routes({"r"}));
