@@ -23,15 +23,22 @@ class Writer:
         self._local = threading.local()
 
     def call(self, method: str, path: str, body: dict, content_type: str = "application/json") -> dict:
+        try:
+            answer, text = self._ask(method, path, body, content_type)
+        except OSError:  # the server has closed a connection that was idle for long
+            self._local.connection = None
+            answer, text = self._ask(method, path, body, content_type)
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status}: {text[:300].decode()}")
+        return json.loads(text)
+
+    def _ask(self, method: str, path: str, body: dict, content_type: str):
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context)
         connection.request(method, path, json.dumps(body), {"content-type": content_type})
         answer = connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status}: {text[:300].decode()}")
-        return json.loads(text)
+        return answer, answer.read()
 
 
 class Mesh:

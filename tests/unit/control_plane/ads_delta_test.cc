@@ -383,6 +383,7 @@ TEST_F(AdsDeltaTest, SecretsAreFollowedByNameAndRenewed) {
 
 Names many(size_t count, const std::string& prefix) {
   Names names;
+  names.reserve(count);
   for (size_t i = 0; i < count; ++i) names.push_back(prefix + std::to_string(i));
   return names;
 }
