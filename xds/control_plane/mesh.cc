@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control_plane/steering_labels.h"
+#include "istio/build/predecessor.h"
 
 namespace remora::xds {
 namespace {
@@ -74,11 +75,17 @@ void Mesh::refresh() {
   log_new(findings_, findings);
   findings_ = std::move(findings);
   ++version_;
-  outbound_before_ = std::exchange(outbound_, {});
+  keep_outbound();
   snapshots_.clear();
   snapshots_in_use_ = 0;
   spdlog::info("configuration {}: {} resources, {} services, {} findings", version_,
                state_.registry->resources().size(), state_.registry->services().size(), findings_.size());
+}
+
+/// What proxies have is what the next is made from: mostly it stays as it was. Of one registry only, so that
+/// no other stays alive for proxies that have left.
+void Mesh::keep_outbound() {
+  if (!outbound_.empty()) outbound_before_ = std::exchange(outbound_, {});
 }
 
 /// Moves what files say about where things run into the inventory.
@@ -110,7 +117,10 @@ void Mesh::take_endpoints() {
   for (auto& entry : outbound_) {
     Outbound& outbound = entry.second;
     if (reaches_listeners(outbound.node, changes)) {
-      outbound.snapshot = build_outbound(outbound.node, outbound.snapshot.get());
+      auto snapshot =
+          std::make_shared<istio::Snapshot>(istio::build_outbound(*state_.registry, outbound.node));
+      snapshot->share_with(*outbound.snapshot);
+      outbound.snapshot = std::move(snapshot);
     } else {
       outbound.snapshot =
           istio::update_outbound(*state_.registry, outbound.node, *outbound.snapshot, changes);
@@ -132,22 +142,17 @@ void Mesh::forget_unused() {
   snapshots_in_use_ = snapshots_.size();
 }
 
-/// In most of it as it was, so that each stream finds what changed without looking at the rest.
-std::shared_ptr<const istio::Snapshot> Mesh::build_outbound(const istio::ProxyNode& node,
-                                                            const istio::Snapshot* before) const {
-  auto snapshot = std::make_shared<istio::Snapshot>(istio::build_outbound(*state_.registry, node));
-  if (before != nullptr) snapshot->share_with(*before);
-  return snapshot;
-}
-
 const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::ProxyNode& node) {
   const std::string key = outbound_key(node, steering_);
   Outbound& outbound = outbound_[key];
-  if (outbound.snapshot == nullptr) {
-    const auto before = outbound_before_.extract(key);
-    outbound.node = node;
-    outbound.snapshot = build_outbound(node, before.empty() ? nullptr : before.mapped().snapshot.get());
-  }
+  if (outbound.snapshot != nullptr) return outbound.snapshot;
+  const auto before = outbound_before_.extract(key);
+  std::optional<istio::Predecessor> predecessor;
+  if (!before.empty()) predecessor.emplace(*before.mapped().registry, *before.mapped().snapshot);
+  outbound = {node,
+              std::make_shared<const istio::Snapshot>(
+                  istio::build_outbound(*state_.registry, node, predecessor ? &*predecessor : nullptr)),
+              state_.registry};
   return outbound.snapshot;
 }
 

@@ -45,6 +45,7 @@ class Mesh {
   struct Outbound {
     istio::ProxyNode node;
     std::shared_ptr<const istio::Snapshot> snapshot;
+    std::shared_ptr<const istio::Registry> registry;  ///< that it was made from
   };
   /// A proxy's own, and the outbound that it was made from.
   struct Own {
@@ -57,8 +58,7 @@ class Mesh {
   void take_inventory(const std::vector<istio::ResourcePtr>& resources);
   void forget_unused();
   const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
-  std::shared_ptr<const istio::Snapshot> build_outbound(const istio::ProxyNode& node,
-                                                        const istio::Snapshot* before) const;
+  void keep_outbound();
 
   ResourceSource& source_;
   istio::Inventory& inventory_;
@@ -72,7 +72,7 @@ class Mesh {
   std::map<istio::ObjectName, istio::ResourcePtr> files_inventory_;  ///< by kind, and namespace and name
   // Of this registry only. Weak: a snapshot lives as long as a stream follows it.
   std::map<std::string, Outbound> outbound_;
-  std::map<std::string, Outbound> outbound_before_;  ///< of the registry before, and not made anew yet
+  std::map<std::string, Outbound> outbound_before_;  ///< of a registry before, and not made anew yet
   std::map<std::string, Own> snapshots_;
   size_t snapshots_in_use_ = 0;  // when they were counted last
 };

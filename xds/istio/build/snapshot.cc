@@ -11,6 +11,7 @@
 #include "istio/build/hash_bytes.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/names.h"
+#include "istio/build/predecessor.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
@@ -100,7 +101,27 @@ class GroupUpdate {
   std::shared_ptr<ResourceGroup> after_;
 };
 
-OutboundPorts add_clusters(const MeshView& view, Snapshot& snapshot) {
+/// The clusters and endpoints that `service` has had. False where there are not all of them.
+bool take_over(const MeshService& service, const MeshView& view, const Snapshot& before, Snapshot& snapshot) {
+  const EncodedResources& clusters = before.group(XdsType::kCluster).resources;
+  const EncodedResources& endpoints = before.group(XdsType::kEndpoint).resources;
+  bool all = true;
+  for_each_cluster(service, view, [&](const ClusterParts& parts) {
+    const std::string name = outbound_cluster_name(
+        parts.port.number, parts.subset == nullptr ? "" : parts.subset->name, parts.service.host);
+    const auto& cluster = clusters.get(name);
+    if (cluster == nullptr) {
+      all = false;
+      return;
+    }
+    snapshot.edit(XdsType::kCluster).resources.add(cluster);
+    if (const auto& assignment = endpoints.get(name))
+      snapshot.edit(XdsType::kEndpoint).resources.add(assignment);
+  });
+  return all;
+}
+
+OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snapshot& snapshot) {
   OutboundPorts ports;
   for (const MeshService* service : view.unreachable()) {
     note(view.node(), "host " + service->host,
@@ -112,6 +133,8 @@ OutboundPorts add_clusters(const MeshView& view, Snapshot& snapshot) {
     for (const MeshPort& port : service->ports) {
       if (port.carried()) add_to_port(*service, port, ports);
     }
+    const bool same = before != nullptr && before->unchanged(*service);
+    if (same && take_over(*service, view, before->snapshot(), snapshot)) continue;
     for_each_cluster(*service, view, [&](const ClusterParts& parts) { add_cluster(parts, snapshot); });
   }
   return ports;
@@ -285,10 +308,11 @@ void Snapshot::share_with(const Snapshot& before) {
   seal();
 }
 
-Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {
+Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predecessor* before) {
   const MeshView view(registry, node);
   Snapshot snapshot;
-  const OutboundPorts ports = add_clusters(view, snapshot);
+  if (before != nullptr) before->compare_with(registry, node);
+  const OutboundPorts ports = add_clusters(view, before, snapshot);
   if (node.intercepted()) {
     for (const auto& cluster : build_outbound_ends())
       add(cluster, cluster.name(), XdsType::kCluster, snapshot);
@@ -297,6 +321,7 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node) {
     for (const auto& entry : ports) add_outbound_port(entry.second, view, snapshot);
   }
   snapshot.seal();
+  if (before != nullptr) snapshot.share_with(before->snapshot());
   return snapshot;
 }
 

@@ -68,8 +68,11 @@ class Snapshot {
 /// `message` with its type and hash.
 EncodedResourcePtr encode_resource(const google::protobuf::Message& message, std::string name);
 
+class Predecessor;
+
 /// What proxies in one place of the mesh share: all outbound resources. Depends on node.outbound_key() only.
-Snapshot build_outbound(const Registry& registry, const ProxyNode& node);
+/// `before` (null: none) makes it cheaper and shares what is equal; it changes nothing in what comes out.
+Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predecessor* before = nullptr);
 
 /// `outbound` (of the same registry and outbound_key) and what is this proxy's own: its inbound side. A proxy
 /// without one, a mere client, shares `outbound` itself.
