@@ -138,7 +138,7 @@ bool AdsStream::authenticate() {
     return false;
   }
   if (!*id) return true;
-  node_->identified = true;
+  node_->identified = !node_->grpc;  // which cannot use what we issue
   secrets_ =
       service_.make_secrets(std::move(**id), [this](std::shared_ptr<const istio::ResourceGroup> secrets) {
         session_.set_secrets(std::move(secrets));

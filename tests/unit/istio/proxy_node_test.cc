@@ -27,6 +27,14 @@ TEST(ProxyNode, IsReadFromIstiosId) {
   EXPECT_EQ(node->app_address, "127.0.0.1");
 }
 
+TEST(ProxyNode, MayBeAGrpcClient) {
+  EXPECT_TRUE(parse(kId, R"({"GENERATOR": "grpc"})")->grpc);
+  EXPECT_FALSE(parse(kId)->grpc);
+  EXPECT_NE(parse(kId, R"({"GENERATOR": "api"})").error().message.find("GENERATOR \"api\""),
+            std::string::npos);
+  EXPECT_FALSE(parse(kId, R"({"GENERATOR": "grpc", "INTERCEPTION_MODE": "REDIRECT"})").ok());
+}
+
 TEST(ProxyNode, TakesItsMetadata) {
   const auto node = parse(kId, R"({"NAMESPACE": "shop", "CLUSTER_ID": "c1", "INTERCEPTION_MODE": "NONE",
       "LABELS": {"app": "myapp"}, "REMORA_OUTBOUND": "none", "REMORA_APP_ADDRESS": "127.0.0.2",

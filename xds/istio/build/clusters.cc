@@ -17,7 +17,11 @@ using envoy::config::cluster::v3::Cluster;
 constexpr Duration kConnectTimeout = std::chrono::seconds(10);
 constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
 
-void set_load_balancer(const PolicySettings& policy, Cluster& cluster) {
+void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
+  if (node.grpc) {  // it knows no other that needs no ring
+    cluster.set_lb_policy(Cluster::ROUND_ROBIN);
+    return;
+  }
   switch (policy.load_balancer.value_or(LoadBalancer::kLeastRequest)) {
     case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
     case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
@@ -186,7 +190,7 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
     lead_to_original_destination(cluster);
   } else {
     set_endpoints(cluster);
-    set_load_balancer(policy, cluster);
+    set_load_balancer(policy, parts.view.node(), cluster);
   }
   const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
   set_connection_pool(pool, cluster);

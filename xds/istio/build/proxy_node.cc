@@ -92,7 +92,8 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 
 std::string ProxyNode::outbound_key() const {
   std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
-                    (identified ? "identified" : "") + std::to_string(static_cast<int>(interception));
+                    (grpc ? "grpc" : "") + (identified ? "identified" : "") +
+                    std::to_string(static_cast<int>(interception));
   if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;
@@ -138,6 +139,12 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   proxy.addresses = *std::move(addresses);
   proxy.cluster_id = metadata_string(metadata, "CLUSTER_ID", proxy.cluster_id);
   proxy.labels = metadata_labels(metadata);
+  const std::string generator = metadata_string(metadata, "GENERATOR", "");
+  if (!generator.empty() && generator != "grpc")
+    return Error{"node.metadata.GENERATOR \"" + generator + "\" is not served, only grpc"};
+  proxy.grpc = generator == "grpc";
+  if (proxy.grpc && proxy.intercepted())
+    return Error{"node.metadata.GENERATOR grpc goes with INTERCEPTION_MODE NONE only"};
   proxy.plain_envoy = metadata_flag(metadata, "REMORA_PLAIN_ENVOY");
   if (const auto read = read_own_addresses(metadata, proxy); !read.ok()) return read.error();
   return proxy;

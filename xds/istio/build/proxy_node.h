@@ -42,6 +42,9 @@ struct ProxyNode {
   std::string app_address = "127.0.0.1";
   /// A stock Envoy, which has none of Istio's filters: they are left out, and so are Istio's metrics.
   bool plain_envoy = false;
+  /// A gRPC client that is its own proxy (Istio: GENERATOR grpc). It has no inbound side, and no certificate
+  /// of ours.
+  bool grpc = false;
 
   bool intercepted() const { return interception != Interception::kNone; }
   /// The families that the workload has. One that names no address is taken for IPv4.

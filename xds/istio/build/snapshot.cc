@@ -8,6 +8,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/grpc.h"
 #include "istio/build/hash_bytes.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/names.h"
@@ -317,6 +318,8 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
     for (const auto& cluster : build_outbound_ends())
       add(cluster, cluster.name(), XdsType::kCluster, snapshot);
     add_layout(build_intercepted_outbound(view), node, snapshot);
+  } else if (node.grpc) {
+    add_layout(build_grpc_outbound(view), node, snapshot);
   } else {
     for (const auto& entry : ports) add_outbound_port(entry.second, view, snapshot);
   }
@@ -327,7 +330,7 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
 
 std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
                                                const std::shared_ptr<const Snapshot>& outbound) {
-  const auto ports = inbound_ports(registry, node);
+  const auto ports = node.grpc ? std::map<uint16_t, InboundPort>() : inbound_ports(registry, node);
   if (ports.empty() && !node.intercepted()) return outbound;
   auto snapshot = std::make_shared<Snapshot>(*outbound);
   const MeshView view(registry, node, MeshView::Scope::kClusters);
