@@ -68,7 +68,7 @@ class Mesh:
     """
 
     control_arguments = ()
-    api_type = "GRPC"  # or DELTA_GRPC: how sidecars ask the control plane
+    api_type = "DELTA_GRPC"  # or GRPC: how sidecars ask the control plane
     client_kind = None  # "remora" or "envoy"; None: what is under test
 
     def __init__(self, folder, app, workloads, closing):

@@ -166,7 +166,7 @@ json::array clusters(const Settings& settings, const SidecarNode& node, const st
 
 json::object sidecar_bootstrap(const Settings& settings, const SidecarNode& node, const SidecarProof& proof,
                                const std::vector<AppProbe>& probes, const AppMetrics& metrics) {
-  const json::object ads{{"api_type", "GRPC"},
+  const json::object ads{{"api_type", "DELTA_GRPC"},
                          {"transport_api_version", "V3"},
                          {"set_node_on_first_message_only", true},
                          {"grpc_services", json::array{grpc_service(proof)}}};
