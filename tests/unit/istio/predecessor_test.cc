@@ -44,6 +44,7 @@ class RandomMesh {
 
   std::vector<ResourcePtr> resources() const {
     std::vector<ResourcePtr> all;
+    all.reserve(objects_.size());
     for (const auto& entry : objects_) all.push_back(entry.second);
     return all;
   }
