@@ -80,9 +80,4 @@ HeadError parse_response_head(std::string_view head, const HeadLimits& limits, b
 /// Parses the fields of a trailer section (lines and the closing empty line). Framing fields are refused.
 HeadError parse_trailers(std::string_view section, const HeadLimits& limits, HeaderMap& trailers);
 
-/// RFC 9110 token characters.
-bool is_token(std::string_view text);
-/// A valid Host value or authority: host and optional port, no user information, no comma.
-bool is_valid_authority(std::string_view text);
-
 }  // namespace remora

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/syntax.h"
+
 namespace remora {
 namespace {
 

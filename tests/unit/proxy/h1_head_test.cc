@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "http/syntax.h"
+
 namespace remora {
 namespace {
 
