@@ -11,7 +11,7 @@ namespace {
 
 using Policy = envoy::extensions::filters::http::cors::v3::CorsPolicy;
 
-struct Cors : ::testing::Test {
+struct Cors : FilterTest {
   Cors() {
     factory = make_filter("cors", "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors", "", false,
                           context, "http_filters[0].typed_config", report);
@@ -62,17 +62,9 @@ struct Cors : ::testing::Test {
            std::to_string(scope->value(filters::kOriginInvalid));
   }
 
-  StatsStore stats{2};
-  NodeInfo node;
-  ConfigReport report;
-  std::map<std::string, std::string> runtime;
-  FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound, &runtime};
-  std::shared_ptr<const FilterFactory> factory;
-  std::unique_ptr<HttpFilter> filter;
   std::vector<std::shared_ptr<const RouteFilterConfig>> kept;
   std::vector<const RouteFilterConfig*> configs;
   Route route;
-  FakeExchange exchange;
 };
 
 Policy allowing(const char* origin) {

@@ -12,22 +12,13 @@ namespace {
 using Message = envoy::extensions::filters::http::fault::v3::HTTPFault;
 constexpr const char* kType = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
 
-struct Fault : ::testing::Test {
+struct Fault : FilterTest {
   void make(const Message& message) {
     factory = make_filter("f", kType, message.SerializeAsString(), false, context, "typed_config", report);
     if (factory) filter = factory->create();
   }
   Verdict ask() { return filter->on_request_head(exchange, exchange.request, true); }
   uint64_t count(filters::FaultStat stat) { return stats.scopes().front()->value(stat); }
-
-  StatsStore stats{3};
-  NodeInfo node;
-  ConfigReport report;
-  std::map<std::string, std::string> runtime;
-  FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound, &runtime};
-  std::shared_ptr<const FilterFactory> factory;
-  std::unique_ptr<HttpFilter> filter;
-  FakeExchange exchange;
 };
 
 Message aborting(uint32_t status, uint32_t percent = 100) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,6 +96,18 @@ struct FakeExchange final : FilterContext, FilterWorker {
   SystemClock clock_;
   Random random_{1};
   size_t shard_ = 1;
+};
+
+/// One filter, from its configuration to an exchange.
+struct FilterTest : ::testing::Test {
+  StatsStore stats{3};  // two workers
+  NodeInfo node;
+  ConfigReport report;
+  std::map<std::string, std::string> runtime;
+  FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound, &runtime};
+  std::shared_ptr<const FilterFactory> factory;
+  std::unique_ptr<HttpFilter> filter;
+  FakeExchange exchange;
 };
 
 /// A cluster of the service reviews, and an endpoint of its version v2, as remora-control (and istiod)

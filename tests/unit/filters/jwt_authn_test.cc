@@ -32,7 +32,7 @@ std::string token(const std::string& claims, const std::string& header = R"({"al
 
 std::string key_set() { return R"({"keys":[{"kty":"oct","k":")" + encode(kSecret) + R"("}]})"; }
 
-struct JwtAuthn : ::testing::Test {
+struct JwtAuthn : FilterTest {
   JwtAuthn() {
     auto& provider = (*message.mutable_providers())["one"];
     provider.set_issuer("me");
@@ -65,14 +65,7 @@ struct JwtAuthn : ::testing::Test {
   }
   uint64_t count(filters::JwtStat stat) { return stats.scopes().front()->value(stat); }
 
-  StatsStore stats{2};
-  NodeInfo node;
-  ConfigReport report;
-  FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kInbound, nullptr};
   Message message;
-  std::shared_ptr<const FilterFactory> factory;
-  std::unique_ptr<HttpFilter> filter;
-  FakeExchange exchange;
 };
 
 TEST_F(JwtAuthn, LetsAGoodTokenPassAndTakesItAway) {

@@ -24,16 +24,6 @@ std::string service(int i) {
          "\n  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]\n---\n";
 }
 
-ProxyNode node(const std::string& ip, bool identified) {
-  ProxyNode node;
-  node.id = "sidecar~" + ip + "~a.default~default.svc.cluster.local";
-  node.ip = ip;
-  node.addresses = {ip};
-  node.ns = "default";
-  node.identified = identified;
-  return node;
-}
-
 /// A cluster that changes at random.
 class Churn {
  public:
@@ -88,7 +78,7 @@ TEST(EndpointUpdate, EndsWhereBuildingFromNothingEnds) {
   Churn churn(inventory);
   inventory.take_changes();
   Registry registry(test::resources(yaml), {}, &inventory);
-  const ProxyNode proxy = node("10.1.0.3", true);
+  const ProxyNode proxy = test::sidecar_at("10.1.0.3", true);
   auto outbound = std::make_shared<const Snapshot>(build_outbound(registry, proxy));
   auto own = build_snapshot(registry, proxy, outbound);
   int followed = 0;
@@ -120,7 +110,7 @@ TEST(EndpointUpdate, NamesWhatChangedAndSharesTheRest) {
   const auto churn = std::make_unique<Churn>(inventory);
   inventory.take_changes();
   Registry registry(test::resources(service(0) + service(1)), {}, &inventory);
-  const ProxyNode proxy = node("", false);
+  const ProxyNode proxy = test::sidecar_at("", false);
   const Snapshot before = build_outbound(registry, proxy);
   inventory.put(Kind::kEndpointSlice, test::slice("s1-x", "s1", "{'addresses':['10.9.9.9']}"));
   const auto after =

@@ -13,14 +13,7 @@ namespace {
 using Rows = std::vector<std::string>;
 
 ProxyNode pod(const std::string& ip = "10.0.9.1", bool identified = true) {
-  ProxyNode node;
-  node.id = "sidecar~" + ip + "~x.default~default.svc.cluster.local";
-  node.ip = ip;
-  node.addresses = {ip};
-  node.ns = "default";
-  node.identified = identified;
-  node.interception = Interception::kRedirect;
-  return node;
+  return intercepted_at(ip, identified);
 }
 
 std::string service(const std::string& name, const std::string& spec) {

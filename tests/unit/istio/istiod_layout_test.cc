@@ -142,14 +142,8 @@ spec:
 )";
 
 std::set<std::string> rows_of_ours() {
-  ProxyNode node;
-  node.id = "sidecar~127.0.0.1~reviews-v1.default~default.svc.cluster.local";
-  node.ip = "127.0.0.1";
-  node.addresses = {node.ip};
-  node.ns = "default";
+  ProxyNode node = intercepted_at("127.0.0.1");
   node.labels = {{"app", "reviews"}, {"version", "v1"}};
-  node.identified = true;
-  node.interception = Interception::kRedirect;
   const Snapshot snapshot = build_snapshot(registry(kMesh), node);
   EXPECT_EQ(texts(snapshot.notes), std::vector<std::string>{});
   std::set<std::string> rows;

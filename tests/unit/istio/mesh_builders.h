@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "istio/build/proxy_node.h"
 #include "istio/model/resource.h"
 #include "istio/reconcile/reconcile.h"
 #include "istio/registry/registry.h"
@@ -31,6 +32,24 @@ inline std::vector<ResourcePtr> resources(const std::string& yaml, const std::st
 }
 
 inline Registry registry(const std::string& yaml) { return Registry(resources(yaml)); }
+
+/// The sidecar of a pod of namespace default.
+inline ProxyNode sidecar_at(const std::string& ip, bool identified = false) {
+  ProxyNode node;
+  node.id = "sidecar~" + ip + "~x.default~default.svc.cluster.local";
+  node.ip = ip;
+  node.addresses = {ip};
+  node.ns = "default";
+  node.identified = identified;
+  return node;
+}
+
+/// The same where all the pod's connections lead through it.
+inline ProxyNode intercepted_at(const std::string& ip, bool identified = true) {
+  ProxyNode node = sidecar_at(ip, identified);
+  node.interception = Interception::kRedirect;
+  return node;
+}
 
 /// A VirtualService myapp whose http list is `http`, each line indented by two spaces already.
 inline std::string virtual_service(const std::string& http) {

@@ -43,15 +43,6 @@ spec: {address: 127.0.1.2, labels: {app: myapp}}
 ---
 )";
 
-ProxyNode node(const std::string& ip, bool identified = true) {
-  ProxyNode node;
-  node.id = "sidecar~" + ip + "~x.default~default.svc.cluster.local";
-  node.ip = ip;
-  node.ns = "default";
-  node.identified = identified;
-  return node;
-}
-
 std::string peer_authentication(const std::string& mode) {
   return "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p}\nspec: {mtls: "
          "{mode: " +
@@ -77,7 +68,8 @@ std::string cluster_name(int port) {
   return "outbound|" + std::to_string(port) + "||myapp.default.svc.cluster.local";
 }
 
-Cluster cluster(const std::string& yaml, int port = 8080, const ProxyNode& proxy = node("127.0.9.1")) {
+Cluster cluster(const std::string& yaml, int port = 8080,
+                const ProxyNode& proxy = sidecar_at("127.0.9.1", true)) {
   return get<Cluster>(build_snapshot(registry(yaml), proxy), XdsType::kCluster, cluster_name(port));
 }
 
@@ -99,7 +91,7 @@ envoy::extensions::upstreams::http::v3::HttpProtocolOptions http_options(const C
 }
 
 TEST(AutoMtls, EndpointsWithASidecarGetMutualTls) {
-  const Snapshot snapshot = build_snapshot(registry(kMesh), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMesh), sidecar_at("127.0.9.1", true));
   const auto assignment = get<ClusterLoadAssignment>(snapshot, XdsType::kEndpoint, cluster_name(8080));
   const auto& endpoints = assignment.endpoints(0).lb_endpoints();
   ASSERT_EQ(endpoints.size(), 2);
@@ -143,15 +135,15 @@ TEST(AutoMtls, TheProtocolsInsideAreNamed) {
 }
 
 TEST(AutoMtls, IsNotForProxiesWithoutIdentityNorWhereItIsOff) {
-  EXPECT_EQ(cluster(kMesh, 8080, node("127.0.9.1", false)).transport_socket_matches_size(), 0);
+  EXPECT_EQ(cluster(kMesh, 8080, sidecar_at("127.0.9.1", false)).transport_socket_matches_size(), 0);
   EXPECT_EQ(cluster(kMesh + rule("{tls: {mode: DISABLE}}")).transport_socket_matches_size(), 0);
   const Registry off(resources(kMesh), {.auto_mtls = false});
   const auto without =
-      get<Cluster>(build_snapshot(off, node("127.0.9.1")), XdsType::kCluster, cluster_name(8080));
+      get<Cluster>(build_snapshot(off, sidecar_at("127.0.9.1", true)), XdsType::kCluster, cluster_name(8080));
   EXPECT_EQ(without.transport_socket_matches_size(), 0);
   const auto plain = get<ClusterLoadAssignment>(
-      build_snapshot(registry(kMesh + peer_authentication("DISABLE")), node("127.0.9.1")), XdsType::kEndpoint,
-      cluster_name(8080));
+      build_snapshot(registry(kMesh + peer_authentication("DISABLE")), sidecar_at("127.0.9.1", true)),
+      XdsType::kEndpoint, cluster_name(8080));
   for (const auto& endpoint : plain.endpoints(0).lb_endpoints()) {
     EXPECT_FALSE(endpoint.metadata().filter_metadata().contains("envoy.transport_socket_match"));
   }
@@ -162,7 +154,7 @@ TEST(AutoMtls, IsNotForServicesOutsideOfTheMesh) {
       "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: o}\nspec: {hosts: [a.test], "
       "resolution: STATIC, location: MESH_EXTERNAL, ports: [{number: 80, name: http}], endpoints: [{address: "
       "127.0.0.9, labels: {security.istio.io/tlsMode: istio}}]}\n---\n";
-  const Snapshot snapshot = build_snapshot(registry(kMesh + outside), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMesh + outside), sidecar_at("127.0.9.1", true));
   EXPECT_EQ(get<Cluster>(snapshot, XdsType::kCluster, "outbound|80||a.test").transport_socket_matches_size(),
             0);
 }
@@ -194,7 +186,7 @@ TEST(DestinationRuleTls, IstioMutualIsForEveryEndpoint) {
 
 TEST(DestinationRuleTls, WithoutIdentityAMutualClusterIsLeftOut) {
   const Snapshot snapshot =
-      build_snapshot(registry(kMesh + rule("{tls: {mode: ISTIO_MUTUAL}}")), node("127.0.9.1", false));
+      build_snapshot(registry(kMesh + rule("{tls: {mode: ISTIO_MUTUAL}}")), sidecar_at("127.0.9.1", false));
   EXPECT_FALSE(snapshot.group(XdsType::kCluster).resources.contains(cluster_name(8080)));
   ASSERT_FALSE(snapshot.notes.empty());
   EXPECT_NE(snapshot.notes[0].message.find("has not proved who it is"), std::string::npos);
@@ -240,7 +232,7 @@ TEST(DestinationRuleTls, PortsHaveTheirOwn) {
 }
 
 Listener inbound(const std::string& yaml, int port = 8080, bool identified = true) {
-  ProxyNode proxy = node("127.0.1.1", identified);
+  ProxyNode proxy = sidecar_at("127.0.1.1", identified);
   proxy.outbound_address = "";
   return get<Listener>(build_snapshot(registry(yaml), proxy), XdsType::kListener,
                        "127.0.1.1_" + std::to_string(port));
@@ -283,7 +275,7 @@ TEST(PeerAuthentication, DisableIsPlain) {
 }
 
 TEST(PeerAuthentication, StrictWithoutIdentityServesNobody) {
-  ProxyNode proxy = node("127.0.1.1", false);
+  ProxyNode proxy = sidecar_at("127.0.1.1", false);
   proxy.outbound_address = "";
   const Snapshot snapshot = build_snapshot(registry(kMesh + peer_authentication("STRICT")), proxy);
   EXPECT_TRUE(snapshot.group(XdsType::kListener).resources.empty());
@@ -321,7 +313,7 @@ TEST(Protocols, DecideWhatIsSpokenUpstream) {
 }
 
 TEST(Protocols, GrpcPortsCountMessages) {
-  const Snapshot snapshot = build_snapshot(registry(kMesh), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMesh), sidecar_at("127.0.9.1", true));
   const auto filters = [&](const std::string& name) {
     envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager manager;
     get<Listener>(snapshot, XdsType::kListener, name)
@@ -342,7 +334,7 @@ TEST(Protocols, GrpcPortsCountMessages) {
 }
 
 TEST(Protocols, TcpPortsArePassedThrough) {
-  const Snapshot snapshot = build_snapshot(registry(kMesh), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMesh), sidecar_at("127.0.9.1", true));
   const auto database = get<Listener>(snapshot, XdsType::kListener, "127.0.0.1_5432");
   ASSERT_EQ(database.filter_chains_size(), 1);
   envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy proxy;
@@ -359,7 +351,7 @@ TEST(Protocols, TcpPortsArePassedThrough) {
 TEST(Protocols, TwoTcpServicesCannotShareAPort) {
   const std::string second =
       "apiVersion: v1\nkind: Service\nmetadata: {name: zdb}\nspec: {ports: [{name: tcp, port: 5432}]}\n---\n";
-  const Snapshot snapshot = build_snapshot(registry(kMesh + second), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMesh + second), sidecar_at("127.0.9.1", true));
   ASSERT_EQ(snapshot.notes.size(), 1U);
   EXPECT_EQ(snapshot.notes[0].path, "listener 127.0.0.1_5432");
   EXPECT_NE(snapshot.notes[0].message.find("does not lead to zdb.default.svc.cluster.local"),

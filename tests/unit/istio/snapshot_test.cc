@@ -9,14 +9,6 @@
 namespace remora::istio::test {
 namespace {
 
-ProxyNode node(const std::string& ip) {
-  ProxyNode node;
-  node.id = "sidecar~" + ip + "~x.default~default.svc.cluster.local";
-  node.ip = ip;
-  node.ns = "default";
-  return node;
-}
-
 std::vector<std::string> names(const Snapshot& snapshot, XdsType type) {
   std::vector<std::string> out;
   for (const auto& entry : snapshot.group(type).resources) out.emplace_back(entry.first);
@@ -24,7 +16,7 @@ std::vector<std::string> names(const Snapshot& snapshot, XdsType type) {
 }
 
 TEST(Snapshot, OfAClientHasTheMesh) {
-  const Snapshot snapshot = build_snapshot(registry(kMyapp + "---" + kSubsets), node("127.0.9.1"));
+  const Snapshot snapshot = build_snapshot(registry(kMyapp + "---" + kSubsets), sidecar_at("127.0.9.1"));
   const std::vector<std::string> clusters{"outbound|8080|v1|myapp.default.svc.cluster.local",
                                           "outbound|8080|v2|myapp.default.svc.cluster.local",
                                           "outbound|8080||myapp.default.svc.cluster.local"};
@@ -35,7 +27,7 @@ TEST(Snapshot, OfAClientHasTheMesh) {
 }
 
 TEST(Snapshot, OfAWorkloadHasItsInboundSide) {
-  ProxyNode server = node("127.0.1.1");
+  ProxyNode server = sidecar_at("127.0.1.1");
   server.outbound_address = "";
   const Snapshot snapshot = build_snapshot(registry(kMyapp), server);
   EXPECT_EQ(names(snapshot, XdsType::kListener), std::vector<std::string>{"127.0.1.1_9001"});
@@ -55,7 +47,7 @@ TEST(Snapshot, IsTheSameForTheSameMeshAndDiffersOnlyWhereItDiffers) {
   const std::string to_v1 = virtual_service("  - route: [{destination: {host: myapp, subset: v1}}]\n");
   const std::string to_v2 = virtual_service("  - route: [{destination: {host: myapp, subset: v2}}]\n");
   const auto build = [](const std::string& vs) {
-    return build_snapshot(registry(kMyapp + "---" + kSubsets + "---\n" + vs), node("127.0.9.1"));
+    return build_snapshot(registry(kMyapp + "---" + kSubsets + "---\n" + vs), sidecar_at("127.0.9.1"));
   };
   const Snapshot first = build(to_v1);
   const Snapshot again = build(to_v1);
@@ -79,7 +71,7 @@ kind: WorkloadEntry
 metadata: {name: w}
 spec: {address: 127.0.1.1, labels: {app: s}}
 )");
-  const Snapshot snapshot = build_snapshot(mesh, node("127.0.1.1"));
+  const Snapshot snapshot = build_snapshot(mesh, sidecar_at("127.0.1.1"));
   EXPECT_EQ(names(snapshot, XdsType::kListener), std::vector<std::string>{"127.0.1.1_8080"});
   ASSERT_EQ(snapshot.notes.size(), 1U);
   EXPECT_EQ(snapshot.notes[0].path, "listener 127.0.0.1_8080");
@@ -97,7 +89,7 @@ spec:
   ports: [{number: 80, name: http}]
   endpoints: [{address: 127.0.0.1}]
 )");
-  const Snapshot snapshot = build_snapshot(mesh, node("127.0.0.1"));
+  const Snapshot snapshot = build_snapshot(mesh, sidecar_at("127.0.0.1"));
   EXPECT_FALSE(snapshot.group(XdsType::kCluster).resources.contains("inbound|80||"));
   ASSERT_EQ(snapshot.notes.size(), 1U);
   EXPECT_EQ(snapshot.notes[0].message, "is left out: the application listens on that address itself");
@@ -110,8 +102,8 @@ kind: ServiceEntry
 metadata: {name: e, namespace: prod}
 spec: {hosts: [e.test], exportTo: ["."], resolution: STATIC, ports: [{number: 80, name: http}]}
 )");
-  EXPECT_TRUE(build_snapshot(mesh, node("127.0.9.1")).group(XdsType::kCluster).resources.empty());
-  ProxyNode neighbour = node("127.0.9.1");
+  EXPECT_TRUE(build_snapshot(mesh, sidecar_at("127.0.9.1")).group(XdsType::kCluster).resources.empty());
+  ProxyNode neighbour = sidecar_at("127.0.9.1");
   neighbour.ns = "prod";
   EXPECT_EQ(build_snapshot(mesh, neighbour).group(XdsType::kCluster).resources.size(), 1U);
 }

@@ -36,13 +36,7 @@ template <typename T>
   return ::testing::AssertionFailure() << difference;
 }
 
-ProxyNode client() {
-  ProxyNode node;
-  node.id = "sidecar~127.0.9.1~client.default~default.svc.cluster.local";
-  node.ip = "127.0.9.1";
-  node.ns = "default";
-  return node;
-}
+ProxyNode client() { return sidecar_at("127.0.9.1"); }
 
 const std::string kHost = "myapp.default.svc.cluster.local";
 

@@ -28,6 +28,7 @@ Message from_yaml(const std::string& text) {
 /// What a translation needs around it, and what it found.
 class TranslateTest : public testing::Test {
  protected:
+  std::string findings() const { return errors() + warnings(); }
   std::string errors() const { return lines(ConfigFinding::Severity::kError); }
   std::string warnings() const { return lines(ConfigFinding::Severity::kWarning); }
 

@@ -1,18 +1,14 @@
 // Where gRPC is sent to, of the cluster that a bootstrap names.
 #include "client/grpc_target.h"
 
-#include <gtest/gtest.h>
-
-#include <google/protobuf/util/json_util.h>
-
-#include "remora/core/stats.h"
+#include "unit/translate/translate_test.h"
 
 namespace remora::xds {
 namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 
-class GrpcTargetTest : public testing::Test {
+class GrpcTargetTest : public TranslateTest {
  protected:
   /// The target of a cluster with these endpoints.
   std::string target(const std::vector<std::string>& addresses) {
@@ -20,37 +16,22 @@ class GrpcTargetTest : public testing::Test {
     for (const std::string& address : addresses) {
       endpoints += (endpoints.empty() ? "" : ",") + (R"({"endpoint": {"address": )" + address + "}}");
     }
-    Bootstrap bootstrap;
-    const auto status = google::protobuf::util::JsonStringToMessage(
+    const auto bootstrap = from_yaml<Bootstrap>(
         R"({"static_resources": {"clusters": [{"name": "xds", "load_assignment": {"cluster_name": "xds",
             "endpoints": [{"lb_endpoints": [)" +
-            endpoints + "]}]}}]}}",
-        &bootstrap);
-    EXPECT_TRUE(status.ok()) << status.ToString();
+        endpoints + "]}]}}]}}");
     envoy::config::core::v3::GrpcService service;
     service.mutable_envoy_grpc()->set_cluster_name("xds");
     GrpcTarget out;
     report_ = {};
-    Context context(environment_, report_);
-    set_grpc_target(bootstrap, service, context, out);
-    check_grpc_cluster(bootstrap, "xds", context);
+    set_grpc_target(bootstrap, service, context_, out);
+    check_grpc_cluster(bootstrap, "xds", context_);
     return out.target;
   }
   static std::string at(const std::string& address, int port) {
     return R"({"socket_address": {"address": ")" + address + R"(", "port_value": )" + std::to_string(port) +
            "}}";
   }
-  std::string findings() const {
-    std::string text;
-    for (const auto& finding : report_.findings()) text += finding.path + ": " + finding.message + '\n';
-    return text;
-  }
-
-  StatsStore stats_{1};
-  NodeInfo node_;
-  std::map<std::string, std::string> runtime_;
-  Environment environment_{stats_, node_, runtime_};
-  ConfigReport report_;
 };
 
 TEST_F(GrpcTargetTest, SeveralAddressesAreTriedInTheirOrder) {

@@ -1,47 +1,28 @@
 #include "client/grpc_tls.h"
 
-#include <gtest/gtest.h>
-
-#include <google/protobuf/util/json_util.h>
-
-#include "remora/core/stats.h"
+#include "unit/translate/translate_test.h"
 
 namespace remora::xds {
 namespace {
 
 using envoy::config::cluster::v3::Cluster;
 
-class GrpcTlsTest : public testing::Test {
+class GrpcTlsTest : public TranslateTest {
  protected:
   /// A cluster whose transport socket has this common_tls_context (JSON).
   static Cluster cluster(const std::string& common) {
-    Cluster proto;
-    const auto status = google::protobuf::util::JsonStringToMessage(
+    return from_yaml<Cluster>(
         R"({"name": "xds", "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": {
            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
            "sni": "control.test", "common_tls_context": )" +
-            common + "}}}",
-        &proto);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return proto;
+        common + "}}}");
   }
-  std::optional<GrpcTls> read(const Cluster& proto) {
-    Context context(environment_, report_);
-    return to_grpc_tls(proto, context);
-  }
+  std::optional<GrpcTls> read(const Cluster& proto) { return to_grpc_tls(proto, context_); }
   std::string error_of(const std::string& common) {
     report_ = {};
     read(cluster(common));
-    std::string text;
-    for (const auto& finding : report_.findings()) text += finding.path + ": " + finding.message;
-    return text;
+    return errors();
   }
-
-  StatsStore stats_{1};
-  NodeInfo node_;
-  std::map<std::string, std::string> runtime_;
-  Environment environment_{stats_, node_, runtime_};
-  ConfigReport report_;
 };
 
 constexpr const char* kRoot = R"({"trusted_ca": {"inline_string": "PEM"}})";
@@ -66,12 +47,12 @@ TEST_F(GrpcTlsTest, NamesAndServerNameAreTaken) {
 
 TEST_F(GrpcTlsTest, WhatGrpcCannotDoIsAnErrorWithItsPath) {
   const std::string at = "transport_socket.typed_config.common_tls_context.";
-  EXPECT_EQ(error_of("{}"), at + "validation_context.trusted_ca: is required for a gRPC server");
+  EXPECT_EQ(error_of("{}"), at + "validation_context.trusted_ca: is required for a gRPC server\n");
   EXPECT_EQ(
       error_of(R"({"validation_context": {"trusted_ca": {"inline_string": "PEM"},
                          "verify_certificate_hash": ["df6ff72fe9116521268f6f2dd4966f51df479883fe7037b39f75916ac3049d1a"]}})"),
       at + "validation_context: hashes, revocation lists and SPIFFE bundles are not implemented for a gRPC "
-           "server");
+           "server\n");
   EXPECT_NE(
       error_of(std::string(
                    R"({"tls_certificate_sds_secret_configs": [{"name": "default", "sds_config": {"ads": {}}}],

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,20 +10,15 @@
 #include "client/resource_store.h"
 #include "remora/config/snapshot.h"
 #include "remora/core/stats.h"
-#include "translate/yaml_document.h"
+#include "unit/translate/translate_test.h"
 
 namespace remora::xds {
 
 /// A resource written as YAML, packed.
 template <typename Message>
 google::protobuf::Any pack(const std::string& yaml) {
-  Message message;
-  auto document = parse_yaml(yaml, "test");
-  EXPECT_TRUE(document.ok());
-  const auto status = google::protobuf::util::JsonStringToMessage(to_json(*document), &message);
-  EXPECT_TRUE(status.ok()) << status.message();
   google::protobuf::Any any;
-  any.PackFrom(message);
+  any.PackFrom(from_yaml<Message>(yaml));
   return any;
 }
 
