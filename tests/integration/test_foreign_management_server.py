@@ -104,3 +104,49 @@ def test_what_is_here_is_said_to_the_server_that_comes_back(proxy, server, hosts
         assert set(first["initial"]) == {"a", "b"} and not first.get("nonce")
         assert set(again.requests_of(ENDPOINTS)[0]["initial"]) == {"a", "b"}
     assert not [request for request in again.requests if request.get("error")]
+
+
+class TestOfOneType:
+    """Every type from a stream of its own, as config sources that name their server ask for."""
+
+    @staticmethod
+    def source(variant):
+        return {"api_config_source": {"api_type": variant, "transport_api_version": "V3",
+                                      "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}]},
+                "resource_api_version": "V3"}
+
+    @pytest.fixture
+    def server(self, closing):
+        return closing(ManagementServer(ads=False))
+
+    @pytest.fixture
+    def proxy(self, start, server, hosts, variant):
+        source = self.source(variant)
+        server.set(clusters=[cluster(name, eds=source) for name in hosts],
+                   endpoints=[assignment(name, upstream.port) for name, upstream in hosts.items()],
+                   listeners=[listener(http(rds={"route_config_name": "routes", "config_source": source}))],
+                   routes=[routes_to("a")])
+        proxy = start(bootstrap(clusters=[cluster("xds", server.port, http2=True)],
+                                dynamic_resources={"cds_config": source, "lds_config": source}))
+        assert proxy.fetch().text == "a"
+        return proxy
+
+    def test_each_type_has_its_stream(self, proxy, server, variant):
+        streams = {url: {request["stream"] for request in server.requests_of(url)}
+                   for url in (CLUSTERS, ENDPOINTS, LISTENERS, ROUTES)}
+        assert all(len(numbers) == 1 for numbers in streams.values()) and len(set.union(*streams.values())) == 4
+        assert {request["delta"] for request in server.requests} == {variant == "DELTA_GRPC"}
+
+    def test_changes_arrive(self, proxy, server, hosts, variant):
+        server.set(routes=[routes_to("b")])
+        wait_until(lambda: proxy.fetch().text == "b", "the new route")
+        server.set(endpoints=[assignment(name, hosts["a"].port) for name in "ab"])
+        wait_until(lambda: proxy.fetch().text == "a", "the new endpoint")
+        assert proxy.stat("http.in.rds.routes.update_success") >= 2
+
+    def test_a_source_that_nobody_names_any_more_is_left(self, proxy, server, hosts):
+        server.set(clusters=[cluster(name, hosts[name].port) for name in hosts], endpoints=[])
+        wait_until(lambda: not dump(proxy, "ClustersConfigDump", "dynamic_warming_clusters")
+                   and proxy.fetch().text == "a", "static clusters")
+        server.set(clusters=[cluster("a", hosts["b"].port)])
+        wait_until(lambda: proxy.fetch().text == "b", "clusters still come")

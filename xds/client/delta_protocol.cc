@@ -66,6 +66,9 @@ void DeltaProtocol::connected() {
 void DeltaProtocol::disconnected() {
   is_connected_ = false;
   answers_.clear();
+  for (const ResourceType type : kResourceTypes) {
+    if (at(type).subscribed) receiver_.on_failure(identity_.feed, type);
+  }
   receiver_.on_disconnected(identity_.feed);
 }
 

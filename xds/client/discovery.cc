@@ -13,59 +13,75 @@ MonotonicTime after(MonotonicTime now, Milliseconds timeout) {
 
 }  // namespace
 
-Discovery::Discovery(const AdsConfig& config, ResourceStore& store, StatsStore& stats, ConfigSink& sink)
+Discovery::Discovery(const DynamicConfig& config, ResourceStore& store, StatsStore& stats, ConfigSink& sink)
     : config_(config),
+      stats_store_(stats),
       store_(store),
       sink_(sink),
       stats_(store, stats) {
-  if (!config.target.empty()) control_plane_.emplace(stats);
+  if (config.has_server()) control_plane_.emplace(stats);
 }
 
 void Discovery::start(MonotonicTime now) {
   started_once_ = true;
   started_ = now;
-  if (config_.clusters) {
-    follow_all(ResourceType::kClusters, UpdateStats::clusters(), after(now, config_.clusters_fetch_timeout));
-  }
+  if (config_.clusters) follow_all(ResourceType::kClusters, UpdateStats::clusters(), *config_.clusters, now);
   settle(now);
 }
 
-ResourceFeed* Discovery::feed(const std::string& key) const {
-  const auto found = feeds_.find(key);
-  return found == feeds_.end() ? nullptr : found->second;
+ResourceFeed* Discovery::feed(const ResourceSource* source, ResourceType type) {
+  if (source == nullptr || source->kind == ResourceSource::Kind::kAds) return ads_;
+  if (maker_ == nullptr) return nullptr;
+  Feed& entry = feeds_[{type, source->key}];
+  if (entry.feed == nullptr) entry.feed = &maker_->make(*source, type);
+  return entry.feed;
 }
 
-void Discovery::follow_all(ResourceType type, ScopeName name, MonotonicTime deadline) {
+void Discovery::follow_all(ResourceType type, ScopeName name, const ResourceSource& source,
+                           MonotonicTime from) {
   at(type).followed = true;
-  at(type).deadline = deadline;
+  at(type).deadline = after(from, source.fetch_timeout);
   stats_.follow_all(type, std::move(name));
-  if (ResourceFeed* source = feed({})) source->follow_all(type);
+  if (ResourceFeed* given = feed(&source, type)) given->follow_all(type);
 }
 
-void Discovery::on_connected(const std::string& /*feed*/) { control_plane_->connected(true); }
-
-void Discovery::on_disconnected(const std::string& /*feed*/) {
-  control_plane_->connected(false);
-  for (const ResourceType type : kResourceTypes) stats_.failure(type);
+void Discovery::on_connected(const std::string& feed) {
+  if (!control_plane_) control_plane_.emplace(stats_store_);
+  connected_.insert(feed);
+  control_plane_->connected(true);
 }
 
-void Discovery::on_nack_held() { control_plane_->rate_limited(); }
+void Discovery::on_failure(const std::string& feed, ResourceType type) { stats_.failure(type, feed); }
 
-UpdateResult Discovery::on_response(const std::string& /*feed*/, ResourceType type, const Response& response,
+void Discovery::on_disconnected(const std::string& feed) {
+  connected_.erase(feed);
+  if (control_plane_) control_plane_->connected(!connected_.empty());
+}
+
+void Discovery::on_absent(const std::string& feed, ResourceType type, const std::string& name) {
+  store_.remove(type, name, feed);
+}
+
+void Discovery::on_nack_held() {
+  if (control_plane_) control_plane_->rate_limited();
+}
+
+UpdateResult Discovery::on_response(const std::string& feed, ResourceType type, const Response& response,
                                     MonotonicTime now, WallTime wall) {
-  UpdateResult result = store_.update(type, response.version_info(), response.resources(), now, wall);
-  taken(type, result, response.version_info());
+  UpdateResult result = store_.update(type, response.version_info(), response.resources(), now, wall, feed);
+  taken(feed, type, result, response.version_info());
   return result;
 }
 
-UpdateResult Discovery::on_delta(const std::string& /*feed*/, ResourceType type,
-                                 const DeltaResponse& response, MonotonicTime now, WallTime wall) {
-  UpdateResult result = store_.update(type, response, now, wall);
-  taken(type, result, response.system_version_info());
+UpdateResult Discovery::on_delta(const std::string& feed, ResourceType type, const DeltaResponse& response,
+                                 MonotonicTime now, WallTime wall) {
+  UpdateResult result = store_.update(type, response, now, wall, feed);
+  taken(feed, type, result, response.system_version_info());
   return result;
 }
 
-void Discovery::taken(ResourceType type, const UpdateResult& result, const std::string& version) {
+void Discovery::taken(const std::string& feed, ResourceType type, const UpdateResult& result,
+                      const std::string& version) {
   at(type).answered = at(type).heard = true;
   if (result.ok()) {
     at(type).version = version;
@@ -73,7 +89,7 @@ void Discovery::taken(ResourceType type, const UpdateResult& result, const std::
     log(LogLevel::kWarning,
         "refused version '" + version + "' of " + std::string(type_url(type)) + ": " + result.details());
   }
-  stats_.count(type, result, version);
+  stats_.count(type, result, version, feed);
 }
 
 void Discovery::on_time(MonotonicTime now) {
@@ -115,16 +131,32 @@ void Discovery::settle(MonotonicTime now) {
 
 void Discovery::follow_new_names() {
   for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes, ResourceType::kSecrets}) {
-    for (const std::string& name : store_.take_touched(type)) {
-      ResourceFeed* source = feed({});
-      if (source == nullptr) continue;
-      if (store_.is_wanted(type, name)) {
-        source->follow(type, name);
-      } else {
-        source->unfollow(type, name);
+    for (const ResourceStore::Touched& touched : store_.take_touched(type)) {
+      if (!touched.is_wanted) {
+        unfollow(touched, type);
+        continue;
       }
+      ResourceFeed* source = feed(touched.source.get(), type);
+      if (source == nullptr) continue;
+      if (source != ads_) feeds_[{type, touched.source->key}].names.insert(touched.name);
+      source->follow(type, touched.name);
     }
   }
+}
+
+void Discovery::unfollow(const ResourceStore::Touched& touched, ResourceType type) {
+  if (!touched.source || touched.source->kind == ResourceSource::Kind::kAds) {
+    if (ads_ != nullptr) ads_->unfollow(type, touched.name);
+    return;
+  }
+  const auto found = feeds_.find({type, touched.source->key});
+  if (found == feeds_.end()) return;
+  Feed& entry = found->second;
+  entry.names.erase(touched.name);
+  entry.feed->unfollow(type, touched.name);
+  if (!entry.names.empty()) return;
+  maker_->retire(*entry.feed);
+  feeds_.erase(found);
 }
 
 /// Listeners are asked for only when the clusters that they may use are there.
@@ -135,8 +167,7 @@ void Discovery::advance_start(MonotonicTime now) {
   if (!config_.listeners) return;
   // If the server never answered, the time of waiting for it counts for the listeners too.
   const bool heard = !config_.clusters || at(ResourceType::kClusters).heard;
-  follow_all(ResourceType::kListeners, UpdateStats::listeners(),
-             after(heard ? now : started_, config_.listeners_fetch_timeout));
+  follow_all(ResourceType::kListeners, UpdateStats::listeners(), *config_.listeners, heard ? now : started_);
 }
 
 }  // namespace remora::xds

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "client/ads_config.h"
@@ -16,16 +17,29 @@
 
 namespace remora::xds {
 
+/// Who makes the feeds that are no part of ADS. Single-threaded.
+class FeedMaker {
+ public:
+  FeedMaker() = default;
+  FeedMaker(const FeedMaker&) = delete;
+  FeedMaker& operator=(const FeedMaker&) = delete;
+  virtual ~FeedMaker() = default;
+  virtual ResourceFeed& make(const ResourceSource& source, ResourceType type) = 0;
+  /// Nothing of it is followed any more: it ends.
+  virtual void retire(ResourceFeed& feed) = 0;
+};
+
 /// What stands between the feeds and the server: has each feed follow what the configuration names, in the
 /// order of start-up; takes what the feeds give into the store; hands on what changed; counts. Time is passed
 /// in; nothing here blocks. Single-threaded.
 class Discovery final : public ResourceReceiver {
  public:
   /// Everything is borrowed and outlives this object.
-  Discovery(const AdsConfig& config, ResourceStore& store, StatsStore& stats, ConfigSink& sink);
+  Discovery(const DynamicConfig& config, ResourceStore& store, StatsStore& stats, ConfigSink& sink);
 
-  /// Before start().
-  void add_feed(const std::string& key, ResourceFeed& feed) { feeds_[key] = &feed; }
+  /// Before start(): ADS, and who makes other feeds.
+  void set_ads(ResourceFeed& feed) { ads_ = &feed; }
+  void set_maker(FeedMaker& maker) { maker_ = &maker; }
   /// Called after each change, for whoever follows what the store needs from elsewhere.
   void on_settled(std::function<void()> call) { settled_ = std::move(call); }
   void start(MonotonicTime now);
@@ -39,7 +53,9 @@ class Discovery final : public ResourceReceiver {
   UpdateResult on_delta(const std::string& feed, ResourceType type, const DeltaResponse& response,
                         MonotonicTime now, WallTime wall) override;
   void on_answered(MonotonicTime now) override { settle(now); }
+  void on_absent(const std::string& feed, ResourceType type, const std::string& name) override;
   void on_connected(const std::string& feed) override;
+  void on_failure(const std::string& feed, ResourceType type) override;
   void on_disconnected(const std::string& feed) override;
   void on_nack_held() override;
   void on_time(MonotonicTime now) override;
@@ -55,20 +71,31 @@ class Discovery final : public ResourceReceiver {
     MonotonicTime deadline = MonotonicTime::max();
   };
   TypeState& at(ResourceType type) { return types_[index_of(type)]; }
-  void taken(ResourceType type, const UpdateResult& result, const std::string& version);
-  void follow_all(ResourceType type, ScopeName name, MonotonicTime deadline);
+  void taken(const std::string& feed, ResourceType type, const UpdateResult& result,
+             const std::string& version);
+  void follow_all(ResourceType type, ScopeName name, const ResourceSource& source, MonotonicTime from);
   /// After any change: new names, the next phase of start-up, and the batch for the server.
   void settle(MonotonicTime now);
   void follow_new_names();
   void advance_start(MonotonicTime now);
-  [[nodiscard]] ResourceFeed* feed(const std::string& key) const;
+  /// Of a source (null: ADS); null: there is none.
+  ResourceFeed* feed(const ResourceSource* source, ResourceType type);
+  void unfollow(const ResourceStore::Touched& touched, ResourceType type);
 
-  const AdsConfig& config_;
+  struct Feed {
+    ResourceFeed* feed = nullptr;
+    std::set<std::string> names;  // that are followed there
+  };
+  const DynamicConfig& config_;
+  StatsStore& stats_store_;
   ResourceStore& store_;
   ConfigSink& sink_;
   std::optional<ControlPlaneStats> control_plane_;  // with a management server
+  std::set<std::string> connected_;                 // feeds
   SubscriptionStats stats_;
-  std::map<std::string, ResourceFeed*> feeds_;
+  ResourceFeed* ads_ = nullptr;
+  FeedMaker* maker_ = nullptr;
+  std::map<std::pair<ResourceType, std::string>, Feed> feeds_;  // other than ADS, by type and source
   std::array<TypeState, kResourceTypeCount> types_;
   bool clusters_ready_ = false;
   bool done_ = false;

@@ -4,6 +4,8 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <malloc.h>
 
+#include <utility>
+
 #include "client/delta_protocol.h"
 #include "client/log.h"
 #include "client/sotw_protocol.h"
@@ -46,10 +48,10 @@ void DiscoveryStream<Protocol>::start() {
 
 template <typename Protocol>
 void DiscoveryStream<Protocol>::stop() {
-  if (!thread_.joinable() || stopping_.exchange(true)) return;
-  {
+  if (!thread_.joinable()) return;
+  if (!has_ended_) {
     const std::lock_guard lock(mutex_);
-    wake();
+    retire();
   }
   thread_.join();
   queue_.Shutdown();
@@ -59,7 +61,14 @@ void DiscoveryStream<Protocol>::stop() {
 }
 
 template <typename Protocol>
+void DiscoveryStream<Protocol>::retire() {
+  stopping_ = true;
+  wake();
+}
+
+template <typename Protocol>
 void DiscoveryStream<Protocol>::wake() {
+  if (std::exchange(is_woken_, true)) return;
   wake_.Set(&queue_, std::chrono::system_clock::now(), to_pointer(kWoken));
 }
 
@@ -69,6 +78,7 @@ void DiscoveryStream<Protocol>::run() {
     serve();
     if (!stopping_) pause(back_off_.next());
   }
+  has_ended_ = true;
 }
 
 template <typename Protocol>
@@ -171,6 +181,10 @@ typename DiscoveryStream<Protocol>::Event DiscoveryStream<Protocol>::wait(Monoto
   Event event;
   if (queue_.AsyncNext(&tag, &event.ok, to_wall(until)) == grpc::CompletionQueue::GOT_EVENT) {
     event.tag = static_cast<Tag>(reinterpret_cast<intptr_t>(tag));
+    if (event.tag == kWoken) {
+      const std::lock_guard lock(mutex_);
+      is_woken_ = false;
+    }
   } else {
     event.timed_out = true;
   }

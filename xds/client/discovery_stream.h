@@ -32,6 +32,10 @@ class DiscoveryStream {
   void stop();
   /// The protocol may have something to say. With the mutex held.
   void wake();
+  /// Lets the thread end, without waiting for it. With the mutex held.
+  void retire();
+  /// Nothing of the thread's will happen any more, but that it is joined.
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
 
  private:
   using Request = typename Protocol::Request;
@@ -62,7 +66,9 @@ class DiscoveryStream {
   BackOff back_off_{random_};
   grpc::CompletionQueue queue_;
   grpc::Alarm wake_;
+  bool is_woken_ = false;  // with the mutex held: the alarm was set and has not been seen
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_ended_{false};
   std::thread thread_;
 
   // Of the current stream.

@@ -84,19 +84,20 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   out.admin = to_admin(*proto, context);
   out.prometheus_buckets = to_buckets(*proto, context);
 
-  const auto ads = to_ads_config(*proto, context);
+  environment.check_grpc_service = grpc_service_check(*proto);
+  const DynamicConfig dynamic = to_dynamic_config(*proto, context);
   const auto metrics_sinks = to_metrics_sinks(*proto, out.prometheus_buckets, context);
   StaticResources resources = translate_static_resources(*proto, environment, loaded.report);
-  if (resources.needs_ads() && !ads) {
+  if (resources.needs_ads() && !dynamic.ads) {
     context.error("dynamic_resources.ads_config",
                   "is required: a static resource takes its endpoints, routes or secrets over ads");
   }
-  out.has_dynamic_resources = ads.has_value();
-  if (out.has_dynamic_resources || !metrics_sinks.empty()) check_node(*proto, context);
+  out.has_dynamic_resources = !dynamic.empty();
+  if (dynamic.has_server() || !metrics_sinks.empty()) check_node(*proto, context);
   if (!loaded.report.ok()) return to_error(loaded.report);
 
   out.static_resources = resources.ready();
-  loaded.source = make_xds_source({std::move(*proto), ads, std::move(resources), metrics_sinks, out.node,
+  loaded.source = make_xds_source({std::move(*proto), dynamic, std::move(resources), metrics_sinks, out.node,
                                    out.runtime, stats, options.reject_unknown_dynamic_fields, check});
   return loaded;
 }

@@ -64,9 +64,9 @@ std::vector<MetricsSinkConfig> to_metrics_sinks(const Bootstrap& bootstrap, cons
   const Milliseconds interval = flush_interval(bootstrap, context);
   for (MetricsSinkConfig& sink : sinks) sink.flush_interval = interval;
   Context at_root(context.environment(), context.report());
-  const std::string ads = management_cluster_name(bootstrap);  // checked where it is read
+  const auto management = management_cluster_names(bootstrap);  // checked where they are read
   for (const std::string& name : metrics_cluster_names(bootstrap)) {
-    if (name != ads) check_grpc_cluster(bootstrap, name, at_root);
+    if (std::ranges::find(management, name) == management.end()) check_grpc_cluster(bootstrap, name, at_root);
   }
   return sinks;
 }

@@ -45,16 +45,15 @@ void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
   std::ranges::move(changes.timed_out, std::back_inserter(timed_out_.clusters));
   for (const std::string& name : changes.activated) {
     const auto& cluster = clusters_.find(name)->active->parent;
-    const std::string& service = cluster.config->eds_service_name;
-    auto endpoints = service.empty() ? cluster.endpoints : endpoints_.value_of(service);
-    if (!endpoints) endpoints = no_endpoints(service);
+    auto endpoints = cluster.source ? endpoints_.value_of(cluster.endpoints_key) : cluster.endpoints;
+    if (!endpoints) endpoints = no_endpoints(cluster.config->eds_service_name);
     batch.clusters.push_back({cluster.config, std::move(endpoints)});
   }
-  for (const std::string& service : endpoints_.take_changed()) {
-    const auto* entry = endpoints_.find(service);
+  for (const std::string& key : endpoints_.take_changed()) {
+    const auto* entry = endpoints_.find(key);
     for (const std::string& name : entry->users) {
       const auto* parent = clusters_.find(name);
-      const bool uses = parent->active && parent->active->parent.config->eds_service_name == service;
+      const bool uses = parent->active && parent->active->parent.endpoints_key == key;
       if (uses && !changes.activated.contains(name)) batch.endpoints.emplace_back(name, entry->value);
     }
   }
@@ -70,7 +69,7 @@ void ResourceStore::add_listener_changes(ConfigBatch& batch) {
     const auto& listener = listeners_.find(name)->active->parent;
     batch.listeners.push_back(listener.config);
     for (const auto& routes : listener.routes) {
-      if (!delivered_routes_.contains(routes.name)) tables.insert(routes.name);
+      if (!delivered_routes_.contains(routes.key)) tables.insert(routes.key);
     }
   }
   for (const std::string& name : tables) {

@@ -53,7 +53,11 @@ class ResourceReceiver {
                                 MonotonicTime now, WallTime wall) = 0;
   /// The response that was taken is answered: time to ask for what it made necessary.
   virtual void on_answered(MonotonicTime now) = 0;
+  /// The source says that there is no such resource.
+  virtual void on_absent(const std::string& feed, ResourceType type, const std::string& name) = 0;
   virtual void on_connected(const std::string& feed) = 0;
+  /// Nothing more will come of this type for now: the stream ended, or the file cannot be read.
+  virtual void on_failure(const std::string& feed, ResourceType type) = 0;
   virtual void on_disconnected(const std::string& feed) = 0;
   /// A NACK has to wait, because there were many.
   virtual void on_nack_held() = 0;

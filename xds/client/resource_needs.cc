@@ -60,12 +60,29 @@ void add_secret_needs(const SecretNeeds& secrets, std::vector<Need>& out) {
 
 }  // namespace
 
+/// Where something comes from that will be held next. What comes over ADS by its plain name says so itself.
+void ResourceStore::expect(ResourceType type, const std::string& key, const std::string& name,
+                           const std::shared_ptr<const ResourceSource>& source) {
+  if (key != name) origins_[index_of(type)][key] = {name, source};
+}
+
+ResourceStore::Origin ResourceStore::origin_of(ResourceType type, const std::string& key) const {
+  if (type == ResourceType::kSecrets) {
+    const SecretSource* secret = secrets_.source_of(key);
+    return {secret != nullptr ? secret->name : key, nullptr};
+  }
+  const auto& origins = origins_[index_of(type)];
+  const auto found = origins.find(key);
+  return found == origins.end() ? Origin{key, nullptr} : found->second;
+}
+
 void ResourceStore::offer(const std::string& name, ResourceRecord record, TranslatedCluster translated,
                           MonotonicTime now) {
   std::vector<Need> needs;
-  if (!translated.config->eds_service_name.empty()) {
-    needs.push_back({{NeedKind::kEndpoints, translated.config->eds_service_name},
-                     translated.initial_fetch_timeout.value_or(Milliseconds{0})});
+  if (translated.source) {
+    needs.push_back({{NeedKind::kEndpoints, translated.endpoints_key}, translated.source->fetch_timeout});
+    expect(ResourceType::kEndpoints, translated.endpoints_key, translated.config->eds_service_name,
+           translated.source);
   }
   add_secret_needs(translated.secrets, needs);
   secrets_.expect(translated.secrets);
@@ -75,8 +92,10 @@ void ResourceStore::offer(const std::string& name, ResourceRecord record, Transl
 void ResourceStore::offer(const std::string& name, ResourceRecord record, TranslatedListener translated,
                           MonotonicTime now) {
   std::vector<Need> needs;
-  for (const auto& routes : translated.routes)
-    needs.push_back({{NeedKind::kRoutes, routes.name}, routes.initial_fetch_timeout});
+  for (const auto& routes : translated.routes) {
+    needs.push_back({{NeedKind::kRoutes, routes.key}, routes.source->fetch_timeout});
+    expect(ResourceType::kRoutes, routes.key, routes.name, routes.source);
+  }
   add_secret_needs(translated.secrets, needs);
   secrets_.expect(translated.secrets);
   listeners_.offer(name, {std::move(record), std::move(translated), std::move(needs)}, now);

@@ -63,13 +63,13 @@ void ResourceStore::add_static(const envoy::config::bootstrap::v3::Bootstrap& bo
   }
 }
 
-const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string& name) const {
+const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string& key) const {
   switch (type) {
-    case ResourceType::kClusters: return latest_of(clusters_, name);
-    case ResourceType::kEndpoints: return latest_child_of(endpoints_, name);
-    case ResourceType::kListeners: return latest_of(listeners_, name);
-    case ResourceType::kSecrets: return latest_child_of(secrets_.table(), ads_secret_key(name));
-    default: return latest_child_of(routes_, name);
+    case ResourceType::kClusters: return latest_of(clusters_, key);
+    case ResourceType::kEndpoints: return latest_child_of(endpoints_, key);
+    case ResourceType::kListeners: return latest_of(listeners_, key);
+    case ResourceType::kSecrets: return latest_child_of(secrets_.table(), key);
+    default: return latest_child_of(routes_, key);
   }
 }
 
@@ -103,22 +103,22 @@ std::vector<std::string> ResourceStore::wanted(ResourceType type) const {
   return names;
 }
 
-bool ResourceStore::is_wanted(ResourceType type, const std::string& name) const {
-  switch (type) {
-    case ResourceType::kEndpoints: return endpoints_.find(name) != nullptr;
-    case ResourceType::kRoutes: return routes_.find(name) != nullptr;
-    case ResourceType::kSecrets: return secrets_.table().find(ads_secret_key(name)) != nullptr;
-    default: return false;
-  }
-}
-
-std::set<std::string> ResourceStore::take_touched(ResourceType type) {
-  switch (type) {
-    case ResourceType::kEndpoints: return endpoints_.take_touched();
-    case ResourceType::kRoutes: return routes_.take_touched();
-    case ResourceType::kSecrets: return secrets_.take_touched();
-    default: return {};
-  }
+std::vector<ResourceStore::Touched> ResourceStore::take_touched(ResourceType type) {
+  std::vector<Touched> out;
+  const auto add = [&](const std::set<std::string>& keys, const auto& table) {
+    for (const std::string& key : keys) {
+      Origin origin = origin_of(type, key);
+      const bool is_wanted = table.find(key) != nullptr;
+      if (!is_wanted) origins_[index_of(type)].erase(key);
+      out.push_back({std::move(origin.name), std::move(origin.source), is_wanted});
+    }
+  };
+  if (type == ResourceType::kEndpoints) add(endpoints_.take_touched(), endpoints_);
+  if (type == ResourceType::kRoutes) add(routes_.take_touched(), routes_);
+  if (type != ResourceType::kSecrets) return out;
+  for (const std::string& name : secrets_.take_touched())
+    out.push_back({name, nullptr, secrets_.table().find(ads_secret_key(name)) != nullptr});
+  return out;
 }
 
 size_t ResourceStore::refused_count(ResourceType type) const {

@@ -45,14 +45,18 @@ class ResourceStore {
   /// Takes the good resources of a response and names the bad ones, whose last good version stays. A response
   /// whose resources cannot be told apart (unreadable, of the wrong type, unnamed, named twice) is refused as
   /// a whole.
+  /// `source` is the key of where it comes from (ResourceSource::key).
   UpdateResult update(ResourceType type, const std::string& version, const Resources& resources,
-                      MonotonicTime now, WallTime wall);
+                      MonotonicTime now, WallTime wall, const std::string& source = {});
 
   using DeltaResponse = ResourceReceiver::DeltaResponse;
   /// The same for what has changed, where every resource has a name of its own: only a response that names
   /// one twice is refused as a whole. Clusters and listeners that it removes go; of others only the waiting
   /// for them ends.
-  UpdateResult update(ResourceType type, const DeltaResponse& response, MonotonicTime now, WallTime wall);
+  UpdateResult update(ResourceType type, const DeltaResponse& response, MonotonicTime now, WallTime wall,
+                      const std::string& source = {});
+  /// The source has none of these, so that nobody should wait for them.
+  void remove(ResourceType type, const std::string& name, const std::string& source);
 
   /// A secret as a secret server gave it: the answer names exactly the one of that key.
   UpdateResult update_secret(const std::string& key, const std::string& version, const Resources& resources,
@@ -73,11 +77,23 @@ class ResourceStore {
   };
   TimedOut take_timed_out() { return std::exchange(timed_out_, {}); }
 
-  /// The names to ask for; empty for types that come as a whole set.
+  /// What is to be asked for, as ADS knows it; empty for types that come as a whole set.
   [[nodiscard]] std::vector<std::string> wanted(ResourceType type) const;
-  [[nodiscard]] bool is_wanted(ResourceType type, const std::string& name) const;
-  /// Names of which is_wanted() may say something else since the last call.
-  std::set<std::string> take_touched(ResourceType type);
+  /// A resource that others name, or name no longer.
+  struct Touched {
+    std::string name;
+    std::shared_ptr<const ResourceSource> source;  // null: ADS
+    bool is_wanted = false;
+  };
+  /// Those since the last call.
+  std::vector<Touched> take_touched(ResourceType type);
+  /// Where one of those comes from: its name there, and its source (null: ADS).
+  struct Origin {
+    std::string name;
+    std::shared_ptr<const ResourceSource> source;
+    [[nodiscard]] std::string source_key() const { return source ? source->key : std::string(); }
+  };
+  [[nodiscard]] Origin origin_of(ResourceType type, const std::string& key) const;
   /// Resources whose last update was refused.
   [[nodiscard]] size_t refused_count(ResourceType type) const;
   /// What warms, and what it waits for, in Envoy's words.
@@ -111,13 +127,14 @@ class ResourceStore {
   };
   struct Incoming;
   struct Step;  // what all resources of one response share
-  bool read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
+  bool read_names(const Step& step, const Resources& resources, std::vector<Incoming>& out,
                   UpdateResult& result) const;
   static bool are_told_apart(const DeltaResponse& response, UpdateResult& result);
   /// Finds the name; the message only if its bytes are new. False, with the reason: it cannot be read.
-  bool read(ResourceType type, Incoming& incoming, std::string& error) const;
-  void accept_unchanged(ResourceType type, const std::string& name);
-  void remove(ResourceType type, const std::string& name);
+  bool read(const Step& step, Incoming& incoming, std::string& error) const;
+  void expect(ResourceType type, const std::string& key, const std::string& name,
+              const std::shared_ptr<const ResourceSource>& source);
+  void accept_unchanged(ResourceType type, const std::string& key);
   void take(const Step& step, const Incoming& incoming, UpdateResult& result);
   void take_cluster(const Step& step, const Incoming& incoming, Context& context);
   void take_endpoints(const Step& step, const Incoming& incoming, Context& context);
@@ -129,9 +146,9 @@ class ResourceStore {
              MonotonicTime now);
   void secret_settled(const std::string& key);
   /// Entries of versions that are no longer there, once they may be as many as the others.
-  void forget_old_names(ResourceType type);
+  void forget_old_keys(ResourceType type);
   void remove_missing(ResourceType type, const std::vector<Incoming>& incoming);
-  [[nodiscard]] const ResourceRecord* latest(ResourceType type, const std::string& name) const;
+  [[nodiscard]] const ResourceRecord* latest(ResourceType type, const std::string& key) const;
   [[nodiscard]] bool is_static(ResourceType type, const std::string& name) const;
   void refuse(const Step& step, const Incoming& incoming, const std::string& details, UpdateResult& result);
 
@@ -148,14 +165,15 @@ class ResourceStore {
   Keeper<RoutesTable> listener_needs_{routes_, secrets_, "listener "};
   ClusterSet clusters_{cluster_needs_};
   ListenerSet listeners_{listener_needs_};
+  std::map<std::string, Origin> origins_[kResourceTypeCount];  // by key, of what is not ADS's
   std::set<std::string> delivered_routes_;
   std::set<std::string> delivered_secrets_;
   TimedOut timed_out_;
-  /// Names of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
-  std::unordered_map<uint64_t, std::string> names_[kResourceTypeCount];
-  static constexpr size_t kFirstNamesLimit = 1024;
-  size_t names_limit_[kResourceTypeCount] = {kFirstNamesLimit, kFirstNamesLimit, kFirstNamesLimit,
-                                             kFirstNamesLimit, kFirstNamesLimit};
+  /// Keys of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
+  std::unordered_map<uint64_t, std::string> keys_[kResourceTypeCount];
+  static constexpr size_t kFirstKeysLimit = 1024;
+  size_t keys_limit_[kResourceTypeCount] = {kFirstKeysLimit, kFirstKeysLimit, kFirstKeysLimit,
+                                            kFirstKeysLimit, kFirstKeysLimit};
 };
 
 }  // namespace remora::xds

@@ -45,12 +45,14 @@ struct ResourceStore::Incoming {
   const Any* resource = nullptr;
   const std::string* version = nullptr;
   std::string name;
+  std::string key;                   // the name, unless it comes from elsewhere than ADS
   std::unique_ptr<Message> message;  // null: unchanged
   uint64_t hash = 0;
 };
 
 struct ResourceStore::Step {
   ResourceType type;
+  const std::string& source;
   MonotonicTime now;
   WallTime wall;
   [[nodiscard]] ResourceRecord record(const Incoming& incoming) const {
@@ -64,19 +66,24 @@ std::string UpdateResult::details() const {
   return text;
 }
 
-bool ResourceStore::read(ResourceType type, Incoming& incoming, std::string& error) const {
+bool ResourceStore::read(const Step& step, Incoming& incoming, std::string& error) const {
+  const ResourceType type = step.type;
   const Any& resource = *incoming.resource;
   if (resource.type_url() != type_url(type)) {
     error = "is a '" + resource.type_url() + "', not a '" + std::string(type_url(type)) + "'";
     return false;
   }
-  const auto& known = names_[index_of(type)];
+  const auto& known = keys_[index_of(type)];
   incoming.hash = content_hash(resource.value());
   const auto same = known.find(incoming.hash);
   const ResourceRecord* record = same == known.end() ? nullptr : latest(type, same->second);
   if (record != nullptr && record->resource.value() == resource.value()) {
-    incoming.name = same->second;
-    return true;
+    const Origin origin = origin_of(type, same->second);
+    if (origin.source_key() == step.source) {
+      incoming.key = same->second;
+      incoming.name = origin.name;
+      return true;
+    }
   }
   incoming.message = make(type);
   if (!incoming.message->ParseFromString(resource.value())) {
@@ -84,11 +91,12 @@ bool ResourceStore::read(ResourceType type, Incoming& incoming, std::string& err
     return false;
   }
   incoming.name = name_of(type, *incoming.message);
+  incoming.key = is_whole_set(type) ? incoming.name : resource_key(incoming.name, step.source);
   if (incoming.name.empty()) error = "has no name";
   return error.empty();
 }
 
-bool ResourceStore::read_names(ResourceType type, const Resources& resources, std::vector<Incoming>& out,
+bool ResourceStore::read_names(const Step& step, const Resources& resources, std::vector<Incoming>& out,
                                UpdateResult& result) const {
   std::set<std::string_view> seen;
   out.reserve(static_cast<size_t>(resources.size()));
@@ -96,29 +104,29 @@ bool ResourceStore::read_names(ResourceType type, const Resources& resources, st
     Incoming& incoming = out.emplace_back();
     incoming.resource = &resources[i];
     std::string error;
-    if (!read(type, incoming, error))
+    if (!read(step, incoming, error))
       result.errors.push_back("resources[" + std::to_string(i) + "]: " + error);
   }
   for (const Incoming& incoming : out) {
     if (!incoming.name.empty() && !seen.insert(incoming.name).second) {
-      result.errors.push_back("duplicate " + std::string(noun(type)) + " " + incoming.name);
+      result.errors.push_back("duplicate " + std::string(noun(step.type)) + " " + incoming.name);
     }
   }
   return result.errors.empty();
 }
 
 UpdateResult ResourceStore::update(ResourceType type, const std::string& version, const Resources& resources,
-                                   MonotonicTime now, WallTime wall) {
+                                   MonotonicTime now, WallTime wall, const std::string& source) {
   UpdateResult result;
   std::vector<Incoming> incoming;
-  if (!read_names(type, resources, incoming, result)) return result;
-  const Step step{type, now, wall};
+  const Step step{type, source, now, wall};
+  if (!read_names(step, resources, incoming, result)) return result;
   for (Incoming& entry : incoming) {
     entry.version = &version;
     take(step, entry, result);
   }
   if (is_whole_set(type)) remove_missing(type, incoming);
-  forget_old_names(type);
+  forget_old_keys(type);
   return result;
 }
 
@@ -133,10 +141,10 @@ bool ResourceStore::are_told_apart(const DeltaResponse& response, UpdateResult& 
 }
 
 UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& response, MonotonicTime now,
-                                   WallTime wall) {
+                                   WallTime wall, const std::string& source) {
   UpdateResult result;
   if (!are_told_apart(response, result)) return result;
-  const Step step{type, now, wall};
+  const Step step{type, source, now, wall};
   for (const auto& resource : response.resources()) {
     if (!resource.has_resource()) {  // a heartbeat: it is as it was
       result.accepted.push_back(resource.name());
@@ -146,61 +154,59 @@ UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& respo
     incoming.resource = &resource.resource();
     incoming.version = &resource.version();
     std::string error;
-    if (read(type, incoming, error) && incoming.name != resource.name())
+    if (read(step, incoming, error) && incoming.name != resource.name())
       error = "holds the resource '" + incoming.name + "'";
     incoming.name = resource.name();
+    incoming.key = is_whole_set(type) ? incoming.name : resource_key(incoming.name, source);
     if (error.empty()) {
       take(step, incoming, result);
     } else {
       refuse(step, incoming, error, result);
     }
   }
-  for (const std::string& name : response.removed_resources()) remove(type, name);
-  forget_old_names(type);
+  for (const std::string& name : response.removed_resources()) remove(type, name, source);
+  forget_old_keys(type);
   return result;
 }
 
-void ResourceStore::remove(ResourceType type, const std::string& name) {
+void ResourceStore::remove(ResourceType type, const std::string& name, const std::string& source) {
   if (is_static(type, name)) return;
+  const std::string key = resource_key(name, source);
   switch (type) {
     case ResourceType::kClusters: return clusters_.remove(name);
     case ResourceType::kListeners: return listeners_.remove(name);
     case ResourceType::kEndpoints:
-      endpoints_.mark_absent(name);
-      return clusters_.settled({NeedKind::kEndpoints, name});
-    case ResourceType::kRoutes:
-      routes_.mark_absent(name);
-      return listeners_.settled({NeedKind::kRoutes, name});
-    case ResourceType::kSecrets:
-      secrets_.table().mark_absent(ads_secret_key(name));
-      return secret_settled(ads_secret_key(name));
+      endpoints_.mark_absent(key);
+      return clusters_.settled({NeedKind::kEndpoints, key});
+    case ResourceType::kRoutes: routes_.mark_absent(key); return listeners_.settled({NeedKind::kRoutes, key});
+    case ResourceType::kSecrets: secrets_.table().mark_absent(key); return secret_settled(key);
   }
 }
 
-void ResourceStore::accept_unchanged(ResourceType type, const std::string& name) {
+void ResourceStore::accept_unchanged(ResourceType type, const std::string& key) {
   switch (type) {
-    case ResourceType::kClusters: return clusters_.clear_refusal(name);
-    case ResourceType::kListeners: return listeners_.clear_refusal(name);
-    case ResourceType::kEndpoints: return endpoints_.clear_refusal(name);
-    case ResourceType::kRoutes: return routes_.clear_refusal(name);
-    case ResourceType::kSecrets: return secrets_.table().clear_refusal(ads_secret_key(name));
+    case ResourceType::kClusters: return clusters_.clear_refusal(key);
+    case ResourceType::kListeners: return listeners_.clear_refusal(key);
+    case ResourceType::kEndpoints: return endpoints_.clear_refusal(key);
+    case ResourceType::kRoutes: return routes_.clear_refusal(key);
+    case ResourceType::kSecrets: return secrets_.table().clear_refusal(key);
   }
 }
 
-void ResourceStore::forget_old_names(ResourceType type) {
-  auto& names = names_[index_of(type)];
-  size_t& limit = names_limit_[index_of(type)];
+void ResourceStore::forget_old_keys(ResourceType type) {
+  auto& names = keys_[index_of(type)];
+  size_t& limit = keys_limit_[index_of(type)];
   if (names.size() < limit) return;
   std::erase_if(names, [&](const auto& entry) {
     const ResourceRecord* record = latest(type, entry.second);
     return record == nullptr || content_hash(record->resource.value()) != entry.first;
   });
-  limit = std::max(kFirstNamesLimit, 2 * names.size());
+  limit = std::max(kFirstKeysLimit, 2 * names.size());
 }
 
 void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResult& result) {
   if (incoming.message == nullptr) {
-    accept_unchanged(step.type, incoming.name);
+    accept_unchanged(step.type, incoming.key);
     result.accepted.push_back(incoming.name);
     return;
   }
@@ -218,7 +224,7 @@ void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResul
     }
   }
   if (!report.ok()) return refuse(step, incoming, report.error_text(), result);
-  names_[index_of(step.type)][incoming.hash] = incoming.name;
+  keys_[index_of(step.type)][incoming.hash] = incoming.key;
   result.accepted.push_back(incoming.name);
 }
 
@@ -230,13 +236,13 @@ void ResourceStore::take_cluster(const Step& step, const Incoming& incoming, Con
 }
 
 void ResourceStore::take_endpoints(const Step& step, const Incoming& incoming, Context& context) {
-  if (endpoints_.find(incoming.name) == nullptr) return;  // nobody asked for it
+  if (endpoints_.find(incoming.key) == nullptr) return;  // nobody asked for it
   const auto& assignment =
       static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(*incoming.message);
   auto endpoints = translate_endpoints(assignment, *incoming.version, context);
   if (!endpoints) return;
-  endpoints_.supply(incoming.name, step.record(incoming), std::move(endpoints));
-  clusters_.settled({NeedKind::kEndpoints, incoming.name});
+  endpoints_.supply(incoming.key, step.record(incoming), std::move(endpoints));
+  clusters_.settled({NeedKind::kEndpoints, incoming.key});
 }
 
 void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Context& context) {
@@ -248,16 +254,16 @@ void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Co
 }
 
 void ResourceStore::take_routes(const Step& step, const Incoming& incoming, Context& context) {
-  if (routes_.find(incoming.name) == nullptr) return;
+  if (routes_.find(incoming.key) == nullptr) return;
   const auto& config = static_cast<const envoy::config::route::v3::RouteConfiguration&>(*incoming.message);
   auto table = translate_routes(config, *incoming.version, false, context);
   if (!table) return;
-  routes_.supply(incoming.name, step.record(incoming), std::move(table));
-  listeners_.settled({NeedKind::kRoutes, incoming.name});
+  routes_.supply(incoming.key, step.record(incoming), std::move(table));
+  listeners_.settled({NeedKind::kRoutes, incoming.key});
 }
 
 void ResourceStore::take_secret(const Step& step, const Incoming& incoming, Context& context) {
-  const std::string key = ads_secret_key(incoming.name);
+  const std::string& key = incoming.key;
   const SecretSource* source = secrets_.source_of(key);
   if (source == nullptr || source->kind != SecretSource::Kind::kAds) return;  // nobody asked for it
   secrets_.take(key, static_cast<const ProtoSecret&>(*incoming.message), step.record(incoming), context);
@@ -272,12 +278,12 @@ void ResourceStore::refuse(const Step& step, const Incoming& incoming, const std
   RefusedUpdate update{step.record(incoming), details};
   switch (step.type) {
     case ResourceType::kClusters: clusters_.refuse(incoming.name, std::move(update)); break;
-    case ResourceType::kEndpoints: endpoints_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kEndpoints: endpoints_.refuse(incoming.key, std::move(update)); break;
     case ResourceType::kListeners: listeners_.refuse(incoming.name, std::move(update)); break;
-    case ResourceType::kRoutes: routes_.refuse(incoming.name, std::move(update)); break;
+    case ResourceType::kRoutes: routes_.refuse(incoming.key, std::move(update)); break;
     case ResourceType::kSecrets:
-      secrets_.refuse(ads_secret_key(incoming.name), std::move(update));
-      secret_settled(ads_secret_key(incoming.name));
+      secrets_.refuse(incoming.key, std::move(update));
+      secret_settled(incoming.key);
       break;
   }
 }

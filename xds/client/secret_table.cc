@@ -1,35 +1,17 @@
 #include "client/secret_table.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 
+#include "client/discovery_file.h"
 #include "client/log.h"
-#include "envoy/service/discovery/v3/discovery.pb.h"
 #include "translate/content_hash.h"
+#include "translate/resource_source.h"
 #include "translate/secret.h"
-#include "translate/yaml_document.h"
 
 namespace remora::xds {
 namespace {
 
-using envoy::service::discovery::v3::DiscoveryResponse;
 using Kind = SecretSource::Kind;
-
-Result<DiscoveryResponse> read_response(const std::string& path) {
-  auto text = read_file(path);
-  if (!text.ok()) return std::move(text).error();
-  DiscoveryResponse response;
-  if (path.ends_with(".pb")) {
-    if (!response.ParseFromString(*text)) return Error{path + ": is no DiscoveryResponse"};
-    return response;
-  }
-  auto document = parse_yaml(*text, path);
-  if (!document.ok()) return std::move(document).error();
-  const auto status = google::protobuf::util::JsonStringToMessage(to_json(*document), &response);
-  if (!status.ok()) return Error{path + ": " + std::string(status.message())};
-  return response;
-}
 
 /// Everything that a new content can differ in, where its files are concerned.
 uint64_t hash_of(const Secret& secret) {
@@ -54,9 +36,7 @@ uint64_t hash_of(const Secret& secret) {
 
 }  // namespace
 
-std::string ads_secret_key(const std::string& name) {
-  return name.find('@') == std::string::npos ? name : name + "@ads";
-}
+std::string ads_secret_key(const std::string& name) { return resource_key(name, {}); }
 
 void SecretTable::add_static(ResourceRecord record, std::shared_ptr<const Secret> secret) {
   const std::string key = secret->name;
@@ -115,7 +95,7 @@ void SecretTable::take(const std::string& key, const ProtoSecret& secret, Resour
 }
 
 Result<ResourceRecord> SecretTable::read_file_secret(const SecretSource& source, WallTime wall) const {
-  auto response = read_response(source.path);
+  auto response = read_discovery_file(source.path);
   if (!response.ok()) return std::move(response).error();
   for (const auto& resource : response->resources()) {
     ProtoSecret secret;

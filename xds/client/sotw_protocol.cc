@@ -49,6 +49,9 @@ void SotwProtocol::connected() {
 void SotwProtocol::disconnected() {
   is_connected_ = false;
   answers_.clear();
+  for (const ResourceType type : kResourceTypes) {
+    if (at(type).subscribed) receiver_.on_failure(identity_.feed, type);
+  }
   receiver_.on_disconnected(identity_.feed);
 }
 

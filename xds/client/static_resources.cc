@@ -42,7 +42,7 @@ void translate_secrets(const Bootstrap& bootstrap, Context& context, StaticResou
 
 void translate_clusters(const Bootstrap& bootstrap, Context& context, StaticResources& out) {
   std::vector<std::string> grpc_servers = metrics_cluster_names(bootstrap);
-  grpc_servers.push_back(management_cluster_name(bootstrap));
+  for (std::string& name : management_cluster_names(bootstrap)) grpc_servers.push_back(std::move(name));
   std::set<std::string> seen;
   for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
     const ProtoCluster& cluster = bootstrap.static_resources().clusters(i);
@@ -109,12 +109,18 @@ bool StaticResources::needs_ads() const {
     return std::ranges::any_of(
         needs, [](const SecretNeed& need) { return need.source.kind == SecretSource::Kind::kAds; });
   };
+  const auto is_ads = [](const std::shared_ptr<const ResourceSource>& source) {
+    return source && source->kind == ResourceSource::Kind::kAds;
+  };
   return std::ranges::any_of(clusters,
                              [&](const Cluster& cluster) {
-                               return !cluster.translated.endpoints || from_ads(cluster.translated.secrets);
+                               return is_ads(cluster.translated.source) ||
+                                      from_ads(cluster.translated.secrets);
                              }) ||
          std::ranges::any_of(listeners, [&](const Listener& listener) {
-           return !listener.translated.routes.empty() || from_ads(listener.translated.secrets);
+           return std::ranges::any_of(listener.translated.routes,
+                                      [&](const auto& routes) { return is_ads(routes.source); }) ||
+                  from_ads(listener.translated.secrets);
          });
 }
 

@@ -10,7 +10,7 @@ std::string stat_prefix_of(const ListenerSet::Entry& entry, const std::string& r
   for (const auto* version : {&entry.active, &entry.warming}) {
     if (!*version) continue;
     for (const auto& candidate : (*version)->parent.routes) {
-      if (candidate.name == routes) return candidate.stat_prefix;
+      if (candidate.key == routes) return candidate.stat_prefix;
     }
   }
   return {};
@@ -29,10 +29,15 @@ void SubscriptionStats::follow_all(ResourceType type, ScopeName name) {
   stats.attempt();
 }
 
-void SubscriptionStats::failure(ResourceType type) {
-  if (UpdateStats& stats = whole_sets_[index_of(type)]) stats.failure();
-  for (auto& [names, stats] : child_stats_[index_of(type)]) stats.failure();
-  if (type != ResourceType::kSecrets) return;
+void SubscriptionStats::failure(ResourceType type, const std::string& source) {
+  if (is_whole_set(type)) {
+    if (UpdateStats& stats = whole_sets_[index_of(type)]) stats.failure();
+    return;
+  }
+  for (auto& [names, stats] : child_stats_[index_of(type)]) {
+    if (store_.origin_of(type, names.second).source_key() == source) stats.failure();
+  }
+  if (type != ResourceType::kSecrets || !source.empty()) return;
   for (const std::string& name : store_.wanted(ResourceType::kSecrets)) {
     if (UpdateStats& stats = store_.secrets().stats(ads_secret_key(name))) stats.failure();
   }
@@ -76,7 +81,8 @@ void SubscriptionStats::count_timeout(const std::string& parent, const NeedKey& 
   }
 }
 
-void SubscriptionStats::count(ResourceType type, const UpdateResult& result, const std::string& version) {
+void SubscriptionStats::count(ResourceType type, const UpdateResult& result, const std::string& version,
+                              const std::string& source) {
   if (is_whole_set(type)) {
     UpdateStats& stats = whole_sets_[index_of(type)];
     if (!stats) return;
@@ -87,18 +93,18 @@ void SubscriptionStats::count(ResourceType type, const UpdateResult& result, con
     }
     return;
   }
-  for (const std::string& child : result.accepted) {
-    each_child_stats(type, child, [&](UpdateStats& stats) { stats.success(version); });
+  for (const std::string& name : result.accepted) {
+    each_child_stats(type, resource_key(name, source), [&](UpdateStats& stats) { stats.success(version); });
   }
-  for (const std::string& child : result.refused) {
-    each_child_stats(type, child, [](UpdateStats& stats) { stats.rejected(); });
+  for (const std::string& name : result.refused) {
+    each_child_stats(type, resource_key(name, source), [](UpdateStats& stats) { stats.rejected(); });
   }
 }
 
 template <typename Call>
 void SubscriptionStats::each_child_stats(ResourceType type, const std::string& child, Call call) {
   if (type == ResourceType::kSecrets) {
-    if (UpdateStats& stats = store_.secrets().stats(ads_secret_key(child))) call(stats);
+    if (UpdateStats& stats = store_.secrets().stats(child)) call(stats);
     return;
   }
   const auto visit = [&](const auto& table) {
@@ -122,8 +128,8 @@ UpdateStats& SubscriptionStats::child_stats(ResourceType type, const std::string
     const auto& version = entry->active ? entry->active : entry->warming;
     stats = UpdateStats(stats_store_, UpdateStats::endpoints(cluster_stat_name(*version->parent.config)));
   } else {
-    stats = UpdateStats(stats_store_,
-                        UpdateStats::routes(stat_prefix_of(*store_.listeners().find(parent), child), child));
+    const std::string prefix = stat_prefix_of(*store_.listeners().find(parent), child);
+    stats = UpdateStats(stats_store_, UpdateStats::routes(prefix, store_.origin_of(type, child).name));
   }
   stats.attempt();
   return stats;

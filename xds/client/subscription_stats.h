@@ -7,6 +7,7 @@
 
 #include "client/resource_store.h"
 #include "client/update_stats.h"
+#include "translate/resource_source.h"
 
 namespace remora::xds {
 
@@ -19,9 +20,11 @@ class SubscriptionStats {
 
   /// Clusters and listeners: they are asked for from now on.
   void follow_all(ResourceType type, ScopeName name);
-  void count(ResourceType type, const UpdateResult& result, const std::string& version);
-  /// The stream that brings this type ended.
-  void failure(ResourceType type);
+  /// `source` is the key of where it came from.
+  void count(ResourceType type, const UpdateResult& result, const std::string& version,
+             const std::string& source);
+  /// The stream that brings this type from there ended.
+  void failure(ResourceType type, const std::string& source);
   void fetch_timeout(ResourceType type);
   /// What a resource that became active nevertheless did not get in time.
   void count_timeouts(const ResourceStore::TimedOut& timed_out);

@@ -2,9 +2,9 @@
 
 #include <mutex>
 
-#include "client/ads_client.h"
 #include "client/config_dump.h"
 #include "client/discovery.h"
+#include "client/feeds.h"
 #include "client/metrics_sink.h"
 #include "client/resource_store.h"
 #include "client/secret_sources.h"
@@ -39,19 +39,17 @@ class XdsSource final : public ConfigSource {
       metrics_sinks_.back()->start();
     }
     const std::lock_guard lock(mutex_);
-    discovery_ = std::make_unique<Discovery>(ads_, store_, options_.stats, sink);
+    discovery_ = std::make_unique<Discovery>(options_.dynamic, store_, options_.stats, sink);
     make_secret_sources();
-    if (options_.ads) {
-      ads_client_ = make_ads_client(ads_, options_.bootstrap.node(), *discovery_, mutex_);
-      discovery_->add_feed({}, ads_client_->feed());
-    }
+    feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, options_.bootstrap, environment_}, *discovery_);
+    discovery_->set_maker(*feeds_);
+    if (options_.dynamic.ads) discovery_->set_ads(feeds_->make_ads(*options_.dynamic.ads));
     discovery_->start(std::chrono::steady_clock::now());
-    if (ads_client_) ads_client_->start();
   }
 
   void stop() override {
     if (secret_sources_) secret_sources_->stop();
-    if (ads_client_) ads_client_->stop();
+    if (feeds_) feeds_->stop();
     for (const auto& metrics_sink : metrics_sinks_) metrics_sink->stop();
   }
 
@@ -70,15 +68,13 @@ class XdsSource final : public ConfigSource {
 
  private:
   void make_secret_sources() {
-    SecretSources::Host host{.mutex = mutex_,
-                             .store = store_,
-                             .bootstrap = options_.bootstrap,
-                             .environment = environment_,
-                             .changed = [this] {
-                               discovery_->store_changed(std::chrono::steady_clock::now());
-                               if (ads_client_) ads_client_->wake();
-                             }};
-    if (!options_.ads) {
+    SecretSources::Host host{
+        .mutex = mutex_,
+        .store = store_,
+        .bootstrap = options_.bootstrap,
+        .environment = environment_,
+        .changed = [this] { discovery_->store_changed(std::chrono::steady_clock::now()); }};
+    if (!options_.dynamic.ads) {
       host.next_deadline = [this] { return discovery_->next_deadline(); };
       host.on_time = [this](MonotonicTime now) { discovery_->on_time(now); };
     }
@@ -87,14 +83,13 @@ class XdsSource final : public ConfigSource {
   }
 
   const XdsSourceOptions options_;
-  const AdsConfig ads_{options_.ads.value_or(AdsConfig{})};
   const WallTime loaded_;
   std::mutex mutex_;   // guards what follows once the stream's thread runs
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
   const Environment environment_;
   ResourceStore store_;
   std::unique_ptr<Discovery> discovery_;
-  std::unique_ptr<StreamClient> ads_client_;
+  std::unique_ptr<Feeds> feeds_;
   std::unique_ptr<SecretSources> secret_sources_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_sinks_;
 };

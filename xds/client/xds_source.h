@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "client/ads_config.h"
@@ -16,7 +15,7 @@ namespace remora::xds {
 /// All that a configuration source is made of.
 struct XdsSourceOptions {
   envoy::config::bootstrap::v3::Bootstrap bootstrap;
-  std::optional<AdsConfig> ads;  // nullopt: only static configuration
+  DynamicConfig dynamic;
   StaticResources resources;
   std::vector<MetricsSinkConfig> metrics_sinks;
   NodeInfo node;

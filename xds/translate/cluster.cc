@@ -12,7 +12,6 @@ namespace {
 
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
-constexpr Milliseconds kDefaultFetchTimeout{15000};
 constexpr std::string_view kOriginalDstHeader = "x-envoy-original-dst-host";
 constexpr const char* kPanicRuntimeKey = "upstream.healthy_panic_threshold";
 
@@ -26,7 +25,9 @@ void set_eds(const ProtoCluster& cluster, Context& context, TranslatedCluster& r
     context.error("eds_config", "is required for a cluster of type EDS");
     return;
   }
-  result.initial_fetch_timeout = check_ads_source(eds.eds_config(), "eds_config", context);
+  auto source = to_resource_source(eds.eds_config(), "eds_config", context);
+  result.endpoints_key = resource_key(out.eds_service_name, source.key);
+  result.source = std::make_shared<const ResourceSource>(std::move(source));
 }
 
 void set_static(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
@@ -120,16 +121,6 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
 }
 
 }  // namespace
-
-Milliseconds check_ads_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
-                              Context& context) {
-  const auto scope = context.in(field);
-  if (!source.has_ads()) context.error("only ads is implemented by this build as a source of these");
-  if (source.resource_api_version() == envoy::config::core::v3::V2)
-    context.error("resource_api_version", "must be V3");
-  if (!source.has_initial_fetch_timeout()) return kDefaultFetchTimeout;
-  return to_milliseconds(source.initial_fetch_timeout(), "initial_fetch_timeout", context);
-}
 
 TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceOrigin& origin,
                                     Context& context) {

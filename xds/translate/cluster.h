@@ -1,24 +1,26 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "envoy/config/cluster/v3/circuit_breaker.pb.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/cluster/v3/outlier_detection.pb.h"
-#include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/extensions/load_balancing_policies/subset/v3/subset.pb.h"
 #include "remora/config/cluster.h"
 #include "translate/context.h"
+#include "translate/resource_source.h"
 #include "translate/secret_source.h"
 
 namespace remora::xds {
 
 /// What a cluster resource says.
 struct TranslatedCluster {
-  std::shared_ptr<const ClusterConfig> config;        // null after an error
-  std::shared_ptr<const EndpointSet> endpoints;       // a static cluster's; null for EDS
-  std::optional<Milliseconds> initial_fetch_timeout;  // of the EDS source; 0: wait for ever
+  std::shared_ptr<const ClusterConfig> config;   // null after an error
+  std::shared_ptr<const EndpointSet> endpoints;  // a static cluster's; null for EDS
+  /// Where an EDS cluster's endpoints come from, and how they are known in this process; null otherwise.
+  std::shared_ptr<const ResourceSource> source;
+  std::string endpoints_key;
   SecretNeeds secrets;
   /// Nothing has to come before it can be used.
   [[nodiscard]] bool complete() const { return endpoints != nullptr && secrets.empty(); }
@@ -33,10 +35,6 @@ struct ResourceOrigin {
 /// Cluster -> ClusterConfig (+ EndpointSet). The context stands at the message.
 TranslatedCluster translate_cluster(const envoy::config::cluster::v3::Cluster& cluster,
                                     const ResourceOrigin& origin, Context& context);
-
-/// Checks an EDS or RDS source: only ADS is implemented. Returns its initial_fetch_timeout.
-Milliseconds check_ads_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
-                              Context& context);
 
 // The parts; each standing at the cluster.
 void set_load_balancer(const envoy::config::cluster::v3::Cluster& cluster, Context& context,

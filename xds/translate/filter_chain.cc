@@ -127,8 +127,8 @@ class Chains {
     }
     auto translated = to_connection_manager(*manager, direction_, context_);
     if (!translated.config->rds_name.empty()) {
-      result_.routes.push_back(
-          {translated.config->rds_name, translated.config->stat_prefix, translated.initial_fetch_timeout});
+      result_.routes.push_back({translated.config->rds_name, std::move(translated.route_config_name),
+                                translated.config->stat_prefix, std::move(translated.source)});
     }
     out.http = std::move(translated.config);
   }

@@ -29,10 +29,12 @@ void set_routes(const Proto& manager, Context& context, TranslatedConnectionMana
     result.config->routes = translate_routes(manager.route_config(), {}, true, context);
   } else if (manager.has_rds()) {
     const auto scope = context.in("rds");
-    result.config->rds_name = manager.rds().route_config_name();
-    if (result.config->rds_name.empty()) context.error("route_config_name", "is required");
+    result.route_config_name = manager.rds().route_config_name();
+    if (result.route_config_name.empty()) context.error("route_config_name", "is required");
     if (!manager.rds().has_config_source()) return context.error("config_source", "is required");
-    result.initial_fetch_timeout = check_ads_source(manager.rds().config_source(), "config_source", context);
+    auto source = to_resource_source(manager.rds().config_source(), "config_source", context);
+    result.config->rds_name = resource_key(result.route_config_name, source.key);
+    result.source = std::make_shared<const ResourceSource>(std::move(source));
   }
 }
 

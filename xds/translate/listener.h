@@ -17,9 +17,10 @@ struct TranslatedListener {
   std::shared_ptr<const ListenerConfig> config;  // null after an error
   /// A route table that one of its connection managers takes over RDS.
   struct Routes {
-    std::string name;
-    std::string stat_prefix;                // of that connection manager
-    Milliseconds initial_fetch_timeout{0};  // 0: wait for ever
+    std::string key;          // how it is known in this process: HttpConnectionManagerConfig::rds_name
+    std::string name;         // as its source knows it
+    std::string stat_prefix;  // of that connection manager
+    std::shared_ptr<const ResourceSource> source;
   };
   std::vector<Routes> routes;
   SecretNeeds secrets;
@@ -43,7 +44,8 @@ using ProtoConnectionManager =
 /// What a connection manager says. The context stands at the message.
 struct TranslatedConnectionManager {
   std::shared_ptr<HttpConnectionManagerConfig> config;  // never null; meaningful if no error was recorded
-  Milliseconds initial_fetch_timeout{0};
+  std::string route_config_name;                        // with RDS
+  std::shared_ptr<const ResourceSource> source;         // with RDS
 };
 TranslatedConnectionManager to_connection_manager(const ProtoConnectionManager& manager,
                                                   TrafficDirection direction, Context& context);

@@ -1,10 +1,8 @@
 #include "translate/secret_source.h"
 
 #include <algorithm>
-#include <filesystem>
 
-#include "envoy/config/core/v3/config_source.pb.h"
-#include "translate/values.h"
+#include "translate/resource_source.h"
 
 namespace remora::xds {
 namespace {
@@ -14,58 +12,12 @@ namespace tls = envoy::extensions::transport_sockets::tls::v3;
 
 constexpr Milliseconds kDefaultFetchTimeout{15000};
 
-std::string folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
 std::string hex(size_t number) {
   char text[2 * sizeof(number) + 1];
   return {text, static_cast<size_t>(std::snprintf(text, sizeof(text), "%zx", number))};
 }
 
-/// What tells one server from another in keys: its cluster or address, and a hash where more is said.
-std::string server_id(const core::GrpcService& server) {
-  core::GrpcService plain;
-  std::string id;
-  if (server.has_envoy_grpc()) {
-    id = server.envoy_grpc().cluster_name();
-    plain.mutable_envoy_grpc()->set_cluster_name(id);
-  } else {
-    id = server.google_grpc().target_uri();
-    plain.mutable_google_grpc()->set_target_uri(id);
-  }
-  const std::string bytes = server.SerializeAsString();
-  return bytes == plain.SerializeAsString() ? id : id + "#" + hex(std::hash<std::string>{}(bytes));
-}
-
-/// Standing at the config source.
-void set_server(const core::ApiConfigSource& api, Context& context, SecretSource& out) {
-  const auto scope = context.in("api_config_source");
-  out.kind = SecretSource::Kind::kServer;
-  if (api.api_type() != core::ApiConfigSource::GRPC)
-    context.unsupported("api_type", core::ApiConfigSource::ApiType_Name(api.api_type()));
-  if (api.transport_api_version() == core::V2) context.error("transport_api_version", "must be V3");
-  if (api.grpc_services_size() != 1) {
-    return context.error("grpc_services",
-                         api.grpc_services().empty() ? "is required" : "must have one entry");
-  }
-  out.server = api.grpc_services(0);
-  out.node_on_first_message_only = api.set_node_on_first_message_only();
-  const auto& check = context.environment().check_grpc_service;
-  const auto service = context.in("grpc_services", 0);
-  if (check) check(out.server, context);
-}
-
-void set_file(const std::string& path, const std::string& watched, Context& context, SecretSource& out) {
-  out.kind = SecretSource::Kind::kFile;
-  out.path = path;
-  out.folders = {watched.empty() ? folder_of(path) : watched};
-  std::error_code code;
-  if (!std::filesystem::exists(path, code)) context.error(path + " does not exist");
-}
-
-SecretSource to_source(const tls::SdsSecretConfig& config, Context& context) {
+SecretSource to_source(const tls::SdsSecretConfig& config, Context& context, Milliseconds& fetch_timeout) {
   SecretSource out;
   out.name = config.name();
   if (!config.has_sds_config()) {
@@ -73,33 +25,32 @@ SecretSource to_source(const tls::SdsSecretConfig& config, Context& context) {
     if (known && !known(out.name)) context.error("name", "there is no static secret '" + out.name + "'");
     return out;
   }
-  const auto scope = context.in("sds_config");
-  const auto& source = config.sds_config();
-  if (source.resource_api_version() == core::V2) context.error("resource_api_version", "must be V3");
-  if (source.has_ads()) {
-    out.kind = SecretSource::Kind::kAds;
-  } else if (source.has_api_config_source()) {
-    set_server(source.api_config_source(), context, out);
-  } else if (source.has_path_config_source()) {
-    const auto at = context.in("path_config_source");
-    set_file(source.path_config_source().path(), source.path_config_source().watched_directory().path(),
-             context, out);
-  } else if (!source.path().empty()) {
-    const auto at = context.in("path");
-    set_file(source.path(), "", context, out);
+  ResourceSource source = to_resource_source(config.sds_config(), "sds_config", context);
+  fetch_timeout = source.fetch_timeout;
+  out.source_key = source.key;
+  switch (source.kind) {
+    case ResourceSource::Kind::kAds: out.kind = SecretSource::Kind::kAds; break;
+    case ResourceSource::Kind::kServer: {
+      out.kind = SecretSource::Kind::kServer;
+      const auto scope = context.in("sds_config");
+      const auto api = context.in("api_config_source");
+      if (source.is_delta) context.unsupported("api_type", "DELTA_GRPC");
+      out.server = std::move(source.server);
+      out.node_on_first_message_only = source.node_on_first_message_only;
+      break;
+    }
+    case ResourceSource::Kind::kFile:
+      out.kind = SecretSource::Kind::kFile;
+      out.path = std::move(source.path);
+      out.folders = {std::move(source.folder)};
+      break;
   }
   return out;
 }
 
 std::string key_of(const SecretSource& source) {
-  switch (source.kind) {
-    case SecretSource::Kind::kStatic: return static_secret_key(source.name);
-    case SecretSource::Kind::kServer: return source.name + "@" + server_id(source.server);
-    case SecretSource::Kind::kFile: return source.name + "@" + source.path;
-    default: break;
-  }
-  // A plain name, unless it could be taken for another source's.
-  return source.name.find('@') == std::string::npos ? source.name : source.name + "@ads";
+  if (source.kind == SecretSource::Kind::kStatic) return static_secret_key(source.name);
+  return resource_key(source.name, source.source_key);
 }
 
 void add(SecretNeed need, SecretNeeds& needs) {
@@ -134,12 +85,8 @@ std::string static_secret_key(const std::string& name) { return name + "@static"
 
 std::string add_secret_need(const tls::SdsSecretConfig& config, Context& context, SecretNeeds& needs) {
   const size_t errors_before = context.report().error_count();
-  SecretNeed need{{}, to_source(config, context), kDefaultFetchTimeout};
-  if (config.sds_config().has_initial_fetch_timeout()) {
-    const auto scope = context.in("sds_config");
-    need.fetch_timeout =
-        to_milliseconds(config.sds_config().initial_fetch_timeout(), "initial_fetch_timeout", context);
-  }
+  SecretNeed need{{}, {}, kDefaultFetchTimeout};
+  need.source = to_source(config, context, need.fetch_timeout);
   if (context.report().error_count() != errors_before) return {};
   need.key = key_of(need.source);
   std::string key = need.key;

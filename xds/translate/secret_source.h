@@ -24,6 +24,7 @@ struct SecretSource {
   };
   Kind kind = Kind::kStatic;
   std::string name;                             // as the source knows it
+  std::string source_key;                       // ResourceSource::key
   envoy::config::core::v3::GrpcService server;  // kServer
   bool node_on_first_message_only = false;      // kServer
   std::string path;                             // kFile

@@ -26,10 +26,7 @@ std::string sorted(const Map& map) {
 
 class DeltaProtocolTest : public testing::Test {
  protected:
-  DeltaProtocolTest() {
-    config_.clusters = config_.listeners = true;
-    discovery_.add_feed({}, protocol_);
-  }
+  DeltaProtocolTest() { discovery_.set_ads(protocol_); }
   void begin() {
     discovery_.start(now_);
     protocol_.connected();
@@ -75,7 +72,7 @@ class DeltaProtocolTest : public testing::Test {
     sink_.batches.clear();
   }
 
-  AdsConfig config_{{.target = "ipv4:127.0.0.1:1"}};
+  DynamicConfig config_{.ads = AdsConfig{}, .clusters = ResourceSource{}, .listeners = ResourceSource{}};
   StatsStore stats_{2};
   NodeInfo node_;
   std::map<std::string, std::string> runtime_;

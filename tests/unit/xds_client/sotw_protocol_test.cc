@@ -11,15 +11,14 @@ using Type = ResourceType;
 class SotwProtocolTest : public testing::Test {
  protected:
   SotwProtocolTest() {
-    config_.clusters = config_.listeners = true;
     identity_.set_id("n");
     identity_.set_cluster("c");
   }
   SotwProtocol& protocol() {
     if (!protocol_) {
       protocol_ = std::make_unique<SotwProtocol>(
-          StreamIdentity{{}, identity_, config_.node_on_first_message_only}, discovery_);
-      discovery_.add_feed({}, *protocol_);
+          StreamIdentity{{}, identity_, config_.ads->node_on_first_message_only}, discovery_);
+      discovery_.set_ads(*protocol_);
     }
     return *protocol_;
   }
@@ -60,7 +59,7 @@ class SotwProtocolTest : public testing::Test {
     sink_.batches.clear();
   }
 
-  AdsConfig config_{{.target = "ipv4:127.0.0.1:1"}};
+  DynamicConfig config_{.ads = AdsConfig{}, .clusters = ResourceSource{}, .listeners = ResourceSource{}};
   envoy::config::core::v3::Node identity_;
   StatsStore stats_{2};
   NodeInfo node_;
@@ -74,7 +73,7 @@ class SotwProtocolTest : public testing::Test {
 };
 
 TEST_F(SotwProtocolTest, SubscribesInOrderAndAcknowledges) {
-  config_.node_on_first_message_only = true;
+  config_.ads->node_on_first_message_only = true;
   begin();
   EXPECT_EQ(requests(), "Cluster ''  [] node\n");
   respond(Type::kClusters, {eds_cluster("a"), eds_cluster("b")}, "7");

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+
+#include "client/ads_config.h"
+#include "client/discovery.h"
+#include "client/file_feeds.h"
+#include "client/stream_client.h"
+
+namespace remora::xds {
+
+/// All feeds of the process: the aggregated stream, streams of one type, files.
+class Feeds final : public FeedMaker {
+ public:
+  /// Borrowed. The mutex guards the receiver, and everything here but stop().
+  struct Host {
+    std::mutex& mutex;
+    const envoy::config::bootstrap::v3::Bootstrap& bootstrap;
+    const Environment& environment;
+  };
+  Feeds(Host host, ResourceReceiver& receiver);
+
+  ResourceFeed& make_ads(const AdsConfig& config);
+  ResourceFeed& make(const ResourceSource& source, ResourceType type) override;
+  void retire(ResourceFeed& feed) override;
+  /// Returns once all threads have ended. Without the mutex. Idempotent.
+  void stop();
+
+ private:
+  ResourceFeed& add(StreamOptions options);
+
+  const Host host_;
+  ResourceReceiver& receiver_;
+  FileFeeds files_;
+  std::list<std::unique_ptr<StreamClient>> streams_;
+  std::list<std::unique_ptr<StreamClient>> retired_;  // whose threads are about to end
+  bool stopping_ = false;
+};
+
+}  // namespace remora::xds

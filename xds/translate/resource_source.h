@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/config/core/v3/grpc_service.pb.h"
+#include "remora/core/clock.h"
+#include "translate/context.h"
+
+namespace remora::xds {
+
+/// Where resources come from. Source: envoy.config.core.v3.ConfigSource.
+struct ResourceSource {
+  enum class Kind : uint8_t {
+    kAds,     ///< the management server of the bootstrap
+    kServer,  ///< a server of its own, with a stream for each type
+    kFile,    ///< a file that holds a DiscoveryResponse
+  };
+  Kind kind = Kind::kAds;
+  std::string key;                              // tells sources apart; "" is ADS
+  envoy::config::core::v3::GrpcService server;  // kServer
+  bool is_delta = false;                        // kServer
+  bool node_on_first_message_only = false;      // kServer
+  std::string path;                             // kFile
+  std::string folder;                           // kFile: what is watched
+  Milliseconds fetch_timeout{15000};            // 0: wait for ever
+};
+
+/// Reads a source. The context stands at the message that has it as `field`; errors are recorded.
+ResourceSource to_resource_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
+                                  Context& context);
+
+/// What tells a resource from those of the same name and another source: its name, and where it is from
+/// unless that is ADS.
+std::string resource_key(const std::string& name, const std::string& source_key);
+
+/// The folder that a file is in.
+std::string folder_of(const std::string& path);
+
+}  // namespace remora::xds
