@@ -18,12 +18,12 @@ Error domain_error(const VirtualHost& host, const std::string& domain, std::stri
   return Error{"virtual host '" + host.name + "': domain '" + domain + "' " + std::string(what)};
 }
 
-// Longest stored string that begins the text and leaves at least one byte for the '*'.
+// Longest stored string that begins the text and leaves at least one byte for the '*': its host and length.
 template <typename ByteAt>
-uint32_t longest(const ByteTrie& trie, size_t size, ByteAt at) {
-  uint32_t best = HostIndex::kNone;
+std::pair<uint32_t, size_t> longest(const ByteTrie& trie, size_t size, ByteAt at) {
+  std::pair<uint32_t, size_t> best{HostIndex::kNone, 0};
   trie.walk(size, at, [&](uint32_t host, size_t length) {
-    if (length < size) best = host;
+    if (length < size) best = {host, length};
   });
   return best;
 }
@@ -66,17 +66,33 @@ Result<HostIndex> HostIndex::build(const RouteConfig& config) {
   return index;
 }
 
-uint32_t HostIndex::find(std::optional<std::string_view> authority) const {
-  if (only_default()) return default_;
-  if (!authority) return kNone;
+HostIndex::Found HostIndex::look_up(std::optional<std::string_view> authority) const {
+  if (only_default()) return {default_};
+  if (!authority) return {};
   const std::string_view host = ignore_port_ ? without_port(*authority) : *authority;
-  if (const auto found = exact_.find(host); found != exact_.end()) return found->second;
+  if (const auto found = exact_.find(host); found != exact_.end())
+    return {found->second, By::kExact, host.size()};
   const size_t size = host.size();
-  const uint32_t by_suffix =
-      longest(suffixes_, size, [&](size_t i) { return ascii_lower(host[size - 1 - i]); });
-  if (by_suffix != kNone) return by_suffix;
-  const uint32_t by_prefix = longest(prefixes_, size, [&](size_t i) { return ascii_lower(host[i]); });
-  return by_prefix != kNone ? by_prefix : default_;
+  const auto by_suffix = longest(suffixes_, size, [&](size_t i) { return ascii_lower(host[size - 1 - i]); });
+  if (by_suffix.first != kNone) return {by_suffix.first, By::kSuffix, by_suffix.second};
+  const auto by_prefix = longest(prefixes_, size, [&](size_t i) { return ascii_lower(host[i]); });
+  if (by_prefix.first != kNone) return {by_prefix.first, By::kPrefix, by_prefix.second};
+  return {default_};
+}
+
+std::string HostIndex::domain_of(std::optional<std::string_view> authority) const {
+  const Found found = look_up(authority);
+  if (found.host == kNone) return {};
+  std::string host(authority.value_or(std::string_view()));
+  if (ignore_port_) host = without_port(host);
+  ascii_lower_in_place(host);
+  switch (found.by) {
+    case By::kExact: return host;
+    case By::kSuffix: return "*" + host.substr(host.size() - found.length);
+    case By::kPrefix: return host.substr(0, found.length) + "*";
+    case By::kAny: break;
+  }
+  return "*";
 }
 
 }  // namespace remora

@@ -26,10 +26,22 @@ class HostIndex {
   static Result<HostIndex> build(const RouteConfig& config);
 
   /// The number of the virtual host for an authority (nullopt: the request has none); kNone if there is none.
-  [[nodiscard]] uint32_t find(std::optional<std::string_view> authority) const;
+  [[nodiscard]] uint32_t find(std::optional<std::string_view> authority) const {
+    return look_up(authority).host;
+  }
+  /// The domain by which `find` finds it, as configured but in lower case; "" if there is none.
+  [[nodiscard]] std::string domain_of(std::optional<std::string_view> authority) const;
 
  private:
   HostIndex() = default;
+
+  enum class By : uint8_t { kExact, kSuffix, kPrefix, kAny };
+  struct Found {
+    uint32_t host = kNone;
+    By by = By::kAny;
+    size_t length = 0;  ///< how much of the authority the domain spells out
+  };
+  [[nodiscard]] Found look_up(std::optional<std::string_view> authority) const;
   [[nodiscard]] bool only_default() const { return exact_.empty() && suffixes_.empty() && prefixes_.empty(); }
 
   absl::flat_hash_map<std::string, uint32_t, FoldedHash, FoldedEqual> exact_;

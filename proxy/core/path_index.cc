@@ -1,9 +1,12 @@
 #include "core/path_index.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
+#include "core/condition_text.h"
 #include "core/route_conditions.h"
+#include "remora/config/route_search.h"
 #include "remora/http/path.h"
 
 namespace remora {
@@ -119,7 +122,9 @@ void PathIndex::add_regexes(std::string_view path, Candidates& candidates) const
   candidates.add(conditional);
 }
 
-uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
+template <typename Holds>
+uint32_t PathIndex::find(const HeaderMap& head, uint64_t random, const Metadata* metadata,
+                         Holds holds) const {
   thread_local std::vector<Candidates::Cursor> scratch;
   Candidates candidates(scratch);
   const PathParts parts = split_path(head.path());
@@ -130,8 +135,45 @@ uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const Metadata
     add_regexes(parts.path, candidates);
   }
   const RouteQuestion question{head, parts.query, random, metadata};
-  return candidates.first(
-      [&](uint32_t position) { return conditions_hold(routes_[position].match, question); });
+  return candidates.first([&](uint32_t position) { return holds(position, question); });
+}
+
+uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
+  return find(head, random, metadata, [this](uint32_t position, const RouteQuestion& question) {
+    return conditions_hold(routes_[position].match, question);
+  });
+}
+
+uint32_t PathIndex::explain(const HeaderMap& head, uint64_t random, const Metadata* metadata, size_t limit,
+                            RouteSearch& search) const {
+  std::vector<RouteSearch::Earlier> conditions;  // those whose path matched
+  size_t failed = 0;
+  const auto holds = [&](uint32_t position, const RouteQuestion& question) {
+    auto unmet = first_unmet(routes_[position].match, question);
+    if (!unmet) return true;
+    if (++failed <= limit) conditions.push_back({position, std::move(*unmet)});
+    return false;
+  };
+  const uint32_t result = find(head, random, metadata, holds);
+
+  // All others before the result were no candidates: their path did not match.
+  const uint32_t end = std::min(result, static_cast<uint32_t>(routes_.size()));
+  size_t room = failed > limit ? 0 : limit - conditions.size();
+  const std::string seen = head.has(HeaderId::kPath) ? quoted(split_path(head.path()).path) : "(absent)";
+  const std::string method = quoted(head.method());
+  auto next = conditions.begin();
+  for (uint32_t position = 0; position < end; ++position) {
+    if (next != conditions.end() && next->position == position) {
+      search.earlier.push_back(std::move(*next++));
+    } else if (room > 0 && failed <= limit) {
+      const PathMatch& path = routes_[position].match.path;
+      const bool connect = path.kind == PathMatch::Kind::kConnect;
+      search.earlier.push_back({position, {"path", condition_text(path), connect ? method : seen}});
+      --room;
+    }
+  }
+  search.left_out = end - search.earlier.size();
+  return result;
 }
 
 }  // namespace remora

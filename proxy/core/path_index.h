@@ -16,6 +16,8 @@
 
 namespace remora {
 
+struct RouteSearch;
+
 /// The routes of one virtual host, found by path: first match in configuration order, at a cost set by the
 /// path's length and not by the number of routes.
 ///
@@ -30,6 +32,17 @@ class PathIndex {
   /// The position of the first route that matches; Candidates::kNone if none does.
   [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const;
 
+  /// The same search, telling for each route before the result why it did not match, at most `limit` of
+  /// them: those whose path did match first.
+  uint32_t explain(const HeaderMap& head, uint64_t random, const Metadata* metadata, size_t limit,
+                   RouteSearch& search) const;
+
+  /// Calls `visit(position)` for routes that a text as path, or as what paths begin with, may be taken by:
+  /// those of prefixes of the text and of expressions that match it, and with `whole` also those of the text
+  /// itself. Routes that another one with the same path makes unreachable may be left out.
+  template <typename Visit>
+  void each_taker(std::string_view text, bool whole, Visit visit) const;
+
  private:
   class Builder;
 
@@ -40,6 +53,11 @@ class PathIndex {
     uint32_t begin = 0;                  // those with conditions: [begin, end) of positions_, ascending
     uint32_t end = 0;
   };
+
+  /// The one search behind match and explain: `holds(position, question)` is asked about routes with
+  /// conditions whose path matches, in order, until it says yes.
+  template <typename Holds>
+  uint32_t find(const HeaderMap& head, uint64_t random, const Metadata* metadata, Holds holds) const;
 
   void add(uint32_t bucket, Candidates& candidates) const;
   void add_regexes(std::string_view path, Candidates& candidates) const;
@@ -57,5 +75,26 @@ class PathIndex {
   std::vector<uint32_t> regex_positions_;  // of each expression, ascending
   uint32_t connect_ = Candidates::kNone;   // the bucket of connect_matcher
 };
+
+template <typename Visit>
+void PathIndex::each_taker(std::string_view text, bool whole, Visit visit) const {
+  const auto visit_bucket = [&](uint32_t number, size_t /*length*/) {
+    const Bucket& bucket = buckets_[number];
+    if (bucket.bound != Candidates::kNone) visit(bucket.bound);
+    for (uint32_t i = bucket.begin; i < bucket.end; ++i) visit(positions_[i]);
+  };
+  prefixes_.walk(
+      text.size(), [text](size_t i) { return text[i]; }, visit_bucket);
+  prefixes_folded_.walk(
+      text.size(), [text](size_t i) { return ascii_lower(text[i]); }, visit_bucket);
+  if (whole) {
+    if (const auto found = exact_.find(text); found != exact_.end()) visit_bucket(found->second, 0);
+    if (const auto found = exact_folded_.find(text); found != exact_folded_.end())
+      visit_bucket(found->second, 0);
+  }
+  std::vector<int> matched;
+  regexes_.match(text, matched);
+  for (const int index : matched) visit(regex_positions_[static_cast<size_t>(index)]);
+}
 
 }  // namespace remora

@@ -1,24 +1,60 @@
 #include "core/route_conditions.h"
 
-#include <algorithm>
 #include <string_view>
 
+#include "core/condition_text.h"
 #include "core/grpc.h"
 
 namespace remora {
+namespace {
+
+/// The one look at a route's conditions, for requests and for explanations. `unmet(field, number, condition,
+/// subject)` is called for the first that does not hold; number -1: the field is no list.
+template <typename Unmet>
+bool look(const RouteMatch& match, const RouteQuestion& question, Unmet unmet) {
+  if (match.runtime_fraction && !match.runtime_fraction->value.includes(question.random)) {
+    unmet("runtime_fraction", -1, *match.runtime_fraction, question.random);
+    return false;
+  }
+  if (match.grpc && !is_grpc_request(question.head)) {
+    unmet("grpc", -1, GrpcCondition(), question.head);
+    return false;
+  }
+  const auto all = [&](const auto& matchers, std::string_view field, const auto& subject) {
+    for (const auto& matcher : matchers) {
+      if (matcher.matches(subject)) continue;
+      unmet(field, &matcher - matchers.data(), matcher, subject);
+      return false;
+    }
+    return true;
+  };
+  return all(match.headers, "headers", question.head) &&
+         all(match.query_parameters, "query_parameters", question.query) &&
+         all(match.dynamic_metadata, "dynamic_metadata", question.metadata);
+}
+
+}  // namespace
+
 bool has_conditions(const RouteMatch& match) {
   return match.grpc || match.runtime_fraction || !match.headers.empty() || !match.query_parameters.empty() ||
          !match.dynamic_metadata.empty();
 }
 
 bool conditions_hold(const RouteMatch& match, const RouteQuestion& question) {
-  if (match.runtime_fraction && !match.runtime_fraction->value.includes(question.random)) return false;
-  if (match.grpc && !is_grpc_request(question.head)) return false;
-  const auto holds = [&](const auto& matchers, const auto& subject) {
-    return std::ranges::all_of(matchers, [&](const auto& matcher) { return matcher.matches(subject); });
+  return look(match, question,
+              [](std::string_view, std::ptrdiff_t, const auto& /*condition*/, const auto& /*subject*/) {});
+}
+
+std::optional<UnmetCondition> first_unmet(const RouteMatch& match, const RouteQuestion& question) {
+  std::optional<UnmetCondition> found;
+  const auto tell = [&found](std::string_view field, std::ptrdiff_t number, const auto& condition,
+                             const auto& subject) {
+    std::string name(field);
+    if (number >= 0) name += '[' + std::to_string(number) + ']';
+    found = UnmetCondition{std::move(name), condition_text(condition), seen_text(condition, subject)};
   };
-  return holds(match.headers, question.head) && holds(match.query_parameters, question.query) &&
-         holds(match.dynamic_metadata, question.metadata);
+  look(match, question, tell);
+  return found;
 }
 
 }  // namespace remora

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "remora/config/route.h"
 
 namespace remora {
+
+struct UnmetCondition;
 
 /// True if the route is matched on more than its path.
 bool has_conditions(const RouteMatch& match);
@@ -20,5 +23,8 @@ struct RouteQuestion {
 /// All of a route's conditions but the path: headers, query parameters, dynamic metadata, runtime fraction,
 /// gRPC.
 bool conditions_hold(const RouteMatch& match, const RouteQuestion& question);
+
+/// The same look at the same conditions, telling of the first that does not hold.
+std::optional<UnmetCondition> first_unmet(const RouteMatch& match, const RouteQuestion& question);
 
 }  // namespace remora

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include "remora/config/route_search.h"
 #include "translate/field_check.h"
 #include "translate/header_mutations.h"
 #include "translate/route.h"
@@ -58,6 +61,25 @@ void each_cluster(const Route& route, Context& context, const Visit& visit) {
   }
 }
 
+/// Names routes that no request can reach. Many of them are one mistake: the first ones tell of it.
+void warn_of_shadowed(const RouteTable& table, Context& context) {
+  constexpr size_t kMostTold = 100;
+  size_t left = kMostTold;
+  const auto& hosts = table.config().virtual_hosts;
+  for (size_t h = 0; h < hosts.size() && left > 0; ++h) {
+    const auto host = context.in("virtual_hosts", static_cast<int>(h));
+    for (const ShadowedRoute& shadowed : table.shadowed(h)) {
+      const std::string earlier = "routes[" + std::to_string(shadowed.by) + "]";
+      const auto route = context.in("routes", static_cast<int>(shadowed.position));
+      context.warning(fmt::format(
+          "can never match: {} ({}) comes first and takes every request that this one ({}) could take",
+          earlier, to_string(hosts[h].routes[shadowed.by].match),
+          to_string(hosts[h].routes[shadowed.position].match)));
+      if (--left == 0) break;
+    }
+  }
+}
+
 }  // namespace
 
 VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, const RouteLimits& limits,
@@ -110,9 +132,12 @@ std::shared_ptr<const RouteTable> translate_routes(const envoy::config::route::v
   }
   if (context.report().error_count() != errors_before) return nullptr;
   auto table = RouteTable::compile(std::move(out));
-  if (table.ok()) return std::move(*table);
-  context.error(table.error().message);
-  return nullptr;
+  if (!table.ok()) {
+    context.error(table.error().message);
+    return nullptr;
+  }
+  warn_of_shadowed(**table, context);
+  return std::move(*table);
 }
 
 }  // namespace remora::xds

@@ -3,11 +3,15 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "remora/config/route.h"
 #include "remora/core/result.h"
 
 namespace remora {
+
+struct RouteSearch;
+struct ShadowedRoute;
 
 /// A RouteConfig compiled for lookup: hosts by hash (exact) and by longest suffix or prefix (wildcards); per
 /// virtual host an exact-path hash, a prefix trie and one RE2::Set. First-match semantics at a cost that does
@@ -28,6 +32,16 @@ class RouteTable {
   /// `random` is the request's stable random value (runtime_fraction). `head` needs :authority, :path and
   /// :method. `metadata`: what filters have found out so far; null: nothing.
   [[nodiscard]] Match match(const HeaderMap& head, uint64_t random, const Metadata* metadata = nullptr) const;
+
+  /// The same search with its reasons: why each earlier route of the virtual host did not match, at most
+  /// `limit` of them. Not for the path of a request.
+  [[nodiscard]] RouteSearch explain(const HeaderMap& head, uint64_t random, const Metadata* metadata,
+                                    size_t limit) const;
+
+  /// Routes of the virtual host of that number that no request can reach. Sound, not complete: a route is
+  /// only named when one earlier route alone certainly matches whatever it would match. The cost is about
+  /// that of compiling the table.
+  [[nodiscard]] std::vector<ShadowedRoute> shadowed(size_t virtual_host) const;
 
   [[nodiscard]] const RouteConfig& config() const { return config_; }
   /// Tells this table apart from every other one of this process, earlier ones included.

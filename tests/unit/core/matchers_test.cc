@@ -22,6 +22,24 @@ StringMatcher string_matcher(StringMatcher::Kind kind, const std::string& value,
   return matcher;
 }
 
+TEST(Regex, HostilePatternsAreRefusedByTheirProgramsSize) {
+  // Short to write, tens of thousands of instructions to run.
+  for (const char* pattern :
+       {"((a{30}){30}){30}", "(.{200}){60}", "[^/]{1000}[^/]{1000}[^/]{1000}[^/]{1000}"}) {
+    const auto compiled = Regex::compile(pattern);
+    ASSERT_FALSE(compiled.ok()) << pattern;
+    EXPECT_NE(compiled.error().message.find(pattern), std::string::npos);
+  }
+  std::string many;
+  for (int i = 0; i < 12; ++i) many += "a{1000}";
+  const auto refused = Regex::compile(many);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("exceeds the limit of 10000"), std::string::npos)
+      << refused.error().message;
+  EXPECT_FALSE(Regex::compile("a{100}", 50).ok());
+  EXPECT_TRUE(Regex::compile("a{100}", 200).ok());
+}
+
 TEST(Regex, MatchesTheWholeText) {
   const Regex digits = regex("/v[0-9]+");
   EXPECT_TRUE(digits.matches("/v12"));

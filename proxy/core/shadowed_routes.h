@@ -1,0 +1,14 @@
+#pragma once
+
+#include <vector>
+
+#include "remora/config/route_search.h"
+
+namespace remora {
+
+class PathIndex;
+
+/// RouteTable::shadowed. `index` is that of `routes`.
+std::vector<ShadowedRoute> find_shadowed(const std::vector<Route>& routes, const PathIndex& index);
+
+}  // namespace remora
