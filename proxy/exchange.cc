@@ -15,6 +15,7 @@
 #include "route_reply.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
+#include "upstream_head.h"
 #include "worker.h"
 
 namespace remora {
@@ -261,14 +262,7 @@ RouteLevels Exchange::route_levels() const {
 }
 
 void Exchange::prepare_upstream_head() {
-  apply_request_mutations(route_levels(), request_, info_);
-  const auto& action = route_->forward;
-  if (choice_.weighted != nullptr && !choice_.weighted->host_rewrite.empty()) {
-    rewrite_host_to(choice_.weighted->host_rewrite, action.host_rewrite.append_x_forwarded_host, request_);
-  } else {
-    rewrite_host(action.host_rewrite, request_);
-  }
-  rewrite_path(*route_, !http().suppress_envoy_headers, request_);
+  remora::prepare_upstream_head(route_levels(), !http().suppress_envoy_headers, request_, info_);
 }
 
 void Exchange::start_mirrors() {

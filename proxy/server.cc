@@ -15,6 +15,7 @@
 #include "admin/process_memory.h"
 #include "admin/server_stats.h"
 #include "draining.h"
+#include "explain/explain.h"
 #include "listener/listener_manager.h"
 #include "log.h"
 #include "options.h"
@@ -55,6 +56,7 @@ class Server::State final : public ConfigSink, public AdminView {
   }
   std::vector<UnreadyTargets> unready_targets() override;
   const std::map<std::string, std::string>& runtime() override { return loaded_.bootstrap.runtime; }
+  Result<std::string> explain(std::string_view question) override;
   void refresh_stats() override;
   std::vector<std::pair<std::string, std::string>> log_levels() override { return remora::log_levels(); }
   Result<void> set_log_level(std::string_view component, std::string_view level) override {
@@ -79,6 +81,7 @@ class Server::State final : public ConfigSink, public AdminView {
   TlsContexts tls_;
   ClusterManager clusters_;
   ListenerManager listener_manager_;
+  std::map<std::string, std::shared_ptr<const RouteTable>> routes_;  // as the workers have them
   std::shared_ptr<StatScope> server_scope_;
   std::vector<std::unique_ptr<Worker>> workers_;
   Draining draining_;
@@ -189,6 +192,8 @@ bool Server::State::apply_now(ConfigBatch batch) {
   }
   WorkerBatch common;
   clusters_.apply(batch, common);
+  for (const auto& [name, table] : batch.routes) routes_[name] = table;
+  for (const auto& name : batch.removed_routes) routes_.erase(name);
   common.routes = std::move(batch.routes);
   common.removed_routes = std::move(batch.removed_routes);
   std::vector<WorkerBatch> batches(workers_.size(), common);
@@ -275,6 +280,21 @@ std::vector<UnreadyTargets> Server::State::unready_targets() {
   for (auto& [manager, targets] : loaded_.source->waiting())
     unready.push_back({std::move(manager), std::move(targets)});
   return unready;
+}
+
+Result<std::string> Server::State::explain(std::string_view question) {
+  explain::Configuration configuration;
+  for (const auto* bound : listener_manager_.listeners())
+    configuration.listeners.push_back({bound->runtime, bound->addresses});
+  configuration.routes = [this](const std::string& name) {
+    const auto found = routes_.find(name);
+    return found == routes_.end() ? nullptr : found->second;
+  };
+  configuration.cluster = [this](const std::string& name) -> explain::Cluster {
+    auto found = clusters_.find(name);
+    return {std::move(found.config), std::move(found.hosts)};
+  };
+  return explain::answer(question, configuration);
 }
 
 void Server::State::refresh_stats() {

@@ -97,6 +97,9 @@ class AdminView {
   virtual std::vector<UnreadyTargets> unready_targets() = 0;
   /// The static runtime layer, flattened.
   virtual const std::map<std::string, std::string>& runtime() = 0;
+  /// What would become of the request that `question` describes (JSON, as /explain takes it): JSON. Errors
+  /// name the question's field.
+  virtual Result<std::string> explain(std::string_view question) = 0;
   /// Brings the gauges of the process up to date (uptime, memory, connections), before statistics are
   /// printed.
   virtual void refresh_stats() = 0;

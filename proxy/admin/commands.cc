@@ -78,6 +78,10 @@ constexpr Command kCommands[] = {
      .changes_state = true,
      .handle = drain_listeners,
      .parameters = kDrain},
+    {.path = "/explain",
+     .help = "where a request would go, and why: the request as JSON in the body",
+     .takes_body = true,
+     .handle = explain},
     {.path = "/healthcheck/fail",
      .help = "fail health checks of this server, drain",
      .changes_state = true,
@@ -125,7 +129,7 @@ std::string help_text() {
   std::string text = "admin commands are:\n";
   for (const Command& command : kCommands) {
     text.append("  ").append(command.path);
-    if (command.changes_state) text += " (POST)";
+    if (command.changes_state || command.takes_body) text += " (POST)";
     text.append(": ").append(command.help) += '\n';
     for (const Parameter& parameter : command.parameters) {
       text.append("      ").append(parameter.name).append(": ").append(parameter.help) += '\n';
@@ -137,7 +141,7 @@ std::string help_text() {
 Response answer(const Request& request, AdminSources& sources) {
   const auto* command = std::ranges::find(kCommands, std::string_view(request.path()), &Command::path);
   if (command == std::end(kCommands)) return Response::text("invalid path. " + help_text(), 404);
-  if (command->changes_state && request.method() != "POST") {
+  if ((command->changes_state || command->takes_body) && request.method() != "POST") {
     return Response::text("Method " + request.method() + " not allowed, POST required.", 405);
   }
   return command->handle(request, sources);

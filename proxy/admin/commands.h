@@ -19,6 +19,7 @@ struct Command {
   std::string_view path;
   std::string_view help;
   bool changes_state = false;  ///< only POST
+  bool takes_body = false;     ///< only POST
   Response (*handle)(const Request& request, AdminSources& sources) = nullptr;
   std::span<const Parameter> parameters{};
 };
@@ -46,6 +47,7 @@ Response memory(const Request&, AdminSources&);
 Response init_dump(const Request&, AdminSources&);
 Response config_dump(const Request&, AdminSources&);
 Response server_info(const Request&, AdminSources&);  // server_info.cc
+Response explain(const Request&, AdminSources&);      // explain_command.cc
 Response hot_restart_version(const Request&, AdminSources&);
 Response application_connect(const Request&, AdminSources&);  // application_commands.cc
 Response application_metrics(const Request&, AdminSources&);

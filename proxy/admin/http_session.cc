@@ -116,6 +116,8 @@ Request to_request(const http::request<http::string_body>& message) {
   Request request({method.data(), method.size()}, {target.data(), target.size()});
   if (message[http::field::content_type].starts_with("application/x-www-form-urlencoded")) {
     request.add_form(message.body());
+  } else {
+    request.set_body(message.body());
   }
   return request;
 }

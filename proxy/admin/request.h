@@ -17,6 +17,10 @@ class Request {
   /// Adds the parameters of an application/x-www-form-urlencoded body.
   void add_form(std::string_view body) { parse_parameters(body); }
 
+  /// What came with it, where that is no form.
+  void set_body(std::string body) { body_ = std::move(body); }
+
+  [[nodiscard]] const std::string& body() const { return body_; }
   [[nodiscard]] const std::string& method() const { return method_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   /// The first value of a parameter; nullopt if it is not there. "?a" is there with the value "".
@@ -31,6 +35,7 @@ class Request {
 
   std::string method_;
   std::string path_;
+  std::string body_;
   std::vector<std::pair<std::string, std::string>> parameters_;
 };
 

@@ -75,6 +75,12 @@ struct ListenerRuntime {
   std::shared_ptr<const void> alive = std::make_shared<int>(0);
 
   [[nodiscard]] bool has_default() const { return chains.size() > config->filter_chains.size(); }
+  /// The number of the chain for a connection; Chain::kNew: none matches, and there is no default.
+  [[nodiscard]] size_t choose(const ChainFacts& facts) const {
+    const auto found = index.find(facts);
+    if (found != FilterChainIndex::kNone) return found;
+    return has_default() ? chains.size() - 1 : Chain::kNew;
+  }
 };
 
 }  // namespace remora

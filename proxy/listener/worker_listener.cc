@@ -65,11 +65,10 @@ void WorkerListener::retire() {
 
 const LocalRef<WorkerChain>& WorkerListener::choose(const AcceptedSocket& socket) const {
   static thread_local const LocalRef<WorkerChain> kNothing;
-  const auto found =
-      runtime_->index.find({socket.local, socket.direct_remote, socket.speaks_for(), socket.server_name,
-                            socket.transport_protocol, socket.application_protocols});
-  if (found != FilterChainIndex::kNone) return chains_[found];
-  return runtime_->has_default() ? chains_.back() : kNothing;
+  const size_t found =
+      runtime_->choose({socket.local, socket.direct_remote, socket.speaks_for(), socket.server_name,
+                        socket.transport_protocol, socket.application_protocols});
+  return found < chains_.size() ? chains_[found] : kNothing;
 }
 
 void WorkerListener::listen(std::vector<int> sockets) {

@@ -277,6 +277,12 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
   }
 }
 
+ClusterManager::Found ClusterManager::find(const std::string& name) const {
+  const auto found = clusters_.find(name);
+  if (found == clusters_.end()) return {};
+  return {found->second->runtime->config, found->second->set};
+}
+
 void ClusterManager::refresh_stats() {
   for (const auto& [name, entry] : clusters_) {
     if (const auto& destinations = entry->runtime->destinations) {

@@ -36,6 +36,12 @@ class ClusterManager {
   void apply(const ConfigBatch& batch, WorkerBatch& out);
 
   void each_cluster(const std::function<void(const AdminCluster&)>& visit) const;
+  /// What requests to the cluster of that name meet; both null if there is none.
+  struct Found {
+    std::shared_ptr<const ClusterConfig> config;
+    std::shared_ptr<const HostSet> hosts;
+  };
+  [[nodiscard]] Found find(const std::string& name) const;
   /// Brings gauges that are only computed when asked for up to date (circuit breakers).
   void refresh_stats();
   [[nodiscard]] size_t size() const { return clusters_.size(); }

@@ -196,43 +196,97 @@ void SubsetIndex::add_group(const LbSubset::Selector& selector, const std::vecto
             [](const auto& a, const auto& b) { return a.hash < b.hash; });
 }
 
-const Host* SubsetIndex::pick(LoadBalancer& balancer, const LbContext& context) const {
-  static const SubsetMatch kNothing;
-  return pick_by(balancer, Criteria(context.subset == nullptr ? kNothing : *context.subset, nullptr));
+std::string SubsetIndex::name_of(const Group& group, const Subset& subset) {
+  std::string name;
+  for (size_t i = 0; i < subset.values.size(); ++i) {
+    name.append(i == 0 ? "" : ",").append(group.selector.keys[i]).append("=");
+    subset.values[i].append_json(name);
+  }
+  return name;
 }
 
-const Host* SubsetIndex::pick_by(LoadBalancer& balancer, const Criteria& criteria) const {
+/// Picks for a request.
+struct SubsetIndex::BalancerPick {
+  LoadBalancer& balancer;
+
+  const Host* from(const PriorityLevels& levels, std::string_view /*why*/) {
+    return balancer.pick_from(levels);
+  }
+  const Host* single(const Host* host) { return host; }
+  void selected(const Group& /*group*/, const Subset& /*subset*/) {
+    balancer.count(&LbStats::subsets_selected);
+  }
+  void fell_back() { balancer.count(&LbStats::subsets_fallback); }
+  void panicked() { balancer.count(&LbStats::subsets_fallback_panic); }
+};
+
+/// Picks nobody, but remembers among whom it would be.
+struct SubsetIndex::ExplainPick {
+  Explained& found;
+
+  const Host* from(const PriorityLevels& levels, std::string_view why) {
+    found.levels = &levels;
+    if (found.why.empty() || !why.empty()) found.why = why;
+    for (const auto& level : levels.levels) {
+      if (!level.all.empty()) return level.all.hosts.front();
+    }
+    return nullptr;
+  }
+  const Host* single(const Host* host) { return found.single = host; }
+  void selected(const Group& group, const Subset& subset) { found.why = "subset " + name_of(group, subset); }
+  void fell_back() {}
+  void panicked() {}
+};
+
+const Host* SubsetIndex::pick(LoadBalancer& balancer, const LbContext& context) const {
+  static const SubsetMatch kNothing;
+  return pick_by(BalancerPick{balancer},
+                 Criteria(context.subset == nullptr ? kNothing : *context.subset, nullptr));
+}
+
+SubsetIndex::Explained SubsetIndex::explain(const SubsetMatch& wanted) const {
+  Explained found;
+  pick_by(ExplainPick{found}, Criteria(wanted, nullptr));
+  if (found.why.empty()) found.why = "no subset has these values, and no fallback is configured";
+  return found;
+}
+
+template <typename Picker>
+const Host* SubsetIndex::pick_by(Picker picker, const Criteria& criteria) const {
   const auto group = std::find_if(groups_.begin(), groups_.end(),
                                   [&](const Group& g) { return criteria.has_keys(g.selector.keys); });
-  if (group == groups_.end()) return pick_fallback(balancer);
+  if (group == groups_.end()) return pick_fallback(picker);
   if (const Subset* subset = group->find(criteria)) {
-    balancer.count(&LbStats::subsets_selected);
-    return subset->single != nullptr ? subset->single : balancer.pick_from(subset->levels);
+    picker.selected(*group, *subset);
+    return subset->single != nullptr ? picker.single(subset->single) : picker.from(subset->levels, {});
   }
   const LbSubset::Selector& selector = group->selector;
   switch (selector.fallback) {
     case LbSubset::Fallback::kNotDefined: break;
     case LbSubset::Fallback::kNoFallback: return nullptr;
-    case LbSubset::Fallback::kAnyEndpoint: return balancer.pick_from(any_);
-    case LbSubset::Fallback::kDefaultSubset: return balancer.pick_from(default_);
+    case LbSubset::Fallback::kAnyEndpoint: return picker.from(any_, "the selector's fallback ANY_ENDPOINT");
+    case LbSubset::Fallback::kDefaultSubset:
+      return picker.from(default_, "the selector's fallback DEFAULT_SUBSET");
     case LbSubset::Fallback::kKeysSubset:
       if (selector.fallback_keys.size() < selector.keys.size()) {  // always so; else this would not end
-        return pick_by(balancer, criteria.restricted_to(selector.fallback_keys));
+        return pick_by(picker, criteria.restricted_to(selector.fallback_keys));
       }
   }
-  return pick_fallback(balancer);
+  return pick_fallback(picker);
 }
 
 /// The cluster's own fallback: any host or the default subset, and when that finds nobody, any host in panic.
-const Host* SubsetIndex::pick_fallback(LoadBalancer& balancer) const {
+template <typename Picker>
+const Host* SubsetIndex::pick_fallback(Picker picker) const {
   const bool any = fallback_ == LbSubset::Fallback::kAnyEndpoint;
   if (!any && fallback_ != LbSubset::Fallback::kDefaultSubset) return nullptr;
-  if (const Host* host = balancer.pick_from(any ? any_ : default_)) {
-    balancer.count(&LbStats::subsets_fallback);
+  const std::string_view why = any ? "fallback ANY_ENDPOINT" : "fallback DEFAULT_SUBSET";
+  if (const Host* host = picker.from(any ? any_ : default_, why)) {
+    picker.fell_back();
     return host;
   }
-  const Host* host = panic_mode_any_ ? balancer.pick_from(any_) : nullptr;
-  if (host != nullptr) balancer.count(&LbStats::subsets_fallback_panic);
+  const Host* host = panic_mode_any_ ? picker.from(any_, "panic_mode_any: all hosts") : nullptr;
+  if (host != nullptr) picker.panicked();
   return host;
 }
 
@@ -246,12 +300,7 @@ std::vector<std::string> SubsetIndex::names() const {
   std::vector<std::string> names;
   for (const auto& group : groups_) {
     for (const auto& subset : group.subsets) {
-      std::string name;
-      for (size_t i = 0; i < subset.values.size(); ++i) {
-        name.append(i == 0 ? "" : ",").append(group.selector.keys[i]).append("=");
-        subset.values[i].append_json(name);
-      }
-      names.push_back(std::move(name));
+      names.push_back(name_of(group, subset));
     }
   }
   std::sort(names.begin(), names.end());

@@ -25,6 +25,15 @@ class SubsetIndex {
   /// The choice for `context`, with all fallbacks; null if none applies. No allocation.
   const Host* pick(LoadBalancer& balancer, const LbContext& context) const;
 
+  /// The same choice, as far as it does not depend on the balancer: which hosts it would be made from, and
+  /// why these.
+  struct Explained {
+    const PriorityLevels* levels = nullptr;  ///< null: `single`, or nobody
+    const Host* single = nullptr;            ///< single_host_per_subset
+    std::string why;                         ///< "subset version=v1", "fallback ANY_ENDPOINT", ...
+  };
+  [[nodiscard]] Explained explain(const SubsetMatch& wanted) const;
+
   /// How many subsets there are (lb_subsets_active); each has hosts.
   [[nodiscard]] size_t size() const;
   /// How many hosts a single_host_per_subset selector left out (lb_subsets_single_host_per_subset_duplicate).
@@ -41,8 +50,13 @@ class SubsetIndex {
 
   void add_group(const LbSubset::Selector& selector, const std::vector<const Host*>& hosts, bool list_as_any,
                  const LoadRules& rules, uint32_t& next_id);
-  const Host* pick_by(LoadBalancer& balancer, const Criteria& criteria) const;
-  const Host* pick_fallback(LoadBalancer& balancer) const;
+  static std::string name_of(const Group& group, const Subset& subset);
+  struct BalancerPick;
+  struct ExplainPick;
+  template <typename Picker>
+  const Host* pick_by(Picker picker, const Criteria& criteria) const;
+  template <typename Picker>
+  const Host* pick_fallback(Picker picker) const;
 
   std::vector<Group> groups_;  // one per selector
   LbSubset::Fallback fallback_;

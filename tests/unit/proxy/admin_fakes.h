@@ -47,6 +47,10 @@ struct FakeView final : AdminView {
   }
   std::vector<UnreadyTargets> unready_targets() override { return unready; }
   const std::map<std::string, std::string>& runtime() override { return runtime_values; }
+  Result<std::string> explain(std::string_view question) override {
+    if (question.empty()) return Error{"the question is empty"};
+    return "{\"asked\": " + std::string(question) + "}";
+  }
   void refresh_stats() override { ++refreshed; }
   std::vector<std::pair<std::string, std::string>> log_levels() override {
     return {levels.begin(), levels.end()};

@@ -1,0 +1,115 @@
+#include "explain/cluster.h"
+
+#include <algorithm>
+#include <array>
+
+#include "upstream/host_set.h"
+#include "upstream/subset.h"
+
+namespace remora::explain {
+namespace {
+
+using admin::JsonWriter;
+
+std::string_view policy_name(LbPolicy policy) {
+  static constexpr std::array<std::string_view, 5> kNames = {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"};
+  const auto number = static_cast<size_t>(policy);
+  return number < kNames.size() ? kNames[number] : std::string_view();
+}
+
+/// Which of a level's hosts requests go to.
+bool takes_requests(const PriorityLevel& level, const Host* host) {
+  const auto in = [host](const HostChoices& choices) {
+    return std::ranges::find(choices.hosts, host) != choices.hosts.end();
+  };
+  if (level.panic) return level.healthy_load > 0 || level.degraded_load > 0;
+  return (level.healthy_load > 0 && in(level.healthy)) || (level.degraded_load > 0 && in(level.degraded));
+}
+
+void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
+  const Endpoint& endpoint = host.endpoint();
+  json.begin_object();
+  json.member("address", endpoint.address_text);
+  if (!endpoint.hostname.empty()) json.member("hostname", endpoint.hostname);
+  json.member("weight", host.weight());
+  json.member("priority", endpoint.priority);
+  json.member("health", host.health_flags());
+  json.member("ejected", host.state().ejected());
+  json.member("takes_requests", chosen);
+  json.end_object();
+}
+
+void write_levels(JsonWriter& json, const std::vector<PriorityLevel>& levels, size_t most) {
+  json.key("priorities");
+  json.begin_array();
+  size_t total = 0;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const auto& level = levels[i];
+    total += level.all.hosts.size();
+    json.begin_object();
+    json.member("priority", i);
+    json.member("share_percent", level.healthy_load + level.degraded_load);
+    json.member("panic", level.panic);
+    json.member("endpoints", level.all.hosts.size());
+    json.member("healthy", level.healthy.hosts.size());
+    json.member("degraded", level.degraded.hosts.size());
+    json.end_object();
+  }
+  json.end_array();
+  json.key("endpoints");
+  json.begin_array();
+  size_t written = 0;
+  for (const auto& level : levels) {
+    for (const Host* host : level.all.hosts) {
+      if (written == most) break;
+      write_endpoint(json, *host, takes_requests(level, host));
+      ++written;
+    }
+  }
+  json.end_array();
+  if (written < total) json.member("endpoints_left_out", total - written);
+}
+
+void write_hosts(JsonWriter& json, const HostSet& hosts, const SubsetMatch& wanted, size_t most) {
+  const PriorityLevels* levels = &hosts.levels();
+  if (hosts.subsets() != nullptr) {
+    const auto found = hosts.subsets()->explain(wanted);
+    json.member("selection", found.why);
+    if (found.single != nullptr) {
+      json.key("endpoints");
+      json.begin_array();
+      write_endpoint(json, *found.single, true);
+      json.end_array();
+      return;
+    }
+    levels = found.levels;
+  }
+  if (levels != nullptr) write_levels(json, levels->levels, most);
+}
+
+}  // namespace
+
+void write_cluster(JsonWriter& json, const std::string& name, const Cluster& cluster,
+                   const SubsetMatch& wanted, size_t most) {
+  json.begin_object();
+  json.member("name", name);
+  json.member("exists", cluster.config != nullptr);
+  if (!wanted.empty()) {
+    json.key("subset");
+    json.begin_object();
+    for (const auto& [key, value] : wanted) json.member(key, value.text());
+    json.end_object();
+  }
+  if (cluster.config != nullptr) {
+    if (cluster.config->original_dst) {
+      json.member("selection", "the connection's original destination");
+    } else {
+      if (const auto policy = policy_name(cluster.config->lb_policy); !policy.empty())
+        json.member("lb_policy", policy);
+      if (cluster.hosts != nullptr) write_hosts(json, *cluster.hosts, wanted, most);
+    }
+  }
+  json.end_object();
+}
+
+}  // namespace remora::explain
