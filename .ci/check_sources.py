@@ -43,7 +43,7 @@ MAY_INCLUDE = [
     ("xds/page/", ["xds/page", "xds/rollout", "xds/store", "xds/web", "xds/istio"]),
     ("xds/control_plane/", ["xds/control_plane", "xds/page", "xds/inject", "xds/kubernetes", "xds/kube", "xds/telemetry",
                             "xds/rollout", "xds/identity", "xds/store", "xds/web", "xds/istio", "xds/translate", "xds/api"]),
-    ("xds/ctl/", ["xds/ctl", "xds/inject", "xds/kube", "xds/capture", "xds/identity", "xds/web", "xds/store", "xds/istio", "xds/api"]),
+    ("xds/ctl/", ["xds/ctl", "xds/inject", "xds/kube", "xds/capture", "xds/identity", "xds/web", "xds/store", "xds/istio", "xds/translate", "xds/api"]),
     ("tests/", ["tests", "tests/unit", "proxy", "filters", "xds"]),
     ("bench/", ["bench", "proxy"]),
 ]

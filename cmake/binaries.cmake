@@ -8,4 +8,5 @@ remora_program(remora-control FOLDER xds SOURCES xds/control_plane/main.cc
   LINK remora_control_plane remora_istio remora_core)
 
 remora_program(remoractl FOLDER xds SOURCES xds/ctl/*.cc
-  LINK remora_inject remora_kube remora_capture remora_identity remora_istio remora_store remora_web remora_core remora_asio)
+  LINK remora_inject remora_kube remora_capture remora_identity remora_istio remora_store remora_web
+  "$<LINK_GROUP:RESCAN,remora_translate,remora_filters>" remora_proxy remora_core remora_asio)

@@ -116,11 +116,9 @@ void Exchange::find_route() {
   info_.route_cluster = choice_.name;
 }
 
-/// What picks one of several clusters. No cookie is made for it.
 uint64_t Exchange::weighted_random() const {
-  if (!route_->forward.weighted_by_hash) return random_value_;
   const HashSource source{request_, origin_.remote, connection_->peer()};
-  return request_hash(route_->forward.hash_policies, source, nullptr).value_or(random_value_);
+  return remora::weighted_random(route_->forward, source, random_value_);
 }
 
 /// What the place in the table that was found says to the filters.

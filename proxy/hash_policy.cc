@@ -95,4 +95,9 @@ std::optional<uint64_t> address_hash(const Address& client) {
   return xx_hash64(inet_ntop(client.family(), bytes, text, sizeof(text)));
 }
 
+uint64_t weighted_random(const RouteAction& action, const HashSource& source, uint64_t random) {
+  if (!action.weighted_by_hash) return random;
+  return request_hash(action.hash_policies, source, nullptr).value_or(random);
+}
+
 }  // namespace remora

@@ -27,6 +27,10 @@ struct HashSource {
 std::optional<uint64_t> request_hash(const std::vector<HashPolicy>& policies, const HashSource& source,
                                      std::vector<std::string>* made);
 
+/// What picks one of an action's weighted clusters: the request's hash where use_hash_policy asks for it and
+/// it has one, else `random`. No cookie is made for it.
+uint64_t weighted_random(const RouteAction& action, const HashSource& source, uint64_t random);
+
 /// The number that stands for a client's address, without its port; nullopt: it is no IP address.
 std::optional<uint64_t> address_hash(const Address& client);
 

@@ -12,7 +12,8 @@ namespace {
 using admin::JsonWriter;
 
 std::string_view policy_name(LbPolicy policy) {
-  static constexpr std::array<std::string_view, 5> kNames = {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"};
+  static constexpr std::array<std::string_view, 5> kNames = {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM",
+                                                             "RING_HASH", "MAGLEV"};
   const auto number = static_cast<size_t>(policy);
   return number < kNames.size() ? kNames[number] : std::string_view();
 }

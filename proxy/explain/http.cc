@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "explain/cluster.h"
+#include "hash_policy.h"
 #include "peer.h"
 #include "remora/config/route_outcome.h"
 #include "remora/config/route_search.h"
@@ -258,8 +259,12 @@ void write_http(JsonWriter& json, const Question& question, const Landing& landi
   const RouteSearch search =
       table->explain(request.head, question.random, request.info.dynamic_metadata, question.most_routes);
   write_search(json, *table, search);
+  const HashSource source{request.head, request.origin.remote, request.peer};
+  const uint64_t random = search.match.route == nullptr
+                              ? question.random
+                              : weighted_random(search.match.route->forward, source, question.random);
   const RouteOutcome outcome =
-      route_outcome(search.match, http, request.head, question.random, request.origin.internal);
+      route_outcome(search.match, http, request.head, random, request.origin.internal);
   if (outcome.status != 0)
     return write_answer(json, outcome.status, outcome.details, outcome.location, outcome.body);
   write_forwarding(json, request, *table, search.match, outcome, configuration);

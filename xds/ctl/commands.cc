@@ -236,6 +236,8 @@ std::vector<Command> other_commands() {
                  {"--webhook-token-file", "", "FILE",
                   "bearer tokens of those who may ask; needed where --address is not loopback"}},
        .run = loadtester},
+      explain_command(),
+      route_check_command(),
       iptables_command(),
       {.name = "version", .summary = "of this program", .run = version},
       {.name = "help",
@@ -271,7 +273,7 @@ const std::vector<Flag>& global_flags() {
       {"--client-key", "", "FILE", "PEM: its private key"},
       {"--admin", "", "HOST:PORT",
        "the control plane's admin address (default $REMORA_ADMIN, else 127.0.0.1:15014), for status\n"
-       "and effective"},
+       "and effective; explain and route-check: the proxy's (default 127.0.0.1:15000)"},
       {"--help", "-h", "", "how to use a command"},
   };
   return kFlags;

@@ -57,5 +57,7 @@ int help(const Arguments& arguments);
 
 /// With all its flags; the others stand in commands.cc.
 Command iptables_command();
+Command explain_command();
+Command route_check_command();
 
 }  // namespace remora::ctl
