@@ -4,6 +4,7 @@
     bench/run.py [--quick]            CPU per request, requests/s, latency, memory of every proxy -> bench/results/
     bench/run.py protocols            CPU per request over HTTP/2, TLS, and mutual TLS between two sidecars
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
+    bench/run.py scale                what the size of a configuration costs, Envoy and Remora side by side
     bench/run.py mesh                 remora-control over a Kubernetes API server, with simulated sidecars
     bench/run.py updates              one changed resource among 10,000, and the start with them
     bench/run.py profile remora       instructions per request, and the functions that spend them
@@ -24,6 +25,7 @@ from load import (certificates, fairness, generator, idle_memory, peers, profile
 from load.processes import Processes, free_port  # noqa: E402
 from mesh import scale  # noqa: E402
 from updates import one_of_many  # noqa: E402
+from scale import NAMES as MEASUREMENTS, report as scale_report  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
 PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
@@ -168,6 +170,14 @@ def idle(arguments, setup: peers.Setup, processes: Processes) -> int:
     return 1 if missing else 0
 
 
+def size(arguments, setup: peers.Setup, processes: Processes) -> int:
+    data = scale_report.run(arguments.only, arguments, setup, say, os.getloadavg()[0])
+    print(scale_report.markdown(data))
+    for path in scale_report.write(data, arguments.results):
+        say(f"bench: wrote {path}")
+    return 1 if any(data[name].get("missing") for name in arguments.only) else 0
+
+
 def mesh(arguments, setup: peers.Setup, processes: Processes) -> int:
     load_before = os.getloadavg()[0]
     data = scale.summary(scale.run(arguments, setup, processes, say), arguments, load_before)
@@ -220,10 +230,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--xds", choices=("delta", "state"), default="delta", help="of `mesh`: which protocol the sidecars speak")
     parser.add_argument("--clusters", type=int, default=10000, help="of `updates`")
     parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(MEASUREMENTS),
+                        help=f"of `scale`: comma-separated, of {','.join(MEASUREMENTS)}")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "profile"), default="http1")
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "scale", "profile"), default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
     parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
@@ -234,6 +246,9 @@ def parse() -> argparse.Namespace:
     unknown = [name for name in arguments.scenarios if name not in protocols.NAMES]
     if unknown:
         parser.error(f"unknown scenarios: {', '.join(unknown)} (known: {', '.join(protocols.NAMES)})")
+    unknown = [name for name in arguments.only if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"unknown measurements: {', '.join(unknown)} (known: {', '.join(MEASUREMENTS)})")
     if arguments.quick:
         arguments.rounds, arguments.seconds = 2, 2.0
     return arguments
@@ -241,7 +256,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates,
+    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates, "scale": size,
               "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)

