@@ -71,6 +71,17 @@ INSTANTIATE_TEST_SUITE_P(
              "spec: {ports: [{name: http, port: 80}]}\n",
              {"warning: metadata.annotations: networking.istio.io/exportTo is not implemented and has no "
               "effect"}},
+        Case{"shadow compare where nothing is mirrored",
+             "apiVersion: v1\nkind: Service\nmetadata: {name: s, annotations: {remora.dev/shadow-compare: "
+             "body}}\n"
+             "spec: {ports: [{name: http, port: 80}]}\n",
+             {"warning: metadata.annotations: remora.dev/shadow-compare has a meaning for VirtualServices "
+              "only"}},
+        Case{"shadow compare without a meaning",
+             "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+             "metadata: {name: v, annotations: {remora.dev/shadow-compare: headers}}\n"
+             "spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}\n",
+             {"error: metadata.annotations: remora.dev/shadow-compare must be \"status\" or \"body\""}},
         Case{"defined twice",
              destination_rule("") + "---\n" + destination_rule(""),
              {kDr + "is defined twice in this file"}},

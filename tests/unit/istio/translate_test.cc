@@ -463,6 +463,28 @@ TEST(Actions, MirrorInEverySpelling) {
   EXPECT_EQ(fraction(routes[0], 1), 50000U);
 }
 
+TEST(Actions, MirrorsAreComparedWhereAnAnnotationSaysSo) {
+  const auto compare = [](const std::string& annotation, const std::string& action) {
+    std::string yaml = virtual_service("  - " + action + "\n" + kTo);
+    const std::string name = "name: myapp";
+    yaml.replace(yaml.find(name), name.size(), name + ", annotations: {" + annotation + "}");
+    const Registry mesh = registry(kMyapp + "---\n" + yaml);
+    const auto routes = build_routes(*mesh.virtual_services().at(0), 8080, MeshView(mesh, client()));
+    const auto& metadata = routes.at(0).metadata().filter_metadata();
+    const auto ours = metadata.find("remora");
+    return ours == metadata.end() ? std::string() : ours->second.ShortDebugString();
+  };
+  const std::string annotation = "remora.dev/shadow-compare: ";
+  EXPECT_EQ(compare("a: b", "mirror: {host: myapp}"), "");
+  EXPECT_EQ(compare(annotation + "body", "timeout: 1s"), "");
+  EXPECT_NE(compare(annotation + "status", "mirror: {host: myapp}").find(R"(key: "compare")"),
+            std::string::npos);
+  EXPECT_EQ(compare(annotation + "status", "mirror: {host: myapp}").find("bool_value"), std::string::npos);
+  EXPECT_NE(
+      compare(annotation + "body", "mirror: {host: myapp}").find(R"(key: "body" value { bool_value: true })"),
+      std::string::npos);
+}
+
 RouteConfiguration table(const std::string& yaml, uint16_t port, const ProxyNode& node = client()) {
   const Registry mesh = registry(yaml);
   const MeshView view(mesh, node);

@@ -29,6 +29,14 @@ bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
   return any_path && match.headers_size() == 0 && match.query_parameters_size() == 0;
 }
 
+/// Ours: an Envoy takes it and does not look at it.
+void set_shadow_compare(ShadowCompare compare, Route& route) {
+  auto& ours = (*route.mutable_metadata()->mutable_filter_metadata())["remora"];
+  auto& shadow = *(*ours.mutable_fields())["shadow"].mutable_struct_value();
+  auto& how = *(*shadow.mutable_fields())["compare"].mutable_struct_value();
+  if (compare == ShadowCompare::kBody) (*how.mutable_fields())["body"].set_bool_value(true);
+}
+
 Route build_route(const HttpRoute& http, const HttpMatch& match, const Resource& owner, uint16_t port,
                   const MeshView& view) {
   Route route;
@@ -36,6 +44,8 @@ Route build_route(const HttpRoute& http, const HttpMatch& match, const Resource&
   apply_route_match(match, *route.mutable_match());
   auto& metadata = istio_metadata(*route.mutable_metadata());
   (*metadata.mutable_fields())["config"].set_string_value(config_path(owner));
+  if (owner.shadow_compare != ShadowCompare::kOff && !http.mirrors.empty())
+    set_shadow_compare(owner.shadow_compare, route);
   if (!match.stat_prefix.empty()) route.set_stat_prefix(match.stat_prefix);
   apply_route_action(http, owner, port, view, route);
   apply_route_filters(http, route);

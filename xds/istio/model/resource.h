@@ -25,6 +25,11 @@ using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workloa
                           Canary, MetricTemplate, AlertProvider, PeerAuthentication, RequestAuthentication,
                           Sidecar, InventoryObject>;
 
+/// Annotation of a VirtualService: its mirrors' answers are compared with the original ones
+/// (docs/mirroring.md).
+inline constexpr const char* kShadowCompareAnnotation = "remora.dev/shadow-compare";
+enum class ShadowCompare { kOff, kStatus, kBody };  ///< kStatus: and times; kBody: and a digest of the bodies
+
 /// One Kubernetes-style object, checked by itself; what it refers to may still be missing. Immutable once
 /// made, and shared by every list that holds it.
 struct Resource {
@@ -34,6 +39,7 @@ struct Resource {
   std::string name;
   Labels labels;
   std::string creation_timestamp;  ///< as written (RFC 3339); empty where not given
+  ShadowCompare shadow_compare = ShadowCompare::kOff;
   Spec spec;
   std::string json;  ///< the whole object as it was given; equal objects have equal text
   std::string file;

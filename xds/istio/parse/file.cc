@@ -146,7 +146,7 @@ class FileReader {
       meta.string("namespace", resource.ns);
       meta.string_map("labels", resource.labels);
       meta.string("creationTimestamp", resource.creation_timestamp);
-      read_annotations(meta);
+      read_annotations(meta, resource);
       meta.ignore({"uid", "resourceVersion", "generation", "managedFields", "selfLink", "ownerReferences",
                    "finalizers", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds"});
     });
@@ -155,13 +155,26 @@ class FileReader {
   }
 
   /// Annotations are everybody's; Istio steers with some of its own, of which none is implemented.
-  static void read_annotations(Fields& meta) {
+  static void read_annotations(Fields& meta, Resource& resource) {
     std::map<std::string, std::string> annotations;
     meta.string_map("annotations", annotations);
-    for (const auto& annotation : annotations) {
-      const std::string& name = annotation.first;
+    for (const auto& [name, value] : annotations) {
+      if (name == kShadowCompareAnnotation) read_shadow_compare(value, meta, resource);
       if (!name.starts_with("networking.istio.io/") && !name.starts_with("traffic.istio.io/")) continue;
       meta.warning("annotations", name + " is not implemented and has no effect");
+    }
+  }
+
+  static void read_shadow_compare(const std::string& value, Fields& meta, Resource& resource) {
+    const std::string name = kShadowCompareAnnotation;
+    if (resource.kind != "VirtualService") {
+      meta.warning("annotations", name + " has a meaning for VirtualServices only");
+    } else if (value == "status") {
+      resource.shadow_compare = ShadowCompare::kStatus;
+    } else if (value == "body") {
+      resource.shadow_compare = ShadowCompare::kBody;
+    } else {
+      meta.error("annotations", name + " must be \"status\" or \"body\"");
     }
   }
 
