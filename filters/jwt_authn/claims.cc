@@ -61,7 +61,7 @@ void add_claim_headers(const JwtProvider& provider, const Jwt& jwt, HeaderMap& h
   if (!provider.payload_header.empty()) {
     std::string payload(jwt.encoded_payload());
     while (provider.pad_payload && payload.size() % 4 != 0) payload += '=';
-    head.add(provider.payload_header, payload);
+    head.set(provider.payload_header, payload);  // of several tokens, the last one's, as in Envoy
   }
   for (const auto& wanted : provider.claim_headers) {
     const MetadataValue* claim = find_claim(jwt.payload, wanted.claim);

@@ -442,3 +442,16 @@ def test_hostile_tokens(proxy):
     for token in (f"{encode(ES)}.{deep}.AAAA", f"{deep}.{deep}.AAAA", "." * 1000, "A" * 50_000, f"{encode(ES)}.{'A' * 40_000}.AAAA"):
         response = proxy.fetch("/one", headers=bearer(token))
         assert response.status == 401 and response.text.startswith("Jwt ")
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one"), ("one", "one")])
+def test_of_several_tokens_the_last_ones_payload_is_forwarded(start, closing, order):
+    tokens = {name: Key("", "HS256", key_id=name) for name in ("one", "two")}
+    providers = {name: provider(name, jwks(key), from_headers=[{"name": f"x-{name}"}], forward=True, forward_payload_header="x-payload")
+                 for name, key in tokens.items()}
+    sent = {name: key.token({"iss": name}) for name, key in tokens.items()}
+    a = closing(Upstream("a", echo))
+    proxy = start(bootstrap([listener(http([route("/", to="a")], filters=[authn(providers, [rule("/", **all_of(*map(named, order)))])]))],
+                            [cluster("a", a.port)]))
+    got = json.loads(proxy.fetch("/", headers=[(f"x-{name}", token) for name, token in sent.items()]).body)["headers"]
+    assert [value for name, value in got if name == "x-payload"] == [sent[order[-1]].split(".")[1]]
