@@ -96,7 +96,7 @@ load_balancing_policy:
   policies:
   - typed_extension_config:
       name: first
-      typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.maglev.v3.Maglev}
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided}
   - typed_extension_config:
       name: second
       typed_config:
@@ -120,11 +120,11 @@ load_balancing_policy:
   policies:
   - typed_extension_config:
       name: first
-      typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.maglev.v3.Maglev}
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided}
 )");
   EXPECT_EQ(errors(),
             "load_balancing_policy.policies: none of them is implemented by this build: "
-            "envoy.extensions.load_balancing_policies.maglev.v3.Maglev\n");
+            "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided\n");
 }
 
 TEST_F(ClusterTest, SubsetsInBothSpellings) {
