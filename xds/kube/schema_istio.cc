@@ -147,7 +147,22 @@ VirtualService object -- How requests for some hosts are routed.
   status @IstioStatus -- How the control plane sees it.
 LoadBalancerSettings object -- How a host is picked.
   simple enum:UNSPECIFIED|LEAST_CONN|RANDOM|PASSTHROUGH|ROUND_ROBIN|LEAST_REQUEST -- The method.
-  consistentHash any -- Not implemented; refused.
+  consistentHash object -- The host is picked by what a request says, the same one each time.
+    httpHeaderName string -- Hashed: this header.
+    httpCookie object -- Hashed: this cookie.
+      name! string -- Its name.
+      path string -- Its path, where the proxy makes it.
+      ttl string -- How long clients keep it; where this is given, clients without it get one. 0s: for a session.
+      attributes []object -- Further attributes, where the proxy makes it.
+        name! string -- Such as SameSite.
+        value string -- Its value; none for a flag.
+    useSourceIp bool -- Hashed: the client's address.
+    httpQueryParameterName string -- Hashed: this parameter of the query.
+    ringHash object -- Hosts are points on a ring. This is the default.
+      minimumRingSize int64 -- Least number of points; 1024 where not given.
+    maglev object -- Hosts share a table.
+      tableSize! int64 -- Its entries, a prime below 5000011.
+    minimumRingSize int64 -- Deprecated, as ringHash.minimumRingSize.
   localityLbSetting any -- Not implemented; refused.
   warmup any -- Not implemented; refused.
   warmupDurationSecs string -- Not implemented; refused.

@@ -68,9 +68,6 @@ const std::vector<Difference> kDifferences{
      "the external host has endpoints by address here: there are no DNS clusters"},
     {"cluster outbound|80||api.example.test STRICT_DNS LEAST_REQUEST",
      "cluster outbound|80||api.example.test EDS LEAST_REQUEST", "the same"},
-    {"cluster outbound|9090||ratings.default.svc.cluster.local EDS RING_HASH",
-     "cluster outbound|9090||ratings.default.svc.cluster.local EDS LEAST_REQUEST",
-     "consistentHash is refused, so the DestinationRule here does not have it"},
 };
 
 /// The same mesh, as far as it is understood: authorization and tokens are not.
@@ -139,6 +136,13 @@ spec:
   resolution: STATIC
   ports: [{number: 9090, name: grpc, protocol: GRPC}]
   endpoints: [{address: 127.0.0.4, ports: {grpc: 9091}, serviceAccount: ratings}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ratings}
+spec:
+  host: ratings.default.svc.cluster.local
+  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}, tls: {mode: ISTIO_MUTUAL}}
 )";
 
 std::set<std::string> rows_of_ours() {

@@ -213,9 +213,33 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     DestinationRules, Findings,
     ::testing::Values(
-        rule("consistent hash", "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: is not implemented: no ring hash or "
-                   "Maglev yet"),
+        rule("nothing to hash", "  trafficPolicy: {loadBalancer: {consistentHash: {}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: must have one of httpHeaderName, "
+                   "httpCookie, "
+                   "useSourceIp and httpQueryParameterName"),
+        rule("two to hash",
+             "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, httpHeaderName: x}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: must have one of httpHeaderName, "
+                   "httpCookie, "
+                   "useSourceIp and httpQueryParameterName"),
+        rule("hash and simple",
+             "  trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash: cannot stand beside simple"),
+        rule("cookie without a name",
+             "  trafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {ttl: 1s}}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.name: is required"),
+        rule("a table that is no prime",
+             "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: "
+             "100}}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: must be a prime"),
+        rule("two tables",
+             "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 101}, "
+             "ringHash: {}}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.consistentHash.ringHash: cannot stand beside maglev"),
+        rule("old size of the ring",
+             "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}\n",
+             "warning: DestinationRule default/myapp: spec.trafficPolicy.loadBalancer.consistentHash."
+             "minimumRingSize: is deprecated: write ringHash.minimumRingSize"),
         rule("locality", "  trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}\n",
              kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting: is not implemented: localities do not "
                    "steer traffic yet"),

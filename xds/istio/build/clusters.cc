@@ -17,6 +17,18 @@ using envoy::config::cluster::v3::Cluster;
 constexpr Duration kConnectTimeout = std::chrono::seconds(10);
 constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
 
+void set_table(const ConsistentHash& hash, Cluster& cluster) {
+  constexpr uint64_t kRing = 1024;
+  if (hash.maglev) {
+    cluster.set_lb_policy(Cluster::MAGLEV);
+    cluster.mutable_maglev_lb_config()->mutable_table_size()->set_value(hash.size);
+    return;
+  }
+  cluster.set_lb_policy(Cluster::RING_HASH);
+  cluster.mutable_ring_hash_lb_config()->mutable_minimum_ring_size()->set_value(hash.size == 0 ? kRing
+                                                                                               : hash.size);
+}
+
 void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
   if (node.grpc) {  // it knows no other that needs no ring
     cluster.set_lb_policy(Cluster::ROUND_ROBIN);
@@ -26,6 +38,7 @@ void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Clus
     case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
     case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
     case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
+    case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
   }
 }
 
@@ -161,7 +174,10 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   PolicySettings policy = rule->traffic_policy.for_port(port);
   if (subset == nullptr) return policy;
   const PolicySettings& own = subset->traffic_policy.for_port(port);
-  if (own.load_balancer) policy.load_balancer = own.load_balancer;
+  if (own.load_balancer) {
+    policy.load_balancer = own.load_balancer;
+    policy.consistent_hash = own.consistent_hash;
+  }
   if (own.connection_pool) policy.connection_pool = own.connection_pool;
   if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
   if (own.tls) policy.tls = own.tls;

@@ -164,6 +164,10 @@ void add_tcp(const std::string& stat_prefix, const std::vector<ClusterShare>& cl
   if (policy.connection_pool && policy.connection_pool->tcp_idle_timeout) {
     set_duration(*policy.connection_pool->tcp_idle_timeout, *proxy.mutable_idle_timeout());
   }
+  // Of what can be hashed, a connection has its address only.
+  const auto& hash = policy.consistent_hash;
+  if (hash && hash->key == ConsistentHash::Key::kSourceIp && hash->use_source_ip)
+    proxy.add_hash_policy()->mutable_source_ip();
   add_network_filter("envoy.filters.network.tcp_proxy", proxy, chain);
 }
 

@@ -72,16 +72,22 @@ const Resource* MeshView::virtual_service_for(const std::string& host) const {
   return best;
 }
 
-std::string MeshView::destination_cluster(const Destination& destination, const Resource& owner,
-                                          uint16_t port) const {
-  const std::string host = resolve_host(destination.host, owner.ns);
+std::pair<std::string, uint16_t> MeshView::destination_of(const Destination& destination,
+                                                          const Resource& owner, uint16_t port) const {
+  std::string host = resolve_host(destination.host, owner.ns);
   const MeshService* service = registry_.find_service(host);
   if (destination.port) {
     port = *destination.port;
   } else if (service != nullptr && service->ports.size() == 1) {
     port = service->ports.front().number;
   }
-  return outbound_cluster_name(port, destination.subset, host);
+  return {std::move(host), port};
+}
+
+std::string MeshView::destination_cluster(const Destination& destination, const Resource& owner,
+                                          uint16_t port) const {
+  const auto [host, number] = destination_of(destination, owner, port);
+  return outbound_cluster_name(number, destination.subset, host);
 }
 
 }  // namespace remora::istio

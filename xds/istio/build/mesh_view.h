@@ -34,6 +34,9 @@ class MeshView {
   /// none.
   const Resource* virtual_service_for(const std::string& host) const;
 
+  /// Host and port that `destination` of the VirtualService `owner` means for traffic to `port`.
+  std::pair<std::string, uint16_t> destination_of(const Destination& destination, const Resource& owner,
+                                                  uint16_t port) const;
   /// The cluster that `destination` of the VirtualService `owner` means for traffic to `port`: without a port
   /// of its own, the destination's only port, else the same one.
   std::string destination_cluster(const Destination& destination, const Resource& owner, uint16_t port) const;

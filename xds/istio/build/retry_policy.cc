@@ -56,14 +56,15 @@ void add_previous_hosts_predicate(RetryPolicy& policy) {
 
 }  // namespace
 
-void apply_retry_policy(const std::optional<HttpRetry>& retry,
+void apply_retry_policy(const std::optional<HttpRetry>& retry, bool hashed,
                         envoy::config::route::v3::RouteAction& action) {
   if (retry && retry->attempts == 0) return;
   RetryPolicy& policy = *action.mutable_retry_policy();
   policy.set_host_selection_retry_max_attempts(kHostSelectionAttempts);
   policy.set_retry_on(kDefaultRetryOn);
   policy.mutable_num_retries()->set_value(retry ? retry->attempts : kDefaultRetries);
-  if (!retry || retry->ignore_previous_hosts.value_or(true)) add_previous_hosts_predicate(policy);
+  const bool elsewhere = retry ? retry->ignore_previous_hosts.value_or(!hashed) : !hashed;
+  if (elsewhere) add_previous_hosts_predicate(policy);
   if (!retry) return;
   if (!retry->retry_on.empty()) set_retry_on(retry->retry_on, policy);
   if (retry->per_try_timeout) set_duration(*retry->per_try_timeout, *policy.mutable_per_try_timeout());

@@ -101,8 +101,14 @@ class DestinationBuilder {
     return view_.destination_cluster(destination, owner_, port_);
   }
 
+  std::optional<ConsistentHash> hash(const Destination& destination) const {
+    const auto [host, port] = view_.destination_of(destination, owner_, port_);
+    return consistent_hash_of(host, destination.subset, port, view_);
+  }
+
   void one(const RouteDestination& entry, Route& route) const {
     RouteAction& action = *route.mutable_route();
+    add_hash_policy(hash(entry.destination), action);
     action.set_cluster(cluster(entry.destination));
     apply_headers(entry.headers, route);
     const std::string authority = authority_of(entry.headers);
@@ -110,6 +116,7 @@ class DestinationBuilder {
       action.set_host_rewrite_literal(authority);
   }
 
+  /// The hashes of all of them make one, whichever is chosen.
   void several(const std::vector<RouteDestination>& entries, RouteAction& action) const {
     auto& weighted = *action.mutable_weighted_clusters();
     for (const RouteDestination& entry : entries) {
@@ -117,6 +124,7 @@ class DestinationBuilder {
       auto& choice = *weighted.add_clusters();
       choice.set_name(cluster(entry.destination));
       choice.mutable_weight()->set_value(entry.weight);
+      add_hash_policy(hash(entry.destination), action);
       apply_headers(entry.headers, choice);
       const std::string authority = authority_of(entry.headers);
       if (!authority.empty()) choice.set_host_rewrite_literal(authority);
@@ -141,8 +149,9 @@ void apply_forwarding(const HttpRoute& http, const DestinationBuilder& destinati
   if (!authority.empty()) action.set_host_rewrite_literal(authority);
   for (const HttpMirror& mirror : http.mirrors)
     add_mirror(mirror, destinations.cluster(mirror.destination), action);
-  apply_retry_policy(http.retries, action);
-  if (http.route.size() == 1) {
+  const bool one = http.route.size() == 1;
+  apply_retry_policy(http.retries, one && destinations.hash(http.route.front().destination), action);
+  if (one) {
     destinations.one(http.route.front(), route);
   } else {
     destinations.several(http.route, action);

@@ -4,6 +4,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
+#include "istio/build/sticky.h"
 #include "istio/build/translate.h"
 #include "istio/model/hosts.h"
 
@@ -118,7 +119,7 @@ std::vector<Route> routes_to(const MeshService& service, uint16_t port, const Me
   if (owner != nullptr && !std::get<VirtualService>(owner->spec).http.empty()) {
     return build_routes(*owner, port, view);
   }
-  return {build_default_route(service.host, port)};
+  return {build_default_route(service.host, port, consistent_hash_of(service.host, "", port, view))};
 }
 
 RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_port) {
@@ -137,28 +138,34 @@ RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_po
 std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, const MeshView& view) {
   static const HttpMatch kEverything;
   std::vector<Route> routes;
-  for (const HttpRoute& http : std::get<VirtualService>(virtual_service.spec).http) {
+  const auto& service = std::get<VirtualService>(virtual_service.spec);
+  const auto add = [&](Route route) {
+    if (!service.sticky) return routes.push_back(std::move(route));
+    for (Route& part : stick(*service.sticky, std::move(route))) routes.push_back(std::move(part));
+  };
+  for (const HttpRoute& http : service.http) {
     if (http.match.empty()) {
-      routes.push_back(build_route(http, kEverything, virtual_service, port, view));
+      add(build_route(http, kEverything, virtual_service, port, view));
       return routes;
     }
     for (const HttpMatch& match : http.match) {
       if (!source_matches(match, port, view.node())) continue;
-      routes.push_back(build_route(http, match, virtual_service, port, view));
+      add(build_route(http, match, virtual_service, port, view));
       if (takes_everything(routes.back().match())) return routes;
     }
   }
   return routes;
 }
 
-Route build_default_route(const std::string& host, uint16_t port) {
+Route build_default_route(const std::string& host, uint16_t port, const std::optional<ConsistentHash>& hash) {
   Route route;
   route.set_name("default");
   route.mutable_match()->set_prefix("/");
   auto& action = *route.mutable_route();
   action.set_cluster(outbound_cluster_name(port, "", host));
   action.mutable_timeout();
-  apply_retry_policy(std::nullopt, action);
+  apply_retry_policy(std::nullopt, false, action);
+  add_hash_policy(hash, action);
   return route;
 }
 

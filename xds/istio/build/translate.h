@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,8 @@ envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inb
 std::vector<envoy::config::route::v3::Route> build_routes(const Resource& virtual_service, uint16_t port,
                                                           const MeshView& view);
 /// The route that services without a VirtualService have.
-envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port);
+envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port,
+                                                    const std::optional<ConsistentHash>& hash);
 /// The route of an inbound listener to the application.
 envoy::config::route::v3::Route build_inbound_route(const std::string& cluster);
 
@@ -81,7 +83,17 @@ void apply_route_filters(const HttpRoute& http, envoy::config::route::v3::Route&
 /// Which requests `match` takes.
 void apply_route_match(const HttpMatch& match, envoy::config::route::v3::RouteMatch& out);
 /// The policy for `retry`; the mesh's default where it is empty, none where it asks for no attempts.
-void apply_retry_policy(const std::optional<HttpRetry>& retry, envoy::config::route::v3::RouteAction& action);
+/// `hashed`: the destination chooses hosts by hash, so that attempts stay with one unless `retry` says
+/// otherwise.
+void apply_retry_policy(const std::optional<HttpRetry>& retry, bool hashed,
+                        envoy::config::route::v3::RouteAction& action);
+
+/// By what requests to a subset ("": none) of `host` on `port` are spread, if it is by hash.
+std::optional<ConsistentHash> consistent_hash_of(const std::string& host, const std::string& subset,
+                                                 uint16_t port, const MeshView& view);
+/// What of a request the proxy hashes for such a destination.
+void add_hash_policy(const std::optional<ConsistentHash>& hash,
+                     envoy::config::route::v3::RouteAction& action);
 
 /// The route table for all services with this port: one virtual host each, and a last one for unknown hosts,
 /// which are refused, or passed on where interception knows the way and the mesh lets them.

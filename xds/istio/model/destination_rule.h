@@ -4,13 +4,27 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "istio/text/scalar.h"
 
 namespace remora::istio {
 
-enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom };
+enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom, kConsistentHash };
+
+/// https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-ConsistentHashLB
+struct ConsistentHash {
+  enum class Key { kHeader, kCookie, kSourceIp, kQueryParameter };
+  Key key = Key::kHeader;
+  bool use_source_ip = true;  ///< kSourceIp
+  std::string name;           ///< of the header, the cookie or the parameter
+  std::string cookie_path;
+  std::optional<Duration> cookie_ttl;  ///< absent: clients bring their own
+  std::vector<std::pair<std::string, std::string>> cookie_attributes;
+  bool maglev = false;
+  uint64_t size = 0;  ///< of the ring at least, or of Maglev's table; 0: Envoy's default
+};
 
 /// What is absent here takes Istio's default, which only the translation knows.
 struct ConnectionPool {
@@ -53,6 +67,7 @@ struct OutlierDetection {
 /// The part of a policy that portLevelSettings replace and subsets override, setting by setting.
 struct PolicySettings {
   std::optional<LoadBalancer> load_balancer;
+  std::optional<ConsistentHash> consistent_hash;  ///< there for kConsistentHash
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<ClientTls> tls;

@@ -171,6 +171,14 @@ struct L4Route {
   std::string path;  ///< "spec.tcp[0]"
 };
 
+/// The annotation remora.dev/sticky: who keeps the destination that a route with several has once given.
+struct Sticky {
+  enum class By { kHeader, kCookie };
+  By by = By::kHeader;
+  std::string name;
+  Duration max_age{};  ///< of the cookie; zero: for the client's session
+};
+
 /// https://istio.io/latest/docs/reference/config/networking/virtual-service/
 struct VirtualService {
   std::vector<std::string> hosts;
@@ -179,6 +187,7 @@ struct VirtualService {
   std::vector<HttpRoute> http;
   std::vector<L4Route> tls;  ///< for ports that say TLS or HTTPS
   std::vector<L4Route> tcp;  ///< for other ports that say no HTTP
+  std::optional<Sticky> sticky;
 
   /// Whether sidecars follow it: they are the gateway called "mesh", which is also meant where none is named.
   bool for_mesh() const {

@@ -112,6 +112,7 @@ class FileReader {
       fields.ignore_rest();
       return;
     }
+    if (sticky_) apply_sticky(fields, *resource);
     if (!ids_.insert(resource->id()).second) {
       fields.error("", "is defined twice in this file");
       return;
@@ -155,10 +156,12 @@ class FileReader {
   }
 
   /// Annotations are everybody's; Istio steers with some of its own, of which none is implemented.
-  static void read_annotations(Fields& meta, Resource& resource) {
+  void read_annotations(Fields& meta, Resource& resource) {
     std::map<std::string, std::string> annotations;
     meta.string_map("annotations", annotations);
+    sticky_.reset();
     for (const auto& [name, value] : annotations) {
+      if (name == kSticky) sticky_ = value;
       if (name == kShadowCompareAnnotation) read_shadow_compare(value, meta, resource);
       if (!name.starts_with("networking.istio.io/") && !name.starts_with("traffic.istio.io/")) continue;
       meta.warning("annotations", name + " is not implemented and has no effect");
@@ -178,6 +181,21 @@ class FileReader {
     }
   }
 
+  void apply_sticky(const Fields& fields, Resource& resource) {
+    const auto complain = [&](const std::string& text) {
+      fields.error("metadata.annotations", std::string(kSticky) + " " + text);
+    };
+    auto* service = std::get_if<VirtualService>(&resource.spec);
+    if (service == nullptr) return complain("is for VirtualServices");
+    auto sticky = parse_sticky(*sticky_);
+    if (!sticky) return complain(sticky.error().message);
+    service->sticky = std::move(*sticky);
+    const auto splits = [](const HttpRoute& route) { return route.route.size() > 1 || route.delegate; };
+    if (std::none_of(service->http.begin(), service->http.end(), splits))
+      fields.warning("metadata.annotations",
+                     std::string(kSticky) + " has no effect: no http route has several destinations");
+  }
+
   const Kind* find_kind(Fields& fields, const Resource& resource) {
     if (is_bystander(resource.kind)) {
       fields.warning("kind", "means nothing to the mesh and is left out");
@@ -194,7 +212,10 @@ class FileReader {
     return nullptr;
   }
 
+  static constexpr const char* kSticky = "remora.dev/sticky";
+
   ReadContext context_;
+  std::optional<std::string> sticky_;  ///< the annotation of the object that is being read
   ParsedFile& out_;
   std::set<std::string> ids_;
 };

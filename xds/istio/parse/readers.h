@@ -2,6 +2,7 @@
 
 #include "istio/model/resource.h"
 #include "istio/text/fields.h"
+#include "remora/core/result.h"
 
 // One reader per kind: a spec's fields in, the struct out, every fault into the context. Pure.
 namespace remora::istio {
@@ -38,8 +39,13 @@ void read_l4_routes(Fields& spec, VirtualService& service);
 /// The object called `name` as a reference to another one: its name is required.
 void read_reference(Fields& fields, std::string_view name, std::optional<ObjectReference>& out);
 
+/// The annotation remora.dev/sticky: "header=x-user", "cookie=version" or "cookie=version; max-age=86400".
+Result<Sticky> parse_sticky(std::string text);
+
 /// DestinationRule's trafficPolicy, of the whole host or of a subset.
 TrafficPolicy read_traffic_policy(Fields& fields);
+/// The consistentHash of its loadBalancer.
+std::optional<ConsistentHash> read_consistent_hash(Fields& load_balancer);
 
 /// A port number, 1 to 65535.
 bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& out);

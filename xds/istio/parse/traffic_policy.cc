@@ -20,7 +20,6 @@ LoadBalancer read_load_balancer(Fields& fields) {
     fields.error("simple", "PASSTHROUGH is not implemented: it needs the connection's original destination");
   }
   if (simple == Simple::kLeastConn) fields.warning("simple", "LEAST_CONN is deprecated: write LEAST_REQUEST");
-  fields.unsupported("consistentHash", Severity::kError, "is not implemented: no ring hash or Maglev yet");
   fields.unsupported("localityLbSetting", Severity::kError,
                      "is not implemented: localities do not steer traffic yet");
   fields.unsupported("warmup", Severity::kError, "is not implemented: no slow start yet");
@@ -116,7 +115,13 @@ ClientTls read_tls(Fields& fields) {
 
 PolicySettings read_settings(Fields& fields) {
   PolicySettings settings;
-  fields.object("loadBalancer", [&](Fields& item) { settings.load_balancer = read_load_balancer(item); });
+  fields.object("loadBalancer", [&](Fields& item) {
+    settings.load_balancer = read_load_balancer(item);
+    settings.consistent_hash = read_consistent_hash(item);
+    if (!settings.consistent_hash) return;
+    settings.load_balancer = LoadBalancer::kConsistentHash;
+    if (item.has("simple")) item.error("consistentHash", "cannot stand beside simple");
+  });
   fields.object("connectionPool",
                 [&](Fields& item) { settings.connection_pool = read_connection_pool(item); });
   fields.object("outlierDetection",
