@@ -19,6 +19,26 @@
 #include "worker.h"
 
 namespace remora {
+namespace {
+
+/// A redirected request is a new one: what the log says of its first answer is not said of the next.
+void forget_upstream(ExchangeInfo& info) {
+  info.upstream_first_sent = info.upstream_last_sent = {};
+  info.upstream_first_received = info.upstream_last_received = {};
+  info.end = {};
+  info.response_code = 0;
+  info.flags = {};
+  info.details = {};
+  info.response = nullptr;
+  info.upstream_host = nullptr;
+  info.upstream_local = nullptr;
+  info.upstream_tls = nullptr;
+  info.upstream_peer.reset();
+  info.cluster = nullptr;
+  info.attempts = 0;
+}
+
+}  // namespace
 
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
@@ -155,7 +175,9 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   if (end) request_complete_ = true;
 
   auto* sink = try_.sink();
-  const size_t most = retry_.enabled() ? connection_->buffer_limit() : kMostForSecondChance;
+  const bool may_be_redirected = route_ != nullptr && route_->forward.internal_redirect;
+  const size_t most =
+      retry_.enabled() || may_be_redirected ? connection_->buffer_limit() : kMostForSecondChance;
   if (keep_body_ && body_.size() + chunk.bytes.size() > most) {
     // Too much to be sent again: from here on there is one attempt. What was sent needs no copy any more.
     keep_body_ = false;
@@ -227,7 +249,8 @@ void Exchange::forward() {
   retry_.begin(policy ? &*policy : nullptr, request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
   // again if it is small.
-  keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1;
+  keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1 ||
+               route_->forward.internal_redirect.has_value();
   limit_time();
   prepare_upstream_head();
   start_mirrors();
@@ -390,7 +413,68 @@ bool Exchange::retry_after(const RetryDecision& decision) {
   return true;
 }
 
-void Exchange::on_back_off_over() { start_try(); }
+void Exchange::on_back_off_over() {
+  if (redirected_) {
+    start_again();
+  } else {
+    start_try();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- redirects
+
+/// Whether the response is one that we follow ourselves. If so, `request_` is the next request already.
+bool Exchange::follows_redirect(const HeaderMap& head) {
+  const auto& policy = route_->forward.internal_redirect;
+  const uint16_t status = head.status();
+  if (!policy ||
+      std::find(policy->statuses.begin(), policy->statuses.end(), status) == policy->statuses.end())
+    return false;
+  // Only what is here as a whole can be sent once more.
+  const bool whole = request_complete_ && (keep_body_ || info_.request_body_bytes == 0);
+  if (whole && head.has(HeaderId::kLocation)) {
+    const RedirectHistory::Place place{routes_->table(), random_value_, !connection_->peer().tls,
+                                       info_.dynamic_metadata};
+    const auto found = redirects_.follow(place, *route_, head, request_);
+    if (!found.reason) {
+      cluster_->stats().add(kInternalRedirectSucceeded);
+      return true;
+    }
+    http_stats().add(*found.reason);
+  }
+  cluster_->stats().add(kInternalRedirectFailed);
+  return false;
+}
+
+/// The request, now another one, passes filters and routes like the one before it, whose part ends here with
+/// a line in the log.
+void Exchange::start_again() {
+  redirected_ = false;
+  info_.end = clock().now();
+  filters_.complete(*this);
+  worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
+  if (info_.response_code == 303 && request_.method() == "GET") {
+    body_.clear();
+    request_trailers_.clear();
+    has_request_trailers_ = false;
+  }
+  try_.clear();
+  retry_.clear();
+  tried_.clear();
+  mirrors_.clear();
+  filters_.clear();
+  cluster_.reset();
+  hash_.reset();
+  new_cookies_.clear();
+  response_.clear();
+  second_chance_used_ = false;
+  response_timeout_ = Milliseconds(0);
+  forget_upstream(info_);
+  find_route();
+  phase_ = Phase::kRequestFilters;
+  filters_.begin(http().filters, connection_->shared_filters(), route_filters());
+  run_request_filters();
+}
 
 // ---------------------------------------------------------------------------------------------- the response
 
@@ -409,6 +493,15 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   }
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   per_try_timer_.cancel();
+  if (!tunnel && follows_redirect(head)) {
+    if (!end) try_.abandon();
+    route_timer_.cancel();
+    info_.response_code = status;
+    info_.details = "internal_redirect";
+    redirected_ = true;
+    worker_.arm(back_off_timer_, Milliseconds(0));
+    return;
+  }
   begin_response(head, end);
 }
 
@@ -742,6 +835,8 @@ void Exchange::recycle() {
   choice_ = {};
   hash_.reset();
   new_cookies_.clear();
+  redirects_.clear();
+  redirected_ = false;
   body_.clear();
   body_credit_ = Credit();
   connection_ = nullptr;

@@ -9,6 +9,7 @@
 #include "filter_run.h"
 #include "http/codec.h"
 #include "idle_watch.h"
+#include "internal_redirect.h"
 #include "local_ref.h"
 #include "mirror/mirrors.h"
 #include "net/byte_queue.h"
@@ -96,6 +97,8 @@ class Exchange final : public MessageEvents,
   void send_held_body(MessageSink& request);
   [[nodiscard]] bool deserves_second_chance(Failure failure) const;
   bool retry_after(const RetryDecision& decision);
+  bool follows_redirect(const HeaderMap& head);
+  void start_again();
   void on_back_off_over();
 
   // The response, on its way down.
@@ -172,6 +175,8 @@ class Exchange final : public MessageEvents,
   LocalRef<WorkerCluster> cluster_;
   FilterRun filters_;
 
+  RedirectHistory redirects_;
+  bool redirected_ = false;  // the request waits for its next beginning
   UpstreamTry try_;
   RetryState retry_;
   std::vector<const HostState*> tried_;  // hosts of earlier attempts, where the policy avoids them

@@ -81,6 +81,8 @@ constexpr StatDef kClusterStatDefs[] = {
     {"bind_errors"},
     {"max_host_weight", kGauge},
     {"original_dst_host_invalid"},
+    {"upstream_internal_redirect_succeeded_total"},
+    {"upstream_internal_redirect_failed_total"},
 };
 static_assert(std::size(kClusterStatDefs) == kClusterStatCount);
 

@@ -77,6 +77,8 @@ enum ClusterStat : size_t {
   kBindErrors,
   kMaxHostWeight,
   kOriginalDstHostInvalid,
+  kInternalRedirectSucceeded,
+  kInternalRedirectFailed,
   kClusterStatCount
 };
 

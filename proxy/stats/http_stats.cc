@@ -73,6 +73,11 @@ constexpr StatDef kHttpStatDefs[] = {
     {"rq_reset_after_downstream_response_started"},
     {"rs_too_large"},
     {"downstream_rq_too_many_premature_resets"},
+    {"passthrough_internal_redirect_bad_location"},
+    {"passthrough_internal_redirect_unsafe_scheme"},
+    {"passthrough_internal_redirect_too_many_redirects"},
+    {"passthrough_internal_redirect_no_route"},
+    {"passthrough_internal_redirect_predicate"},
 };
 static_assert(std::size(kHttpStatDefs) == kHttpStatCount);
 

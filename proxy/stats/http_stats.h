@@ -68,6 +68,11 @@ enum HttpStat : size_t {
   kRqResetAfterDownstreamResponseStarted,
   kRsTooLarge,
   kDownstreamRqTooManyPrematureResets,
+  kInternalRedirectBadLocation,
+  kInternalRedirectUnsafeScheme,
+  kInternalRedirectTooMany,
+  kInternalRedirectNoRoute,
+  kInternalRedirectPredicate,
   kHttpStatCount
 };
 

@@ -38,6 +38,9 @@ using ProtoMirrors =
 /// The field is request_mirror_policies at every level.
 std::vector<MirrorPolicy> to_mirrors(const ProtoMirrors& policies, Context& context);
 
+InternalRedirect to_internal_redirect(const envoy::config::route::v3::InternalRedirectPolicy& policy,
+                                      Context& context);
+
 using ProtoHashPolicies =
     google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::HashPolicy>;
 /// The field is hash_policy wherever it stands.

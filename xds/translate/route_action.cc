@@ -202,6 +202,10 @@ RouteAction to_route_action(const v3::RouteAction& action, Context& context) {
   }
   out.mirrors = to_mirrors(action.request_mirror_policies(), context);
   out.hash_policies = to_hash_policies(action.hash_policy(), context);
+  if (action.has_internal_redirect_policy()) {
+    const auto scope = context.in("internal_redirect_policy");
+    out.internal_redirect = to_internal_redirect(action.internal_redirect_policy(), context);
+  }
   set_upgrades(action, context, out);
   out.high_priority = action.priority() == envoy::config::core::v3::HIGH;
   return out;

@@ -48,11 +48,21 @@ std::span<const MessageRules> route_rules() {
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
            "request_mirror_policies priority upgrade_configs max_stream_duration max_grpc_timeout "
-           "grpc_timeout_offset hash_policy",
+           "grpc_timeout_offset hash_policy internal_redirect_policy",
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
                      {"early_data_policy", "early data is never accepted"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
        .implemented = "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset"},
+      {.message = "envoy.config.route.v3.InternalRedirectPolicy",
+       .implemented = "max_internal_redirects redirect_response_codes allow_cross_scheme_redirect "
+                      "response_headers_to_copy",
+       .checked_by_reader = "predicates"},
+      {.message = "envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig",
+       .implemented = ""},
+      {.message = "envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig",
+       .implemented = ""},
+      {.message = "envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig",
+       .implemented = "allowed_route_names"},
       {.message = "envoy.config.route.v3.RouteAction.HashPolicy",
        .implemented = "header cookie connection_properties query_parameter terminal"},
       {.message = "envoy.config.route.v3.RouteAction.HashPolicy.Header",

@@ -177,6 +177,19 @@ struct GrpcTimeouts {
   Milliseconds offset{0};                  ///< so much earlier, unless nothing would be left
 };
 
+/// Which redirects of an upstream the proxy follows itself. Source:
+/// envoy.config.route.v3.InternalRedirectPolicy.
+struct InternalRedirect {
+  uint32_t max_redirects = 1;  // of one request
+  std::vector<uint16_t> statuses{302};
+  bool allow_cross_scheme = false;
+  std::vector<std::string> response_headers_to_copy;  // lower-case
+  // Predicates: what of the routes that they lead to is taken.
+  bool previous_routes = false;                            // each route leads to another only once
+  bool safe_cross_scheme = false;                          // nobody is led from plain text into TLS
+  std::optional<std::vector<std::string>> allowed_routes;  // by name
+};
+
 /// Where a request goes. Source: envoy.config.route.v3.RouteAction.
 struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
@@ -187,6 +200,7 @@ struct RouteAction {
   std::string weighted_random_header;  // weighted_clusters.header_name: its value picks
   bool weighted_by_hash = false;       // weighted_clusters.use_hash_policy: the request's hash picks
   std::vector<HashPolicy> hash_policies;
+  std::optional<InternalRedirect> internal_redirect;
   uint16_t cluster_not_found_status = 503;
   SubsetMatch metadata_match;
   PathRewrite path_rewrite;
