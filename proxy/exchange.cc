@@ -461,6 +461,7 @@ void Exchange::start_again() {
   try_.clear();
   retry_.clear();
   tried_.clear();
+  mirrors_.finish(info_, request_complete_);
   mirrors_.clear();
   filters_.clear();
   cluster_.reset();
