@@ -8,7 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 #include "kubernetes/wire.h"
 
 namespace remora::xds {
@@ -68,7 +68,7 @@ CaBundleKeeper::CaBundleKeeper(boost::asio::io_context& context, kubernetes::Api
                                std::chrono::milliseconds first_delay)
     : client_(client),
       name_(std::move(name)),
-      bundle_(kubernetes::encode_base64(root_pem)),
+      bundle_(istio::encode_base64(root_pem)),
       leads_(std::move(leads)),
       first_delay_(first_delay),
       delay_(first_delay),

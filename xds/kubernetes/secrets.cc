@@ -3,7 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 #include "kubernetes/wire.h"
 
 namespace remora::kubernetes {
@@ -19,8 +19,9 @@ Result<std::optional<Secrets::Fields>> read_fields(const std::string& place, con
   const json::value* data = body.get_object().if_contains("data");
   if (data == nullptr || !data->is_object()) return std::optional(std::move(fields));
   for (const auto& field : data->get_object()) {
-    const auto decoded =
-        field.value().is_string() ? decode_base64(std::string(field.value().get_string())) : std::nullopt;
+    const auto decoded = field.value().is_string()
+                             ? istio::decode_base64(std::string(field.value().get_string()))
+                             : std::nullopt;
     if (!decoded) return Error{place + ": data." + std::string(field.key()) + " is no base64"};
     fields.emplace(field.key(), *decoded);
   }

@@ -8,7 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <optional>
 
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 #include "kubernetes/wire.h"
 
 namespace remora::kubernetes {
@@ -58,7 +58,7 @@ std::optional<std::chrono::system_clock::time_point> expiry_of(const std::string
   const size_t first = token.find('.');
   const size_t second = first == std::string::npos ? first : token.find('.', first + 1);
   if (second == std::string::npos) return std::nullopt;
-  const auto text = decode_base64(std::string_view(token).substr(first + 1, second - first - 1));
+  const auto text = istio::decode_base64(std::string_view(token).substr(first + 1, second - first - 1));
   boost::system::error_code error;
   const json::value claims = text ? json::parse(*text, error) : json::value();
   if (!text || error || !claims.is_object()) return std::nullopt;

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 #include "unit/kubernetes/fake_api.h"
 #include "unit/kubernetes/fake_server.h"
 
@@ -121,12 +121,12 @@ TEST_F(TokenReviewTest, AFloodOfTokensIsRefused) {
 }
 
 TEST(Base64, ReadsBothAlphabetsAndRefusesTheRest) {
-  EXPECT_EQ(decode_base64("aGk_"), "hi?");
-  EXPECT_EQ(decode_base64("aGk/"), "hi?");
-  EXPECT_EQ(decode_base64("aGk="), "hi");
-  EXPECT_EQ(decode_base64("aG\nk"), "hi");
-  EXPECT_EQ(decode_base64(""), "");
-  for (const char* text : {"a", "aGk=a", "a*==", "aGk==="}) EXPECT_FALSE(decode_base64(text)) << text;
+  EXPECT_EQ(istio::decode_base64("aGk_"), "hi?");
+  EXPECT_EQ(istio::decode_base64("aGk/"), "hi?");
+  EXPECT_EQ(istio::decode_base64("aGk="), "hi");
+  EXPECT_EQ(istio::decode_base64("aG\nk"), "hi");
+  EXPECT_EQ(istio::decode_base64(""), "");
+  for (const char* text : {"a", "aGk=a", "a*==", "aGk==="}) EXPECT_FALSE(istio::decode_base64(text)) << text;
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 
 #include <algorithm>
 #include <cstdint>
 
-namespace remora::kubernetes {
+namespace remora::istio {
 namespace {
 
 /// What a character stands for; -1 for none.
@@ -56,4 +56,4 @@ std::string encode_base64(std::string_view bytes) {
   return text;
 }
 
-}  // namespace remora::kubernetes
+}  // namespace remora::istio

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace remora::kubernetes {
+namespace remora::istio {
 
 /// RFC 4648, of both alphabets, with padding or without; white space does not count. Nothing for anything
 /// else.
@@ -13,4 +13,4 @@ std::optional<std::string> decode_base64(std::string_view text);
 /// RFC 4648's first alphabet, with padding, in one line: how Kubernetes writes bytes.
 std::string encode_base64(std::string_view bytes);
 
-}  // namespace remora::kubernetes
+}  // namespace remora::istio
