@@ -14,6 +14,10 @@ int bootstrap(const Arguments& arguments) {
   settings->capture.mode = arguments.get("--interception", "NONE");
   if (const auto checked = inject::check(*settings); !checked.ok()) return fail(checked.error().message);
   inject::SidecarNode node;
+  if (arguments.has("--gateway")) {
+    if (settings->capture.mode != "NONE") return fail("--gateway: nothing is intercepted for a gateway");
+    node.type = "router";
+  }
   node.ip = arguments.get("--ip");
   if (node.ip.empty()) return fail("bootstrap needs --ip: where others reach the workload");
   node.ips = arguments.get("--ips", node.ip);

@@ -27,10 +27,10 @@ json::object node_of(const Settings& settings, const SidecarNode& node) {
                         {"CLUSTER_ID", settings.cluster_id},
                         {"MESH_ID", settings.mesh_id.empty() ? settings.trust_domain : settings.mesh_id},
                         {"LABELS", node.labels}};
-  return {
-      {"id", "sidecar~" + node.ip + '~' + node.name + '.' + node.ns + '~' + node.ns + ".svc.cluster.local"},
-      {"cluster", node.service + '.' + node.ns},
-      {"metadata", std::move(metadata)}};
+  return {{"id", node.type + '~' + node.ip + '~' + node.name + '.' + node.ns + '~' + node.ns +
+                     ".svc.cluster.local"},
+          {"cluster", node.service + '.' + node.ns},
+          {"metadata", std::move(metadata)}};
 }
 
 /// The control plane, and what goes with every call to it.

@@ -12,6 +12,7 @@ namespace remora::inject {
 /// Who a sidecar is. In a pod most of it is known only when it starts: then these are $(VARIABLES), which
 /// kubelet replaces in a container's arguments.
 struct SidecarNode {
+  std::string type = "sidecar";  ///< or "router": a gateway, by itself at the mesh's edge
   std::string ip = "$(INSTANCE_IP)";
   std::string ips = "$(INSTANCE_IPS)";  ///< all of them, with commas
   std::string name = "$(POD_NAME)";
