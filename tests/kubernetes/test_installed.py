@@ -21,7 +21,7 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 # What is granted though what the test makes happen need not use it, with the reason to grant it.
 UNUSED = {
     **{(group, resource, "get"): "read again where somebody changed the object while its status was written" for group, resource in (
-        *(("networking.istio.io", each) for each in ("virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars")),
+        *(("networking.istio.io", each) for each in ("virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars", "gateways")),
         ("security.istio.io", "peerauthentications"), ("security.istio.io", "requestauthentications"))},
     ("flagger.app", "canaries/finalizers", "update"): "no call of its own: the API server asks for it at others' creation, or the canaries below fail",
     ("", "events", "patch"): "what has happened again is counted",
@@ -92,11 +92,12 @@ FAULTY = {  # by resource: a spec that the API server takes, and of which a stat
     "networking.istio.io/v1/serviceentries": {"hosts": ["x.example"], "resolution": "DNS", "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]},
     "networking.istio.io/v1/workloadentries": {"address": "10.0.0.1", "network": "elsewhere"},
     "networking.istio.io/v1/sidecars": {"egress": [{"hosts": ["./*.*.example"]}]},
+    "networking.istio.io/v1/gateways": {"servers": [{"port": {"number": 80, "name": "http", "protocol": "SMTP"}, "hosts": ["x.example"]}]},
     "security.istio.io/v1/peerauthentications": {"portLevelMtls": {"8080": {"mode": "STRICT"}}},
     "security.istio.io/v1/requestauthentications": {"jwtRules": [{"issuer": "who"}]},
 }
 KINDS = {"virtualservices": "VirtualService", "destinationrules": "DestinationRule", "serviceentries": "ServiceEntry",
-         "workloadentries": "WorkloadEntry", "sidecars": "Sidecar", "peerauthentications": "PeerAuthentication",
+         "workloadentries": "WorkloadEntry", "sidecars": "Sidecar", "gateways": "Gateway", "peerauthentications": "PeerAuthentication",
          "requestauthentications": "RequestAuthentication"}
 
 

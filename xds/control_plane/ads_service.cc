@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "control_plane/ads_stream.h"
+#include "control_plane/credentials.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
 
@@ -153,7 +154,10 @@ bool AdsService::add(std::shared_ptr<AdsStream> stream) {
 }
 
 void AdsService::remove(const AdsStream* stream) {
+  const auto& snapshot = stream->session().snapshot();
+  const bool showed_secrets = snapshot != nullptr && !snapshot->credentials.empty();
   std::erase_if(streams_, [&](const auto& known) { return known.get() == stream; });
+  if (showed_secrets) follow_credentials();
 }
 
 void AdsService::push() {
@@ -162,6 +166,36 @@ void AdsService::push() {
     if (!stream->node() || stream->scope() == AdsStream::Scope::kSecrets) continue;
     stream->set_snapshot(mesh_.snapshot_for(*stream->node()));
   }
+}
+
+void AdsService::push_credentials() {
+  const auto streams = streams_;
+  for (const auto& stream : streams) {
+    if (stream->node() && stream->node()->is_gateway()) stream->renew_credentials();
+  }
+}
+
+std::shared_ptr<const istio::ResourceGroup> AdsService::with_credentials(
+    const std::shared_ptr<const istio::ResourceGroup>& own, const istio::ProxyNode& node,
+    const istio::CredentialUses& uses) const {
+  if (uses.empty() || credentials_ == nullptr || !node.identified) return own;
+  auto all = std::make_shared<istio::ResourceGroup>(*own);
+  credentials_->add_to(node.ns, uses, *all);
+  all->seal();
+  return all;
+}
+
+void AdsService::follow_credentials() {
+  if (credentials_ == nullptr || closing_) return;
+  Credentials::Wanted wanted;
+  for (const auto& stream : streams_) {
+    if (!stream->node() || !stream->node()->identified || stream->session().snapshot() == nullptr) continue;
+    for (const istio::CredentialUse& use : stream->session().snapshot()->credentials) {
+      const auto [place, fresh] = wanted.try_emplace({stream->node()->ns, use.name}, use);
+      if (!fresh) place->second.with_ca = place->second.with_ca || use.with_ca;
+    }
+  }
+  credentials_->follow(wanted);
 }
 
 void AdsService::shut_down(std::function<void()> done) {

@@ -24,6 +24,7 @@ class Service;
 namespace remora::xds {
 
 class AdsStream;
+class Credentials;
 
 /// What was sent and refused, per type.
 struct AdsCounters {
@@ -61,6 +62,11 @@ class AdsService {
   /// Sends every stream what changed for it.
   void push();
 
+  /// Gateways get their certificates from here. It outlives the service.
+  void use(Credentials& credentials) { credentials_ = &credentials; }
+  /// Sends every gateway what changed of them.
+  void push_credentials();
+
   /// Ends all streams and stops listening; `done` is called on the control thread.
   void shut_down(std::function<void()> done);
 
@@ -82,6 +88,12 @@ class AdsService {
     return identities_ ? identities_->authenticator.reviewer_for(caller) : nullptr;
   }
   std::unique_ptr<SecretFeed> make_secrets(istio::SpiffeId id, SecretFeed::Deliver deliver) const;
+  /// `own`, and beside it the Secrets of `uses` that are known, for a proxy that has proved who it is.
+  std::shared_ptr<const istio::ResourceGroup> with_credentials(
+      const std::shared_ptr<const istio::ResourceGroup>& own, const istio::ProxyNode& node,
+      const istio::CredentialUses& uses) const;
+  /// Some gateway shows other Secrets than before.
+  void follow_credentials();
   void count_push(istio::XdsType type) { ++counters_.pushes[static_cast<size_t>(type)]; }
   void count_reject(istio::XdsType type) { ++counters_.rejects[static_cast<size_t>(type)]; }
 
@@ -95,6 +107,7 @@ class AdsService {
   std::vector<grpc::Service*> more_services_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::shared_ptr<AdsStream>> streams_;
+  Credentials* credentials_ = nullptr;
   AdsCounters counters_;
   bool closing_ = false;
   std::thread closer_;  ///< waits for gRPC's end; joined, since it touches the context to its last moment

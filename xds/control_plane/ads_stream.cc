@@ -141,10 +141,16 @@ bool AdsStream::authenticate() {
   node_->identified = !node_->grpc;  // which cannot use what we issue
   secrets_ =
       service_.make_secrets(std::move(**id), [this](std::shared_ptr<const istio::ResourceGroup> secrets) {
-        session_.set_secrets(std::move(secrets));
-        pump();
+        own_secrets_ = std::move(secrets);
+        renew_credentials();
       });
   return true;
+}
+
+void AdsStream::renew_credentials() {
+  if (own_secrets_ == nullptr || closed_) return;
+  session_.set_secrets(service_.with_credentials(own_secrets_, *node_, session_.snapshot()->credentials));
+  pump();
 }
 
 bool AdsStream::may_ask_for(istio::XdsType type) {
@@ -199,7 +205,14 @@ void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
   for (const istio::Diagnostic& note : snapshot->notes) {
     if (!known) spdlog::warn("config: {}", istio::to_string(note));
   }
+  const bool same_credentials = session_.snapshot() == nullptr
+                                    ? snapshot->credentials.empty()
+                                    : session_.snapshot()->credentials == snapshot->credentials;
   session_.set_snapshot(std::move(snapshot));
+  if (!same_credentials) {
+    service_.follow_credentials();
+    renew_credentials();
+  }
   pump();
 }
 

@@ -38,6 +38,8 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
 
   // The control thread's side.
   void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
+  /// Sends what changed of the Secrets that the proxy's listeners show.
+  void renew_credentials();
   void close(const grpc::Status& status);
   const std::optional<istio::ProxyNode>& node() const { return node_; }
   const std::string& peer() const { return caller_.peer; }
@@ -74,8 +76,9 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   grpc::ByteBuffer outgoing_;
   AdsSession session_;
   std::optional<istio::ProxyNode> node_;
-  std::shared_ptr<void> review_;         // of its token, under way
-  std::unique_ptr<SecretFeed> secrets_;  // of a proxy that has proved who it is
+  std::shared_ptr<void> review_;                             // of its token, under way
+  std::unique_ptr<SecretFeed> secrets_;                      // of a proxy that has proved who it is
+  std::shared_ptr<const istio::ResourceGroup> own_secrets_;  // what it has made last
   boost::asio::steady_timer patience_;
   bool patience_running_ = false;
   bool writing_ = false;

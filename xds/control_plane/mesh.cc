@@ -44,8 +44,13 @@ void put(istio::Inventory::Kind kind, const istio::Resource& resource, istio::In
   inventory.put(kind, object);
 }
 
-/// With interception each endpoint of a headless service has a listener of its own.
+/// With interception each endpoint of a headless service has a listener of its own; a gateway's listeners
+/// are at the ports that its own Service leads to.
 bool reaches_listeners(const istio::ProxyNode& node, const std::vector<istio::EndpointChange>& changes) {
+  if (node.is_gateway()) {
+    return std::any_of(changes.begin(), changes.end(),
+                       [&](const istio::EndpointChange& change) { return change.service->ns == node.ns; });
+  }
   return node.intercepted() &&
          std::any_of(changes.begin(), changes.end(),
                      [](const istio::EndpointChange& change) { return change.service->headless; });
@@ -72,8 +77,8 @@ void Mesh::refresh() {
   steering_ = steering_labels(*state_.registry);
   istio::Diagnostics findings = std::move(list.findings);
   findings.insert(findings.end(), state_.findings.begin(), state_.findings.end());
-  log_new(findings_, findings);
-  findings_ = std::move(findings);
+  own_findings_ = std::move(findings);
+  join_findings();
   ++version_;
   keep_outbound();
   snapshots_.clear();
@@ -86,6 +91,20 @@ void Mesh::refresh() {
 /// no other stays alive for proxies that have left.
 void Mesh::keep_outbound() {
   if (!outbound_.empty()) outbound_before_ = std::exchange(outbound_, {});
+}
+
+void Mesh::join_findings() {
+  istio::Diagnostics findings = own_findings_;
+  findings.insert(findings.end(), further_findings_.begin(), further_findings_.end());
+  log_new(findings_, findings);
+  findings_ = std::move(findings);
+}
+
+void Mesh::set_further_findings(istio::Diagnostics findings) {
+  if (findings == further_findings_) return;
+  further_findings_ = std::move(findings);
+  join_findings();
+  ++version_;
 }
 
 /// Moves what files say about where things run into the inventory.

@@ -28,6 +28,9 @@ class Mesh {
   /// Grows with every change of the registry or the findings.
   uint64_t version() const { return version_; }
 
+  /// What is wrong besides, with what the mesh's resources refer to.
+  void set_further_findings(istio::Diagnostics findings);
+
   /// What a proxy should have now. Proxies that differ in nothing share one snapshot.
   std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node);
 
@@ -56,6 +59,7 @@ class Mesh {
 
   void refresh();
   void take_inventory(const std::vector<istio::ResourcePtr>& resources);
+  void join_findings();
   void forget_unused();
   const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
   void keep_outbound();
@@ -65,7 +69,9 @@ class Mesh {
   const istio::MeshSettings settings_;
   istio::Reconciled state_;
   std::set<std::string> steering_;  ///< labels by which clients are told apart
-  istio::Diagnostics findings_;
+  istio::Diagnostics own_findings_;
+  istio::Diagnostics further_findings_;
+  istio::Diagnostics findings_;  ///< both
   uint64_t version_ = 0;
   std::function<void()> on_change_;
   std::function<void()> on_endpoints_;

@@ -17,6 +17,7 @@
 #include "control_plane/ads_service.h"
 #include "control_plane/api_front.h"
 #include "control_plane/cluster_authority.h"
+#include "control_plane/credentials.h"
 #include "control_plane/directory_source.h"
 #include "control_plane/injector_door.h"
 #include "control_plane/inventory_feed.h"
@@ -121,6 +122,7 @@ class Server {
             home_.objects(), [this] { return leadership_.leads(); },
             options.uses_kubernetes() ? StatusWriter::Scope::kMeshKinds : StatusWriter::Scope::kAllKinds),
         reports_(context_, traffic_, doorman()),
+        credentials_(context_, home_.objects(), [this] { credentials_changed(); }),
         ads_(context_, mesh_, identity_ == nullptr ? std::nullopt : std::optional(identity_->identities())),
         rollouts_(rollout_environment()),
         led_rollouts_(rollouts_, leadership_),
@@ -136,6 +138,7 @@ class Server {
     });
     pages_.add_leader([this] { return leadership_.describe(); });
     ads_.also_serve(reports_.service());
+    ads_.use(credentials_);
     source_.set_broken(home_.broken());
     home_.follow([this] {
       source_.set_broken(home_.broken());
@@ -173,6 +176,13 @@ class Server {
   }
 
  private:
+  void credentials_changed() {
+    ads_.push_credentials();
+    mesh_.set_further_findings(credentials_.findings());
+    statuses_.update(mesh_.findings());
+    api_.mesh_changed();
+  }
+
   Result<void> start() {
     const auto xds = listen_for_proxies();
     if (!xds.ok()) return Error{xds.error()};
@@ -305,6 +315,7 @@ class Server {
   StatusWriter statuses_;
   telemetry::TrafficStore traffic_;
   telemetry::MetricsService reports_;
+  Credentials credentials_;
   AdsService ads_;
   rollout::Engine rollouts_;
   LedRollouts led_rollouts_;

@@ -33,6 +33,8 @@ Names steering_labels(const istio::Registry& registry) {
 }
 
 std::string outbound_key(istio::ProxyNode node, const Names& steering) {
+  // Gateways are few, and whatever label they have may be one that a Gateway or a Service chooses them by.
+  if (node.is_gateway()) return node.outbound_key();
   std::erase_if(node.labels, [&](const auto& label) { return !steering.contains(label.first); });
   return node.outbound_key();
 }

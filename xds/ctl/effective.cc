@@ -17,13 +17,14 @@ struct KindName {
   std::array<const char*, 3> names;  ///< plural, singular, short
 };
 
-constexpr std::array<KindName, 10> kKinds{{
+constexpr std::array<KindName, 11> kKinds{{
     {"VirtualService", {"virtualservices", "virtualservice", "vs"}},
     {"DestinationRule", {"destinationrules", "destinationrule", "dr"}},
     {"ServiceEntry", {"serviceentries", "serviceentry", "se"}},
     {"WorkloadEntry", {"workloadentries", "workloadentry", "we"}},
     {"PeerAuthentication", {"peerauthentications", "peerauthentication", "pa"}},
     {"RequestAuthentication", {"requestauthentications", "requestauthentication", "ra"}},
+    {"Gateway", {"gateways", "gateway", "gw"}},
     {"Sidecar", {"sidecars", "sidecar", "sidecar"}},
     {"Service", {"services", "service", "svc"}},
     {"Deployment", {"deployments", "deployment", "deploy"}},

@@ -91,6 +91,12 @@ Columns request_authentication() {
   return {{"Issuer", "string", "Whose tokens are known.", 0, "spec.jwtRules[0].issuer"}, kAge};
 }
 
+Columns gateway() {
+  return {{"Selector", "string", "Labels of the proxies.", 0, "spec.selector"},
+          {"Hosts", "string", "Hosts of the first server.", 1, "spec.servers[0].hosts"},
+          kAge};
+}
+
 Columns sidecar() {
   return {
       {"Policy", "string", "What becomes of traffic to unknown hosts.", 0, "spec.outboundTrafficPolicy.mode"},
@@ -116,6 +122,7 @@ const Table& table() {
                             {"WorkloadEntry", workload_entry()},
                             {"PeerAuthentication", peer_authentication()},
                             {"RequestAuthentication", request_authentication()},
+                            {"Gateway", gateway()},
                             {"Sidecar", sidecar()},
                             {"Canary", canary()},
                             {"MetricTemplate", metric_template()},

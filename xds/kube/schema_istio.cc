@@ -42,7 +42,7 @@ HTTPMatchRequest object -- A rule for requests; all its conditions must hold.
   port int -- The port that the client addressed.
   sourceLabels map:string -- Labels of the calling workload.
   sourceNamespace string -- Namespace of the calling workload.
-  gateways []string -- Where the rule holds; this build has the mesh only.
+  gateways []string -- At which of them the rule holds; mesh means sidecars.
   statPrefix string -- Accepted; has no effect.
 HTTPRewrite object -- A new path or authority.
   uri string -- Replaces the path, or the prefix that matched.
@@ -96,7 +96,7 @@ HTTPRoute object -- What happens to requests that match.
     status! int -- The status code.
     body object -- What it says.
       string string -- As text.
-      bytes string -- Not implemented; refused.
+      bytes string -- As bytes, in base64.
   delegate object -- Leaves these requests to the routes of another VirtualService, which has no hosts.
     name string -- Its name.
     namespace string -- Its namespace; this one's where not given.
@@ -118,7 +118,7 @@ L4MatchAttributes object -- A rule for connections; all its conditions must hold
   sourceLabels map:string -- Labels of the workload that they come from.
   sourceNamespace string -- The namespace that they come from.
   gateways []string -- Where the rule holds.
-  sourceSubnet string -- Not implemented; refused.
+  sourceSubnet string -- Address or range of the clients.
 TLSMatchAttributes object -- The same, and the name that the TLS client asks for.
   sniHosts! []string -- Names; also *.SUFFIX.
   destinationSubnets []string -- Addresses and ranges that they go to; needs interception.
@@ -126,7 +126,7 @@ TLSMatchAttributes object -- The same, and the name that the TLS client asks for
   sourceLabels map:string -- Labels of the workload that they come from.
   sourceNamespace string -- The namespace that they come from.
   gateways []string -- Where the rule holds.
-  sourceSubnet string -- Not implemented; refused.
+  sourceSubnet string -- Address or range of the clients.
 L4RouteDestination object -- Where connections go.
   destination! @Destination -- The service, or one of its versions.
   weight int -- Its share, where there are several.
@@ -139,7 +139,7 @@ TCPRoute object -- Where connections go that match.
 VirtualService object -- How requests for some hosts are routed.
   spec! object -- What its author wants.
     hosts []string -- The hosts that clients address; none where other VirtualServices delegate to this one.
-    gateways []string -- Where the rules hold; this build has the mesh only.
+    gateways []string -- Where the rules hold: mesh (sidecars), or Gateways as NAME or NAMESPACE/NAME; mesh where not given.
     http []@HTTPRoute -- Rules for HTTP, in order: the first that matches counts.
     tls []@TLSRoute -- Rules for ports that say TLS or HTTPS, by the name that clients ask for.
     tcp []@TCPRoute -- Rules for other ports that are not HTTP, in order.
@@ -258,6 +258,38 @@ ServiceEntry object -- A service that is not one of Kubernetes.
   status @IstioStatus -- How the control plane sees it.
 MutualTLS object -- Whether clients must come over mutual TLS.
   mode enum:UNSET|DISABLE|PERMISSIVE|STRICT -- As the wider policy says; never; as they like; always.
+ServerTLS object -- TLS between clients and a gateway.
+  mode enum:PASSTHROUGH|SIMPLE|MUTUAL|AUTO_PASSTHROUGH|ISTIO_MUTUAL|OPTIONAL_MUTUAL -- Whose certificates; AUTO_PASSTHROUGH is refused.
+  httpsRedirect bool -- Whether plain requests are sent to https.
+  credentialName string -- The Secret with certificate and key, in the namespace of the gateway's proxies.
+  serverCertificate string -- Or a file of the proxy with the certificate,
+  privateKey string -- one with its key,
+  caCertificates string -- and one with whom to trust.
+  subjectAltNames []string -- Names, of which a client's certificate must have one.
+  minProtocolVersion enum:TLS_AUTO|TLSV1_0|TLSV1_1|TLSV1_2|TLSV1_3 -- TLSV1_2 where not given.
+  maxProtocolVersion enum:TLS_AUTO|TLSV1_0|TLSV1_1|TLSV1_2|TLSV1_3 -- TLSV1_3 where not given.
+  cipherSuites []string -- For TLS 1.2 and before.
+  caCrl string -- Not implemented; refused.
+  caCertCredentialName string -- Not implemented; refused.
+  credentialNames []string -- Not implemented; refused.
+  tlsCertificates []any -- Not implemented; refused.
+  verifyCertificateSpki []string -- Not implemented; refused.
+  verifyCertificateHash []string -- Not implemented; refused.
+Gateway object -- Ports at which proxies at the mesh's edge take traffic in.
+  spec! object -- What its author wants.
+    selector map:string -- Labels of the proxies.
+    servers []object -- Their ports, each for some hosts.
+      port! object -- Where to listen.
+        number! int -- 1 to 65535; of the gateway's Service, where it has one.
+        protocol! string -- HTTP, HTTPS, HTTP2, GRPC, TLS or TCP.
+        name! string -- What the port is called.
+        targetPort int -- Has no effect.
+      bind string -- The address; all where not given.
+      hosts! []string -- HOST or NAMESPACE/HOST; . is the Gateway's own namespace, * any.
+      tls @ServerTLS -- For HTTPS and TLS; for HTTP only httpsRedirect.
+      defaultEndpoint string -- Not implemented; refused.
+      name string -- What the server is called.
+  status @IstioStatus -- How the control plane sees it.
 Sidecar object -- What workloads know of the mesh, and may reach besides.
   spec! object -- What its author wants.
     workloadSelector object -- For which workloads; all of the namespace where not given.

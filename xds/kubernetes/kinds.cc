@@ -23,6 +23,7 @@ std::vector<ApiKind> make_table() {
       {kIstio, istio, "DestinationRule", "destinationrules", routing, true, true},
       {kIstio, istio, "ServiceEntry", "serviceentries", routing, true, true},
       {kIstio, istio, "WorkloadEntry", "workloadentries", routing, true, true},
+      {kIstio, istio, "Gateway", "gateways", routing, true, true},
       {kIstio, istio, "Sidecar", "sidecars", routing, true, true},
       {kIstioSecurity, security, "PeerAuthentication", "peerauthentications", routing, true, true},
       {kIstioSecurity, security, "RequestAuthentication", "requestauthentications", routing, true, true},

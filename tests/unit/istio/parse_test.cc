@@ -48,8 +48,8 @@ INSTANTIATE_TEST_SUITE_P(
              "apiVersion: v1\nkind: Service\nspec: {}\n",
              {"error: metadata.name: must name the object"}},
         Case{"unknown kind",
-             "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {}\n",
-             {"error: Gateway default/g: kind: Gateway (networking.istio.io/v1) is not implemented"}},
+             "apiVersion: networking.istio.io/v1\nkind: ProxyConfig\nmetadata: {name: g}\nspec: {}\n",
+             {"error: ProxyConfig default/g: kind: ProxyConfig (networking.istio.io/v1) is not implemented"}},
         Case{"unknown version",
              "apiVersion: networking.istio.io/v2\nkind: VirtualService\nmetadata: {name: v}\nspec: {}\n",
              {"error: VirtualService default/v: apiVersion: \"networking.istio.io/v2\" is no version of "
@@ -139,8 +139,10 @@ INSTANTIATE_TEST_SUITE_P(
                    "FROM_REQUEST_PORT"),
         http("no status", "  - directResponse: {body: {string: x}}\n",
              kVs + "spec.http[0].directResponse.status: is required"),
-        http("bytes", "  - directResponse: {status: 200, body: {bytes: eA==}}\n",
-             kVs + "spec.http[0].directResponse.body.bytes: is not implemented: give the body as string"),
+        http("bytes", "  - directResponse: {status: 200, body: {bytes: '!'}}\n",
+             kVs + "spec.http[0].directResponse.body.bytes: is no base64"),
+        http("bytes and text", "  - directResponse: {status: 200, body: {bytes: eA==, string: x}}\n",
+             kVs + "spec.http[0].directResponse.body.bytes: cannot stand beside string"),
         http("two rewrites", "  - rewrite: {uri: /a, uriRegexRewrite: {match: a, rewrite: b}}\n" + kRoute,
              kVs + "spec.http[0].rewrite.uriRegexRewrite: cannot stand beside uri"),
         http("rewrite of a redirect", "  - rewrite: {uri: /a}\n    redirect: {uri: /b}\n",
@@ -201,10 +203,24 @@ INSTANTIATE_TEST_SUITE_P(
               kVs + "spec.tls[1].match[0].sniHosts: \"a*\" is no host name: a * may only be the whole first "
                     "label"}},
         Case{"gateway",
-             virtual_service("  - route: [{destination: {host: a}}]\n  gateways: [front, mesh]\n"),
-             {"warning: VirtualService default/myapp: spec.gateways: gateway \"front\" is not served: this "
-              "build has the "
-              "mesh's sidecars only"}},
+             virtual_service("  - route: [{destination: {host: a}}]\n  gateways: [front, a/, mesh]\n"),
+             {kVs + "spec.gateways: \"a/\" is none of mesh, NAME and NAMESPACE/NAME"}},
+        Case{"hosts",
+             "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: myapp}\n"
+             "spec:\n  hosts: [a, a, '*']\n  http: [{route: [{destination: {host: a}}]}]\n",
+             {kVs + "spec.hosts: \"a\" stands there twice",
+              kVs + "spec.hosts: \"*\" is for gateways: sidecars would send everything there"}},
+        Case{
+            "a match of everything",
+            virtual_service("  - match: [{}]\n    route: [{destination: {host: a}}]\n"),
+            {"warning: VirtualService default/myapp: spec.http[0].match[0]: has no condition: it takes every "
+             "request"}},
+        Case{"source",
+             virtual_service(
+                 "  - route: [{destination: {host: a}}]\n  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}, "
+                 "{sourceSubnet: here}], route: [{destination: {host: a}}]}]\n"),
+             {kVs +
+              "spec.tcp[0].match[1].sourceSubnet: \"here\" is neither an address nor a range of addresses"}},
         Case{"bad host",
              "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: myapp}\n"
              "spec:\n  hosts: [\"a.*\"]\n  http: [{route: [{destination: {host: a}}]}]\n",

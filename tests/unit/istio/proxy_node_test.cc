@@ -54,8 +54,9 @@ TEST(ProxyNode, FaultsAreNamed) {
     return node.ok() ? "" : node.error().message;
   };
   EXPECT_EQ(error("x"), "node.id \"x\" is not TYPE~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local");
-  EXPECT_EQ(error("router~1.1.1.1~a.b~b.svc"),
-            "node.id \"router~1.1.1.1~a.b~b.svc\": type \"router\" is not served, only sidecar");
+  EXPECT_EQ(
+      error("waypoint~1.1.1.1~a.b~b.svc"),
+      "node.id \"waypoint~1.1.1.1~a.b~b.svc\": type \"waypoint\" is not served, only sidecar and router");
   EXPECT_EQ(error("sidecar~here~a.b~b.svc"), "node.id \"sidecar~here~a.b~b.svc\": \"here\" is no IP address");
   EXPECT_EQ(error(kId, R"({"INTERCEPTION_MODE": "ALL"})"),
             "node.metadata.INTERCEPTION_MODE \"ALL\" is none of NONE, REDIRECT and TPROXY");

@@ -82,7 +82,9 @@ void add_http_filters(Direction direction, const HttpChain& http, const ProxyNod
     exchange.set_name("istio.metadata_exchange");
     *exchange.mutable_typed_config() = peer_metadata(direction);
   }
-  if (!http.jwt_rules.empty()) add_http_filter(kJwtFilter, build_jwt_filter(http.jwt_rules), manager);
+  if (!http.jwt_rules.empty()) {
+    add_http_filter(kJwtFilter, build_jwt_filter(http.jwt_rules, http.routes_by_claims), manager);
+  }
   if (http.grpc) add_grpc_stats(manager);
   if (direction == Direction::kOutbound) add_route_filters(manager);
   if (!node.plain_envoy) {
@@ -119,6 +121,15 @@ void add_listener_filter(const char* name, const google::protobuf::Message& conf
   *filter.mutable_typed_config() = pack(config);
 }
 
+/// By a table that comes over the proxy's own stream, waited for as long as it takes.
+void route_by(const std::string& table, HttpConnectionManager& manager) {
+  auto& rds = *manager.mutable_rds();
+  rds.set_route_config_name(table);
+  rds.mutable_config_source()->mutable_ads();
+  rds.mutable_config_source()->mutable_initial_fetch_timeout();  // zero
+  rds.mutable_config_source()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+}
+
 constexpr const char* kConnectionManager = "envoy.filters.network.http_connection_manager";
 
 }  // namespace
@@ -126,11 +137,24 @@ constexpr const char* kConnectionManager = "envoy.filters.network.http_connectio
 void add_outbound_http(const HttpChain& http, const std::string& route_table, const ProxyNode& node,
                        FilterChain& chain) {
   auto manager = connection_manager(Direction::kOutbound, http, node);
-  auto& rds = *manager.mutable_rds();
-  rds.set_route_config_name(route_table);
-  rds.mutable_config_source()->mutable_ads();
-  rds.mutable_config_source()->mutable_initial_fetch_timeout();  // zero: wait for as long as it takes
-  rds.mutable_config_source()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+  route_by(route_table, manager);
+  add_network_filter(kConnectionManager, manager, chain);
+}
+
+void add_gateway_http(HttpChain http, const std::string& route_table, const ProxyNode& node,
+                      FilterChain& chain) {
+  http.routes_by_claims = true;
+  auto manager = connection_manager(Direction::kOutbound, http, node);
+  manager.set_server_name("istio-envoy");
+  // The mesh begins here: what clients say of themselves and of others on their way does not count.
+  manager.mutable_use_remote_address()->set_value(true);
+  manager.set_forward_client_cert_details(HttpConnectionManager::SANITIZE_SET);
+  auto& details = *manager.mutable_set_current_client_cert_details();
+  details.mutable_subject()->set_value(true);
+  details.set_cert(true);
+  details.set_dns(true);
+  details.set_uri(true);
+  route_by(route_table, manager);
   add_network_filter(kConnectionManager, manager, chain);
 }
 

@@ -18,6 +18,7 @@ struct HttpChain {
   std::string stat_prefix;
   bool grpc = false;                        ///< it may carry gRPC, whose messages are counted then
   std::vector<const JwtRule*> jwt_rules{};  ///< of tokens that requests may bring
+  bool routes_by_claims = false;            ///< of those tokens
 };
 
 /// Requests that the application makes, routed by the table called `route_table`.
@@ -26,6 +27,10 @@ void add_outbound_http(const HttpChain& http, const std::string& route_table, co
 /// Requests for the application.
 void add_inbound_http(const HttpChain& http, const envoy::config::route::v3::RouteConfiguration& routes,
                       const ProxyNode& node, envoy::config::listener::v3::FilterChain& chain);
+
+/// Requests of anybody's, routed by the table called `route_table`.
+void add_gateway_http(HttpChain http, const std::string& route_table, const ProxyNode& node,
+                      envoy::config::listener::v3::FilterChain& chain);
 
 /// A cluster and its share of connections.
 struct ClusterShare {

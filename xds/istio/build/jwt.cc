@@ -30,8 +30,9 @@ void set_keys(const JwtRule& rule, v3::JwtProvider& provider) {
   remote.mutable_cache_duration()->set_seconds(kCacheSeconds);
 }
 
-v3::JwtProvider to_provider(const JwtRule& rule) {
+v3::JwtProvider to_provider(const JwtRule& rule, bool routes_by_claims) {
   v3::JwtProvider provider;
+  provider.set_clear_route_cache(routes_by_claims);
   provider.set_issuer(rule.issuer);
   for (const std::string& audience : rule.audiences) provider.add_audiences(audience);
   set_keys(rule, provider);
@@ -78,7 +79,7 @@ v3::JwtRequirement good_or_none(const std::string& provider) {
 
 /// Every rule looks for its own tokens; where several look at the same place, a token is good if one of them
 /// finds it so. This is the shape that istiod gives it.
-v3::JwtAuthentication build_jwt_filter(const std::vector<const JwtRule*>& rules) {
+v3::JwtAuthentication build_jwt_filter(const std::vector<const JwtRule*>& rules, bool routes_by_claims) {
   v3::JwtAuthentication filter;
   filter.set_bypass_cors_preflight(true);
   auto& rule = *filter.add_rules();
@@ -87,7 +88,7 @@ v3::JwtAuthentication build_jwt_filter(const std::vector<const JwtRule*>& rules)
   v3::JwtRequirement each;
   for (size_t i = 0; i < rules.size(); ++i) {
     const std::string name = "origins-" + std::to_string(i);
-    (*filter.mutable_providers())[name] = to_provider(*rules[i]);
+    (*filter.mutable_providers())[name] = to_provider(*rules[i], routes_by_claims);
     *any.add_requirements() = named(name);
     *each.mutable_requires_all()->add_requirements() = good_or_none(name);
   }

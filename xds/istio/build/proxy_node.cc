@@ -92,7 +92,8 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 
 std::string ProxyNode::outbound_key() const {
   std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
-                    (grpc ? "grpc" : "") + (identified ? "identified" : "") +
+                    (is_gateway() ? "gateway" : "") + (grpc ? "grpc" : "") +
+                    (identified ? "identified" : "") +
                     std::to_string(static_cast<int>(interception));
   if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
@@ -116,11 +117,13 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   if (parts.size() != 4) {
     return Error{"node.id \"" + node.id() + "\" is not TYPE~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local"};
   }
-  if (parts[0] != "sidecar") {
-    return Error{"node.id \"" + node.id() + "\": type \"" + parts[0] + "\" is not served, only sidecar"};
+  if (parts[0] != "sidecar" && parts[0] != "router") {
+    return Error{"node.id \"" + node.id() + "\": type \"" + parts[0] +
+                 "\" is not served, only sidecar and router"};
   }
   const auto& metadata = node.metadata();
   ProxyNode proxy;
+  if (parts[0] == "router") proxy.type = ProxyType::kGateway;
   proxy.id = node.id();
   proxy.ip = parts[1];
   if (!proxy.ip.empty() && !is_ip_address(proxy.ip)) {
@@ -133,7 +136,8 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   proxy.service_account = metadata_string(metadata, "SERVICE_ACCOUNT", "");
   const auto interception = read_interception(metadata);
   if (!interception.ok()) return interception.error();
-  proxy.interception = *interception;
+  // Nothing is intercepted for a gateway, though Istio's templates say the mesh's mode there, too.
+  proxy.interception = proxy.is_gateway() ? Interception::kNone : *interception;
   auto addresses = read_addresses(metadata, proxy.ip);
   if (!addresses.ok()) return addresses.error();
   proxy.addresses = *std::move(addresses);

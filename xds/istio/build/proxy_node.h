@@ -20,10 +20,17 @@ enum class Interception : uint8_t {
   kTproxy,    ///< the kernel hands inbound ones over as they are, so that the application sees its clients
 };
 
+/// What a proxy is there for.
+enum class ProxyType : uint8_t {
+  kSidecar,  ///< beside one workload
+  kGateway,  ///< by itself, at the mesh's edge; Istio calls it router
+};
+
 /// What the translation knows of one proxy, from the node it sends: Istio's id
-/// `sidecar~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours, for
+/// `TYPE~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours, for
 /// proxies that share a machine (REMORA_OUTBOUND, REMORA_APP_ADDRESS) and for REMORA_PLAIN_ENVOY.
 struct ProxyNode {
+  ProxyType type = ProxyType::kSidecar;
   std::string id;
   std::string ip;  ///< where other proxies reach this one's workload; empty: a client only
   /// All addresses of the workload, `ip` among them (Istio: INSTANCE_IPS): of one family or of both.
@@ -46,6 +53,7 @@ struct ProxyNode {
   /// of ours.
   bool grpc = false;
 
+  bool is_gateway() const { return type == ProxyType::kGateway; }
   bool intercepted() const { return interception != Interception::kNone; }
   /// The families that the workload has. One that names no address is taken for IPv4.
   bool has_ipv4() const;
@@ -57,7 +65,7 @@ struct ProxyNode {
   std::string key() const;
 };
 
-/// An error where the node is no sidecar, or its metadata is none that can be followed.
+/// An error where the node is neither a sidecar nor a gateway, or its metadata is none that can be followed.
 Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node);
 
 }  // namespace remora::istio

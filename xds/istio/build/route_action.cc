@@ -168,8 +168,12 @@ void apply_route_action(const HttpRoute& http, const Resource& owner, uint16_t p
   } else if (http.direct_response) {
     auto& response = *route.mutable_direct_response();
     response.set_status(http.direct_response->status);
-    if (!http.direct_response->body.empty())
-      response.mutable_body()->set_inline_string(http.direct_response->body);
+    const std::string& body = http.direct_response->body;
+    if (http.direct_response->is_text) {
+      if (!body.empty()) response.mutable_body()->set_inline_string(body);
+    } else {
+      response.mutable_body()->set_inline_bytes(body);
+    }
   } else {
     apply_forwarding(http, DestinationBuilder(owner, port, view), route);
   }

@@ -16,18 +16,12 @@ using envoy::config::route::v3::RouteConfiguration;
 using envoy::config::route::v3::VirtualHost;
 
 /// Whether the client's side of the match holds for this proxy; such conditions never reach the proxy itself.
-bool source_matches(const HttpMatch& match, uint16_t port, const ProxyNode& node) {
+bool source_matches(const HttpMatch& match, uint16_t port, const ProxyNode& node, const std::string& ns,
+                    const std::string& gateway) {
   if (match.port && *match.port != port) return false;
-  if (!match.gateways.empty()) {
-    return std::find(match.gateways.begin(), match.gateways.end(), "mesh") != match.gateways.end();
-  }
+  if (!match.gateways.empty()) return names_gateway(match.gateways, ns, gateway);
   if (!match.source_namespace.empty() && match.source_namespace != node.ns) return false;
   return labels_match(match.source_labels, node.labels);
-}
-
-bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
-  const bool any_path = match.prefix() == "/" || match.safe_regex().regex() == ".*";
-  return any_path && match.headers_size() == 0 && match.query_parameters_size() == 0;
 }
 
 /// Ours: an Envoy takes it and does not look at it.
@@ -135,7 +129,20 @@ RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_po
 
 }  // namespace
 
-std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, const MeshView& view) {
+bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
+  const bool any_path = match.prefix() == "/" || match.safe_regex().regex() == ".*";
+  return any_path && match.headers_size() == 0 && match.query_parameters_size() == 0 &&
+         match.dynamic_metadata_size() == 0;
+}
+
+bool names_gateway(const std::vector<std::string>& gateways, const std::string& ns,
+                   const std::string& gateway) {
+  return std::ranges::any_of(gateways,
+                             [&](const std::string& name) { return resolve_gateway(name, ns) == gateway; });
+}
+
+std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, const MeshView& view,
+                                const std::string& gateway) {
   static const HttpMatch kEverything;
   std::vector<Route> routes;
   const auto& service = std::get<VirtualService>(virtual_service.spec);
@@ -149,7 +156,7 @@ std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, 
       return routes;
     }
     for (const HttpMatch& match : http.match) {
-      if (!source_matches(match, port, view.node())) continue;
+      if (!source_matches(match, port, view.node(), virtual_service.ns, gateway)) continue;
       add(build_route(http, match, virtual_service, port, view));
       if (takes_everything(routes.back().match())) return routes;
     }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/gateway.h"
 #include "istio/build/grpc.h"
 #include "istio/build/hash_bytes.h"
 #include "istio/build/intercepted.h"
@@ -16,6 +18,7 @@
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
+#include "istio/model/hosts.h"
 
 namespace remora::istio {
 namespace {
@@ -139,6 +142,34 @@ OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snap
     for_each_cluster(*service, view, [&](const ClusterParts& parts) { add_cluster(parts, snapshot); });
   }
   return ports;
+}
+
+/// A gateway's clusters are those that its routes lead to, and no others.
+void add_named_clusters(const std::set<std::string>& names, const MeshView& view, Snapshot& snapshot) {
+  std::set<std::string> hosts;
+  for (const std::string& name : names) hosts.insert(name.substr(name.rfind('|') + 1));
+  for (const std::string& host : hosts) {
+    const MeshService* service = view.registry().find_service(host);
+    if (service == nullptr || !exported_to(service->export_to, service->ns, view.node().ns)) continue;
+    for_each_cluster(*service, view, [&](const ClusterParts& parts) {
+      const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
+      if (names.contains(outbound_cluster_name(parts.port.number, subset, host)))
+        add_cluster(parts, snapshot);
+    });
+  }
+}
+
+/// Made anew each time: it is small. What is equal to `before` (null: nothing) is shared with it.
+Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const Predecessor* before) {
+  const MeshView view(registry, node, MeshView::Scope::kClusters);
+  const GatewayLayout gateway = build_gateway(view);
+  Snapshot snapshot;
+  add_named_clusters(gateway.clusters, view, snapshot);
+  add_layout(gateway.layout, node, snapshot);
+  snapshot.credentials = gateway.credentials;
+  snapshot.seal();
+  if (before != nullptr) snapshot.share_with(before->snapshot());
+  return snapshot;
 }
 
 /// Without interception the client's address is the listener's, so TCP services cannot share a port.
@@ -310,6 +341,7 @@ void Snapshot::share_with(const Snapshot& before) {
 }
 
 Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predecessor* before) {
+  if (node.is_gateway()) return gateway_snapshot(registry, node, before);
   const MeshView view(registry, node);
   Snapshot snapshot;
   if (before != nullptr) before->compare_with(registry, node);
@@ -330,6 +362,7 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
 
 std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
                                                const std::shared_ptr<const Snapshot>& outbound) {
+  if (node.is_gateway()) return outbound;
   const auto ports = node.grpc ? std::map<uint16_t, InboundPort>() : inbound_ports(registry, node);
   if (ports.empty() && !node.intercepted()) return outbound;
   auto snapshot = std::make_shared<Snapshot>(*outbound);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "istio/build/credential_use.h"
 #include "istio/build/encoded_resources.h"
 #include "istio/build/proxy_node.h"
 #include "istio/registry/registry.h"
@@ -39,7 +40,8 @@ struct ResourceGroup {
 /// proxy's own. Snapshots share the groups in which they do not differ.
 class Snapshot {
  public:
-  Diagnostics notes;  ///< what this proxy could not get, and why
+  Diagnostics notes;           ///< what this proxy could not get, and why
+  CredentialUses credentials;  ///< of a gateway: the Secrets that its listeners show
 
   const ResourceGroup& group(XdsType type) const { return *groups_[static_cast<size_t>(type)]; }
   const std::shared_ptr<const ResourceGroup>& shared_group(XdsType type) const {

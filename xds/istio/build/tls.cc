@@ -26,34 +26,28 @@ constexpr std::array<const char*, 6> kServerCiphers{
     "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",   "AES256-GCM-SHA384",           "AES128-GCM-SHA256"};
 
+}  // namespace
+
 void set_tls_socket(const google::protobuf::Message& context, TransportSocket& socket) {
   socket.set_name("envoy.transport_sockets.tls");
   *socket.mutable_typed_config() = pack(context);
 }
 
-/// A secret that comes over the proxy's own stream, waited for as long as it takes.
-void set_secret(const char* name, tls::SdsSecretConfig& secret) {
+void set_secret(const std::string& name, Patience patience, tls::SdsSecretConfig& secret) {
   secret.set_name(name);
   auto& source = *secret.mutable_sds_config();
   source.mutable_ads();
-  source.mutable_initial_fetch_timeout();
+  if (patience == Patience::kForEver) source.mutable_initial_fetch_timeout();  // zero
   source.set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
 }
 
-/// The workload's own certificate, and peers of the same root.
 void set_workload_identity(tls::CommonTlsContext& common) {
-  set_secret("default", *common.add_tls_certificate_sds_secret_configs());
-  set_secret("ROOTCA",
-             *common.mutable_combined_validation_context()->mutable_validation_context_sds_secret_config());
-  common.mutable_combined_validation_context()->mutable_default_validation_context();
+  set_secret("default", Patience::kForEver, *common.add_tls_certificate_sds_secret_configs());
+  auto& validation = *common.mutable_combined_validation_context();
+  set_secret("ROOTCA", Patience::kForEver, *validation.mutable_validation_context_sds_secret_config());
+  validation.mutable_default_validation_context();
 }
 
-void set_versions(tls::CommonTlsContext& common) {
-  common.mutable_tls_params()->set_tls_minimum_protocol_version(tls::TlsParameters::TLSv1_2);
-  common.mutable_tls_params()->set_tls_maximum_protocol_version(tls::TlsParameters::TLSv1_3);
-}
-
-/// What a DestinationRule calls a name may be of any of these kinds.
 void add_peer_name(const std::string& name, tls::CertificateValidationContext& validation) {
   const auto add = [&](tls::SubjectAltNameMatcher::SanType type) {
     auto& matcher = *validation.add_match_typed_subject_alt_names();
@@ -63,6 +57,13 @@ void add_peer_name(const std::string& name, tls::CertificateValidationContext& v
   if (name.find("://") != std::string::npos) return add(tls::SubjectAltNameMatcher::URI);
   if (is_ip_address(name)) return add(tls::SubjectAltNameMatcher::IP_ADDRESS);
   add(tls::SubjectAltNameMatcher::DNS);
+}
+
+namespace {
+
+void set_versions(tls::CommonTlsContext& common) {
+  common.mutable_tls_params()->set_tls_minimum_protocol_version(tls::TlsParameters::TLSv1_2);
+  common.mutable_tls_params()->set_tls_maximum_protocol_version(tls::TlsParameters::TLSv1_3);
 }
 
 /// The identities that the service's workloads are known to have. None known: whoever belongs to the mesh.

@@ -66,9 +66,19 @@ struct InboundPort {
 envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
                                                           const Registry& registry);
 
-/// The routes of `virtual_service` for requests to `port`, as this proxy sends them. May be empty.
+/// The name by which VirtualServices mean sidecars where they name gateways.
+inline constexpr const char* kMeshGateway = "mesh";
+
+/// The routes of `virtual_service` for requests to `port`, as this proxy sends them; `gateway`
+/// ("NAMESPACE/NAME"): as those that come in there. May be empty.
 std::vector<envoy::config::route::v3::Route> build_routes(const Resource& virtual_service, uint16_t port,
-                                                          const MeshView& view);
+                                                          const MeshView& view,
+                                                          const std::string& gateway = kMeshGateway);
+/// Whether a match takes every request.
+bool takes_everything(const envoy::config::route::v3::RouteMatch& match);
+/// Whether one of `gateways`, as a VirtualService of `ns` writes them, is `gateway`.
+bool names_gateway(const std::vector<std::string>& gateways, const std::string& ns,
+                   const std::string& gateway);
 /// The route that services without a VirtualService have.
 envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port,
                                                     const std::optional<ConsistentHash>& hash);

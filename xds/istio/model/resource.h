@@ -7,6 +7,7 @@
 
 #include "istio/model/canary.h"
 #include "istio/model/destination_rule.h"
+#include "istio/model/gateway.h"
 #include "istio/model/peer_authentication.h"
 #include "istio/model/request_authentication.h"
 #include "istio/model/services.h"
@@ -23,7 +24,7 @@ struct InventoryObject {};
 
 using Spec = std::variant<VirtualService, DestinationRule, ServiceEntry, Workload, Service, Deployment,
                           Canary, MetricTemplate, AlertProvider, PeerAuthentication, RequestAuthentication,
-                          Sidecar, InventoryObject>;
+                          Sidecar, Gateway, InventoryObject>;
 
 /// Annotation of a VirtualService: its mirrors' answers are compared with the original ones
 /// (docs/mirroring.md).

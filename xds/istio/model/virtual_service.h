@@ -79,6 +79,7 @@ struct HttpRedirect {
 struct HttpDirectResponse {
   uint16_t status = 0;
   std::string body;
+  bool is_text = true;
 };
 
 struct HttpRewrite {
@@ -158,6 +159,7 @@ struct HttpRoute {
 struct L4Match {
   std::vector<std::string> sni_hosts;  ///< of tls routes, which need them: names that TLS clients ask for
   std::vector<std::string> destination_subnets;  ///< addresses and ranges
+  std::string source_subnet;                     ///< an address or a range of clients; empty: any
   std::optional<uint16_t> port;
   std::map<std::string, std::string> source_labels;
   std::string source_namespace;

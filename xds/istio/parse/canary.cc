@@ -51,7 +51,7 @@ void read_autoscaler(Fields& spec, Canary& canary) {
 /// What goes into the VirtualService's routes as it stands, checked as it would be there.
 void check_route_parts(Fields& fields) {
   HttpRoute route;
-  fields.objects("match", [&](Fields& match) { route.match.push_back(read_http_match(match)); });
+  fields.objects("match", [&](Fields& match) { route.match.push_back(read_http_match(match, true)); });
   fields.object("rewrite", [&](Fields& item) {
     std::string ignored;
     item.string("uri", ignored);
@@ -96,11 +96,6 @@ CanaryService read_canary_service(Fields& fields) {
   read_service_ports(fields, service);
   fields.strings("hosts", service.hosts);
   fields.strings("gateways", service.gateways);
-  for (const std::string& gateway : service.gateways) {
-    if (gateway != "mesh") {
-      fields.warning("gateways", "gateway \"" + gateway + "\" is not served: this build has the mesh only");
-    }
-  }
   check_route_parts(fields);
   if (service.tcp) {
     for (const char* name : {"rewrite", "retries", "timeout", "headers", "corsPolicy"}) {

@@ -199,7 +199,7 @@ void read_reference(Fields& fields, std::string_view name, std::optional<ObjectR
 CanaryAnalysis read_analysis(Fields& fields) {
   CanaryAnalysis analysis;
   read_steps(fields, analysis);
-  fields.objects("match", [&](Fields& match) { analysis.match.push_back(read_http_match(match)); });
+  fields.objects("match", [&](Fields& match) { analysis.match.push_back(read_http_match(match, true)); });
   read_session_affinity(fields, analysis);
   fields.objects("metrics", [&](Fields& item) { analysis.metrics.push_back(read_metric(item)); });
   fields.objects("webhooks", [&](Fields& item) { analysis.webhooks.push_back(read_webhook(item)); });

@@ -19,12 +19,13 @@ struct Kind {
   Spec (*read)(Fields&);
 };
 
-const std::array<Kind, 12>& kinds() {
-  static const std::array<Kind, 12> kKinds{{
+const std::array<Kind, 13>& kinds() {
+  static const std::array<Kind, 13> kKinds{{
       {kIstioGroup, "VirtualService", [](Fields& f) -> Spec { return read_virtual_service(f); }},
       {kIstioGroup, "DestinationRule", [](Fields& f) -> Spec { return read_destination_rule(f); }},
       {kIstioGroup, "ServiceEntry", [](Fields& f) -> Spec { return read_service_entry(f); }},
       {kIstioGroup, "WorkloadEntry", [](Fields& f) -> Spec { return read_workload(f); }},
+      {kIstioGroup, "Gateway", [](Fields& f) -> Spec { return read_gateway(f); }},
       {kIstioGroup, "Sidecar", [](Fields& f) -> Spec { return read_sidecar(f); }},
       {kSecurityGroup, "PeerAuthentication", [](Fields& f) -> Spec { return read_peer_authentication(f); }},
       {kSecurityGroup, "RequestAuthentication",

@@ -1,4 +1,5 @@
 #include "istio/parse/readers.h"
+#include "istio/text/base64.h"
 
 namespace remora::istio {
 namespace {
@@ -29,6 +30,16 @@ void read_redirect(Fields& fields, HttpRoute& route) {
   });
 }
 
+/// A body that need be no text, in base64.
+bool read_bytes(Fields& body, std::string& out) {
+  std::string encoded;
+  if (!body.string("bytes", encoded)) return false;
+  const auto bytes = decode_base64(encoded);
+  if (!bytes) body.error("bytes", "is no base64");
+  out = bytes.value_or("");
+  return true;
+}
+
 void read_direct_response(Fields& fields, HttpRoute& route) {
   constexpr size_t kMaxBody = 1024 * 1024;  // Istio's own limit
   fields.object("directResponse", [&](Fields& item) {
@@ -37,9 +48,10 @@ void read_direct_response(Fields& fields, HttpRoute& route) {
     if (!item.integer("status", 200, 599, status) && !item.has("status")) item.error("status", "is required");
     response.status = static_cast<uint16_t>(status);
     item.object("body", [&](Fields& body) {
-      body.string("string", response.body);
-      body.unsupported("bytes", Severity::kError, "is not implemented: give the body as string");
-      if (response.body.size() > kMaxBody) body.error("string", "is longer than 1 MiB");
+      const bool text = body.string("string", response.body);
+      response.is_text = !read_bytes(body, response.body);
+      if (text && !response.is_text) body.error("bytes", "cannot stand beside string");
+      if (response.body.size() > kMaxBody) body.error(text ? "string" : "bytes", "is longer than 1 MiB");
     });
     route.direct_response = std::move(response);
   });

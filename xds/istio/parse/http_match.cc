@@ -23,13 +23,17 @@ bool is_presence(const std::optional<StringMatch>& match) {
 }
 
 /// Maps of names to matches. An empty match asks for presence.
-void read_named(Fields& fields, std::string_view name, bool headers, NamedMatches& out) {
+enum class Named { kHeaders, kHeadersAtSidecars, kParameters };
+void read_named(Fields& fields, std::string_view name, Named what, NamedMatches& out) {
+  const bool headers = what != Named::kParameters;
   fields.entries(name, [&](const std::string& key, Fields& value) {
     auto match = read_string_match(value);
     if (headers && key.starts_with("@request.auth.claims")) {
-      value.warning("",
-                    "matches claims of a token that was checked before; sidecars check those of the "
-                    "requests that they receive, and choose routes for those that they send");
+      if (what == Named::kHeadersAtSidecars) {
+        value.warning("",
+                      "matches claims of a token that was checked before; sidecars check those of the "
+                      "requests that they receive, and choose routes for those that they send");
+      }
     } else if (headers && std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
       value.error("", "header names are written in lower case");
     }
@@ -55,22 +59,27 @@ std::optional<StringMatch> read_string_match(Fields& fields) {
   return match;
 }
 
-HttpMatch read_http_match(Fields& fields) {
+HttpMatch read_http_match(Fields& fields, bool for_sidecars) {
   HttpMatch match;
+  fields.strings("gateways", match.gateways);
+  const bool mesh = match.gateways.empty()
+                        ? for_sidecars
+                        : std::ranges::find(match.gateways, "mesh") != match.gateways.end();
+  const Named headers = mesh ? Named::kHeadersAtSidecars : Named::kHeaders;
   fields.string("name", match.name);
   read_match(fields, "uri", match.uri);
   read_match(fields, "scheme", match.scheme);
   read_match(fields, "method", match.method);
   read_match(fields, "authority", match.authority);
-  read_named(fields, "headers", true, match.headers);
-  read_named(fields, "withoutHeaders", true, match.without_headers);
-  read_named(fields, "queryParams", false, match.query_params);
+  read_named(fields, "headers", headers, match.headers);
+  read_named(fields, "withoutHeaders", headers, match.without_headers);
+  read_named(fields, "queryParams", Named::kParameters, match.query_params);
   fields.boolean("ignoreUriCase", match.ignore_uri_case);
   read_port(fields, "port", match.port);
   fields.string_map("sourceLabels", match.source_labels);
   fields.string("sourceNamespace", match.source_namespace);
-  fields.strings("gateways", match.gateways);
   fields.string("statPrefix", match.stat_prefix);
+  if (fields.names().empty()) fields.warning("", "has no condition: it takes every request");
   if (match.ignore_uri_case && match.uri && match.uri->kind == Kind::kRegex) {
     fields.error("ignoreUriCase", "has no effect on uri.regex: write (?i) into the expression");
   }

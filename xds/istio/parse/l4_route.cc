@@ -36,7 +36,9 @@ L4Match read_match(Fields& fields, bool tls) {
   fields.string_map("sourceLabels", match.source_labels);
   fields.string("sourceNamespace", match.source_namespace);
   fields.strings("gateways", match.gateways);
-  fields.unsupported("sourceSubnet", Severity::kError, "is not implemented, as in Istio: use sourceLabels");
+  if (fields.string("sourceSubnet", match.source_subnet) && !parse_address_range(match.source_subnet))
+    fields.error("sourceSubnet",
+                 "\"" + match.source_subnet + "\" is neither an address nor a range of addresses");
   return match;
 }
 

@@ -16,13 +16,15 @@ Deployment read_deployment(Fields& spec);
 PeerAuthentication read_peer_authentication(Fields& spec);
 RequestAuthentication read_request_authentication(Fields& spec);
 Sidecar read_sidecar(Fields& spec);
+Gateway read_gateway(Fields& spec);
 Canary read_canary(Fields& spec);
 CanaryAnalysis read_analysis(Fields& fields);
 MetricTemplate read_metric_template(Fields& spec);
 AlertProvider read_alert_provider(Fields& spec);
 
 /// VirtualService's parts that are sizeable by themselves.
-HttpMatch read_http_match(Fields& match);
+/// `for_sidecars`: they follow it, so that what only gateways can do is worth a word.
+HttpMatch read_http_match(Fields& match, bool for_sidecars);
 void read_http_action(Fields& fields, HttpRoute& route);
 Destination read_destination(Fields& fields);
 Headers read_headers(Fields& route);

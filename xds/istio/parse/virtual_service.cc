@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "istio/parse/readers.h"
 
@@ -8,10 +9,10 @@ namespace {
 void read_gateways(Fields& fields, std::vector<std::string>& out) {
   if (!fields.strings("gateways", out)) return;
   for (const std::string& gateway : out) {
-    if (gateway != "mesh") {
-      fields.warning("gateways",
-                     "gateway \"" + gateway + "\" is not served: this build has the mesh's sidecars only");
-    }
+    const size_t slash = gateway.find('/');
+    const bool good = !gateway.empty() && slash != 0 && slash != gateway.size() - 1 &&
+                      (slash == std::string::npos || gateway.find('/', slash + 1) == std::string::npos);
+    if (!good) fields.error("gateways", "\"" + gateway + "\" is none of mesh, NAME and NAMESPACE/NAME");
   }
 }
 
@@ -54,12 +55,13 @@ void check_one_action(const Fields& fields, const HttpRoute& route) {
                                 : "has more than one of route, redirect and directResponse");
 }
 
-HttpRoute read_http_route(Fields& fields) {
+HttpRoute read_http_route(Fields& fields, bool for_sidecars) {
   HttpRoute route;
   route.path = fields.path();
   route.line = fields.line();
   fields.string("name", route.name);
-  fields.objects("match", [&](Fields& match) { route.match.push_back(read_http_match(match)); });
+  fields.objects("match",
+                 [&](Fields& match) { route.match.push_back(read_http_match(match, for_sidecars)); });
   read_route_destinations(fields, route);
   read_http_action(fields, route);
   route.headers = read_headers(fields);
@@ -87,7 +89,9 @@ void warn_unreachable(const Fields& spec, const VirtualService& service) {
 VirtualService read_virtual_service(Fields& spec) {
   VirtualService service;
   spec.strings("hosts", service.hosts);
+  std::set<std::string> known;
   for (const std::string& host : service.hosts) {
+    if (!known.insert(host).second) spec.error("hosts", "\"" + host + "\" stands there twice");
     const size_t star = host.find('*');
     const bool leading_label = star == 0 && (host == "*" || host.starts_with("*."));
     if (host.empty() ||
@@ -96,8 +100,11 @@ VirtualService read_virtual_service(Fields& spec) {
     }
   }
   read_gateways(spec, service.gateways);
+  if (service.for_mesh() && known.contains("*"))
+    spec.error("hosts", "\"*\" is for gateways: sidecars would send everything there");
   read_export_to(spec, service.export_to);
-  spec.objects("http", [&](Fields& route) { service.http.push_back(read_http_route(route)); });
+  const bool for_sidecars = service.for_mesh() && !service.is_delegate();
+  spec.objects("http", [&](Fields& route) { service.http.push_back(read_http_route(route, for_sidecars)); });
   read_l4_routes(spec, service);
   if (service.http.empty() && service.tls.empty() && service.tcp.empty())
     spec.error("http", "must have at least one route");

@@ -67,6 +67,8 @@ void Registry::add_virtual_services() {
   MergedServices merged = merge_delegates(virtual_services_);
   effective_virtual_services_ = std::move(merged.effective);
   findings_.insert(findings_.end(), merged.findings.begin(), merged.findings.end());
+  gateways_.emplace(resources_, effective_virtual_services_);
+  findings_.insert(findings_.end(), gateways_->findings().begin(), gateways_->findings().end());
 }
 
 const Resource* Registry::find_virtual_service(const std::string& id) const {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 
 #include "istio/model/resource.h"
 #include "istio/model/spiffe_id.h"
+#include "istio/registry/gateways.h"
 #include "istio/registry/inventory.h"
 #include "istio/registry/jwt_policies.h"
 #include "istio/registry/peer_policies.h"
@@ -123,6 +125,7 @@ class Registry {
   const PeerPolicies& peer_policies() const { return peer_policies_; }
   const JwtPolicies& jwt_policies() const { return jwt_policies_; }
   const SidecarScopes& sidecars() const { return sidecars_; }
+  const Gateways& gateways() const { return *gateways_; }
 
   const std::vector<ResourcePtr>& resources() const { return resources_; }
   const std::vector<MeshService>& services() const { return services_; }
@@ -163,6 +166,7 @@ class Registry {
   std::vector<ResourcePtr> virtual_services_;
   std::vector<ResourcePtr> effective_virtual_services_;
   std::unordered_map<std::string, const Resource*> virtual_service_by_id_;
+  std::optional<Gateways> gateways_;  ///< always there: made when the VirtualServices are
   std::vector<MeshService> services_;
   std::map<std::string, size_t> service_by_host_;
   const Inventory* inventory_;
