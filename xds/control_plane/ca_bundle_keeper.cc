@@ -143,7 +143,7 @@ void CaBundleKeeper::take(json::object configuration) {
 }
 
 void CaBundleKeeper::use(const std::string& root_pem) {
-  bundle_ = kubernetes::encode_base64(root_pem);
+  bundle_ = istio::encode_base64(root_pem);
   look();
 }
 
