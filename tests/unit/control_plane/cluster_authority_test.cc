@@ -9,7 +9,7 @@
 #include <map>
 
 #include "identity/own_root.h"
-#include "kubernetes/base64.h"
+#include "istio/text/base64.h"
 #include "unit/support/run_until.h"
 
 namespace remora::xds {
@@ -42,9 +42,9 @@ class FakeSecrets final : public kubernetes::ApiClient {
     put(name, *identity::make_root_certificate(*key, "cluster.local"), *key);
   }
   void put(const std::string& name, const std::string& certificate, const std::string& key) {
-    secrets[name] = json::serialize(json::object{{"data",
-                                                  {{"ca-cert.pem", kubernetes::encode_base64(certificate)},
-                                                   {"ca-key.pem", kubernetes::encode_base64(key)}}}});
+    secrets[name] = json::serialize(json::object{
+        {"data",
+         {{"ca-cert.pem", istio::encode_base64(certificate)}, {"ca-key.pem", istio::encode_base64(key)}}}});
   }
 
   std::map<std::string, std::string> secrets;  ///< as JSON
