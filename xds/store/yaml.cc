@@ -109,7 +109,8 @@ class Writer {
   }
 };
 
-/// Boost.JSON may miss the last binary digit of a long number, and what was stored must read back as the same.
+/// Boost.JSON may miss the last binary digit of a long number, and what was stored must read back as the
+/// same.
 void set_numbers(const istio::Value& read, json::value& out) {
   if (out.is_double()) {
     if (const auto number = istio::parse_double(read.text)) out = *number;

@@ -102,8 +102,8 @@ class FilterContext {
   /// For a filter that pauses until it has seen the request's end: goes on reading beyond the listener's
   /// buffer limit. The filter then answers for how much that may be.
   virtual void read_whole_request() = 0;
-  /// The body that the upstream answers with leaves at this rate, at most; of several, the lowest counts. Before
-  /// the response begins.
+  /// The body that the upstream answers with leaves at this rate, at most; of several, the lowest counts.
+  /// Before the response begins.
   virtual void limit_response_rate(uint64_t bytes_per_second) = 0;
   /// What the request's place in the route table says to the filter that is being called, most specific place
   /// first: weighted cluster, route, virtual host, table. Empty where nothing does. Valid until on_complete;
