@@ -80,8 +80,8 @@ def test_a_bad_file_leaves_what_was_there(proxy, files, hosts):
     wait_until(lambda: proxy.stat("xds.refused_clusters") == 1, "the bad cluster was refused")
     assert proxy.fetch().text == "a"
     files.write("routes.json", ROUTES, routes_to("b"))
-    wait_until(lambda: proxy.fetch().text == "a", "b, the good cluster of the file with the bad one, goes to a")
-    assert proxy.stat("http.in.rds.routes.update_success") == 2
+    wait_until(lambda: proxy.stat("http.in.rds.routes.update_success") == 2, "the good file was read")
+    assert proxy.fetch().text == "a", "b, the good cluster of the file with the bad one, goes to a"
 
 
 def test_what_a_file_does_not_have_is_not_waited_for(start, files, hosts):

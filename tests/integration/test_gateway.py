@@ -36,7 +36,9 @@ def test_hosts_and_virtual_services(tmp_path, closing, kind):
     assert fetch(plain, host="other.org").status == 404, "only VirtualServices of the namespace `only` have it"
     fetch(plain, "/", headers=[("x-forwarded-client-cert", "Hash=forged")], host="shop.example")
     seen = mesh.upstreams["http-web"].last
-    assert seen.get("x-forwarded-for") == "127.0.0.1" and not seen.has("x-forwarded-client-cert")
+    assert not seen.has("x-forwarded-client-cert")
+    if kind == "remora":  # Envoy names itself where the client is on its own machine
+        assert seen.get("x-forwarded-for") == "127.0.0.1"
     moved = fetch(redirected, "/a?b", host="shop.example")
     assert moved.status == 301 and moved.get("location") == "https://shop.example/a?b"
     clusters = {name for name in edge.stats(r"^cluster[.]outbound.*membership_total$")}

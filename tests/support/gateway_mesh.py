@@ -1,5 +1,6 @@
 """A gateway at the edge of a small mesh: the real control plane, a proxy that Gateways choose, and clients from outside."""
 
+import re
 import ssl
 import threading
 
@@ -94,7 +95,9 @@ def gateway(*servers, name="edge", namespace="edge"):
 
 
 def server(port, protocol, *hosts, **tls):
-    return {"port": {"number": port, "name": f"{protocol.lower()}-{port}", "protocol": protocol}, "hosts": list(hosts),
+    """One server of a Gateway; names of ports are told apart by the first host."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{protocol}-{port}-{hosts[0]}".lower())
+    return {"port": {"number": port, "name": name, "protocol": protocol}, "hosts": list(hosts),
             **({"tls": tls} if tls else {})}
 
 

@@ -78,6 +78,10 @@ void DiscoveryStream<Protocol>::run() {
     serve();
     if (!stopping_) pause(back_off_.next());
   }
+  {
+    const std::lock_guard lock(mutex_);
+    is_woken_ = true;  // for good: the queue is shut down next, and nothing may be put into it any more
+  }
   has_ended_ = true;
 }
 

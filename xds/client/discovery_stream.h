@@ -66,7 +66,7 @@ class DiscoveryStream {
   BackOff back_off_{random_};
   grpc::CompletionQueue queue_;
   grpc::Alarm wake_;
-  bool is_woken_ = false;  // with the mutex held: the alarm was set and has not been seen
+  bool is_woken_ = false;  // with the mutex held: the alarm was set and has not been seen, or nobody is there
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_ended_{false};
   std::thread thread_;

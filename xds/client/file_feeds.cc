@@ -50,6 +50,7 @@ class FileFeeds::File final : public ResourceFeed {
   bool is_due = false;    // to be read
   bool is_wanted = true;  // also if it has not changed
   uint64_t hash = 0;
+  std::string failure;  // why it could not be read the last time
 };
 
 FileFeeds::FileFeeds(std::mutex& mutex, ResourceReceiver& receiver)
@@ -131,12 +132,16 @@ void FileFeeds::read_due() {
 void FileFeeds::read(File& file) {
   file.is_due = false;
   const auto response = read_discovery_file(file.path);
+  const bool was_wanted = std::exchange(file.is_wanted, false);
+  const std::string before = std::exchange(file.failure, response.ok() ? "" : response.error().message);
   if (!response.ok()) {
-    log(LogLevel::kWarning, response.error().message);
+    if (file.failure == before && !was_wanted) return;  // another file of the folder changed
+    file.hash = 0;
+    log(LogLevel::kWarning, file.failure);
     return receiver_.on_failure(file.key, file.type);
   }
   const uint64_t hash = content_hash(response->SerializeAsString());
-  if (!std::exchange(file.is_wanted, false) && hash == file.hash) return;
+  if (!was_wanted && hash == file.hash) return;
   file.hash = hash;
   const UpdateResult result = receiver_.on_response(
       file.key, file.type, *response, std::chrono::steady_clock::now(), std::chrono::system_clock::now());

@@ -86,7 +86,7 @@ ResourceSource to_resource_source(const core::ConfigSource& source, std::string_
   } else if (!source.path().empty()) {
     const auto at = context.in("path");
     set_file(source.path(), "", context, out);
-  } else if (!source.has_ads()) {
+  } else if (!source.has_ads() && !source.has_self()) {  // the latter is named with the fields
     context.error("says no source");
   }
   return out;

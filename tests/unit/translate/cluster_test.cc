@@ -58,7 +58,8 @@ eds_cluster_config: {service_name: s, eds_config: {ads: {}, resource_api_version
   ASSERT_TRUE(cluster.config) << errors();
   EXPECT_EQ(cluster.config->discovery, ClusterConfig::Discovery::kEds);
   EXPECT_EQ(cluster.config->eds_service_name, "s");
-  EXPECT_EQ(cluster.initial_fetch_timeout, Milliseconds(0));
+  ASSERT_NE(cluster.source, nullptr);
+  EXPECT_EQ(cluster.source->fetch_timeout, Milliseconds(0));
   EXPECT_EQ(cluster.endpoints, nullptr);
 }
 

@@ -114,7 +114,7 @@ TEST_F(FilterChainTest, EachManagersRoutesAreWaitedFor) {
   ASSERT_EQ(listener.routes.size(), 2u);
   EXPECT_EQ(listener.routes[1].name, "s");
   EXPECT_EQ(listener.routes[1].stat_prefix, "b");
-  EXPECT_EQ(listener.routes[1].initial_fetch_timeout, Milliseconds(3000));
+  EXPECT_EQ(listener.routes[1].source->fetch_timeout, Milliseconds(3000));
   EXPECT_FALSE(listener.complete());
 }
 
