@@ -37,8 +37,8 @@ class Hosts {
   /// of another.
   static void put_last_what_takes_everything(VirtualHost& host) {
     std::vector<Route> routes(host.routes().begin(), host.routes().end());
-    std::ranges::stable_partition(routes,
-                                  [](const Route& route) { return !takes_everything(route.match()); });
+    std::stable_partition(routes.begin(), routes.end(),
+                          [](const Route& route) { return !takes_everything(route.match()); });
     host.clear_routes();
     for (Route& route : routes) *host.add_routes() = std::move(route);
   }

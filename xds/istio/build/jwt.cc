@@ -54,7 +54,7 @@ v3::JwtProvider to_provider(const JwtRule& rule, bool routes_by_claims) {
   auto words = rule.space_delimited;
   words.insert(words.end(), {kPermission, kScope});
   std::ranges::sort(words);
-  words.erase(std::ranges::unique(words).begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
   for (const std::string& word : words)
     provider.mutable_normalize_payload_in_metadata()->add_space_delimited_claims(word);
   return provider;
