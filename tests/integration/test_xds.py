@@ -316,6 +316,19 @@ class TestRefusal:
         nack = ads.wait_nack(CLUSTERS, "broken-1")
         assert "broken-2" in nack.error_detail.message
 
+    def test_what_has_no_effect_is_said_once(self, serving, ads):
+        """It stands in thousands of resources of one program, and comes again with every change."""
+        def routes(to):
+            return routing(*(virtual_host(route(to=to, timeout="20s", stat_prefix="mine"), name=name, domains=[domain])
+                             for name, domain in (("all", "*"), ("other", "other.test"))))
+
+        ads.set(ROUTES, [routes("b")])
+        wait_until(lambda: serving.fetch().text == "b", "routes that want statistics of their own are taken")
+        ads.set(ROUTES, [routes("a")])
+        wait_until(lambda: serving.fetch().text == "a", "and again")
+        said = [line for line in serving.log.splitlines() if "stat_prefix" in line]
+        assert len(said) == 1 and "'routes': virtual_hosts[0].routes[0].stat_prefix: " in said[0], serving.log
+
     def test_refusal_is_counted_and_shown(self, serving, ads):
         ads.set(ROUTES, [bad(ROUTES)])
         ads.wait_nack(ROUTES)

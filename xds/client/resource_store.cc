@@ -1,5 +1,7 @@
 #include "client/resource_store.h"
 
+#include "client/log.h"
+
 namespace remora::xds {
 namespace {
 
@@ -23,6 +25,7 @@ const ResourceRecord* latest_child_of(const Table& table, const std::string& nam
 
 ResourceStore::ResourceStore(const Environment& environment)
     : environment_(environment),
+      warnings_([](const std::string& line) { log(LogLevel::kWarning, line); }),
       secrets_(environment_) {
   environment_.unknown_fields = &unknown_fields_;
   environment_.has_cluster = [this](const std::string& name) {

@@ -15,6 +15,7 @@
 #include "client/secret_table.h"
 #include "client/static_resources.h"
 #include "client/warming_set.h"
+#include "client/warning_log.h"
 #include "remora/config/snapshot.h"
 #include "translate/cluster.h"
 #include "translate/context.h"
@@ -157,6 +158,7 @@ class ResourceStore {
   void add_secret_changes(ConfigBatch& batch);
 
   Environment environment_;
+  WarningLog warnings_;
   uint64_t unknown_fields_ = 0;
   EndpointTable endpoints_;
   RoutesTable routes_;

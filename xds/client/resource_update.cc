@@ -224,6 +224,7 @@ void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResul
     }
   }
   if (!report.ok()) return refuse(step, incoming, report.error_text(), result);
+  warnings_.add(noun(step.type), incoming.name, report);
   keys_[index_of(step.type)][incoming.hash] = incoming.key;
   result.accepted.push_back(incoming.name);
 }
