@@ -19,27 +19,6 @@
 #include "worker.h"
 
 namespace remora {
-namespace {
-
-/// A redirected request is a new one: what the log says of its first answer is not said of the next.
-void forget_upstream(ExchangeInfo& info) {
-  info.upstream_first_sent = info.upstream_last_sent = {};
-  info.upstream_first_received = info.upstream_last_received = {};
-  info.end = {};
-  info.response_code = 0;
-  info.flags = {};
-  info.details = {};
-  info.response = nullptr;
-  info.upstream_host = nullptr;
-  info.upstream_local = nullptr;
-  info.upstream_tls = nullptr;
-  info.upstream_peer.reset();
-  info.cluster = nullptr;
-  info.attempts = 0;
-}
-
-}  // namespace
-
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
       try_(*this),
@@ -421,62 +400,6 @@ void Exchange::on_back_off_over() {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- redirects
-
-/// Whether the response is one that we follow ourselves. If so, `request_` is the next request already.
-bool Exchange::follows_redirect(const HeaderMap& head) {
-  const auto& policy = route_->forward.internal_redirect;
-  const uint16_t status = head.status();
-  if (!policy ||
-      std::find(policy->statuses.begin(), policy->statuses.end(), status) == policy->statuses.end())
-    return false;
-  // Only what is here as a whole can be sent once more.
-  const bool whole = request_complete_ && (keep_body_ || info_.request_body_bytes == 0);
-  if (whole && head.has(HeaderId::kLocation)) {
-    const RedirectHistory::Place place{routes_->table(), random_value_, !connection_->peer().tls,
-                                       info_.dynamic_metadata};
-    const auto found = redirects_.follow(place, *route_, head, request_);
-    if (!found.reason) {
-      cluster_->stats().add(kInternalRedirectSucceeded);
-      return true;
-    }
-    http_stats().add(*found.reason);
-  }
-  cluster_->stats().add(kInternalRedirectFailed);
-  return false;
-}
-
-/// The request, now another one, passes filters and routes like the one before it, whose part ends here with
-/// a line in the log.
-void Exchange::start_again() {
-  redirected_ = false;
-  info_.end = clock().now();
-  filters_.complete(*this);
-  worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
-  if (info_.response_code == 303 && request_.method() == "GET") {
-    body_.clear();
-    request_trailers_.clear();
-    has_request_trailers_ = false;
-  }
-  try_.clear();
-  retry_.clear();
-  tried_.clear();
-  mirrors_.finish(info_, request_complete_);
-  mirrors_.clear();
-  filters_.clear();
-  cluster_.reset();
-  hash_.reset();
-  new_cookies_.clear();
-  response_.clear();
-  second_chance_used_ = false;
-  response_timeout_ = Milliseconds(0);
-  forget_upstream(info_);
-  find_route();
-  phase_ = Phase::kRequestFilters;
-  filters_.begin(http().filters, connection_->shared_filters(), route_filters());
-  run_request_filters();
-}
-
 // ---------------------------------------------------------------------------------------------- the response
 
 void Exchange::on_try_head(HeaderMap& head, bool end) {
@@ -754,61 +677,8 @@ void Exchange::cancel_timers() {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- for filters
+// ---------------------------------------------------------------------------------------------- the end
 
-Resume Exchange::pause() {
-  return Resume([this, life = life_](Verdict verdict) {
-    if (life != life_ || phase_ != Phase::kRequestFilters) return;
-    if (verdict.kind() == Verdict::Kind::kReply) {
-      reply_locally(verdict.take_reply());
-    } else {
-      run_request_filters();
-    }
-  });
-}
-
-void Exchange::after(Milliseconds delay, std::function<void()> call) {
-  filter_call_ = std::move(call);
-  worker_.arm(filter_timer_, delay);
-}
-
-Metadata& Exchange::dynamic_metadata() {
-  if (!metadata_) {
-    const Metadata* of_connection = info_.dynamic_metadata;
-    metadata_ = of_connection == nullptr ? Metadata() : *of_connection;
-    info_.dynamic_metadata = &*metadata_;
-  }
-  return *metadata_;
-}
-
-FilterState& Exchange::filter_state() {
-  info_.filter_state = &filter_state_;
-  return filter_state_;
-}
-
-void Exchange::limit_response_rate(uint64_t bytes_per_second) {
-  if (!pace_ || bytes_per_second < pace_->bytes_per_second()) pace_.emplace(bytes_per_second);
-}
-
-void Exchange::choose_route_again() {
-  if (phase_ != Phase::kRequestFilters) return;
-  find_route();
-  filters_.reroute(route_filters());
-}
-
-void Exchange::read_whole_request() {
-  reads_whole_request_ = true;
-  body_credit_ = Credit();
-}
-
-void Exchange::on_filter_timer() {
-  if (auto call = std::exchange(filter_call_, nullptr)) call();
-}
-
-const Clock& Exchange::clock() const { return worker_.clock(); }
-Random& Exchange::random() { return worker_.random(); }
-size_t Exchange::shard() const { return worker_.shard(); }
-FilterWorker& Exchange::worker() { return worker_; }
 const HttpConnectionManagerConfig& Exchange::http() const { return connection_->http(); }
 StatBlock& Exchange::http_stats() { return connection_->http_stats(); }
 
