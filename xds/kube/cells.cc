@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "kube/value_path.h"
+
 namespace remora::kube {
 namespace {
 
@@ -64,18 +66,6 @@ std::string labels(const json::object& object, std::string_view path) {
 }
 
 }  // namespace
-
-const json::value* value_at(const json::object& object, std::string_view path) {
-  const json::object* in = &object;
-  for (;;) {
-    const size_t dot = path.find('.');
-    const json::value* value = in->if_contains({path.data(), std::min(dot, path.size())});
-    if (value == nullptr || dot == std::string_view::npos) return value;
-    if (!value->is_object()) return nullptr;
-    in = &value->get_object();
-    path.remove_prefix(dot + 1);
-  }
-}
 
 json::value ready_cell(const store::Object& object, Column::Now) {
   return json::value(std::to_string(number_at(object.body, "status.readyReplicas")) + '/' +

@@ -8,9 +8,6 @@
 // Cells of Kubernetes' own kinds, computed as its tables do.
 namespace remora::kube {
 
-/// The value at a path of member names, "spec.analysis.interval"; null where there is none.
-const boost::json::value* value_at(const boost::json::object& object, std::string_view path);
-
 boost::json::value ready_cell(const store::Object& object, Column::Now now);
 boost::json::value up_to_date_cell(const store::Object& object, Column::Now now);
 boost::json::value available_cell(const store::Object& object, Column::Now now);

@@ -7,6 +7,7 @@
 
 #include "kube/age.h"
 #include "kube/cells.h"
+#include "kube/value_path.h"
 #include "store/metadata.h"
 
 namespace remora::kube {

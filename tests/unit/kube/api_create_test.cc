@@ -66,6 +66,18 @@ TEST_F(ApiTest, NamesTheFieldsThatTheMeshRefuses) {
       << at(refused, "/message");
 }
 
+TEST_F(ApiTest, NamesTheFieldsOfSecurityPolicies) {
+  const std::string policies = "/apis/security.istio.io/v1/namespaces/default/";
+  const auto keyless = ask(Verb::post, policies + "requestauthentications",
+                           R"({"metadata": {"name": "a"}, "spec": {"jwtRules": [{"issuer": "who"}]}})");
+  EXPECT_EQ(refusal(keyless), "422 Invalid");
+  EXPECT_EQ(at(keyless, "/details/causes/0/field"), "spec.jwtRules[0].jwks");
+  const auto no_port = ask(Verb::post, policies + "peerauthentications",
+                           R"({"metadata": {"name": "a"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+                               "portLevelMtls": {"http": {"mode": "STRICT"}}}})");
+  EXPECT_EQ(refusal(no_port), "422 Invalid");
+}
+
 TEST_F(ApiTest, WarnsOfWhatTheMeshWarnsOf) {
   const auto created =
       ask(Verb::post, kServices, R"({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}})");

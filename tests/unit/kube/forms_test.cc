@@ -79,6 +79,12 @@ TEST(Columns, OfIstiosKinds) {
             R"(["[\"a\"]",null,"DNS"])");
   EXPECT_EQ(cells("workloadentries.networking.istio.io", R"({"spec": {"address": "1.2.3.4"}})"),
             R"(["1.2.3.4"])");
+  EXPECT_EQ(cells("requestauthentications.security.istio.io",
+                  R"({"spec": {"jwtRules": [{"issuer": "who"}, {"issuer": "else"}]}})"),
+            R"(["who"])");
+  EXPECT_EQ(cells("requestauthentications.security.istio.io", R"({"spec": {"jwtRules": []}})"), "[null]");
+  EXPECT_EQ(cells("gateways.networking.istio.io", R"({"spec": {"servers": [{"hosts": ["a"]}]}})"),
+            R"([null,"[\"a\"]"])");
 }
 
 TEST(Columns, OfCanaries) {
