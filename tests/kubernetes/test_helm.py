@@ -118,7 +118,10 @@ def test_what_is_switched_off_needs_no_rights(helm):
         role = next(each for each in helm.template(values) if each["kind"] == "ClusterRole")
         return {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
     without = rights({"rollouts": {"enabled": False}})
-    assert ("secrets", "get") in rights({}) and not {each for each in without if each[0] in ("secrets", "configmaps", "deployments", "canaries")}
+    assert {each for each in rights({}) if each[0] == "configmaps"} and not {each for each in without if each[0] in ("configmaps", "deployments", "canaries")}
+    assert {each for each in without if each[0] == "secrets"} == {("secrets", "get")}, "gateways name their certificates"
+    neither = rights({"rollouts": {"enabled": False}, "gateways": {"credentials": False}})
+    assert not {each for each in neither if each[0] == "secrets"}
     assert not {each for each in without if each[1] in ("create", "update") and each[0] in ("services", "virtualservices")}
     assert not {each for each in rights({"injection": {"enabled": False}}) if each[0] == "mutatingwebhookconfigurations"}
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -119,9 +120,20 @@ class Recorder:
         return self.phases, thing.get("status", {}).get("phase")
 
     def _follow(self, path, read):
+        """Watches until the API server is gone. A new definition's first watches may be refused: its storage is still being made."""
         url = f"{self.kubernetes.url}{path}?watch=1&timeoutSeconds=900&fieldSelector=metadata.name={self.name}"
-        with urllib.request.urlopen(url, context=self.kubernetes.context()) as stream:
-            for line in stream:
-                seen, value = read(json.loads(line)["object"])
-                if value and (not seen or seen[-1] != value):
-                    seen.append(value)
+        while True:
+            try:
+                with urllib.request.urlopen(url, context=self.kubernetes.context()) as stream:
+                    for line in stream:
+                        event = json.loads(line)
+                        if event["type"] == "ERROR":
+                            break
+                        seen, value = read(event["object"])
+                        if value and (not seen or seen[-1] != value):
+                            seen.append(value)
+            except urllib.error.HTTPError as refused:
+                refused.close()
+                threading.Event().wait(0.1)
+            except OSError:
+                return
