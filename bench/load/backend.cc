@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "load/epoll_loop.h"
 #include "load/sockets.h"
 
 namespace remora::bench {
@@ -31,25 +32,10 @@ std::string fixed_response(std::size_t body_bytes) {
 
 class Backend {
  public:
-  Backend(std::uint16_t port, std::size_t body_bytes)
-      : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-        listener_(listen_on_loopback(port)),
-        response_(fixed_response(body_bytes)) {
-    if (epoll_ < 0) die("epoll_create1");
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = nullptr;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event) != 0) die("epoll_ctl");
-  }
+  Backend(std::uint16_t port, std::size_t body_bytes) : loop_(port), response_(fixed_response(body_bytes)) {}
 
   [[noreturn]] void run() {
-    std::array<epoll_event, kEventBatch> events;
-    for (;;) {
-      const int count = ::epoll_wait(epoll_, events.data(), kEventBatch, -1);
-      if (count < 0 && errno != EINTR) die("epoll_wait");
-      for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)]);
-      doomed_.clear();
-    }
+    loop_.run([this](const epoll_event& event) { dispatch(event); }, [this] { doomed_.clear(); });
   }
 
  private:
@@ -64,12 +50,11 @@ class Backend {
 
   void accept_all() {
     for (;;) {
-      const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int socket = loop_.accept();
       if (socket < 0) return;
-      set_no_delay(socket);
       auto* connection = new Connection;  // owned by its epoll registration; close() takes it back
       connection->socket = socket;
-      watch(epoll_, socket, connection);
+      watch(loop_.descriptor(), socket, connection);
     }
   }
 
@@ -115,8 +100,7 @@ class Backend {
     doomed_.emplace_back(&connection);  // freed after the batch: later events in it may still point here
   }
 
-  int epoll_;
-  int listener_;
+  EpollLoop loop_;
   std::string response_;
   std::array<char, 65536> buffer_;
   std::vector<std::unique_ptr<Connection>> doomed_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "load/epoll_loop.h"
 #include "load/sockets.h"
 
 namespace remora::bench {
@@ -33,24 +34,11 @@ struct Pair {
 class Forwarder {
  public:
   Forwarder(std::uint16_t listen_port, std::uint16_t upstream_port)
-      : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-        listener_(listen_on_loopback(listen_port)),
-        upstream_port_(upstream_port) {
-    if (epoll_ < 0) die("epoll_create1");
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = nullptr;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event) != 0) die("epoll_ctl");
-  }
+      : loop_(listen_port),
+        upstream_port_(upstream_port) {}
 
   [[noreturn]] void run() {
-    std::array<epoll_event, kEventBatch> events;
-    for (;;) {
-      const int count = ::epoll_wait(epoll_, events.data(), kEventBatch, -1);
-      if (count < 0 && errno != EINTR) die("epoll_wait");
-      for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)]);
-      doomed_.clear();
-    }
+    loop_.run([this](const epoll_event& event) { dispatch(event); }, [this] { doomed_.clear(); });
   }
 
  private:
@@ -65,9 +53,8 @@ class Forwarder {
 
   void accept_all() {
     for (;;) {
-      const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int socket = loop_.accept();
       if (socket < 0) return;
-      set_no_delay(socket);
       const int upstream = connect_to_loopback(upstream_port_);
       if (upstream < 0) {
         ::close(socket);
@@ -84,8 +71,8 @@ class Forwarder {
     pair.client.pair = pair.upstream.pair = &pair;
     pair.client.peer = &pair.upstream;
     pair.upstream.peer = &pair.client;
-    watch(epoll_, client, &pair.client);
-    watch(epoll_, upstream, &pair.upstream);
+    watch(loop_.descriptor(), client, &pair.client);
+    watch(loop_.descriptor(), upstream, &pair.upstream);
   }
 
   // Moves bytes from `from` to its peer until one of them would block. False when the pair has been closed.
@@ -127,8 +114,7 @@ class Forwarder {
     return false;
   }
 
-  int epoll_;
-  int listener_;
+  EpollLoop loop_;
   std::uint16_t upstream_port_;
   std::vector<std::unique_ptr<Pair>> doomed_;
 };
