@@ -4,14 +4,15 @@
 #include <deque>
 #include <set>
 
-#include "kubernetes/connection.h"
 #include "kubernetes/credentials.h"
+#include "web/client_connection.h"
 #include "web/url.h"
 
 namespace remora::kubernetes {
 namespace {
 
 namespace asio = boost::asio;
+namespace http = boost::beast::http;
 
 constexpr size_t kMostConnections = 16;
 constexpr size_t kMostWaiting = 8192;
@@ -30,7 +31,7 @@ struct Job {
   ApiCall call;
   ApiClient::OnLine on_line;  ///< of a stream
   ApiClient::Answered done;   ///< null once it is over
-  std::shared_ptr<Connection> connection;
+  std::shared_ptr<web::ClientConnection> connection;
   ApiAnswer answer;
   std::string line;  ///< of a stream: the beginning of the next one
   bool tried = false;
@@ -122,7 +123,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
 
   void run(const JobPtr& job) {
-    Peer peer{url_.host, url_.port, url_.authority, name_of_server(), credentials_.access().verify, nullptr};
+    web::Peer peer{url_.host, url_.port, name_of_server(), credentials_.access().verify, nullptr, ""};
     if (url_.tls) {
       auto tls = credentials_.tls();
       if (!tls.ok()) return fail_later(job, tls.error().message);
@@ -133,18 +134,29 @@ class Pool : public std::enable_shared_from_this<Pool> {
     running_.insert(job);
     if (!job->is_stream()) ++calls_;
     job->connection = job->is_stream() || job->tried ? nullptr : take_idle(peer);
-    if (job->connection == nullptr) job->connection = make_connection(context_, std::move(peer));
-    job->connection->start({job->call.method, base_ + job->call.path, std::move(*authorization),
-                            job->call.content_type, job->call.body},
-                           exchange_of(job));
+    if (job->connection == nullptr) job->connection = web::make_client_connection(context_, std::move(peer));
+    job->connection->start(request_of(*job, *authorization), exchange_of(job));
   }
 
-  Exchange exchange_of(const JobPtr& job) {
-    Exchange exchange;
+  web::Request request_of(const Job& job, const std::string& authorization) const {
+    web::Request request;
+    request.method = http::string_to_verb(job.call.method);
+    request.target = base_ + job.call.path;
+    request.headers.set(http::field::host, url_.authority);
+    request.headers.set(http::field::user_agent, "remora-control");
+    request.headers.set(http::field::accept, "application/json");
+    if (!authorization.empty()) request.headers.set(http::field::authorization, authorization);
+    if (!job.call.body.empty()) request.headers.set(http::field::content_type, job.call.content_type);
+    request.body = job.call.body;
+    return request;
+  }
+
+  web::Exchange exchange_of(const JobPtr& job) {
+    web::Exchange exchange;
     exchange.endless = job->is_stream();
     exchange.limit = job->is_stream() ? kStreamBeginLimit : kCallLimit;
-    exchange.on_head = [job](unsigned status) {
-      job->answer.status = status;
+    exchange.on_head = [job](const web::Response& head) {
+      job->answer.status = head.status;
       if (job->is_stream() && job->answer.ok()) job->on_line("");
     };
     exchange.on_data = [job](std::string_view data, std::string& why) {
@@ -189,7 +201,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     });
   }
 
-  std::shared_ptr<Connection> take_idle(const Peer& peer) {
+  std::shared_ptr<web::ClientConnection> take_idle(const web::Peer& peer) {
     while (!idle_.empty()) {
       auto connection = std::move(idle_.back());
       idle_.pop_back();
@@ -222,7 +234,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   const std::string base_;  ///< what the server's URL puts in front of every path
   std::deque<JobPtr> waiting_;
   std::set<JobPtr> running_;
-  std::vector<std::shared_ptr<Connection>> idle_;
+  std::vector<std::shared_ptr<web::ClientConnection>> idle_;
   size_t calls_ = 0;  ///< under way
 };
 

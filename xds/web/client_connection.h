@@ -7,35 +7,27 @@
 #include <string>
 #include <string_view>
 
-#include "remora/core/result.h"
+#include "web/http_message.h"
 
 namespace boost::asio::ssl {
 class context;
 }
 
-namespace remora::kubernetes {
+namespace remora::web {
 
 /// Whom a connection is to.
 struct Peer {
-  std::string host;
+  std::string host;  ///< who is connected to: the server, or a proxy in front of it
   std::string port;
-  std::string authority;    ///< what the Host field says
   std::string server_name;  ///< whose certificate it must be
   bool verify = true;
   std::shared_ptr<boost::asio::ssl::context> tls;  ///< null: plain text
-};
-
-struct Message {
-  std::string method;
-  std::string target;
-  std::string authorization;
-  std::string content_type;
-  std::string body;
+  std::string tunnel;  ///< HOST:PORT that a proxy is asked to connect to, for TLS; empty: there is no proxy
 };
 
 /// What an exchange tells, all from the event loop.
 struct Exchange {
-  std::function<void(unsigned status)> on_head;
+  std::function<void(const Response& head)> on_head;  ///< its body is empty
   /// False gives the exchange up; `why` then ends it.
   std::function<bool(std::string_view data, std::string& why)> on_data;
   /// Once, unless the connection is closed before. `lost`: not a byte of an answer came.
@@ -44,13 +36,15 @@ struct Exchange {
   bool endless = false;
 };
 
-/// One HTTP/1.1 connection to an API server, for one exchange after the other. Connects with the first.
-/// Control thread only.
-class Connection {
+/// One HTTP/1.1 connection to a server, for one exchange after the other. Connects with the first, for which
+/// it has ten seconds. Its own pending operations keep it alive. Control thread only.
+class ClientConnection {
  public:
-  virtual ~Connection() = default;
+  virtual ~ClientConnection() = default;
 
-  virtual void start(Message message, Exchange exchange) = 0;
+  /// Sends `request` as it stands, but for the fields that frame its body. Not before the exchange before is
+  /// done.
+  virtual void start(Request request, Exchange exchange) = 0;
   /// Whether another exchange may follow: the last one ended well, and the server has not closed since.
   virtual bool reusable() = 0;
   /// Whether it has begun an exchange before the present one.
@@ -60,6 +54,6 @@ class Connection {
   virtual void close() = 0;
 };
 
-std::shared_ptr<Connection> make_connection(boost::asio::io_context& context, Peer peer);
+std::shared_ptr<ClientConnection> make_client_connection(boost::asio::io_context& context, Peer peer);
 
-}  // namespace remora::kubernetes
+}  // namespace remora::web

@@ -1,4 +1,4 @@
-#include "kubernetes/connection.h"
+#include "web/client_connection.h"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 #include <boost/beast/ssl.hpp>
 #include <optional>
 
-namespace remora::kubernetes {
+namespace remora::web {
 namespace {
 
 namespace asio = boost::asio;
@@ -41,7 +41,7 @@ void watch_for_death(tcp::socket& socket) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof(unacknowledged_ms));
 }
 
-class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
+class HttpConnection final : public ClientConnection, public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(asio::io_context& context, Peer peer)
       : peer_(std::move(peer)),
@@ -51,13 +51,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (peer_.tls != nullptr) tls_.emplace(socket_, *peer_.tls);
   }
 
-  void start(Message message, Exchange exchange) override {
+  void start(Request request, Exchange exchange) override {
     exchange_ = std::move(exchange);
     used_ = connected_;
     answered_ = false;
-    prepare(std::move(message));
-    arm(connected_ ? exchange_.limit : std::chrono::milliseconds(kConnectLimit));
-    if (connected_) return send();
+    prepare(std::move(request));
+    ends_ = std::chrono::steady_clock::now() + exchange_.limit;
+    if (connected_) return begin();
+    arm(std::min(exchange_.limit, std::chrono::milliseconds(kConnectLimit)), "no connection");
     resolver_.async_resolve(peer_.host, peer_.port, [self = shared_from_this()](ErrorCode error, auto found) {
       if (self->failed(error, "cannot resolve " + self->peer_.host)) return;
       self->socket_.async_connect(found, [self](ErrorCode code, const auto&) { self->on_connected(code); });
@@ -86,21 +87,18 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
  private:
-  void prepare(Message message) {
+  void prepare(Request request) {
     request_ = {};
-    request_.method_string(message.method);
-    request_.target(message.target);
+    request_.method(request.method);
+    request_.target(request.target);
     request_.version(11);
-    request_.set(http::field::host, peer_.authority);
-    request_.set(http::field::user_agent, "remora-control");
-    request_.set(http::field::accept, "application/json");
-    if (!message.authorization.empty()) request_.set(http::field::authorization, message.authorization);
-    if (!message.body.empty()) request_.set(http::field::content_type, message.content_type);
-    request_.body() = std::move(message.body);
+    for (const auto& field : request.headers) request_.insert(field.name_string(), field.value());
+    request_.body() = std::move(request.body);
     request_.prepare_payload();
     parser_.emplace();
     parser_->header_limit(kHeadLimit);
     parser_->body_limit(boost::none);  // what is kept is bounded by who takes it
+    if (request.method == Verb::head) parser_->skip(true);
     whole_ = false;
   }
 
@@ -116,18 +114,41 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   void on_connected(ErrorCode error) {
     if (failed(error, "cannot connect")) return;
     watch_for_death(socket_.socket());
-    if (!tls_) return begin();
+    if (!peer_.tunnel.empty()) return open_tunnel();
+    if (tls_) return shake_hands();
+    connected_ = true;
+    begin();
+  }
+
+  /// RFC 9110, 9.3.6: behind the proxy's 2xx the connection leads to the server.
+  void open_tunnel() {
+    tunnel_request_ = {http::verb::connect, peer_.tunnel, 11};
+    tunnel_request_.set(http::field::host, peer_.tunnel);
+    tunnel_answer_.skip(true);
+    http::async_write(socket_, tunnel_request_, [self = shared_from_this()](ErrorCode, size_t) {});
+    http::async_read_header(socket_, buffer_, tunnel_answer_,
+                            [self = shared_from_this()](ErrorCode error, size_t) {
+                              if (self->failed(error, "the proxy gave no answer")) return;
+                              const unsigned status = self->tunnel_answer_.get().result_int();
+                              if (status / 100 == 2) return self->shake_hands();
+                              self->finish(Error{"the proxy answered with " + std::to_string(status)});
+                            });
+  }
+
+  void shake_hands() {
     if (peer_.verify) tls_->set_verify_callback(asio::ssl::host_name_verification(peer_.server_name));
-    asio::ip::make_address(peer_.server_name, error);
-    if (error) SSL_set_tlsext_host_name(tls_->native_handle(), peer_.server_name.c_str());
+    ErrorCode no_address;
+    asio::ip::make_address(peer_.server_name, no_address);
+    if (no_address) SSL_set_tlsext_host_name(tls_->native_handle(), peer_.server_name.c_str());
     tls_->async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](ErrorCode code) {
-      if (!self->failed(code, "TLS handshake failed")) self->begin();
+      if (self->failed(code, "TLS handshake failed")) return;
+      self->connected_ = true;
+      self->begin();
     });
   }
 
   void begin() {
-    connected_ = true;
-    arm(exchange_.limit);
+    arm(exchange_.limit, "no answer");
     send();
   }
 
@@ -144,8 +165,16 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (failed(error, "no answer")) return;
     answered_ = true;
     if (exchange_.endless) deadline_.cancel();
-    if (exchange_.on_head) exchange_.on_head(parser_->get().result_int());
+    if (exchange_.on_head) exchange_.on_head(head());
     read_more();
+  }
+
+  Response head() const {
+    Response head;
+    head.status = parser_->get().result_int();
+    head.headers = parser_->get().base();
+    head.content_type = std::string(parser_->get()[http::field::content_type]);
+    return head;
   }
 
   void read_more() {
@@ -174,13 +203,13 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     read_more();
   }
 
-  void arm(std::chrono::milliseconds limit) {
-    deadline_.expires_after(limit);
-    deadline_.async_wait([weak = weak_from_this(), limit](ErrorCode error) {
+  /// `missing` is what the exchange ends with once `limit` since its beginning is over.
+  void arm(std::chrono::milliseconds limit, const char* missing) {
+    deadline_.expires_at(ends_ - exchange_.limit + limit);
+    deadline_.async_wait([weak = weak_from_this(), limit, missing](ErrorCode error) {
       const auto self = weak.lock();
       if (error || self == nullptr || !self->exchange_.done) return;
-      const char* what = self->connected_ ? "no answer" : "no connection";
-      self->finish(Error{std::string(what) + " within " + std::to_string(limit.count()) + " ms"});
+      self->finish(Error{std::string(missing) + " within " + std::to_string(limit.count()) + " ms"});
     });
   }
 
@@ -209,8 +238,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::optional<beast::ssl_stream<beast::tcp_stream&>> tls_;
   http::request<http::string_body> request_;
   std::optional<http::response_parser<http::buffer_body>> parser_;
+  http::request<http::empty_body> tunnel_request_;
+  http::response_parser<http::empty_body> tunnel_answer_;
   beast::flat_buffer buffer_{kHeadLimit + kChunk};
   std::array<char, kChunk> chunk_;
+  std::chrono::steady_clock::time_point ends_;  ///< when the present exchange's limit is over
   std::chrono::steady_clock::time_point idle_since_;
   bool connected_ = false;
   bool used_ = false;
@@ -220,8 +252,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(asio::io_context& context, Peer peer) {
+std::shared_ptr<ClientConnection> make_client_connection(asio::io_context& context, Peer peer) {
   return std::make_shared<HttpConnection>(context, std::move(peer));
 }
 
-}  // namespace remora::kubernetes
+}  // namespace remora::web
