@@ -298,8 +298,9 @@ class VirtualHosts {
   VirtualHost& push_back(VirtualHost host) {
     return *hosts_.emplace_back(std::make_shared<VirtualHost>(std::move(host)));
   }
-  /// The same virtual host as another table's.
-  void share(const VirtualHosts& other, size_t number) { hosts_.push_back(other.hosts_[number]); }
+  /// One that others have too.
+  void share(std::shared_ptr<VirtualHost> host) { hosts_.push_back(std::move(host)); }
+  [[nodiscard]] const std::shared_ptr<VirtualHost>& shared(size_t number) const { return hosts_[number]; }
   void reserve(size_t size) { hosts_.reserve(size); }
   void resize(size_t size) {
     while (hosts_.size() < size) emplace_back();
