@@ -7,7 +7,7 @@ namespace {
 
 /// What the route says to filter `number` of the chain; null if nothing.
 const FilterSettings* settings_of(size_t number, const RouteFilters& route) {
-  if (number >= route.slots.size() || route.slots[number] == FilterSlots::kNone) return nullptr;
+  if (number >= route.slots.size() || route.slots[number] >= route.settings.size()) return nullptr;
   return &route.settings[route.slots[number]];
 }
 

@@ -10,12 +10,11 @@ std::span<const uint32_t> FilterSlots::of(const std::vector<HttpFilterEntry>& ch
                                           const RouteTable& table) {
   if (table_ == table.id()) return slots_;
   table_ = table.id();
-  const auto& names = table.config().overridden_filters;  // sorted
+  const auto& names = table.config().overridden_filters;  // few
   slots_.clear();
   for (const HttpFilterEntry& entry : chain) {
-    const auto at = std::ranges::lower_bound(names, entry.factory->name());
-    const bool named = at != names.end() && *at == entry.factory->name();
-    slots_.push_back(named ? static_cast<uint32_t>(at - names.begin()) : kNone);
+    const auto at = std::ranges::find(names, entry.factory->name());
+    slots_.push_back(at != names.end() ? static_cast<uint32_t>(at - names.begin()) : kNone);
   }
   return slots_;
 }

@@ -24,7 +24,7 @@ Route route(PathMatch::Kind kind, const std::string& value) {
 
 std::shared_ptr<const RouteTable> compile(std::vector<VirtualHost> hosts) {
   RouteConfig config;
-  config.virtual_hosts = std::move(hosts);
+  for (auto& host : hosts) config.virtual_hosts.push_back(std::move(host));
   return RouteTable::compile(std::move(config)).value();
 }
 

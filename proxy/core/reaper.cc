@@ -26,7 +26,7 @@ class Reaper {
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  void take(std::function<void()> release) {
+  void take(std::function<bool()> release) {
     {
       const std::lock_guard lock(mutex_);
       waiting_.push_back(std::move(release));
@@ -42,23 +42,24 @@ class Reaper {
       if (waiting_.empty()) return;
       auto batch = std::exchange(waiting_, {});
       lock.unlock();
-      for (const auto& release : batch) release();
+      bool was_much = false;
+      for (const auto& release : batch) was_much = release() || was_much;
       batch.clear();
-      malloc_trim(0);  // so much at once is not needed again soon
+      if (was_much) malloc_trim(0);  // so much at once is not needed again soon
       lock.lock();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::vector<std::function<void()>> waiting_;
+  std::vector<std::function<bool()>> waiting_;
   bool ended_ = false;
   std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace
 
-void free_elsewhere(std::function<void()> release) {
+void free_elsewhere(std::function<bool()> release) {
   static Reaper reaper;  // made when it is first needed
   reaper.take(std::move(release));
 }

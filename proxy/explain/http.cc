@@ -140,7 +140,7 @@ void write_search(JsonWriter& json, const RouteTable& table, const RouteSearch& 
   if (host == nullptr) return json.null();
   json.begin_object();
   json.member("name", host->name);
-  json.member("number", host - table.config().virtual_hosts.data());
+  json.member("number", table.config().virtual_hosts.number_of(host));
   json.member("domain", search.domain);
   json.end_object();
   json.key("route");

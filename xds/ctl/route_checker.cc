@@ -144,9 +144,8 @@ Result<std::vector<RouteChecker::Mismatch>> RouteChecker::run(const RouteTest& t
   info.downstream_remote = info.downstream_direct = info.downstream_local = &nowhere;
   info.virtual_host = match.virtual_host;
   info.route = match.route;
-  const size_t host = match.virtual_host == nullptr
-                          ? 0
-                          : static_cast<size_t>(match.virtual_host - table.config().virtual_hosts.data());
+  const size_t host =
+      match.virtual_host == nullptr ? 0 : table.config().virtual_hosts.number_of(match.virtual_host);
   if (forwarded) apply_to_request(table, match, outcome, http, info, request);
   if (match.route != nullptr) apply_to_response(table, match, outcome, info, response);
 

@@ -35,6 +35,7 @@ struct FilterSettings {
 };
 
 /// One entry for each filter that a table names anywhere (RouteConfig::overridden_filters), in that order.
+/// The last ones may be missing, where nothing is said to them.
 using PlaceFilters = std::vector<FilterSettings>;
 
 }  // namespace remora

@@ -248,6 +248,8 @@ struct Route {
   PlaceFilterConfig filters;
 };
 
+class PathIndex;
+
 struct VirtualHost {
   enum class RequireTls : uint8_t { kNone, kExternalOnly, kAll };
   std::string name;
@@ -261,13 +263,85 @@ struct VirtualHost {
   std::optional<RetryPolicy> retry;
   std::vector<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
+  uint64_t digest = 0;                     ///< of the bytes that it was made of; 0: not known
+  std::shared_ptr<const PathIndex> index;  ///< of `routes`; by RouteTable::compile
+};
+
+/// The virtual hosts of a table, in their order. Tables that follow one another share those that did not
+/// change, so that a change costs what it changes. A virtual host never moves. One that a table was compiled
+/// with is not to be changed any more.
+class VirtualHosts {
+ public:
+  template <typename Host>
+  class Iterator {
+   public:
+    explicit Iterator(const std::shared_ptr<VirtualHost>* at) : at_(at) {}
+    Host& operator*() const { return **at_; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const = default;
+
+   private:
+    const std::shared_ptr<VirtualHost>* at_;
+  };
+
+  VirtualHosts() = default;
+  VirtualHosts(VirtualHosts&&) = default;
+  VirtualHosts& operator=(VirtualHosts&&) = default;
+  VirtualHosts(const VirtualHosts&) = delete;  // whoever changed the copy would change the original
+  VirtualHosts& operator=(const VirtualHosts&) = delete;
+  ~VirtualHosts() = default;
+
+  VirtualHost& emplace_back() { return *hosts_.emplace_back(std::make_shared<VirtualHost>()); }
+  VirtualHost& push_back(VirtualHost host) {
+    return *hosts_.emplace_back(std::make_shared<VirtualHost>(std::move(host)));
+  }
+  /// One that others have too.
+  void share(std::shared_ptr<VirtualHost> host) { hosts_.push_back(std::move(host)); }
+  [[nodiscard]] const std::shared_ptr<VirtualHost>& shared(size_t number) const { return hosts_[number]; }
+  void reserve(size_t size) { hosts_.reserve(size); }
+  void resize(size_t size) {
+    while (hosts_.size() < size) emplace_back();
+    hosts_.resize(size);
+  }
+
+  [[nodiscard]] size_t size() const { return hosts_.size(); }
+  [[nodiscard]] bool empty() const { return hosts_.empty(); }
+  VirtualHost& operator[](size_t number) { return *hosts_[number]; }
+  const VirtualHost& operator[](size_t number) const { return *hosts_[number]; }
+  [[nodiscard]] const VirtualHost& at(size_t number) const { return *hosts_.at(number); }
+  Iterator<VirtualHost> begin() { return Iterator<VirtualHost>(hosts_.data()); }
+  Iterator<VirtualHost> end() { return Iterator<VirtualHost>(hosts_.data() + hosts_.size()); }
+  [[nodiscard]] Iterator<const VirtualHost> begin() const {
+    return Iterator<const VirtualHost>(hosts_.data());
+  }
+  [[nodiscard]] Iterator<const VirtualHost> end() const {
+    return Iterator<const VirtualHost>(hosts_.data() + hosts_.size());
+  }
+  /// The number of one of these; size() if it is none of them. For people to read: the search is linear.
+  [[nodiscard]] size_t number_of(const VirtualHost* host) const {
+    size_t number = 0;
+    while (number < hosts_.size() && hosts_[number].get() != host) ++number;
+    return number;
+  }
+  /// How many of them no other table has.
+  [[nodiscard]] size_t unshared() const {
+    size_t count = 0;
+    for (const auto& host : hosts_) count += host.use_count() == 1 ? 1 : 0;
+    return count;
+  }
+
+ private:
+  std::vector<std::shared_ptr<VirtualHost>> hosts_;
 };
 
 /// Source: envoy.config.route.v3.RouteConfiguration.
 struct RouteConfig {
   std::string name;
   std::string version;  // the resource's version, for /config_dump and statistics
-  std::vector<VirtualHost> virtual_hosts;
+  VirtualHosts virtual_hosts;
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::vector<std::string> internal_only_headers;  // removed from external requests
@@ -276,6 +350,9 @@ struct RouteConfig {
   std::vector<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
   std::vector<std::string> overridden_filters;  // every name in any `filters`; by RouteTable::compile
+  /// Further virtual hosts come and go on their own; with the on_demand filter, those that requests ask for.
+  bool vhds = false;
+  uint64_t digest = 0;  ///< of the bytes of all but the virtual hosts; 0: not known
 };
 
 }  // namespace remora

@@ -16,12 +16,16 @@ struct ShadowedRoute;
 /// A RouteConfig compiled for lookup: hosts by hash (exact) and by longest suffix or prefix (wildcards); per
 /// virtual host an exact-path hash, a prefix trie and one RE2::Set. First-match semantics at a cost that does
 /// not grow with the number of routes: every index yields candidates with their position, the lowest position
-/// whose other predicates hold wins. Immutable, any thread. Source: Envoy, route matching and virtual host
+/// whose other predicates hold wins. Immutable, any thread. Versions of one table share what is compiled of
+/// the virtual hosts that they have in common. Source: Envoy, route matching and virtual host
 /// domain search order.
 class RouteTable {
  public:
+  /// `before`: a table that `config` shares virtual hosts with, and with it all that is compiled of them:
+  /// the cost is that of the others. What the table itself says to filters must be the same objects then.
   /// Errors: a domain that occurs twice, a wildcard in the wrong place.
-  static Result<std::shared_ptr<const RouteTable>> compile(RouteConfig config);
+  static Result<std::shared_ptr<const RouteTable>> compile(RouteConfig config,
+                                                           const RouteTable* before = nullptr);
   ~RouteTable();
 
   struct Match {
@@ -48,7 +52,7 @@ class RouteTable {
   [[nodiscard]] uint64_t id() const { return id_; }
 
  private:
-  explicit RouteTable(RouteConfig config);
+  RouteTable(RouteConfig config, const RouteTable* before);
   struct Index;
   uint64_t id_;
   RouteConfig config_;

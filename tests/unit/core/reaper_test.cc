@@ -16,8 +16,16 @@ namespace {
 TEST(Reaper, FreesInOrderOnAThreadOfItsOwn) {
   std::vector<int> order;
   std::promise<std::thread::id> last;
-  for (int i = 0; i < 3; ++i) free_elsewhere([&order, i] { order.push_back(i); });
-  free_elsewhere([&last] { last.set_value(std::this_thread::get_id()); });
+  for (int i = 0; i < 3; ++i) {
+    free_elsewhere([&order, i] {
+      order.push_back(i);
+      return i == 1;
+    });
+  }
+  free_elsewhere([&last] {
+    last.set_value(std::this_thread::get_id());
+    return false;
+  });
   EXPECT_NE(last.get_future().get(), std::this_thread::get_id());
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
 }
