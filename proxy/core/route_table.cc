@@ -7,9 +7,8 @@
 
 #include "core/filter_settings.h"
 #include "core/host_index.h"
-#include "core/path_index.h"
+#include "core/host_routes.h"
 #include "core/reaper.h"
-#include "core/shadowed_routes.h"
 #include "remora/config/route_search.h"
 
 namespace remora {
@@ -32,6 +31,11 @@ bool is_large(const RouteConfig& config) {
   return routes > kSmallTable;
 }
 
+/// What a virtual host is chosen by.
+std::optional<std::string_view> host_of(const HeaderMap& head, const RouteConfig& config) {
+  return config.vhost_header.empty() ? head.get(HeaderId::kAuthority) : head.get(config.vhost_header);
+}
+
 void release(const RouteTable* table) {
   if (!is_large(table->config())) {
     delete table;  // NOLINT: the deleter of a shared_ptr
@@ -44,7 +48,7 @@ void release(const RouteTable* table) {
 
 struct RouteTable::Index {
   HostIndex hosts;
-  std::vector<PathIndex> paths;  // by number of the virtual host
+  std::vector<HostRoutes> routes;  // by number of the virtual host
 };
 
 RouteTable::RouteTable(RouteConfig config) : id_(next_id()), config_(std::move(config)) {
@@ -57,36 +61,37 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::compile(RouteConfig config
   std::shared_ptr<RouteTable> table(new RouteTable(std::move(config)), release);
   auto hosts = HostIndex::build(table->config_);
   if (!hosts) return std::move(hosts).error().in("route configuration '" + table->config_.name + "'");
-  std::vector<PathIndex> paths;
-  paths.reserve(table->config_.virtual_hosts.size());
-  for (const VirtualHost& host : table->config_.virtual_hosts) paths.emplace_back(host.routes);
-  table->index_ = std::make_unique<Index>(Index{std::move(hosts).value(), std::move(paths)});
+  std::vector<HostRoutes> routes;
+  routes.reserve(table->config_.virtual_hosts.size());
+  for (const VirtualHost& host : table->config_.virtual_hosts)
+    routes.emplace_back(host, table->config_.ignore_path_parameters);
+  table->index_ = std::make_unique<Index>(Index{std::move(hosts).value(), std::move(routes)});
   return std::shared_ptr<const RouteTable>(std::move(table));
 }
 
-RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
-  const uint32_t number = index_->hosts.find(head.get(HeaderId::kAuthority));
+RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const {
+  const uint32_t number = index_->hosts.find(host_of(head, config_));
   if (number == HostIndex::kNone) return {};
   const VirtualHost& host = config_.virtual_hosts[number];
-  const uint32_t position = index_->paths[number].match(head, random, metadata);
+  const uint32_t position = index_->routes[number].match(head, random, facts);
   return {&host, position == Candidates::kNone ? nullptr : &host.routes[position]};
 }
 
-RouteSearch RouteTable::explain(const HeaderMap& head, uint64_t random, const Metadata* metadata,
+RouteSearch RouteTable::explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts,
                                 size_t limit) const {
   RouteSearch search;
-  const auto authority = head.get(HeaderId::kAuthority);
+  const auto authority = host_of(head, config_);
   const uint32_t number = index_->hosts.find(authority);
   if (number == HostIndex::kNone) return search;
   const VirtualHost& host = config_.virtual_hosts[number];
   search.domain = index_->hosts.domain_of(authority);
-  const uint32_t position = index_->paths[number].explain(head, random, metadata, limit, search);
+  const uint32_t position = index_->routes[number].explain(head, random, facts, limit, search);
   search.match = {&host, position == Candidates::kNone ? nullptr : &host.routes[position]};
   return search;
 }
 
 std::vector<ShadowedRoute> RouteTable::shadowed(size_t virtual_host) const {
-  return find_shadowed(config_.virtual_hosts[virtual_host].routes, index_->paths[virtual_host]);
+  return index_->routes[virtual_host].shadowed();
 }
 
 }  // namespace remora
