@@ -67,7 +67,13 @@ DownstreamConnection::~DownstreamConnection() {
   account_->release_reference();
 }
 
-LocalRef<WorkerRoutes> DownstreamConnection::routes() const {
+LocalRef<WorkerRoutes> DownstreamConnection::routes(const HeaderMap& head) const {
+  if (http().scopes != nullptr) {
+    const uint32_t scope = http().scopes->find(head);
+    if (scope == ScopedRoutes::kNone) return {};
+    const auto& routes = http_->scope_routes()[scope];
+    return routes ? routes : worker_.find_routes(http().scopes->scopes()[scope].rds_name);
+  }
   return http_->inline_routes() ? http_->inline_routes() : worker_.find_routes(http().rds_name);
 }
 

@@ -39,7 +39,8 @@ class DownstreamConnection final : public WorkerConnection,
     return http_->shared_filters();
   }
   /// The routes for a request that begins now; empty while they have not come.
-  [[nodiscard]] LocalRef<WorkerRoutes> routes() const;
+  /// The table for a request of that head; empty: there is none.
+  [[nodiscard]] LocalRef<WorkerRoutes> routes(const HeaderMap& head) const;
   [[nodiscard]] size_t buffer_limit() const;
   /// The last moment to tell the client that this connection will close.
   void before_response_head();

@@ -25,6 +25,7 @@ Exchange::Exchange(Worker& worker)
       idle_(timer_calls<&Exchange::on_idle>, this),
       route_timer_(timer_calls<&Exchange::on_route_timeout>, this),
       per_try_timer_(timer_calls<&Exchange::on_per_try_timeout>, this),
+      per_try_idle_timer_(timer_calls<&Exchange::on_per_try_idle>, this),
       max_duration_timer_(timer_calls<&Exchange::on_max_duration>, this),
       request_timer_(timer_calls<&Exchange::on_request_timeout>, this),
       back_off_timer_(timer_calls<&Exchange::on_back_off_over>, this),
@@ -88,7 +89,7 @@ bool Exchange::admit_head() {
     response_sink_->send_informational(go_on);
     request_.remove(HeaderId::kExpect);
   }
-  routes_ = connection_->routes();
+  routes_ = connection_->routes(request_);
   const auto* internal_only = routes_ ? &routes_->table().config().internal_only_headers : nullptr;
   auto verdict =
       prepare_request_head(request_, http(), connection_->peer(), internal_only, random(), origin_);
@@ -104,7 +105,7 @@ bool Exchange::admit_head() {
 
 void Exchange::find_route() {
   if (!routes_) return;
-  const auto match = routes_->table().match(request_, random_value_, info_.dynamic_metadata);
+  const auto match = routes_->table().match(request_, random_value_, facts_of(info_));
   virtual_host_ = match.virtual_host;
   route_ = match.route;
   info_.virtual_host = virtual_host_;
@@ -116,7 +117,7 @@ void Exchange::find_route() {
 }
 
 uint64_t Exchange::weighted_random() const {
-  const HashSource source{request_, origin_.remote, connection_->peer()};
+  const HashSource source{request_, origin_.remote, connection_->peer(), &filter_state_};
   return remora::weighted_random(route_->forward, source, random_value_);
 }
 
@@ -154,9 +155,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   if (end) request_complete_ = true;
 
   auto* sink = try_.sink();
-  const bool may_be_redirected = route_ != nullptr && route_->forward.internal_redirect;
-  const size_t most =
-      retry_.enabled() || may_be_redirected ? connection_->buffer_limit() : kMostForSecondChance;
+  const size_t most = most_kept();
   if (keep_body_ && body_.size() + chunk.bytes.size() > most) {
     // Too much to be sent again: from here on there is one attempt. What was sent needs no copy any more.
     keep_body_ = false;
@@ -169,8 +168,17 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   } else {
     sink->send_body(std::move(chunk), end);
     info_.upstream_last_sent = clock().now();
+    touch_try();
   }
   if (end) request_finished();
+}
+
+/// How much of the request's body is kept to be sent again.
+size_t Exchange::most_kept() const {
+  const bool may_be_redirected = route_ != nullptr && route_->forward.internal_redirect != nullptr;
+  if (!retry_.enabled() && !may_be_redirected) return kMostForSecondChance;
+  return route_->body_buffer_limit == Route::kConnectionLimit ? connection_->buffer_limit()
+                                                              : route_->body_buffer_limit;
 }
 
 void Exchange::on_trailers(HeaderMap& trailers) {
@@ -191,6 +199,7 @@ void Exchange::request_finished() {
   info_.request_received = clock().now();
   request_timer_.cancel();
   // The route's timeout counts from here: a slow upload is the stream idle timer's business.
+  if (try_.sink() != nullptr) watch_try();
   if (phase_ == Phase::kForwarding && response_timeout_.count() > 0 && !route_timer_.armed()) {
     worker_.arm(route_timer_, response_timeout_);
   }
@@ -223,13 +232,15 @@ void Exchange::forward() {
     return;
   }
   info_.cluster = &cluster_->config();
+  counters_.begin(*virtual_host_, *route_, request_, shard());
+  info_.virtual_cluster = counters_.virtual_cluster();
   hash_request();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
-  retry_.begin(policy ? &*policy : nullptr, request_);
+  retry_.begin(policy.get(), request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
   // again if it is small.
   keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1 ||
-               route_->forward.internal_redirect.has_value();
+               route_->forward.internal_redirect != nullptr;
   limit_time();
   prepare_upstream_head();
   start_mirrors();
@@ -241,7 +252,8 @@ void Exchange::hash_request() {
   const auto& table = cluster_->config().consistent_hash;
   if (!table) return;
   const auto& policies = table->policies.empty() ? route_->forward.hash_policies : table->policies;
-  hash_ = request_hash(policies, {request_, origin_.remote, connection_->peer()}, &new_cookies_);
+  hash_ =
+      request_hash(policies, {request_, origin_.remote, connection_->peer(), &filter_state_}, &new_cookies_);
 }
 
 void Exchange::limit_time() {
@@ -290,10 +302,18 @@ void Exchange::start_try() {
   const auto& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
                           ? choice_.weighted->metadata_match
                           : route_->forward.metadata_match;
-  if (info_.attempts > 1 && retry_.avoid_previous_hosts() && try_.host() != nullptr)
+  const bool again = info_.attempts > 1;
+  if (again && retry_.avoid_previous_hosts() && try_.host() != nullptr)
     tried_.push_back(&try_.host()->host().state());
-  auto pool = cluster_->pick({&match, tried_, retry_.host_selection_attempts(), hash_, info_.protocol,
-                              &request_, connection_->peer().origin.get()});
+  auto pool = cluster_->pick({.subset = &match,
+                              .tried = tried_,
+                              .avoid = again ? retry_.policy() : nullptr,
+                              .attempts = retry_.host_selection_attempts(),
+                              .left_out = retry_.left_out(),
+                              .hash = hash_,
+                              .protocol = info_.protocol,
+                              .request = &request_,
+                              .origin = connection_->peer().origin.get()});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});
@@ -301,6 +321,7 @@ void Exchange::start_try() {
   }
   const auto& endpoint = pool->host()->endpoint();
   info_.upstream_host = &endpoint;
+  retry_.on_attempt(endpoint.priority);
   const auto& rewrite = route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
@@ -311,6 +332,7 @@ void Exchange::start_try() {
 
 void Exchange::on_try_ready(MessageSink& request) {
   cluster_->report_connected(*try_.host());
+  counters_.add(kRouteRqTotal);
   info_.upstream_local = try_.local_address();
   info_.upstream_tls = try_.tls();
   if (info_.upstream_first_sent == MonotonicTime{}) info_.upstream_first_sent = clock().now();
@@ -318,6 +340,23 @@ void Exchange::on_try_ready(MessageSink& request) {
   request.send_head(request_, head_is_all);
   if (!head_is_all) send_held_body(request);
   info_.upstream_last_sent = clock().now();
+  if (request_complete_) watch_try();
+}
+
+/// From the moment on which an attempt has its stream and the whole request, it may not rest for longer.
+void Exchange::watch_try() {
+  const auto limit = retry_.per_try_idle_timeout();
+  if (limit.count() > 0 && phase_ == Phase::kForwarding) worker_.arm(per_try_idle_timer_, limit);
+}
+
+void Exchange::touch_try() {
+  if (per_try_idle_timer_.armed()) watch_try();
+}
+
+/// The attempt is over: nothing limits it any more.
+void Exchange::forget_try() {
+  per_try_timer_.cancel();
+  per_try_idle_timer_.cancel();
 }
 
 void Exchange::send_held_body(MessageSink& request) {
@@ -336,7 +375,7 @@ void Exchange::on_try_informational(HeaderMap& head) {
 }
 
 void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
-  per_try_timer_.cancel();
+  forget_try();
   if (phase_ == Phase::kOver) return;
   if (response_begun_) {
     cluster_->report_failure(*try_.host(), failure);
@@ -384,10 +423,14 @@ bool Exchange::deserves_second_chance(Failure failure) const {
 }
 
 bool Exchange::retry_after(const RetryDecision& decision) {
+  if (decision.limit_reached) counters_.add(kRouteRqRetryLimitExceeded);
+  if (decision.overflow) counters_.add(kRouteRqRetryOverflow);
   if (!decision.retry) return false;
-  per_try_timer_.cancel();
+  forget_try();
+  counters_.add(kRouteRqRetry);
   cluster_->stats().add(kUpstreamRqRetry);
-  cluster_->stats().add(kUpstreamRqRetryBackoffExponential);
+  cluster_->stats().add(decision.rate_limited ? kUpstreamRqRetryBackoffRatelimited
+                                              : kUpstreamRqRetryBackoffExponential);
   worker_.arm(back_off_timer_, decision.delay);
   return true;
 }
@@ -408,15 +451,22 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   const uint16_t status = head.status();
   cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end);
   const bool tunnel = status == 101 || (wants_upgrade_ && !end && status / 100 == 1);
-  const auto decision = retry_.on_response(head, *cluster_, random());
+  const auto decision = retry_.on_response(head, clock().wall(), *cluster_, random());
   if (decision.retry && !tunnel) {
     count_retried_answer(*cluster_, status);
+    counters_.answer(status);
     if (!end) try_.abandon();
     retry_after(decision);
     return;
   }
+  if (!decision.retry) retry_after(decision);
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   per_try_timer_.cancel();
+  if (end) {
+    forget_try();
+  } else {
+    touch_try();
+  }
   if (!tunnel && follows_redirect(head)) {
     if (!end) try_.abandon();
     route_timer_.cancel();
@@ -435,6 +485,8 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   info_.details = "via_upstream";
   info_.response_code = response_.status();
   count_answer(*cluster_, response_.status(), AnswerOf::kUpstream, info_.attempts, origin_.internal);
+  counters_.answer(response_.status());
+  if (info_.attempts > 1 && response_.status() < 500) counters_.add(kRouteRqRetrySuccess);
   if (end) info_.upstream_last_received = clock().now();
   for (const auto& cookie : new_cookies_) response_.add(HeaderId::kSetCookie, cookie);
   keep_body_ = false;
@@ -482,7 +534,11 @@ void Exchange::send_response_head(bool end) {
 void Exchange::on_try_body(BodyChunk chunk, bool end) {
   touch();
   if (phase_ == Phase::kOver) return;
-  if (end) info_.upstream_last_received = clock().now();
+  touch_try();
+  if (end) {
+    info_.upstream_last_received = clock().now();
+    forget_try();
+  }
   if (!head_only_) info_.response_body_bytes += chunk.bytes.size();
   filters_.response_body(*this, chunk.bytes, end);
   mirrors_.answer_body(chunk.bytes);
@@ -547,7 +603,10 @@ void Exchange::send_paced() {
 
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
-  if (cluster_) count_answer(*cluster_, reply.status, AnswerOf::kProxy, info_.attempts, origin_.internal);
+  if (cluster_) {
+    count_answer(*cluster_, reply.status, AnswerOf::kProxy, info_.attempts, origin_.internal);
+    counters_.answer(reply.status);
+  }
   reply_locally(std::move(reply));
 }
 
@@ -600,6 +659,7 @@ void Exchange::finish() {
   info_.end = clock().now();
   cancel_timers();
   count_end(http_stats(), cluster_.get(), info_, request_complete_, origin_.internal);
+  if (info_.upstream_first_received != MonotonicTime{}) counters_.time(since_request(info_, info_.end));
   if (info_.response_code != 0) connection_->count_listener_response(info_.response_code);
   filters_.complete(*this);
   worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
@@ -648,15 +708,20 @@ void Exchange::on_idle() {
 
 void Exchange::on_route_timeout() {
   cluster_->stats().add(kUpstreamRqTimeout);
+  counters_.add(kRouteRqTimeout);
   if (try_.host() != nullptr && try_.active())
     cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
   fail(Failure::kUpstreamTimeout, {});
 }
 
-void Exchange::on_per_try_timeout() {
-  cluster_->stats().add(kUpstreamRqPerTryTimeout);
+void Exchange::on_per_try_timeout() { end_try(Failure::kPerTryTimeout, kUpstreamRqPerTryTimeout); }
+
+void Exchange::on_per_try_idle() { end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout); }
+
+void Exchange::end_try(Failure failure, size_t counter) {
+  cluster_->stats().add(counter);
   try_.abandon();
-  on_try_failed(Failure::kPerTryTimeout, {});
+  on_try_failed(failure, {});
 }
 
 void Exchange::on_max_duration() {
@@ -671,8 +736,8 @@ void Exchange::on_request_timeout() {
 
 void Exchange::cancel_timers() {
   idle_.stop();
-  for (auto* timer : {&route_timer_, &per_try_timer_, &max_duration_timer_, &request_timer_, &back_off_timer_,
-                      &filter_timer_, &pace_timer_}) {
+  for (auto* timer : {&route_timer_, &per_try_timer_, &per_try_idle_timer_, &max_duration_timer_,
+                      &request_timer_, &back_off_timer_, &filter_timer_, &pace_timer_}) {
     timer->cancel();
   }
 }
@@ -701,6 +766,7 @@ void Exchange::recycle() {
   response_trailers_.clear();
   routes_.reset();
   cluster_.reset();
+  counters_.clear();
   virtual_host_ = nullptr;
   route_ = nullptr;
   choice_ = {};

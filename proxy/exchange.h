@@ -23,6 +23,7 @@
 #include "response_pace.h"
 #include "retry.h"
 #include "route_choice.h"
+#include "route_counters.h"
 #include "route_headers.h"
 #include "upstream_try.h"
 #include "worker_config.h"
@@ -72,6 +73,7 @@ class Exchange final : public MessageEvents,
   void on_reset(Failure failure) override;
 
   bool admit_head();
+  [[nodiscard]] size_t most_kept() const;
   void find_route();
   [[nodiscard]] RouteFilters route_filters() const;
   void run_request_filters();
@@ -118,6 +120,11 @@ class Exchange final : public MessageEvents,
   void on_idle();
   void on_route_timeout();
   void on_per_try_timeout();
+  void on_per_try_idle();
+  void end_try(Failure failure, size_t counter);
+  void watch_try();
+  void touch_try();
+  void forget_try();
   void on_max_duration();
   void on_request_timeout();
   void on_filter_timer();
@@ -173,6 +180,7 @@ class Exchange final : public MessageEvents,
   std::optional<uint64_t> hash_;          // for clusters that choose hosts by it
   std::vector<std::string> new_cookies_;  // that the hash is made of: Set-Cookie of an upstream's response
   LocalRef<WorkerCluster> cluster_;
+  RouteCounters counters_;
   FilterRun filters_;
 
   RedirectHistory redirects_;
@@ -191,6 +199,7 @@ class Exchange final : public MessageEvents,
   IdleWatch idle_;
   Timer route_timer_;
   Timer per_try_timer_;
+  Timer per_try_idle_timer_;
   Timer max_duration_timer_;
   Timer request_timer_;
   Timer back_off_timer_;

@@ -25,6 +25,7 @@ void forget_upstream(ExchangeInfo& info) {
   info.upstream_tls = nullptr;
   info.upstream_peer.reset();
   info.cluster = nullptr;
+  info.virtual_cluster = nullptr;
   info.attempts = 0;
 }
 
@@ -41,7 +42,7 @@ bool Exchange::follows_redirect(const HeaderMap& head) {
   const bool whole = request_complete_ && (keep_body_ || info_.request_body_bytes == 0);
   if (whole && head.has(HeaderId::kLocation)) {
     const RedirectHistory::Place place{routes_->table(), random_value_, !connection_->peer().tls,
-                                       info_.dynamic_metadata};
+                                       facts_of(info_)};
     const auto found = redirects_.follow(place, *route_, head, request_);
     if (!found.reason) {
       cluster_->stats().add(kInternalRedirectSucceeded);
@@ -72,6 +73,7 @@ void Exchange::start_again() {
   mirrors_.clear();
   filters_.clear();
   cluster_.reset();
+  counters_.clear();
   hash_.reset();
   new_cookies_.clear();
   response_.clear();

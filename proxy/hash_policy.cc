@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "peer.h"
 #include "remora/http/cookie.h"
+#include "remora/http/filter_state.h"
 #include "remora/http/path.h"
 
 namespace remora {
@@ -60,12 +61,18 @@ std::optional<uint64_t> cookie_hash(const HashPolicy& policy, const HashSource& 
   return xx_hash64(value);
 }
 
+std::optional<uint64_t> object_hash(const HashPolicy& policy, const FilterState* state) {
+  const std::string* object = state == nullptr ? nullptr : state->find_hashable(policy.name);
+  return object == nullptr ? std::nullopt : std::optional(xx_hash64(*object));
+}
+
 std::optional<uint64_t> hash_by(const HashPolicy& policy, const HashSource& source,
                                 std::vector<std::string>* made) {
   switch (policy.kind) {
     case HashPolicy::Kind::kHeader: return header_hash(policy, source.request);
     case HashPolicy::Kind::kCookie: return cookie_hash(policy, source, made);
     case HashPolicy::Kind::kSourceIp: return address_hash(source.client);
+    case HashPolicy::Kind::kFilterState: return object_hash(policy, source.filter_state);
     case HashPolicy::Kind::kQueryParameter: break;
   }
   const auto value = query_parameter(split_path(source.request.path()).query, policy.name);

@@ -11,6 +11,7 @@
 
 namespace remora {
 
+class FilterState;
 struct Peer;
 
 /// Who asks, and what. Borrowed.
@@ -18,6 +19,7 @@ struct HashSource {
   const HeaderMap& request;
   const Address& client;  ///< as the request's own headers may say: not always the connection's other end
   const Peer& connection;
+  const FilterState* filter_state = nullptr;  ///< objects that filters have left; null: none
 };
 
 /// The number that stands for a request: what the policies find in it, combined. nullopt: nothing was found.

@@ -77,7 +77,7 @@ RedirectHistory::Found RedirectHistory::follow(const Place& place, const Route& 
     request.swap(before);
     return Found{{}, reason};
   };
-  const auto match = place.table.match(request, place.random, place.metadata);
+  const auto match = place.table.match(request, place.random, place.facts);
   if (match.route == nullptr) return refuse(kInternalRedirectNoRoute);
   if (!accepts(route, *match.route, from_http, to_http)) return refuse(kInternalRedirectPredicate);
 

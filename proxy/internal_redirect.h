@@ -33,7 +33,7 @@ class RedirectHistory {
     const RouteTable& table;
     uint64_t random;
     bool plain_text;
-    const Metadata* metadata;
+    RouteFacts facts;
   };
 
   /// Makes `request` the one that the response `head` of `route` redirects to, if the route's policy lets it;

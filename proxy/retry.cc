@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ascii.h"
 #include "core/text.h"
 #include "stats/cluster_stats.h"
 
@@ -24,6 +25,9 @@ void RetryState::clear() {
   breaker_.reset();
   per_try_timeout_.reset();
   header_codes_.clear();
+  header_names_.clear();
+  priorities_.clear();
+  left_out_.clear();
 }
 
 void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
@@ -50,6 +54,7 @@ void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
       start = comma + 1;
     }
   }
+  if (const auto names = request.get(HeaderId::kXEnvoyRetriableHeaderNames)) read_names(*names);
   if (const auto timeout = request.get(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs)) {
     if (const auto value = read_number<uint32_t>(*timeout)) per_try_timeout_ = Milliseconds(*value);
   }
@@ -61,6 +66,18 @@ void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
                         HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetriableHeaderNames,
                         HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyHedgeOnPerTryTimeout}) {
     request.remove(id);
+  }
+}
+
+/// x-envoy-retriable-header-names: what a response may have besides what the policy says.
+void RetryState::read_names(std::string_view list) {
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    auto word = list.substr(0, comma);
+    word.remove_prefix(std::min(word.find_first_not_of(" \t"), word.size()));
+    word.remove_suffix(word.size() - (word.find_last_not_of(" \t") + 1));
+    if (!word.empty()) ascii_lower_in_place(header_names_.emplace_back(word));
+    list.remove_prefix(std::min(comma + 1, list.size()));
   }
 }
 
@@ -89,8 +106,12 @@ bool RetryState::wants_response(const HeaderMap& head) const {
       return true;
     if (std::any_of(header_codes_.begin(), header_codes_.end(), is_status)) return true;
   }
-  if (wants(kRetryOnHeaders) && policy_ != nullptr && any_matches(policy_->retriable_headers, head))
-    return true;
+  if (wants(kRetryOnHeaders)) {
+    if (policy_ != nullptr && any_matches(policy_->retriable_headers, head)) return true;
+    if (std::ranges::any_of(header_names_,
+                            [&](const std::string& name) { return head.get(name).has_value(); }))
+      return true;
+  }
   if ((retry_on_ & kGrpcBits) != 0) {
     if (const auto grpc = head.get(HeaderId::kGrpcStatus))
       return wants_grpc(read_number<int>(*grpc).value_or(-1));
@@ -105,7 +126,8 @@ bool RetryState::wants_failure(Failure failure, bool sent) const {
     case Failure::kConnectTimeout:
       return wants(kRetryOnConnectFailure) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) ||
              wants(kRetryOnReset) || wants(kRetryOnResetBeforeRequest);
-    case Failure::kPerTryTimeout: return wants(kRetryOn5xx) || wants(kRetryOnGatewayError);
+    case Failure::kPerTryTimeout:
+    case Failure::kPerTryIdleTimeout: return wants(kRetryOn5xx) || wants(kRetryOnGatewayError);
     default:
       return wants(kRetryOnReset) || wants(kRetryOn5xx) || wants(kRetryOnGatewayError) ||
              (wants(kRetryOnResetBeforeRequest) && !sent) ||
@@ -113,9 +135,44 @@ bool RetryState::wants_failure(Failure failure, bool sent) const {
   }
 }
 
-RetryDecision RetryState::on_response(const HeaderMap& head, WorkerCluster& cluster, Random& random) {
+RetryDecision RetryState::on_response(const HeaderMap& head, WallTime now, WorkerCluster& cluster,
+                                      Random& random) {
   breaker_.reset();
-  return decide(retry_on_ != 0 && wants_response(head), cluster, random);
+  auto decision = decide(retry_on_ != 0 && wants_response(head), cluster, random);
+  if (!decision.retry) return decision;
+  if (const auto wait = asked_for(head, now); wait && wait->count() > 1) {
+    const auto most_more = static_cast<uint64_t>(wait->count() / 2);
+    decision.delay = *wait + Milliseconds(static_cast<int64_t>(random.below(most_more)));
+    decision.rate_limited = true;
+  }
+  return decision;
+}
+
+/// How long the response asks to wait: by the first header that says so within the policy's limit.
+std::optional<Milliseconds> RetryState::asked_for(const HeaderMap& head, WallTime now) const {
+  if (policy_ == nullptr) return std::nullopt;
+  const auto most = static_cast<uint64_t>(policy_->reset_max.count());
+  const auto seconds_now = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  for (const ResetHeader& header : policy_->reset_headers) {
+    const auto text = head.get(header.name);
+    auto seconds = text ? read_number<uint64_t>(*text) : std::nullopt;
+    if (seconds && header.unix_timestamp) {
+      const auto from = static_cast<uint64_t>(std::max<int64_t>(seconds_now, 0));
+      seconds = *seconds < from ? std::nullopt : std::optional(*seconds - from);
+    }
+    // Beyond the limit whatever the unit: no overflow.
+    if (seconds && *seconds <= most / 1000) return Milliseconds(static_cast<int64_t>(*seconds * 1000));
+  }
+  return std::nullopt;
+}
+
+/// Every so many attempts, all priorities tried so far are left out of the next ones. Source: Envoy,
+/// previous_priorities.
+void RetryState::on_attempt(uint32_t priority) {
+  const uint32_t frequency = policy_ == nullptr ? 0 : policy_->previous_priorities_frequency;
+  if (frequency == 0) return;
+  priorities_.push_back(priority);
+  if (priorities_.size() % frequency == 0) left_out_ = priorities_;
 }
 
 RetryDecision RetryState::on_failure(Failure failure, bool sent, WorkerCluster& cluster, Random& random) {
@@ -127,12 +184,12 @@ RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& ra
   if (!wanted) return {};
   if (left_ == 0) {
     cluster.stats().add(kUpstreamRqRetryLimitExceeded);
-    return {false, Milliseconds(0), true};
+    return {.limit_reached = true};
   }
   breaker_ = BreakerUnit::take(cluster.breakers(), Resource::kRetries, false, cluster.context().shard);
   if (!breaker_) {
     cluster.stats().add(kUpstreamRqRetryOverflow);
-    return {};
+    return {.overflow = true};
   }
   --left_;
   ++attempt_;
@@ -142,7 +199,8 @@ RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& ra
   const auto interval =
       std::min<uint64_t>(((uint64_t{1} << std::min(attempt_, 20u)) - 1) * static_cast<uint64_t>(base.count()),
                          static_cast<uint64_t>(most.count()));
-  return {true, Milliseconds(static_cast<int64_t>(interval == 0 ? 0 : random.below(interval))), false};
+  return {.retry = true,
+          .delay = Milliseconds(static_cast<int64_t>(interval == 0 ? 0 : random.below(interval)))};
 }
 
 }  // namespace remora

@@ -17,6 +17,8 @@ struct RetryDecision {
   bool retry = false;
   Milliseconds delay{0};
   bool limit_reached = false;  // would have retried, but the attempts are used up (flag URX)
+  bool overflow = false;       // would have retried, but the breaker of retries is open
+  bool rate_limited = false;   // the delay is what the response asked for
 };
 
 /// The retries of one exchange: the policy of the route, overruled by x-envoy-retry-* request headers, the
@@ -29,6 +31,8 @@ class RetryState {
 
   /// Any retry possible at all: the request's body has to be kept.
   [[nodiscard]] bool enabled() const { return retry_on_ != 0 && left_ > 0; }
+  /// Null: there is none.
+  [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
   [[nodiscard]] bool avoid_previous_hosts() const {
     return policy_ != nullptr && policy_->avoid_previous_hosts;
   }
@@ -40,12 +44,25 @@ class RetryState {
     return per_try_timeout_ || policy_ == nullptr ? per_try_timeout_ : policy_->per_try_timeout;
   }
 
-  RetryDecision on_response(const HeaderMap& head, WorkerCluster& cluster, Random& random);
+  /// How long one attempt may be idle; 0: that is not limited.
+  [[nodiscard]] Milliseconds per_try_idle_timeout() const {
+    return policy_ == nullptr ? Milliseconds(0) : policy_->per_try_idle_timeout;
+  }
+
+  /// An attempt on a host of that priority has begun (retry_priority previous_priorities).
+  void on_attempt(uint32_t priority);
+  /// The priorities that the next attempt leaves out (LbContext::left_out); null: none.
+  [[nodiscard]] std::vector<uint32_t>* left_out() { return left_out_.empty() ? nullptr : &left_out_; }
+
+  /// `now`: for headers that say until when to wait.
+  RetryDecision on_response(const HeaderMap& head, WallTime now, WorkerCluster& cluster, Random& random);
   /// `sent`: the request (or a part of it) may have reached the upstream.
   RetryDecision on_failure(Failure failure, bool sent, WorkerCluster& cluster, Random& random);
 
  private:
+  void read_names(std::string_view list);
   RetryDecision decide(bool wanted, WorkerCluster& cluster, Random& random);
+  [[nodiscard]] std::optional<Milliseconds> asked_for(const HeaderMap& head, WallTime now) const;
   [[nodiscard]] bool wants(uint32_t bit) const { return (retry_on_ & bit) != 0; }
   [[nodiscard]] bool wants_response(const HeaderMap& head) const;
   [[nodiscard]] bool wants_grpc(int status) const;
@@ -58,6 +75,9 @@ class RetryState {
   BreakerUnit breaker_;  // the place of the retry under way
   std::optional<Milliseconds> per_try_timeout_;
   std::vector<uint16_t> header_codes_;
+  std::vector<std::string> header_names_;  // lower-case
+  std::vector<uint32_t> priorities_;       // of the hosts that were tried
+  std::vector<uint32_t> left_out_;
 };
 
 }  // namespace remora

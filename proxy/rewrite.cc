@@ -90,7 +90,7 @@ void rewrite_host(const HostRewrite& rewrite, HeaderMap& head) {
 }
 
 std::string redirect_location(const Route& route, const HeaderMap& head) {
-  const auto& redirect = route.redirect;
+  const auto& redirect = *route.redirect;
   const auto old_scheme = head.value_of(HeaderId::kScheme);
   const std::string_view scheme = redirect.https            ? "https"
                                   : redirect.scheme.empty() ? old_scheme

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "remora/http/exchange_info.h"
 
 namespace remora {
 namespace {
@@ -21,6 +22,10 @@ const WeightedCluster* choose_weighted(const RouteAction& action, const HeaderMa
 }
 
 }  // namespace
+
+RouteFacts facts_of(const ExchangeInfo& info) {
+  return {info.dynamic_metadata, info.filter_state, info.downstream_tls};
+}
 
 ClusterChoice choose_cluster(const RouteAction& action, const HeaderMap& request, uint64_t random) {
   const auto named_by = [&request](std::string_view header) {

@@ -3,10 +3,15 @@
 #include <string_view>
 #include <vector>
 
-#include "remora/config/route.h"
+#include "remora/config/route_table.h"
 #include "remora/http/header_map.h"
 
 namespace remora {
+
+struct ExchangeInfo;
+
+/// What routes may ask of a request besides its head.
+RouteFacts facts_of(const ExchangeInfo& info);
 
 /// The cluster that a forwarding route gives a request to.
 struct ClusterChoice {

@@ -37,10 +37,11 @@ std::optional<RouteReply> reply_of_route(const VirtualHost& host, const Route& r
   }
   switch (route.action) {
     case Route::Action::kRedirect:
-      return redirect_to(redirect_location(route, request), route.redirect.status);
+      return redirect_to(redirect_location(route, request), route.redirect->status);
     case Route::Action::kDirectResponse:
-      return RouteReply{{route.direct.status, route.direct.body, "direct_response", ResponseFlag::kNone, {}},
-                        kRqDirectResponse};
+      return RouteReply{
+          {route.direct->status, route.direct->body, "direct_response", ResponseFlag::kNone, {}},
+          kRqDirectResponse};
     case Route::Action::kNonForwarding:
       return RouteReply{{500, {}, "non_forwarding_action", ResponseFlag::kNone, {}}, std::nullopt};
     case Route::Action::kForward: break;

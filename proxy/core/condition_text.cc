@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "remora/config/metadata.h"
+#include "remora/http/filter_state.h"
 #include "remora/http/path.h"
+#include "remora/http/tls_info.h"
 
 namespace remora {
 namespace {
@@ -57,8 +59,8 @@ std::string quoted(std::string_view text) {
 }
 
 std::string condition_text(const PathMatch& path) {
-  static constexpr std::array<std::string_view, 4> kNames = {"prefix", "path", "path_separated_prefix",
-                                                             "safe_regex"};
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "prefix", "path", "path_separated_prefix", "safe_regex", "connect_matcher", "path_match_policy"};
   if (path.kind == PathMatch::Kind::kConnect) return "connect_matcher";
   const bool regex = path.kind == PathMatch::Kind::kRegex;
   return fmt::format("{} {}{}", kNames[static_cast<size_t>(path.kind)],
@@ -86,6 +88,17 @@ std::string condition_text(const MetadataMatcher& matcher) {
   std::string place = matcher.filter;
   for (const auto& step : matcher.path) place += "/" + step;
   return fmt::format("{}: {}{}", place, unless(matcher.invert), text_of(matcher.value));
+}
+
+std::string condition_text(const FilterStateMatcher& matcher) {
+  return matcher.key + ": " + text_of(matcher.string);
+}
+
+std::string condition_text(const ClientCertMatch& match) {
+  std::string text = "client certificate:";
+  if (match.presented) text += *match.presented ? " presented" : " not presented";
+  if (match.validated) text += *match.validated ? " validated" : " not validated";
+  return text;
 }
 
 std::string condition_text(const RuntimeFraction& fraction) {
@@ -124,6 +137,17 @@ std::string seen_text(const MetadataMatcher& matcher, const Metadata* metadata) 
   return json;
 }
 
+std::string seen_text(const FilterStateMatcher& matcher, const FilterState* state) {
+  const std::string* object = state == nullptr ? nullptr : state->find(matcher.key);
+  return object == nullptr ? std::string(kAbsent) : quoted(*object);
+}
+
+std::string seen_text(const ClientCertMatch& /*match*/, const TlsInfo* tls) {
+  if (tls == nullptr) return "no TLS";
+  if (!tls->peer_presented) return "not presented";
+  return tls->peer_validated ? "presented, validated" : "presented, not validated";
+}
+
 std::string seen_text(const RuntimeFraction& fraction, uint64_t random) {
   return fmt::format("{} (the request's random value modulo {})", random % fraction.value.denominator,
                      fraction.value.denominator);
@@ -143,7 +167,9 @@ std::string to_string(const RouteMatch& match) {
   if (match.grpc) text += ", " + condition_text(GrpcCondition());
   each(match.headers);
   each(match.query_parameters);
+  if (match.tls_context) text += ", " + condition_text(*match.tls_context);
   each(match.dynamic_metadata);
+  each(match.filter_state);
   return text;
 }
 

@@ -17,6 +17,8 @@ std::string condition_text(const PathMatch& path);
 std::string condition_text(const HeaderMatcher& matcher);
 std::string condition_text(const QueryMatcher& matcher);
 std::string condition_text(const MetadataMatcher& matcher);
+std::string condition_text(const FilterStateMatcher& matcher);
+std::string condition_text(const ClientCertMatch& match);
 std::string condition_text(const RuntimeFraction& fraction);
 std::string condition_text(GrpcCondition grpc);
 
@@ -24,6 +26,8 @@ std::string condition_text(GrpcCondition grpc);
 std::string seen_text(const HeaderMatcher& matcher, const HeaderMap& head);
 std::string seen_text(const QueryMatcher& matcher, std::string_view query);
 std::string seen_text(const MetadataMatcher& matcher, const Metadata* metadata);
+std::string seen_text(const FilterStateMatcher& matcher, const FilterState* state);
+std::string seen_text(const ClientCertMatch& match, const TlsInfo* tls);
 std::string seen_text(const RuntimeFraction& fraction, uint64_t random);
 std::string seen_text(GrpcCondition grpc, const HeaderMap& head);
 

@@ -84,6 +84,9 @@ constexpr std::array<FailureInfo, static_cast<size_t>(Failure::kLocalReset) + 1>
     {504, Flag::kUpstreamRequestTimeout, "response_timeout", "", "upstream request timeout", true},
     /* kPerTryTimeout */
     {504, Flag::kUpstreamRequestTimeout, "upstream_per_try_timeout", "", "upstream request timeout", true},
+    /* kPerTryIdleTimeout */
+    {504, Flag::kUpstreamRequestTimeout, "upstream_per_try_idle_timeout", "", "upstream request timeout",
+     true},
     /* kMaintenance */ {503, Flag::kUpstreamOverflow, "maintenance_mode", "", "maintenance mode", false},
     /* kDownstreamDisconnect */
     {0, Flag::kDownstreamConnectionTermination, "downstream_remote_disconnect", "", "", false},

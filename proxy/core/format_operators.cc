@@ -65,6 +65,9 @@ Text local_reply_body(const ExchangeInfo& info) { return non_empty(info.local_re
 Text route_name(const ExchangeInfo& info) {
   return info.route == nullptr ? Text() : non_empty(info.route->name);
 }
+Text virtual_cluster(const ExchangeInfo& info) {
+  return info.virtual_cluster == nullptr ? Text() : Text(info.virtual_cluster->name);
+}
 Text upstream_host(const ExchangeInfo& info) {
   return info.upstream_host == nullptr ? Text() : non_empty(info.upstream_host->address_text);
 }
@@ -208,7 +211,7 @@ constexpr Entry kEntries[] = {
     {"UPSTREAM_TLS_SESSION_ID", make_tls},
     {"UPSTREAM_TLS_VERSION", make_tls},
     {"UPSTREAM_TRANSPORT_FAILURE_REASON", make_transport_failure},
-    {"VIRTUAL_CLUSTER_NAME", make_unset},  // virtual clusters are refused when a route configuration has them
+    {"VIRTUAL_CLUSTER_NAME", make_read<virtual_cluster>},
 };
 static_assert(std::ranges::is_sorted(kEntries, {}, &Entry::name));
 

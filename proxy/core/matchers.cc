@@ -10,6 +10,7 @@
 #include "core/ascii.h"
 #include "core/regex_options.h"
 #include "remora/config/metadata.h"
+#include "remora/http/filter_state.h"
 #include "remora/http/path.h"
 
 namespace remora {
@@ -113,6 +114,11 @@ bool QueryMatcher::matches(std::string_view query) const {
   const auto found = query_parameter(query, name);
   if (any_value) return found.has_value() == present;
   return found && string.matches(*found);
+}
+
+bool FilterStateMatcher::matches(const FilterState* state) const {
+  const std::string* object = state == nullptr ? nullptr : state->find(key);
+  return object != nullptr && string.matches(*object);
 }
 
 bool ValueMatcher::matches(const MetadataValue& subject) const {

@@ -26,7 +26,10 @@ class PathIndex::Builder {
         return prefix(path.case_sensitive)[path.value + "/"].push_back(position);
       case PathMatch::Kind::kRegex:
         regexes_.push_back(&path.regex);
-        return index_.regex_positions_.push_back(position);
+        return index_.regexes_.positions.push_back(position);
+      case PathMatch::Kind::kTemplate:
+        templates_.push_back(&path.regex);
+        return index_.templates_.positions.push_back(position);
       case PathMatch::Kind::kConnect: return connect_.push_back(position);
     }
   }
@@ -36,7 +39,8 @@ class PathIndex::Builder {
     for (auto& [path, positions] : exact_[1]) index_.exact_folded_.emplace(path, bucket(positions));
     index_.prefixes_ = trie(prefixes_[0]);
     index_.prefixes_folded_ = trie(prefixes_[1]);
-    index_.regexes_ = RegexIndex(std::move(regexes_));
+    index_.regexes_.index = RegexIndex(std::move(regexes_));
+    index_.templates_.index = RegexIndex(std::move(templates_));
     if (!connect_.empty()) index_.connect_ = bucket(connect_);
     index_.buckets_.shrink_to_fit();
     index_.positions_.shrink_to_fit();
@@ -76,9 +80,12 @@ class PathIndex::Builder {
   ByText prefixes_[2];
   Positions connect_;
   std::vector<const Regex*> regexes_;
+  std::vector<const Regex*> templates_;
 };
 
-PathIndex::PathIndex(const std::vector<Route>& routes) : routes_(routes) {
+PathIndex::PathIndex(std::span<const Route> routes, bool ignore_parameters)
+    : routes_(routes),
+      ignore_parameters_(ignore_parameters) {
   Builder builder(*this);
   for (uint32_t position = 0; position < routes.size(); ++position) builder.add(position);
   builder.finish();
@@ -103,15 +110,19 @@ void PathIndex::add_paths(std::string_view path, Candidates& candidates) const {
       path.size(), [path](size_t i) { return ascii_lower(path[i]); }, visit);
 }
 
-void PathIndex::add_regexes(std::string_view path, Candidates& candidates) const {
+void PathIndex::add_regexes(const Expressions& expressions, std::string_view path,
+                            Candidates& candidates) const {
   // The dearest question is asked last, and only if an expression comes before what was found already.
-  if (regex_positions_.empty() || regex_positions_.front() >= candidates.bound()) return;
+  const auto& positions = expressions.positions;
+  if (positions.empty() || positions.front() >= candidates.bound()) return;
   thread_local std::vector<int> matched;
-  thread_local std::vector<uint32_t> conditional;
+  // Two lists may wait at once; what stands in them is used before the next search.
+  thread_local std::vector<uint32_t> lists[2];
+  std::vector<uint32_t>& conditional = lists[&expressions == &templates_ ? 1 : 0];
   conditional.clear();
-  regexes_.match(path, matched);
+  expressions.index.match(path, matched);
   for (const int index : matched) {
-    const uint32_t position = regex_positions_[static_cast<size_t>(index)];
+    const uint32_t position = positions[static_cast<size_t>(index)];
     if (position >= candidates.bound()) break;
     if (has_conditions(routes_[position].match)) {
       conditional.push_back(position);
@@ -123,28 +134,29 @@ void PathIndex::add_regexes(std::string_view path, Candidates& candidates) const
 }
 
 template <typename Holds>
-uint32_t PathIndex::find(const HeaderMap& head, uint64_t random, const Metadata* metadata,
-                         Holds holds) const {
+uint32_t PathIndex::find(const HeaderMap& head, uint64_t random, const RouteFacts& facts, Holds holds) const {
   thread_local std::vector<Candidates::Cursor> scratch;
   Candidates candidates(scratch);
   const PathParts parts = split_path(head.path());
   // A CONNECT request has no path (RFC 9110 section 9.3.6): only connect_matcher sees it then.
   if (connect_ != Candidates::kNone && head.method() == "CONNECT") add(connect_, candidates);
   if (head.has(HeaderId::kPath)) {
-    add_paths(parts.path, candidates);
-    add_regexes(parts.path, candidates);
+    const auto path = ignore_parameters_ ? parts.path.substr(0, parts.path.find(';')) : parts.path;
+    add_paths(path, candidates);
+    add_regexes(templates_, parts.path, candidates);
+    add_regexes(regexes_, path, candidates);
   }
-  const RouteQuestion question{head, parts.query, random, metadata};
+  const RouteQuestion question{head, parts.query, random, facts};
   return candidates.first([&](uint32_t position) { return holds(position, question); });
 }
 
-uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
-  return find(head, random, metadata, [this](uint32_t position, const RouteQuestion& question) {
+uint32_t PathIndex::match(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const {
+  return find(head, random, facts, [this](uint32_t position, const RouteQuestion& question) {
     return conditions_hold(routes_[position].match, question);
   });
 }
 
-uint32_t PathIndex::explain(const HeaderMap& head, uint64_t random, const Metadata* metadata, size_t limit,
+uint32_t PathIndex::explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts, size_t limit,
                             RouteSearch& search) const {
   std::vector<RouteSearch::Earlier> conditions;  // those whose path matched
   size_t failed = 0;
@@ -154,7 +166,7 @@ uint32_t PathIndex::explain(const HeaderMap& head, uint64_t random, const Metada
     if (++failed <= limit) conditions.push_back({position, std::move(*unmet)});
     return false;
   };
-  const uint32_t result = find(head, random, metadata, holds);
+  const uint32_t result = find(head, random, facts, holds);
 
   // All others before the result were no candidates: their path did not match.
   const uint32_t end = std::min(result, static_cast<uint32_t>(routes_.size()));

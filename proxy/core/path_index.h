@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/candidates.h"
 #include "core/regex_index.h"
 #include "remora/config/route.h"
+#include "remora/config/route_table.h"
 
 namespace remora {
 
@@ -26,15 +28,16 @@ struct RouteSearch;
 /// the prefix P + "/". Each answer is a set of route positions, held as a Bucket. Immutable, any thread.
 class PathIndex {
  public:
-  /// Keeps pointers into `routes`, which must outlive it and not move.
-  explicit PathIndex(const std::vector<Route>& routes);
+  /// Keeps pointers into `routes`, which must outlive it and not move. `ignore_parameters`: paths are matched
+  /// as far as the first ';' (ignore_path_parameters_in_path_matching), except by templates, as in Envoy.
+  explicit PathIndex(std::span<const Route> routes, bool ignore_parameters = false);
 
   /// The position of the first route that matches; Candidates::kNone if none does.
-  [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const;
+  [[nodiscard]] uint32_t match(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const;
 
   /// The same search, telling for each route before the result why it did not match, at most `limit` of
   /// them: those whose path did match first.
-  uint32_t explain(const HeaderMap& head, uint64_t random, const Metadata* metadata, size_t limit,
+  uint32_t explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts, size_t limit,
                    RouteSearch& search) const;
 
   /// Calls `visit(position)` for routes that a text as path, or as what paths begin with, may be taken by:
@@ -57,13 +60,20 @@ class PathIndex {
   /// The one search behind match and explain: `holds(position, question)` is asked about routes with
   /// conditions whose path matches, in order, until it says yes.
   template <typename Holds>
-  uint32_t find(const HeaderMap& head, uint64_t random, const Metadata* metadata, Holds holds) const;
+  uint32_t find(const HeaderMap& head, uint64_t random, const RouteFacts& facts, Holds holds) const;
+
+  /// Expressions, and the position of each one's route, ascending.
+  struct Expressions {
+    RegexIndex index;
+    std::vector<uint32_t> positions;
+  };
 
   void add(uint32_t bucket, Candidates& candidates) const;
-  void add_regexes(std::string_view path, Candidates& candidates) const;
+  void add_regexes(const Expressions& expressions, std::string_view path, Candidates& candidates) const;
   void add_paths(std::string_view path, Candidates& candidates) const;
 
-  const std::vector<Route>& routes_;
+  std::span<const Route> routes_;
+  bool ignore_parameters_;
   std::vector<Bucket> buckets_;
   std::vector<uint32_t> positions_;
 
@@ -71,9 +81,9 @@ class PathIndex {
   absl::flat_hash_map<std::string, uint32_t, FoldedHash, FoldedEqual> exact_folded_;  // case_sensitive: false
   ByteTrie prefixes_;
   ByteTrie prefixes_folded_;
-  RegexIndex regexes_;
-  std::vector<uint32_t> regex_positions_;  // of each expression, ascending
-  uint32_t connect_ = Candidates::kNone;   // the bucket of connect_matcher
+  Expressions regexes_;
+  Expressions templates_;
+  uint32_t connect_ = Candidates::kNone;  // the bucket of connect_matcher
 };
 
 template <typename Visit>
@@ -93,8 +103,10 @@ void PathIndex::each_taker(std::string_view text, bool whole, Visit visit) const
       visit_bucket(found->second, 0);
   }
   std::vector<int> matched;
-  regexes_.match(text, matched);
-  for (const int index : matched) visit(regex_positions_[static_cast<size_t>(index)]);
+  for (const Expressions* expressions : {&regexes_, &templates_}) {
+    expressions->index.match(text, matched);
+    for (const int index : matched) visit(expressions->positions[static_cast<size_t>(index)]);
+  }
 }
 
 }  // namespace remora

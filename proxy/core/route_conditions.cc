@@ -4,6 +4,7 @@
 
 #include "core/condition_text.h"
 #include "core/grpc.h"
+#include "remora/http/tls_info.h"
 
 namespace remora {
 namespace {
@@ -28,16 +29,27 @@ bool look(const RouteMatch& match, const RouteQuestion& question, Unmet unmet) {
     }
     return true;
   };
+  const auto certificate = [&] {
+    if (!match.tls_context || match.tls_context->matches(question.facts.tls)) return true;
+    unmet("tls_context", -1, *match.tls_context, question.facts.tls);
+    return false;
+  };
   return all(match.headers, "headers", question.head) &&
-         all(match.query_parameters, "query_parameters", question.query) &&
-         all(match.dynamic_metadata, "dynamic_metadata", question.metadata);
+         all(match.query_parameters, "query_parameters", question.query) && certificate() &&
+         all(match.dynamic_metadata, "dynamic_metadata", question.facts.metadata) &&
+         all(match.filter_state, "filter_state", question.facts.filter_state);
 }
 
 }  // namespace
 
+bool ClientCertMatch::matches(const TlsInfo* tls) const {
+  if (presented && *presented != (tls != nullptr && tls->peer_presented)) return false;
+  return !validated || *validated == (tls != nullptr && tls->peer_validated);
+}
+
 bool has_conditions(const RouteMatch& match) {
   return match.grpc || match.runtime_fraction || !match.headers.empty() || !match.query_parameters.empty() ||
-         !match.dynamic_metadata.empty();
+         !match.dynamic_metadata.empty() || !match.filter_state.empty() || match.tls_context;
 }
 
 bool conditions_hold(const RouteMatch& match, const RouteQuestion& question) {

@@ -8,9 +8,8 @@
 
 #include "core/filter_settings.h"
 #include "core/host_index.h"
-#include "core/path_index.h"
+#include "core/host_routes.h"
 #include "core/reaper.h"
-#include "core/shadowed_routes.h"
 #include "remora/config/route_search.h"
 
 namespace remora {
@@ -31,6 +30,11 @@ bool is_large(const RouteConfig& config) {
     routes += host.routes.size();
   }
   return routes > kSmallTable;
+}
+
+/// What a virtual host is chosen by.
+std::optional<std::string_view> host_of(const HeaderMap& head, const RouteConfig& config) {
+  return config.vhost_header.empty() ? head.get(HeaderId::kAuthority) : head.get(config.vhost_header);
 }
 
 void release(const RouteTable* table) {
@@ -89,7 +93,8 @@ RouteTable::RouteTable(RouteConfig config, const RouteTable* before)
       config_(std::move(config)) {
   resolve_filter_settings(config_, before == nullptr ? nullptr : &before->config_);
   for (VirtualHost& host : config_.virtual_hosts) {
-    if (host.index == nullptr) host.index = std::make_shared<const PathIndex>(host.routes);
+    if (host.index == nullptr)
+      host.index = std::make_shared<const HostRoutes>(host, config_.ignore_path_parameters);
   }
 }
 RouteTable::~RouteTable() = default;
@@ -104,28 +109,27 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::compile(RouteConfig config
   return std::shared_ptr<const RouteTable>(std::move(table));
 }
 
-RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random, const Metadata* metadata) const {
-  const VirtualHost* host = index_->hosts.find(head.get(HeaderId::kAuthority));
+RouteTable::Match RouteTable::match(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const {
+  const VirtualHost* host = index_->hosts.find(host_of(head, config_));
   if (host == nullptr) return {};
-  const uint32_t position = host->index->match(head, random, metadata);
+  const uint32_t position = host->index->match(head, random, facts);
   return {host, position == Candidates::kNone ? nullptr : &host->routes[position]};
 }
 
-RouteSearch RouteTable::explain(const HeaderMap& head, uint64_t random, const Metadata* metadata,
+RouteSearch RouteTable::explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts,
                                 size_t limit) const {
   RouteSearch search;
-  const auto authority = head.get(HeaderId::kAuthority);
+  const auto authority = host_of(head, config_);
   const VirtualHost* host = index_->hosts.find(authority);
   if (host == nullptr) return search;
   search.domain = index_->hosts.domain_of(authority);
-  const uint32_t position = host->index->explain(head, random, metadata, limit, search);
+  const uint32_t position = host->index->explain(head, random, facts, limit, search);
   search.match = {host, position == Candidates::kNone ? nullptr : &host->routes[position]};
   return search;
 }
 
 std::vector<ShadowedRoute> RouteTable::shadowed(size_t virtual_host) const {
-  const VirtualHost& host = config_.virtual_hosts[virtual_host];
-  return find_shadowed(host.routes, *host.index);
+  return config_.virtual_hosts[virtual_host].index->shadowed();
 }
 
 }  // namespace remora

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,7 +58,7 @@ std::optional<std::string_view> plain_prefix(std::string_view pattern) {
 
 /// What every path begins with that the rule matches.
 std::string beginning_of(const PathMatch& path) {
-  if (path.kind != Kind::kRegex) return path.value;
+  if (path.kind != Kind::kRegex && path.kind != Kind::kTemplate) return path.value;
   const std::string_view pattern = path.regex.pattern();
   auto start = plain_start(pattern);
   const char next = start.size() < pattern.size() ? pattern[start.size()] : '.';
@@ -93,7 +94,8 @@ bool path_covers(const PathMatch& earlier, const PathMatch& later) {
     case Kind::kConnect: return later.kind == Kind::kConnect;
     case Kind::kPrefix: return prefix_covers(earlier, earlier.value, later);
     case Kind::kSeparatedPrefix: return separated_covers(earlier, later);
-    case Kind::kRegex: return regex_covers(earlier, later);
+    case Kind::kRegex: return later.kind != Kind::kTemplate && regex_covers(earlier, later);
+    case Kind::kTemplate: return later.kind == Kind::kTemplate && later.value == earlier.value;
     case Kind::kExact:
       return later.kind == Kind::kExact && later.value.size() == earlier.value.size() &&
              begins(earlier, earlier.value, later, later.value);
@@ -177,7 +179,7 @@ bool fraction_covers(const std::optional<RuntimeFraction>& earlier,
 
 class Search {
  public:
-  Search(const std::vector<Route>& routes, const PathIndex& index) : routes_(routes), index_(index) {
+  Search(std::span<const Route> routes, const PathIndex& index) : routes_(routes), index_(index) {
     conditions_.reserve(routes.size());
     for (const Route& route : routes) conditions_.push_back(spelled(route.match));
   }
@@ -228,7 +230,7 @@ class Search {
     return absl::Hash<std::string>{}(spelling.take());
   }
 
-  const std::vector<Route>& routes_;
+  std::span<const Route> routes_;
   const PathIndex& index_;
   std::vector<std::vector<std::string>> conditions_;
   /// The first route of each spelling, by its hash: what it suggests is looked at closely.
@@ -237,7 +239,7 @@ class Search {
 
 }  // namespace
 
-std::vector<ShadowedRoute> find_shadowed(const std::vector<Route>& routes, const PathIndex& index) {
+std::vector<ShadowedRoute> find_shadowed(std::span<const Route> routes, const PathIndex& index) {
   if (routes.size() < 2) return {};
   return Search(routes, index).run();
 }

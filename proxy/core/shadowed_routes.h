@@ -9,6 +9,6 @@ namespace remora {
 class PathIndex;
 
 /// RouteTable::shadowed. `index` is that of `routes`.
-std::vector<ShadowedRoute> find_shadowed(const std::vector<Route>& routes, const PathIndex& index);
+std::vector<ShadowedRoute> find_shadowed(std::span<const Route> routes, const PathIndex& index);
 
 }  // namespace remora

@@ -257,7 +257,7 @@ void write_http(JsonWriter& json, const Question& question, const Landing& landi
   write_filters(json, http);
   if (table == nullptr) return write_answer(json, 404, "route_configuration_not_found", {}, {});
   const RouteSearch search =
-      table->explain(request.head, question.random, request.info.dynamic_metadata, question.most_routes);
+      table->explain(request.head, question.random, facts_of(request.info), question.most_routes);
   write_search(json, *table, search);
   const HashSource source{request.head, request.origin.remote, request.peer};
   const uint64_t random = search.match.route == nullptr

@@ -83,6 +83,8 @@ constexpr StatDef kClusterStatDefs[] = {
     {"original_dst_host_invalid"},
     {"upstream_internal_redirect_succeeded_total"},
     {"upstream_internal_redirect_failed_total"},
+    {"upstream_rq_per_try_idle_timeout"},
+    {"upstream_rq_retry_backoff_ratelimited"},
 };
 static_assert(std::size(kClusterStatDefs) == kClusterStatCount);
 

@@ -79,6 +79,8 @@ enum ClusterStat : size_t {
   kOriginalDstHostInvalid,
   kInternalRedirectSucceeded,
   kInternalRedirectFailed,
+  kUpstreamRqPerTryIdleTimeout,
+  kUpstreamRqRetryBackoffRatelimited,
   kClusterStatCount
 };
 

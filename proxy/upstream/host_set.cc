@@ -21,15 +21,17 @@ struct Availability {
   }
 };
 
-Availability availability_of(const std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
+Availability availability_of(std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
   Availability result;
-  for (const auto& level : levels) {
+  for (auto& level : levels) {
     const uint64_t count = std::max<size_t>(1, level.all.hosts.size());
     const auto percent = [&](const HostChoices& choices) {
       return static_cast<uint32_t>(std::min<uint64_t>(100, overprovisioning * choices.hosts.size() / count));
     };
     result.healthy.push_back(percent(level.healthy));
     result.degraded.push_back(percent(level.degraded));
+    level.healthy_room = result.healthy.back();
+    level.degraded_room = result.degraded.back();
   }
   return result;
 }

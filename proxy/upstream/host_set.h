@@ -28,7 +28,10 @@ struct PriorityLevel {
   HostChoices degraded;
   uint32_t healthy_load = 0;   ///< percent of all requests
   uint32_t degraded_load = 0;  ///< percent; both over all levels sum up to 100
-  bool panic = false;          ///< too few hosts are available: all of them are used
+  // How much of all requests it could take, from 0 to 100.
+  uint32_t healthy_room = 0;
+  uint32_t degraded_room = 0;
+  bool panic = false;  ///< too few hosts are available: all of them are used
   /// Where hosts are chosen by hash: of the healthy hosts, or in panic of all; null if that is nobody.
   std::shared_ptr<const HashTable> table;
 };

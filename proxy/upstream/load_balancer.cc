@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "remora/config/metadata.h"
+#include "remora/config/route.h"
 #include "remora/core/stats.h"
 #include "upstream/bounded_load.h"
 #include "upstream/edf_schedule.h"
@@ -10,6 +12,19 @@
 #include "upstream/subset.h"
 
 namespace remora {
+namespace {
+
+/// Whether the endpoint's metadata has all of these values, each alone or in a list.
+bool has_all(const Endpoint& endpoint, const SubsetMatch& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& pair) {
+    const MetadataValue* value = endpoint.metadata->find("envoy.lb", pair.first);
+    if (value == nullptr) return false;
+    const auto* list = std::get_if<MetadataValue::List>(&value->value);
+    return list == nullptr ? *value == pair.second : std::ranges::find(*list, pair.second) != list->end();
+  });
+}
+
+}  // namespace
 
 LoadBalancer::LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random)
     : policy_(config.lb_policy),
@@ -25,15 +40,24 @@ LoadBalancer::LoadBalancer(const ClusterConfig& config, size_t shard, LbStats st
 
 LoadBalancer::~LoadBalancer() = default;
 
+bool LoadBalancer::is_to_be_avoided(const Host& host, const LbContext& context) {
+  if (std::ranges::find(context.tried, &host.state()) != context.tried.end()) return true;
+  if (context.avoid == nullptr) return false;
+  const Endpoint& endpoint = host.endpoint();
+  if (context.avoid->avoid_canary_hosts && endpoint.canary) return true;
+  return std::ranges::any_of(context.avoid->avoid_hosts_with,
+                             [&](const SubsetMatch& wanted) { return has_all(endpoint, wanted); });
+}
+
 const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   if (hosts.generation() != generation_) adopt(hosts);
   const Host* host = nullptr;
   if (hashed_) hash_ = context.hash ? *context.hash : random_.next();
+  left_out_ = context.left_out;
   for (uint32_t attempt = 0; attempt <= context.attempts; ++attempt) {
     attempt_ = attempt;
     host = pick_once(hosts, context);
-    if (host == nullptr || context.tried.empty()) break;
-    if (std::find(context.tried.begin(), context.tried.end(), &host->state()) == context.tried.end()) break;
+    if (host == nullptr || !is_to_be_avoided(*host, context)) break;
   }
   return host;
 }
@@ -55,29 +79,65 @@ const Host* LoadBalancer::pick_once(const HostSet& hosts, const LbContext& conte
 }
 
 const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
-  const auto& levels = all.levels;
-  const PriorityLevel* level = &levels.front();
-  bool degraded = false;
-  if (level->healthy_load < 100) {
-    auto point = static_cast<uint32_t>(hashed_ ? hash_ % 100 : random_.below(100));
-    const auto falls_to = [&point](uint32_t load) {
-      if (point < load) return true;
-      point -= load;
-      return false;
-    };
-    const auto healthy_at =
-        std::find_if(levels.begin(), levels.end(), [&](const auto& l) { return falls_to(l.healthy_load); });
-    degraded = healthy_at == levels.end();
-    level = degraded ? &*std::find_if(levels.begin(), levels.end() - 1,
-                                      [&](const auto& l) { return falls_to(l.degraded_load); })
-                     : &*healthy_at;
-  }
+  std::optional<Level> other;
+  if (left_out_ != nullptr && !left_out_->empty()) other = pick_other_level(all.levels);
+  const auto [level, degraded] = other ? *other : pick_level(all.levels);
   if (level->panic) count(&LbStats::healthy_panic);
   if (hashed_) return pick_hashed(*level);
   const HostChoices& choices = level->panic ? level->all : degraded ? level->degraded : level->healthy;
   if (choices.empty()) return nullptr;
   const bool by_weight = !choices.equal_weights && policy_ != LbPolicy::kRandom;
   return by_weight ? pick_weighted(choices) : pick_equal(choices);
+}
+
+LoadBalancer::Level LoadBalancer::pick_level(const std::vector<PriorityLevel>& levels) {
+  if (levels.front().healthy_load >= 100) return {&levels.front(), false};
+  auto point = static_cast<uint32_t>(hashed_ ? hash_ % 100 : random_.below(100));
+  const auto falls_to = [&point](uint32_t load) {
+    if (point < load) return true;
+    point -= load;
+    return false;
+  };
+  const auto healthy_at =
+      std::find_if(levels.begin(), levels.end(), [&](const auto& l) { return falls_to(l.healthy_load); });
+  if (healthy_at != levels.end()) return {&*healthy_at, false};
+  return {&*std::find_if(levels.begin(), levels.end() - 1,
+                         [&](const auto& l) { return falls_to(l.degraded_load); }),
+          true};
+}
+
+/// A level that is not left out, by what those can take; nullopt: health says nothing. Where none can take
+/// anything, nothing is left out any more. Source: Envoy, previous_priorities.
+std::optional<LoadBalancer::Level> LoadBalancer::pick_other_level(const std::vector<PriorityLevel>& levels) {
+  const auto counts = [&](const PriorityLevel& level) {
+    const auto priority = static_cast<uint32_t>(&level - levels.data());
+    return std::ranges::find(*left_out_, priority) == left_out_->end();
+  };
+  const auto room = [&] {
+    uint32_t sum = 0;
+    for (const auto& level : levels) sum += counts(level) ? level.healthy_room + level.degraded_room : 0;
+    return std::min(sum, 100u);
+  };
+  uint32_t total = room();
+  if (total == 0) {
+    left_out_->clear();
+    total = room();
+    if (total == 0) return std::nullopt;
+  }
+  auto point = static_cast<uint32_t>(hashed_ ? hash_ % 100 : random_.below(100));
+  for (uint32_t left = 100; left > 0;) {  // what rounding leaves over is shared again
+    for (const bool degraded : {false, true}) {
+      for (const auto& level : levels) {
+        if (!counts(level)) continue;
+        const uint32_t share =
+            std::min(left, (degraded ? level.degraded_room : level.healthy_room) * 100 / total);
+        if (point < share) return Level{&level, degraded};
+        point -= share;
+        left -= share;
+      }
+    }
+  }
+  return std::nullopt;  // not reached: the shares make 100
 }
 
 /// Degraded hosts are never in a table: where only they are left, nobody is chosen. Source: Envoy.

@@ -19,6 +19,7 @@ class EdfSchedule;
 class HeaderMap;
 class StatBlock;
 class StatScope;
+struct RetryPolicy;
 enum class Protocol : uint8_t;
 
 /// Where a load balancer counts: a worker's block of the cluster's scope, and the indices in its schema.
@@ -40,8 +41,13 @@ struct LbContext {
   /// Hosts that earlier attempts used; avoided as long as `attempts` lasts (retry_host_predicate
   /// previous_hosts).
   std::span<const HostState* const> tried{};
-  /// host_selection_retry_max_attempts: how often another host is drawn when a tried one came.
+  /// What else another attempt avoids: omit_canary_hosts, omit_host_metadata; null: nothing.
+  const RetryPolicy* avoid = nullptr;
+  /// host_selection_retry_max_attempts: how often another host is drawn when one came that is to be avoided.
   uint32_t attempts = 0;
+  /// Priorities that earlier attempts used and that this one leaves out (retry_priority); emptied when no
+  /// other has hosts. Null: none.
+  std::vector<uint32_t>* left_out = nullptr;
   /// Of the request, for ring_hash and maglev; none: any host.
   std::optional<uint64_t> hash{};
   // Not for the host, but for its pool: what the request came in (use_downstream_protocol_config), and whom
@@ -72,9 +78,17 @@ class LoadBalancer {
     std::unique_ptr<EdfSchedule> schedule;  // only when weights differ
   };
 
+  static bool is_to_be_avoided(const Host& host, const LbContext& context);
   void adopt(const HostSet& hosts);
   const Host* pick_once(const HostSet& hosts, const LbContext& context);
   const Host* pick_from(const PriorityLevels& levels);
+  /// A level, and which of its hosts.
+  struct Level {
+    const PriorityLevel* level;
+    bool degraded;
+  };
+  Level pick_level(const std::vector<PriorityLevel>& levels);
+  std::optional<Level> pick_other_level(const std::vector<PriorityLevel>& levels);
   const Host* pick_hashed(const PriorityLevel& level);
   const Host* pick_equal(const HostChoices& choices);
   const Host* pick_weighted(const HostChoices& choices);
@@ -94,6 +108,7 @@ class LoadBalancer {
   // Of the choice under way.
   uint64_t hash_ = 0;
   uint32_t attempt_ = 0;
+  std::vector<uint32_t>* left_out_ = nullptr;
 };
 
 }  // namespace remora

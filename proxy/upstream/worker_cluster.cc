@@ -216,6 +216,7 @@ void WorkerCluster::report_failure(const WorkerHost& host, Failure failure) {
   switch (failure) {
     case Failure::kUpstreamTimeout:
     case Failure::kPerTryTimeout:
+    case Failure::kPerTryIdleTimeout:
       result = OutlierResult::kTimeout;
       host.stats().rq_timeout.add();
       break;

@@ -129,7 +129,7 @@ Result<std::vector<RouteChecker::Mismatch>> RouteChecker::run(const RouteTest& t
   if (!made.ok()) return std::move(made).error();
   const RouteTable& table = **made;
   const auto* metadata = test.metadata.filters.empty() ? nullptr : &test.metadata;
-  const auto match = table.match(test.request, test.random, metadata);
+  const auto match = table.match(test.request, test.random, {.metadata = metadata});
   const HttpConnectionManagerConfig http;
   const RouteOutcome outcome = route_outcome(match, http, test.request, test.random, test.internal);
   const bool forwarded =

@@ -65,13 +65,14 @@ void set_action(const v3::Route& route, const RouteLimits& limits, Context& cont
     case v3::Route::kRedirect: {
       const auto scope = context.in("redirect");
       out.action = Route::Action::kRedirect;
-      out.redirect = to_redirect(route.redirect(), context);
+      out.redirect = std::make_shared<const RedirectAction>(to_redirect(route.redirect(), context));
       return;
     }
     case v3::Route::kDirectResponse: {
       const auto scope = context.in("direct_response");
       out.action = Route::Action::kDirectResponse;
-      out.direct = to_direct_response(route.direct_response(), limits, context);
+      out.direct = std::make_shared<const DirectResponse>(
+          to_direct_response(route.direct_response(), limits, context));
       return;
     }
     default: out.action = Route::Action::kNonForwarding;

@@ -198,13 +198,14 @@ RouteAction to_route_action(const v3::RouteAction& action, Context& context) {
   set_timeouts(action, context, out);
   if (action.has_retry_policy()) {
     const auto scope = context.in("retry_policy");
-    out.retry = to_retry_policy(action.retry_policy(), context);
+    out.retry = std::make_shared<const RetryPolicy>(to_retry_policy(action.retry_policy(), context));
   }
   out.mirrors = to_mirrors(action.request_mirror_policies(), context);
   out.hash_policies = to_hash_policies(action.hash_policy(), context);
   if (action.has_internal_redirect_policy()) {
     const auto scope = context.in("internal_redirect_policy");
-    out.internal_redirect = to_internal_redirect(action.internal_redirect_policy(), context);
+    out.internal_redirect = std::make_shared<const InternalRedirect>(
+        to_internal_redirect(action.internal_redirect_policy(), context));
   }
   set_upgrades(action, context, out);
   out.high_priority = action.priority() == envoy::config::core::v3::HIGH;

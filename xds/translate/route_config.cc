@@ -94,7 +94,7 @@ VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, c
   out.include_attempt_count_in_response = host.include_attempt_count_in_response();
   if (host.has_retry_policy()) {
     const auto scope = context.in("retry_policy");
-    out.retry = to_retry_policy(host.retry_policy(), context);
+    out.retry = std::make_shared<const RetryPolicy>(to_retry_policy(host.retry_policy(), context));
   }
   out.mirrors = to_mirrors(host.request_mirror_policies(), context);
   out.filters.overrides = to_filter_overrides(host.typed_per_filter_config(), context);

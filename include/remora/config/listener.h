@@ -18,6 +18,7 @@
 namespace remora {
 
 class FilterFactory;
+class ScopedRoutes;
 
 /// One entry of http_filters.
 struct HttpFilterEntry {
@@ -52,9 +53,11 @@ struct HttpConnectionManagerConfig {
 
   Codec codec = Codec::kAuto;
   std::string stat_prefix;
-  // Routes: inline (`routes`) or by name through RDS (`rds_name`); exactly one is set.
+  // Routes: inline (`routes`), by name through RDS (`rds_name`), or one of both by the request's scope
+  // (`scopes`); exactly one is set.
   std::shared_ptr<const RouteTable> routes;
   std::string rds_name;
+  std::shared_ptr<const ScopedRoutes> scopes;
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<HttpFilterEntry> filters;
   bool suppress_envoy_headers = false;  // router

@@ -15,6 +15,7 @@ class RE2;
 
 namespace remora {
 
+class FilterState;
 struct Metadata;
 struct MetadataValue;
 
@@ -104,6 +105,16 @@ struct MetadataMatcher {
 
   /// `metadata` may be null: there is none.
   [[nodiscard]] bool matches(const Metadata* metadata) const;
+};
+
+/// Source: envoy.type.matcher.v3.FilterStateMatcher, of which texts can be asked. A request for which no
+/// filter has set the object never matches.
+struct FilterStateMatcher {
+  std::string key;
+  StringMatcher string;
+
+  /// `state` may be null: there is none.
+  [[nodiscard]] bool matches(const FilterState* state) const;
 };
 
 /// A share of requests: numerator out of denominator (100, 10,000 or 1,000,000).

@@ -15,6 +15,10 @@
 
 namespace remora {
 
+class StatScope;
+struct RouteTree;
+struct TlsInfo;
+
 /// Plain structs for envoy.config.route.v3: what a request can be matched on and what then happens to it.
 /// Defaults are Envoy's. Built and validated by xds/translate, immutable afterwards, shared by all workers.
 
@@ -54,11 +58,22 @@ struct PlaceFilterConfig {
 };
 
 struct PathMatch {
-  enum class Kind : uint8_t { kPrefix, kExact, kSeparatedPrefix, kRegex, kConnect };
+  /// kTemplate: a URI template (path_match_policy), of which `regex` is the expression.
+  enum class Kind : uint8_t { kPrefix, kExact, kSeparatedPrefix, kRegex, kConnect, kTemplate };
   Kind kind = Kind::kPrefix;
-  std::string value;  // lower-cased when not case_sensitive
+  std::string value;  // lower-cased when not case_sensitive; the template as it stands
   bool case_sensitive = true;
   Regex regex;
+};
+
+/// What the client's certificate must be. Absent: it does not matter. Without TLS there is none. Source:
+/// envoy.config.route.v3.RouteMatch.TlsContextMatchOptions.
+struct ClientCertMatch {
+  std::optional<bool> presented;
+  std::optional<bool> validated;
+
+  /// `tls` is null on plain connections.
+  [[nodiscard]] bool matches(const TlsInfo* tls) const;
 };
 
 /// Source: envoy.config.route.v3.RouteMatch. All parts must hold.
@@ -67,6 +82,8 @@ struct RouteMatch {
   std::vector<HeaderMatcher> headers;
   std::vector<QueryMatcher> query_parameters;
   std::vector<MetadataMatcher> dynamic_metadata;
+  std::vector<FilterStateMatcher> filter_state;
+  std::optional<ClientCertMatch> tls_context;
   std::optional<RuntimeFraction> runtime_fraction;
   bool grpc = false;
 };
@@ -114,9 +131,9 @@ struct PathRewrite {
 
 /// One part of what a request's hash is made of. Source: envoy.config.route.v3.RouteAction.HashPolicy.
 struct HashPolicy {
-  enum class Kind : uint8_t { kHeader, kCookie, kSourceIp, kQueryParameter };
+  enum class Kind : uint8_t { kHeader, kCookie, kSourceIp, kQueryParameter, kFilterState };
   Kind kind = Kind::kHeader;
-  std::string name;                         // of the header (lower-case), cookie or parameter
+  std::string name;                         // of the header (lower-case), cookie, parameter or object
   std::optional<PathRewrite> rewrite;       // kHeader: a regex's, applied to each value
   std::optional<std::chrono::seconds> ttl;  // kCookie: one is made where there is none; 0: for the session
   std::string path;                         // of that cookie, as its other attributes; may be empty
@@ -143,17 +160,30 @@ enum RetryOn : uint32_t {
   kRetryOnGrpcUnavailable = 1u << 14,
 };
 
+/// A response header that says when to come back. Source: envoy.config.route.v3.RetryPolicy.ResetHeader.
+struct ResetHeader {
+  std::string name;             // lower-case
+  bool unix_timestamp = false;  // else: seconds from now
+};
+
 struct RetryPolicy {
   uint32_t retry_on = 0;  // RetryOn bits
   uint32_t num_retries = 1;
   std::optional<Milliseconds> per_try_timeout;  // absent: the route's timeout
+  Milliseconds per_try_idle_timeout{0};         // without a byte in either direction; 0: none
   std::vector<uint16_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;          // of the response
   std::vector<HeaderMatcher> retriable_request_headers;  // empty: every request
   bool avoid_previous_hosts = false;                     // retry_host_predicate previous_hosts
+  bool avoid_canary_hosts = false;                       // omit_canary_hosts
+  std::vector<SubsetMatch> avoid_hosts_with;             // omit_host_metadata, one list each; never empty
+  uint32_t previous_priorities_frequency = 0;            // retry_priority previous_priorities; 0: not there
   uint32_t host_selection_attempts = 1;                  // host_selection_retry_max_attempts
   Milliseconds back_off_base{25};
   Milliseconds back_off_max{250};  // 10 x base
+  // rate_limited_retry_back_off: the first of these that a response has, if it is not beyond the maximum.
+  std::vector<ResetHeader> reset_headers;
+  Milliseconds reset_max{300000};
 };
 
 /// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is
@@ -200,7 +230,7 @@ struct RouteAction {
   std::string weighted_random_header;  // weighted_clusters.header_name: its value picks
   bool weighted_by_hash = false;       // weighted_clusters.use_hash_policy: the request's hash picks
   std::vector<HashPolicy> hash_policies;
-  std::optional<InternalRedirect> internal_redirect;
+  std::shared_ptr<const InternalRedirect> internal_redirect;  // null: redirects go to the client
   uint16_t cluster_not_found_status = 503;
   SubsetMatch metadata_match;
   PathRewrite path_rewrite;
@@ -211,7 +241,7 @@ struct RouteAction {
   bool has_stream_duration =
       false;  // max_stream_duration is there, even empty: then `timeout` does not count
   GrpcTimeouts grpc_timeouts;
-  std::optional<RetryPolicy> retry;                    // absent: the virtual host's
+  std::shared_ptr<const RetryPolicy> retry;            // null: the virtual host's
   std::vector<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
   std::vector<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
   bool high_priority = false;
@@ -232,39 +262,63 @@ struct DirectResponse {
   std::string body;
 };
 
-/// Source: envoy.config.route.v3.Route.
+/// Requests that are counted together: statistics vhost.<host>.vcluster.<name>. The one that the rest belongs
+/// to is called "other" and asks for nothing. Source: envoy.config.route.v3.VirtualCluster.
+struct VirtualCluster {
+  std::string name;
+  std::vector<HeaderMatcher> headers;  // all must hold
+  std::shared_ptr<StatScope> stats;    // route_stats.h
+};
+
+/// Routes of a virtual host that belong together: what one action of its tree leads to. Source:
+/// envoy.config.route.v3.Route and RouteList as actions of VirtualHost.matcher.
+struct RouteGroup {
+  uint32_t first = 0;  // of VirtualHost::routes
+  uint32_t count = 0;
+  std::string place;  // the path to the action, in the virtual host
+};
+
+/// What few routes have stands behind pointers: tables have many routes. Source: envoy.config.route.v3.Route.
 struct Route {
   enum class Action : uint8_t { kForward, kRedirect, kDirectResponse, kNonForwarding };
   std::string name;
   RouteMatch match;
   Action action = Action::kForward;
   RouteAction forward;
-  RedirectAction redirect;
-  DirectResponse direct;
+  std::shared_ptr<const RedirectAction> redirect;  // of kRedirect
+  std::shared_ptr<const DirectResponse> direct;    // of kDirectResponse
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::shared_ptr<const Metadata> metadata;
   ShadowSettings shadow;
   PlaceFilterConfig filters;
+  /// vhost.<host>.route.<stat_prefix> (route_stats.h); null: nothing is counted.
+  std::shared_ptr<StatScope> stats;
+  /// How much of a request's body is kept to be sent again; kConnectionLimit: as much as its connection may.
+  uint64_t body_buffer_limit = kConnectionLimit;
+  static constexpr uint64_t kConnectionLimit = UINT64_MAX;
 };
 
-class PathIndex;
+class HostRoutes;
 
 struct VirtualHost {
   enum class RequireTls : uint8_t { kNone, kExternalOnly, kAll };
   std::string name;
   std::vector<std::string> domains;  // lower-case
-  std::vector<Route> routes;
+  std::vector<Route> routes;         // in order, or where `tree` is set: of one of the groups
+  std::shared_ptr<const RouteTree> tree;
+  std::vector<RouteGroup> groups;  // what the tree leads to; they cover `routes` without gaps
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   RequireTls require_tls = RequireTls::kNone;
   bool include_attempt_count_in_request = false;
   bool include_attempt_count_in_response = false;
-  std::optional<RetryPolicy> retry;
+  std::shared_ptr<const RetryPolicy> retry;
   std::vector<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
-  uint64_t digest = 0;                     ///< of the bytes that it was made of; 0: not known
-  std::shared_ptr<const PathIndex> index;  ///< of `routes`; by RouteTable::compile
+  std::vector<VirtualCluster> virtual_clusters;  // the first that matches; the last matches everything
+  uint64_t digest = 0;                           ///< of the bytes that it was made of; 0: not known
+  std::shared_ptr<const HostRoutes> index;       ///< of `routes`; by RouteTable::compile
 };
 
 /// The virtual hosts of a table, in their order. Tables that follow one another share those that did not
@@ -346,6 +400,8 @@ struct RouteConfig {
   HeaderMutations response_headers;
   std::vector<std::string> internal_only_headers;  // removed from external requests
   bool ignore_port_in_host = false;
+  bool ignore_path_parameters = false;  // paths are matched as far as the first ';'
+  std::string vhost_header;             // lower-case; instead of the authority; empty: the authority
   bool most_specific_mutations_win = false;
   std::vector<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;

@@ -20,11 +20,14 @@ struct UnmetCondition {
 struct RouteSearch {
   RouteTable::Match match;
   std::string domain;  ///< the domain by which the virtual host was found; empty: none was
+  /// Where the virtual host has a tree: the action that it leads to; empty: to none, so there is no route.
+  std::string action;
   struct Earlier {
     uint32_t position;  ///< in the virtual host's routes
     UnmetCondition why;
   };
-  /// The routes before the one that matched (all of them, if none did), in order.
+  /// The routes before the one that matched (all of them, if none did), in order; of a tree's action, only
+  /// its own.
   std::vector<Earlier> earlier;
   size_t left_out = 0;  ///< how many of them are not told: there were more than asked for
 };

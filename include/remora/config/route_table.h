@@ -10,8 +10,17 @@
 
 namespace remora {
 
+class FilterState;
 struct RouteSearch;
 struct ShadowedRoute;
+struct TlsInfo;
+
+/// What is known of a request besides its head, for routes that ask. Borrowed; null: nothing.
+struct RouteFacts {
+  const Metadata* metadata = nullptr;         ///< what filters have found out so far
+  const FilterState* filter_state = nullptr;  ///< objects that filters have left
+  const TlsInfo* tls = nullptr;               ///< of the client's connection
+};
 
 /// A RouteConfig compiled for lookup: hosts by hash (exact) and by longest suffix or prefix (wildcards); per
 /// virtual host an exact-path hash, a prefix trie and one RE2::Set. First-match semantics at a cost that does
@@ -34,12 +43,12 @@ class RouteTable {
   };
 
   /// `random` is the request's stable random value (runtime_fraction). `head` needs :authority, :path and
-  /// :method. `metadata`: what filters have found out so far; null: nothing.
-  [[nodiscard]] Match match(const HeaderMap& head, uint64_t random, const Metadata* metadata = nullptr) const;
+  /// :method.
+  [[nodiscard]] Match match(const HeaderMap& head, uint64_t random, const RouteFacts& facts = {}) const;
 
   /// The same search with its reasons: why each earlier route of the virtual host did not match, at most
   /// `limit` of them. Not for the path of a request.
-  [[nodiscard]] RouteSearch explain(const HeaderMap& head, uint64_t random, const Metadata* metadata,
+  [[nodiscard]] RouteSearch explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts,
                                     size_t limit) const;
 
   /// Routes of the virtual host of that number that no request can reach. Sound, not complete: a route is

@@ -87,6 +87,7 @@ enum class Failure : uint8_t {
   kNoRoute,                  ///< no virtual host or route matches
   kUpstreamTimeout,          ///< the route's timeout
   kPerTryTimeout,            ///< retry_policy.per_try_timeout, no retry left
+  kPerTryIdleTimeout,        ///< retry_policy.per_try_idle_timeout, no retry left
   kMaintenance,              ///< the cluster is in maintenance mode
   // Downstream side.
   kDownstreamDisconnect,     ///< the client went away

@@ -16,6 +16,7 @@ namespace remora {
 class FilterState;
 struct ClusterConfig;
 struct Route;
+struct VirtualCluster;
 struct VirtualHost;
 struct Endpoint;
 struct Metadata;
@@ -78,6 +79,7 @@ struct ExchangeInfo {
 
   const VirtualHost* virtual_host = nullptr;
   const Route* route = nullptr;
+  const VirtualCluster* virtual_cluster = nullptr;  ///< null: none, or nothing is forwarded
   /// The cluster that the route has chosen, whether or not it exists; empty where nothing is forwarded.
   std::string_view route_cluster{};
   const ClusterConfig* cluster = nullptr;

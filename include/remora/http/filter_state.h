@@ -10,27 +10,37 @@ namespace remora {
 
 /// What filters leave for each other, for access logs and for what chooses upstreams, by key: texts. Of one
 /// exchange; worker thread only. Source: Envoy, filter state, of which this has the objects that envoy.string
-/// makes.
+/// and envoy.hashable_string make.
 class FilterState {
  public:
   /// Null: nobody has set it.
   [[nodiscard]] const std::string* find(std::string_view key) const {
-    const auto found = std::ranges::find(objects_, key, &Object::first);
-    return found == objects_.end() ? nullptr : &found->second;
+    const auto found = std::ranges::find(objects_, key, &Object::key);
+    return found == objects_.end() ? nullptr : &found->value;
+  }
+  /// The same, if it was set as one that hash policies may look at.
+  [[nodiscard]] const std::string* find_hashable(std::string_view key) const {
+    const auto found = std::ranges::find(objects_, key, &Object::key);
+    return found == objects_.end() || !found->hashable ? nullptr : &found->value;
   }
   /// In place of what was there.
-  void set(std::string_view key, std::string value) {
-    const auto found = std::ranges::find(objects_, key, &Object::first);
+  void set(std::string_view key, std::string value, bool hashable = false) {
+    const auto found = std::ranges::find(objects_, key, &Object::key);
     if (found == objects_.end()) {
-      objects_.emplace_back(key, std::move(value));
+      objects_.push_back({std::string(key), std::move(value), hashable});
     } else {
-      found->second = std::move(value);
+      found->value = std::move(value);
+      found->hashable = hashable;
     }
   }
   void clear() { objects_.clear(); }
 
  private:
-  using Object = std::pair<std::string, std::string>;
+  struct Object {
+    std::string key;
+    std::string value;
+    bool hashable;
+  };
   std::vector<Object> objects_;  // few
 };
 

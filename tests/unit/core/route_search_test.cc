@@ -49,7 +49,7 @@ TEST(RouteSearch, SaysWhyEachEarlierRouteDidNotMatch) {
   head.add("x-user", "mallory");
   Metadata metadata;
   metadata.filters["jwt"].value = MetadataValue::Object{{"sub", {std::string("eve")}}};
-  const auto search = table->explain(head, 70, &metadata, 100);
+  const auto search = table->explain(head, 70, {.metadata = &metadata}, 100);
   EXPECT_EQ(search.match.route, &table->config().virtual_hosts[0].routes[8]);
   EXPECT_EQ(search.domain, "*");
   EXPECT_EQ(told(search),
@@ -71,14 +71,14 @@ TEST(RouteSearch, ManyEarlierRoutesAreCountedThoseOnThePathTold) {
                                    : route(Kind::kPrefix, "/b" + std::to_string(i)));
   }
   const auto table = table_of(std::move(routes));
-  const auto search = table->explain(request("/a"), 0, nullptr, 12);
+  const auto search = table->explain(request("/a"), 0, {}, 12);
   EXPECT_EQ(search.match.route, nullptr);
   EXPECT_EQ(search.earlier.size(), 12u);
   EXPECT_EQ(search.left_out, 988u);
   size_t on_the_path = 0;
   for (const auto& earlier : search.earlier) on_the_path += earlier.why.condition == "headers[0]" ? 1 : 0;
   EXPECT_EQ(on_the_path, 10u);
-  const auto fewer = table->explain(request("/a"), 0, nullptr, 3);
+  const auto fewer = table->explain(request("/a"), 0, {}, 3);
   EXPECT_EQ(fewer.earlier.size(), 3u);
   EXPECT_EQ(fewer.earlier[0].position, 50u);
 }
@@ -90,7 +90,7 @@ TEST(RouteSearch, NamesTheDomainThatDecided) {
   const auto table = RouteTable::compile(std::move(config)).value();
   for (const auto& [authority, domain] :
        {std::pair{"A.com", "a.com"}, {"x.B.com", "*.b.com"}, {"c.org", "c.*"}, {"d", "*"}}) {
-    EXPECT_EQ(table->explain(request("/", authority), 0, nullptr, 1).domain, domain);
+    EXPECT_EQ(table->explain(request("/", authority), 0, {}, 1).domain, domain);
   }
 }
 
@@ -98,7 +98,7 @@ TEST(RouteSearch, LongAndStrangeValuesAreCutAndEscaped) {
   const auto table = table_of({with_header(route(Kind::kPrefix, "/"), "x-n", std::string(5000, 'a'))});
   HeaderMap head = request("/");
   head.add("x-n", "a\x1b[2J\"" + std::string(100000, 'b'));
-  const auto search = table->explain(head, 0, nullptr, 10);
+  const auto search = table->explain(head, 0, {}, 10);
   ASSERT_EQ(search.earlier.size(), 1u);
   EXPECT_LT(search.earlier[0].why.expected.size(), 300u);
   EXPECT_LT(search.earlier[0].why.seen.size(), 300u);
@@ -197,7 +197,7 @@ TEST_P(ShadowedProperty, TheSearchAgreesWithTheMatch) {
     for (int i = 0; i < 100; ++i) {
       const HeaderMap head = generator.head();
       const uint64_t random = generator.below(1000);
-      const auto search = table->explain(head, random, nullptr, 1000);
+      const auto search = table->explain(head, random, {}, 1000);
       ASSERT_EQ(search.match.route, table->match(head, random).route);
       const size_t end = search.match.route == nullptr
                              ? routes.size()

@@ -44,8 +44,8 @@ struct Redirecting {
     VirtualHost host;
     host.domains = {"*"};
     host.routes = {route("one", "/one"), route("two", "/two")};
-    host.routes[0].forward.internal_redirect = policy;
-    host.routes[1].forward.internal_redirect = policy;
+    host.routes[0].forward.internal_redirect = std::make_shared<const InternalRedirect>(policy);
+    host.routes[1].forward.internal_redirect = std::make_shared<const InternalRedirect>(policy);
     config.virtual_hosts.push_back(std::move(host));
     table = RouteTable::compile(std::move(config)).value();
     request.add(HeaderId::kMethod, "POST");

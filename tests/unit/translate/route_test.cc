@@ -46,7 +46,7 @@ TEST_F(RouteTest, DefaultsAreEnvoys) {
   EXPECT_EQ(route.forward.cluster, "a");
   EXPECT_EQ(route.forward.timeout, Milliseconds(15000));
   EXPECT_EQ(route.forward.cluster_not_found_status, 503);
-  EXPECT_FALSE(route.forward.retry.has_value());
+  EXPECT_EQ(route.forward.retry, nullptr);
   EXPECT_TRUE(route.match.path.case_sensitive);
 }
 
@@ -120,13 +120,13 @@ TEST_F(RouteTest, RedirectAndDirectResponse) {
       "{match: {path: /old}, redirect: {https_redirect: true, path_redirect: /new, response_code: "
       "PERMANENT_REDIRECT}}");
   EXPECT_EQ(redirect.action, Route::Action::kRedirect);
-  EXPECT_TRUE(redirect.redirect.https);
-  EXPECT_EQ(redirect.redirect.status, 308);
-  EXPECT_EQ(redirect.redirect.path.kind, PathRewrite::Kind::kWhole);
+  EXPECT_TRUE(redirect.redirect->https);
+  EXPECT_EQ(redirect.redirect->status, 308);
+  EXPECT_EQ(redirect.redirect->path.kind, PathRewrite::Kind::kWhole);
   const Route direct =
       one_route("{match: {prefix: /}, direct_response: {status: 418, body: {inline_string: tea}}}");
-  EXPECT_EQ(direct.direct.status, 418);
-  EXPECT_EQ(direct.direct.body, "tea");
+  EXPECT_EQ(direct.direct->status, 418);
+  EXPECT_EQ(direct.direct->body, "tea");
   EXPECT_EQ(errors(), "");
 }
 
