@@ -700,6 +700,7 @@ void Exchange::recycle() {
   response_.clear();
   response_trailers_.clear();
   routes_.reset();
+  routes_before_.reset();
   cluster_.reset();
   virtual_host_ = nullptr;
   route_ = nullptr;
