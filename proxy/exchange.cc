@@ -765,6 +765,7 @@ void Exchange::recycle() {
   response_.clear();
   response_trailers_.clear();
   routes_.reset();
+  routes_before_.reset();
   cluster_.reset();
   counters_.clear();
   virtual_host_ = nullptr;

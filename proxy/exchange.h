@@ -142,6 +142,8 @@ class Exchange final : public MessageEvents,
   FilterState& filter_state() override;
   void limit_response_rate(uint64_t bytes_per_second) override;
   void choose_route_again() override;
+  std::optional<Demand> missing_virtual_host() const override;
+  void choose_route_of_newest_table() override;
   void read_whole_request() override;
 
   [[nodiscard]] const HttpConnectionManagerConfig& http() const;
@@ -174,6 +176,7 @@ class Exchange final : public MessageEvents,
   uint64_t random_value_ = 0;
 
   LocalRef<WorkerRoutes> routes_;
+  LocalRef<WorkerRoutes> routes_before_;  // filters may still hold what they were told of it
   const VirtualHost* virtual_host_ = nullptr;
   const Route* route_ = nullptr;
   ClusterChoice choice_;

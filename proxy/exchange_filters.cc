@@ -46,6 +46,14 @@ void Exchange::choose_route_again() {
   filters_.reroute(route_filters());
 }
 
+std::optional<Demand> Exchange::missing_virtual_host() const { return std::nullopt; }
+
+void Exchange::choose_route_of_newest_table() {
+  if (phase_ != Phase::kRequestFilters) return;
+  routes_before_ = std::exchange(routes_, connection_->routes());
+  choose_route_again();
+}
+
 void Exchange::read_whole_request() {
   reads_whole_request_ = true;
   body_credit_ = Credit();

@@ -122,8 +122,12 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())),
       draining_(io_, options, workers_, [this] { io_.stop(); }) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
-  for (size_t shard = 1; shard < stats.shards(); ++shard)
+  for (size_t shard = 1; shard < stats.shards(); ++shard) {
     workers_.push_back(std::make_unique<Worker>(shard, logs_, std::chrono::seconds(options_.drain_time_s)));
+    workers_.back()->set_demand_source([this](Demand demand) {
+      boost::asio::post(io_, [this, held = std::move(demand)] { loaded_.source->demand(held); });
+    });
+  }
 }
 
 Server::State::~State() {
@@ -196,6 +200,7 @@ bool Server::State::apply_now(ConfigBatch batch) {
   for (const auto& name : batch.removed_routes) routes_.erase(name);
   common.routes = std::move(batch.routes);
   common.removed_routes = std::move(batch.removed_routes);
+  common.settled = std::move(batch.settled);
   std::vector<WorkerBatch> batches(workers_.size(), common);
   if (!initialized_) {
     for (auto& listener : batch.listeners) {

@@ -51,7 +51,9 @@ class Worker::DelayedCall final : public Disposable {
 Worker::Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time)
     : shard_(shard),
       logs_(logs),
-      drain_time_(drain_time) {}
+      drain_time_(drain_time),
+      clusters_({reactor_, random_, shard_}),
+      demands_(reactor_) {}
 
 Worker::~Worker() { stop(); }
 
@@ -79,11 +81,11 @@ void Worker::end_everything() {
   std::vector<WorkerConnection*> all;
   for (auto& [connection, owned] : connections_) all.push_back(connection);
   for (auto* connection : all) connection->close_now();
-  for (auto& [name, cluster] : clusters_) cluster->retire();
+  demands_.clear();
   listeners_.clear();
   listeners_by_address_.clear();
   delayed_calls_.clear();
-  clusters_.clear();
+  clusters_.retire_all();
   routes_.clear();
 }
 
@@ -105,31 +107,15 @@ void Worker::call_after(Milliseconds delay, std::function<void()> call) {
 
 void Worker::apply(WorkerBatch batch) {
   // Make before break: what is referred to comes before what refers to it, removals come last.
-  for (auto& update : batch.clusters) apply_cluster(update);
-  for (auto& [name, hosts] : batch.hosts) {
-    if (const auto found = clusters_.find(name); found != clusters_.end())
-      found->second->set_hosts(std::move(hosts));
-  }
+  for (auto& update : batch.clusters) clusters_.put(std::move(update.runtime), std::move(update.hosts));
+  for (auto& [name, hosts] : batch.hosts) clusters_.set_hosts(name, std::move(hosts));
   for (auto& [name, table] : batch.routes)
     routes_[name] = LocalRef<WorkerRoutes>(new WorkerRoutes(std::move(table)));
   for (auto& update : batch.listeners) apply_listener(update);
   for (const auto& name : batch.removed_listeners) remove_listener(name);
   for (const auto& name : batch.removed_routes) routes_.erase(name);
-  for (const auto& name : batch.removed_clusters) {
-    const auto found = clusters_.find(name);
-    if (found == clusters_.end()) continue;
-    found->second->retire();
-    clusters_.erase(found);
-  }
-}
-
-void Worker::apply_cluster(WorkerBatch::Cluster& update) {
-  const auto name = update.runtime->config->name;
-  LocalRef<WorkerCluster> fresh(new WorkerCluster({reactor_, random_, shard_}, std::move(update.runtime)));
-  fresh->set_hosts(std::move(update.hosts));
-  auto& slot = clusters_[name];
-  if (slot) slot->retire();
-  slot = std::move(fresh);
+  for (const auto& name : batch.removed_clusters) clusters_.remove(name);
+  demands_.settle(batch.settled);
 }
 
 void Worker::apply_listener(WorkerBatch::Listener& update) {
@@ -181,11 +167,6 @@ void Worker::drain_connections(Which which, Milliseconds at_most) {
     if (which(*connection)) concerned.push_back(connection);
   }
   for (auto* connection : concerned) connection->drain(at_most);
-}
-
-LocalRef<WorkerCluster> Worker::find_cluster(std::string_view name) const {
-  const auto found = clusters_.find(name);
-  return found == clusters_.end() ? LocalRef<WorkerCluster>() : found->second;
 }
 
 LocalRef<WorkerRoutes> Worker::find_routes(std::string_view name) const {

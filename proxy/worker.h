@@ -20,7 +20,8 @@
 #include "remora/filter/filter_worker.h"
 #include "response_head.h"
 #include "string_map.h"
-#include "upstream/worker_cluster.h"
+#include "upstream/demands.h"
+#include "upstream/worker_clusters.h"
 #include "worker_config.h"
 
 namespace remora {
@@ -47,6 +48,7 @@ struct WorkerBatch {
   std::vector<std::string> removed_clusters;
   std::vector<std::string> removed_routes;
   std::vector<std::string> removed_listeners;
+  std::vector<SettledDemand> settled;
 };
 
 /// How connections are told to go elsewhere while the process, or its inbound side, drains.
@@ -71,6 +73,8 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   /// Ends all connections and the thread.
   void stop();
   void post(std::function<void()> task) { reactor_.post(std::move(task)); }
+  /// Who is asked for what the configuration does not have yet; called on the worker. Before start().
+  void set_demand_source(Demands::Ask ask) { demands_.set_source(std::move(ask)); }
 
   // On this worker's thread, by post().
   void apply(WorkerBatch batch);
@@ -88,6 +92,11 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   [[nodiscard]] size_t shard() const override { return shard_; }
   void fetch(HttpFetch request, std::function<void(HttpFetched)> done) override;
   void call_after(Milliseconds delay, std::function<void()> call) override;
+  [[nodiscard]] bool has_cluster(std::string_view name) const override { return clusters_.has(name); }
+  uint64_t demand(Demand demand, Milliseconds timeout, std::function<void(DemandResult)> done) override {
+    return demands_.add(std::move(demand), timeout, std::move(done));
+  }
+  void cancel_demand(uint64_t id) override { demands_.cancel(id); }
   void arm(Timer& timer, Milliseconds delay) { reactor_.arm(timer, delay); }
   [[nodiscard]] std::string_view date() { return date_.at(clock().wall()); }
   [[nodiscard]] bool enabled(const RuntimeFraction& fraction, uint64_t random) const {
@@ -95,7 +104,8 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   }
   [[nodiscard]] uint64_t next_connection_id() { return (uint64_t{shard_} << 48) | ++last_connection_id_; }
 
-  [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) const;
+  [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) { return clusters_.find(name); }
+  [[nodiscard]] const WorkerClusters& clusters() const { return clusters_; }
   [[nodiscard]] LocalRef<WorkerRoutes> find_routes(std::string_view name) const;
 
   /// A listener's socket gave a connection.
@@ -126,7 +136,6 @@ class Worker final : public FilterWorker, private TurnEndHandler {
               const ExchangeInfo& info, uint64_t random);
   void on_turn_end() override;
   void want_turn_end();
-  void apply_cluster(WorkerBatch::Cluster& update);
   void apply_listener(WorkerBatch::Listener& update);
   void remove_listener(const std::string& name);
   void let_go(WorkerListener& listener);
@@ -143,7 +152,8 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   Random random_;
   DateCache date_;
   uint64_t last_connection_id_ = 0;
-  StringMap<LocalRef<WorkerCluster>> clusters_;
+  WorkerClusters clusters_;
+  Demands demands_;
   StringMap<LocalRef<WorkerRoutes>> routes_;
   StringMap<LocalRef<WorkerListener>> listeners_;
   StringMap<LocalRef<WorkerListener>> listeners_by_address_;  // as configured

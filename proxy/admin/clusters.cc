@@ -65,9 +65,9 @@ void append_host(std::string& out, const std::string& cluster, const AdminHost& 
   append_line(out, start, "hostname", endpoint.hostname);
   append_line(out, start, "health_flags", health_flags(host));
   append_line(out, start, "weight", endpoint.weight);
-  append_line(out, start, "region", endpoint.locality.region);
-  append_line(out, start, "zone", endpoint.locality.zone);
-  append_line(out, start, "sub_zone", endpoint.locality.sub_zone);
+  append_line(out, start, "region", endpoint.locality->region);
+  append_line(out, start, "zone", endpoint.locality->zone);
+  append_line(out, start, "sub_zone", endpoint.locality->sub_zone);
   append_line(out, start, "canary", endpoint.canary);
   append_line(out, start, "priority", endpoint.priority);
   append_line(out, start, "success_rate", host.success_rate);
@@ -148,7 +148,7 @@ void write_host(JsonWriter& json, const AdminHost& host) {
   if (!endpoint.hostname.empty()) json.member("hostname", endpoint.hostname);
   if (endpoint.priority != 0) json.member("priority", endpoint.priority);
   write_percent(json, "local_origin_success_rate", host.local_origin_success_rate);
-  write_locality(json, endpoint.locality);
+  write_locality(json, *endpoint.locality);
   json.end_object();
 }
 

@@ -5,6 +5,11 @@
 
 namespace remora {
 
+const std::shared_ptr<const Locality>& no_locality() {
+  static const auto none = std::make_shared<const Locality>();
+  return none;
+}
+
 std::string cluster_stat_name(const ClusterConfig& config) {
   std::string_view rest = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
   std::string name;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <unordered_set>
 
 namespace remora {
 namespace {
@@ -26,26 +27,47 @@ struct StatBlock::StatusCounts {
   std::array<std::atomic<Page*>, kPages> pages{};
 };
 
-StatBlock::StatBlock(StatSchema schema)
-    : values_(std::make_unique<std::atomic<uint64_t>[]>(schema.size())),
-      size_(schema.size()) {
-  for (size_t i = 0; i < size_; ++i) {
+SharedText::SharedText(std::string_view text) {
+  static std::mutex mutex;
+  static auto& texts = *new std::unordered_set<std::string>;  // never freed: scopes may outlive statics
+  const std::lock_guard lock(mutex);
+  text_ = &*texts.emplace(text).first;
+}
+
+StatBlock::StatBlock(StatSchema schema) : size_(static_cast<uint32_t>(schema.size())) {
+  pages_ = std::make_unique<std::atomic<Page*>[]>(page_count());
+  for (uint32_t i = 0; i < size_; ++i) {
     if (schema[i].kind == StatKind::kHistogram) histogram_slots_ = i + 1;
   }
-  if (histogram_slots_ > 0) histograms_ = std::make_unique<std::atomic<Histogram*>[]>(histogram_slots_);
 }
 
 StatBlock::~StatBlock() {
-  for (size_t i = 0; i < histogram_slots_; ++i) delete histograms_[i].load(std::memory_order_relaxed);
+  for (size_t i = 0; i < page_count(); ++i) delete pages_[i].load(std::memory_order_relaxed);
+  if (auto* histograms = histograms_.load(std::memory_order_relaxed)) {
+    for (size_t i = 0; i < histogram_slots_; ++i) delete histograms[i].load(std::memory_order_relaxed);
+    delete[] histograms;
+  }
   delete statuses_.load(std::memory_order_relaxed);
+}
+
+StatBlock::Page& StatBlock::make_page(size_t number) {
+  assert(number < page_count());
+  auto* page = new Page;
+  pages_[number].store(page, std::memory_order_release);
+  return *page;
 }
 
 void StatBlock::record(size_t stat, uint64_t value) {
   assert(stat < histogram_slots_);
-  Histogram* histogram = histograms_[stat].load(std::memory_order_relaxed);
+  auto* histograms = histograms_.load(std::memory_order_relaxed);
+  if (histograms == nullptr) {
+    histograms = new std::atomic<Histogram*>[histogram_slots_] {};
+    histograms_.store(histograms, std::memory_order_release);
+  }
+  Histogram* histogram = histograms[stat].load(std::memory_order_relaxed);
   if (histogram == nullptr) {
     histogram = new Histogram;
-    histograms_[stat].store(histogram, std::memory_order_release);
+    histograms[stat].store(histogram, std::memory_order_release);
   }
   histogram->record(value);
 }
@@ -67,7 +89,9 @@ void StatBlock::count_status(uint16_t status) {
 }
 
 const Histogram* StatBlock::histogram(size_t stat) const {
-  return stat < histogram_slots_ ? histograms_[stat].load(std::memory_order_acquire) : nullptr;
+  const auto* histograms = histograms_.load(std::memory_order_acquire);
+  if (histograms == nullptr || stat >= histogram_slots_) return nullptr;
+  return histograms[stat].load(std::memory_order_acquire);
 }
 
 void StatBlock::each_status(const std::function<void(uint16_t, uint64_t)>& visit) const {
@@ -89,8 +113,9 @@ void StatBlock::reset(StatSchema schema) {
     if (schema[i].kind == StatKind::kCounter) set(i, 0);
   }
   // Histograms are emptied in place: their thread may be about to record into them.
-  for (size_t i = 0; i < histogram_slots_; ++i) {
-    if (auto* histogram = histograms_[i].load(std::memory_order_acquire)) histogram->clear();
+  auto* histograms = histograms_.load(std::memory_order_acquire);
+  for (size_t i = 0; histograms != nullptr && i < histogram_slots_; ++i) {
+    if (auto* histogram = histograms[i].load(std::memory_order_acquire)) histogram->clear();
   }
   StatusCounts* counts = statuses_.load(std::memory_order_acquire);
   if (counts == nullptr) return;

@@ -62,6 +62,9 @@ constexpr StatDef kClusterStatDefs[] = {
     {"membership_healthy", kGauge},
     {"membership_degraded", kGauge},
     {"membership_excluded", kGauge},
+    {"max_host_weight", kGauge},
+    {"update_no_rebuild"},
+    {"version", kGauge},
     {"lb_healthy_panic"},
     {"lb_subsets_active", kGauge},
     {"lb_subsets_created"},
@@ -76,15 +79,20 @@ constexpr StatDef kClusterStatDefs[] = {
     {"upstream_cx_connect_attempts_exceeded"},
     {"upstream_cx_rx_bytes_buffered", kGauge},
     {"upstream_cx_tx_bytes_buffered", kGauge},
-    {"update_no_rebuild"},
-    {"version", kGauge},
     {"bind_errors"},
-    {"max_host_weight", kGauge},
     {"original_dst_host_invalid"},
     {"upstream_internal_redirect_succeeded_total"},
     {"upstream_internal_redirect_failed_total"},
     {"upstream_rq_per_try_idle_timeout"},
     {"upstream_rq_retry_backoff_ratelimited"},
+    {"circuit_breakers.default.cx_open", kGauge},
+    {"circuit_breakers.default.rq_pending_open", kGauge},
+    {"circuit_breakers.default.rq_open", kGauge},
+    {"circuit_breakers.default.rq_retry_open", kGauge},
+    {"circuit_breakers.high.cx_open", kGauge},
+    {"circuit_breakers.high.rq_pending_open", kGauge},
+    {"circuit_breakers.high.rq_open", kGauge},
+    {"circuit_breakers.high.rq_retry_open", kGauge},
 };
 static_assert(std::size(kClusterStatDefs) == kClusterStatCount);
 
@@ -98,12 +106,13 @@ constexpr StatDef kOriginStatDefs[] = {
     {"upstream_rq_time", kHistogram},
 };
 
-constexpr StatDef kBreakerStatDefs[] = {
-    {"cx_open", kGauge},       {"rq_pending_open", kGauge},   {"rq_open", kGauge},
-    {"rq_retry_open", kGauge}, {"remaining_cx", kGauge},      {"remaining_pending", kGauge},
-    {"remaining_rq", kGauge},  {"remaining_retries", kGauge},
+constexpr StatDef kRemainingStatDefs[] = {
+    {"remaining_cx", kGauge},
+    {"remaining_pending", kGauge},
+    {"remaining_rq", kGauge},
+    {"remaining_retries", kGauge},
 };
-static_assert(std::size(kBreakerStatDefs) == kBreakerStatCount);
+static_assert(std::size(kRemainingStatDefs) == kRemainingStatCount);
 
 constexpr StatDef kRingStatDefs[] = {
     {"min_hashes_per_host", kGauge}, {"max_hashes_per_host", kGauge}, {"size", kGauge}};
@@ -114,9 +123,7 @@ static_assert(std::size(kRingStatDefs) == kTableStatCount && std::size(kMaglevSt
 }  // namespace
 
 StatSchema cluster_stat_schema() { return kClusterStatDefs; }
-StatSchema breaker_stat_schema(bool track_remaining) {
-  return StatSchema(kBreakerStatDefs).first(track_remaining ? kBreakerStatCount : kRemainingCx);
-}
+StatSchema remaining_stat_schema() { return kRemainingStatDefs; }
 StatSchema origin_stat_schema() { return kOriginStatDefs; }
 StatSchema table_stat_schema(bool maglev) { return maglev ? kMaglevStatDefs : kRingStatDefs; }
 
@@ -143,7 +150,7 @@ ScopeName table_scope_name(std::string_view stat_name, bool maglev) {
           {}};
 }
 
-ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority) {
+ScopeName remaining_scope_name(std::string_view stat_name, std::string_view priority) {
   const std::string name(stat_name);
   const std::string level(priority);
   return {"cluster." + name + ".circuit_breakers." + level + ".",

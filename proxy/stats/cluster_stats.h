@@ -59,6 +59,9 @@ enum ClusterStat : size_t {
   kMembershipHealthy,
   kMembershipDegraded,
   kMembershipExcluded,
+  kMaxHostWeight,
+  kUpdateNoRebuild,
+  kVersion,
   kLbHealthyPanic,
   kLbSubsetsActive,
   kLbSubsetsCreated,
@@ -72,15 +75,21 @@ enum ClusterStat : size_t {
   kUpstreamCxConnectAttemptsExceeded,
   kUpstreamCxRxBytesBuffered,
   kUpstreamCxTxBytesBuffered,
-  kUpdateNoRebuild,
-  kVersion,
   kBindErrors,
-  kMaxHostWeight,
   kOriginalDstHostInvalid,
   kInternalRedirectSucceeded,
   kInternalRedirectFailed,
   kUpstreamRqPerTryIdleTimeout,
   kUpstreamRqRetryBackoffRatelimited,
+  // circuit_breakers.default.* and then .high.*: gauges, written by the main thread when they are read.
+  kCxOpen,
+  kRqPendingOpen,
+  kRqOpen,
+  kRqRetryOpen,
+  kHighCxOpen,
+  kHighRqPendingOpen,
+  kHighRqOpen,
+  kHighRqRetryOpen,
   kClusterStatCount
 };
 
@@ -105,20 +114,16 @@ enum TableStat : size_t { kTableFewest, kTableMost, kTableSize, kTableStatCount 
 StatSchema table_stat_schema(bool maglev);
 ScopeName table_scope_name(std::string_view stat_name, bool maglev);
 
-/// cluster.<name>.circuit_breakers.<priority>.*: gauges, written by the main thread when they are read.
-enum BreakerStat : size_t {
-  kCxOpen,
-  kRqPendingOpen,
-  kRqOpen,
-  kRqRetryOpen,
+/// cluster.<name>.circuit_breakers.<priority>.remaining_*, with track_remaining: gauges, written by the main
+/// thread when they are read.
+enum RemainingStat : size_t {
   kRemainingCx,
   kRemainingPending,
   kRemainingRq,
   kRemainingRetries,
-  kBreakerStatCount
+  kRemainingStatCount
 };
-/// Without `track_remaining` the four remaining_* are left out.
-StatSchema breaker_stat_schema(bool track_remaining);
-ScopeName breaker_scope_name(std::string_view stat_name, std::string_view priority);
+StatSchema remaining_stat_schema();
+ScopeName remaining_scope_name(std::string_view stat_name, std::string_view priority);
 
 }  // namespace remora

@@ -38,7 +38,7 @@ std::string_view tag_of(std::string_view family) {
 }
 
 ScopeName below(const ScopeName& parent, const std::string& text, const std::string& prometheus) {
-  return {parent.prefix + text, parent.prometheus_prefix + prometheus, parent.tags, {}};
+  return {parent.prefix + text, parent.prometheus_prefix.str() + prometheus, parent.tags, {}};
 }
 
 }  // namespace

@@ -54,19 +54,30 @@ void report_spread(const HostSet& set, StatBlock& block) {
 
 }  // namespace
 
-struct ClusterManager::Entry {
-  explicit Entry(boost::asio::io_context& io) : sweep_timer(io) {}
+/// Outlier detection of one cluster.
+struct ClusterManager::Sweeps {
+  explicit Sweeps(boost::asio::io_context& io) : timer(io) {}
+  std::shared_ptr<StatScope> scope;
+  std::unique_ptr<OutlierDetector> detector;
+  boost::asio::steady_timer timer;
+};
 
+/// What only some clusters count.
+struct ClusterManager::MoreScopes {
+  std::shared_ptr<StatScope> remaining[2];  // of breakers: default, high; null without track_remaining
+  std::shared_ptr<StatScope> table;         // null: hosts are not chosen by hash
+};
+
+struct ClusterManager::Entry {
   std::shared_ptr<ClusterRuntime> runtime;
   std::shared_ptr<const EndpointSet> endpoints;
   HostList hosts;
   std::shared_ptr<const HostSet> set;
-  std::shared_ptr<StatScope> breaker_scopes[2];  // default, high
-  std::shared_ptr<StatScope> outlier_scope;
-  std::shared_ptr<StatScope> table_scope;  // null: hosts are not chosen by hash
-  std::unique_ptr<OutlierDetector> outlier;
-  boost::asio::steady_timer sweep_timer;
+  std::unique_ptr<Sweeps> sweeps;      // null: no outlier detection
+  std::unique_ptr<MoreScopes> scopes;  // null: none of them
   std::vector<std::string> subsets;
+
+  [[nodiscard]] OutlierDetector* outlier() const { return sweeps ? sweeps->detector.get() : nullptr; }
 };
 
 ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
@@ -75,6 +86,14 @@ ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, P
       stats_(stats),
       publish_(std::move(publish)),
       make_tls_(std::move(make_tls)),
+      report_outlier_(std::make_shared<const ReportOutlier>(
+          [this](const std::string& cluster, const std::shared_ptr<HostState>& host, Ejection kind) {
+            boost::asio::post(io_, [this, cluster, host, kind] {
+              const auto found = clusters_.find(cluster);
+              if (found == clusters_.end() || !found->second->sweeps) return;
+              found->second->outlier()->on_consecutive(host, kind, std::chrono::steady_clock::now());
+            });
+          })),
       manager_scope_(
           stats.make_scope(kManagerStatDefs, {"cluster_manager.", "envoy_cluster_manager_", {}, {}})) {}
 
@@ -117,7 +136,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   }
   auto& slot = clusters_[config.name];
   const bool added = slot == nullptr;
-  if (added) slot = std::make_unique<Entry>(io_);
+  if (added) slot = std::make_unique<Entry>();
   auto& entry = *slot;
   const auto stat_name = cluster_stat_name(config);
 
@@ -132,14 +151,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   } else {
     runtime->stats = entry.runtime->stats;
   }
-  entry.breaker_scopes[0] = stats_.make_scope(breaker_stat_schema(config.default_priority.track_remaining),
-                                              breaker_scope_name(stat_name, "default"));
-  entry.breaker_scopes[1] = stats_.make_scope(breaker_stat_schema(config.high_priority.track_remaining),
-                                              breaker_scope_name(stat_name, "high"));
-  entry.table_scope.reset();
-  if (config.consistent_hash)
-    entry.table_scope = stats_.make_scope(table_stat_schema(config.consistent_hash->maglev),
-                                          table_scope_name(stat_name, config.consistent_hash->maglev));
+  entry.scopes = make_scopes(config, stat_name);
   if (added) {
     runtime->breakers =
         std::make_shared<CircuitBreakers>(config.default_priority, config.high_priority, stats_.shards());
@@ -147,14 +159,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
     runtime->breakers = entry.runtime->breakers;
     runtime->breakers->update(config.default_priority, config.high_priority);
   }
-  runtime->report_outlier = [this, name = config.name](const std::shared_ptr<HostState>& host,
-                                                       Ejection kind) {
-    boost::asio::post(io_, [this, name, host, kind] {
-      const auto found = clusters_.find(name);
-      if (found == clusters_.end() || !found->second->outlier) return;
-      found->second->outlier->on_consecutive(host, kind, std::chrono::steady_clock::now());
-    });
-  };
+  runtime->report_outlier = report_outlier_;
   entry.runtime = std::move(runtime);
   entry.endpoints = update.endpoints;
   entry.set = nullptr;  // loads, subsets and thresholds may differ: always built anew
@@ -164,6 +169,21 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   count_change(added ? kClusterAdded : kClusterModified);
 }
 
+std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const ClusterConfig& config,
+                                                                        const std::string& stat_name) {
+  MoreScopes made;
+  if (config.default_priority.track_remaining)
+    made.remaining[0] =
+        stats_.make_scope(remaining_stat_schema(), remaining_scope_name(stat_name, "default"));
+  if (config.high_priority.track_remaining)
+    made.remaining[1] = stats_.make_scope(remaining_stat_schema(), remaining_scope_name(stat_name, "high"));
+  if (config.consistent_hash)
+    made.table = stats_.make_scope(table_stat_schema(config.consistent_hash->maglev),
+                                   table_scope_name(stat_name, config.consistent_hash->maglev));
+  const bool any = made.remaining[0] || made.remaining[1] || made.table;
+  return any ? std::make_unique<MoreScopes>(std::move(made)) : nullptr;
+}
+
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
   auto update = update_hosts(entry.hosts, endpoints.endpoints, stats_.shards());
   const bool same_rules =
@@ -171,21 +191,21 @@ void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
   if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
   if (!update.changed && same_rules) return;
   entry.hosts = std::move(update.hosts);
-  if (entry.outlier) entry.outlier->set_hosts(entry.hosts);
+  if (auto* outlier = entry.outlier()) outlier->set_hosts(entry.hosts);
   rebuild(entry);
 }
 
 void ClusterManager::rebuild(Entry& entry) {
   const auto& config = *entry.runtime->config;
   const LoadRules rules{config.panic_threshold_percent, entry.endpoints->overprovisioning_percent,
-                        config.consistent_hash ? &*config.consistent_hash : nullptr};
-  entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset ? &*config.subset : nullptr);
+                        config.consistent_hash.get()};
+  entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset.get());
   auto& block = entry.runtime->stats->block(0);
   block.set(kMembershipTotal, entry.hosts.size());
   block.set(kMembershipHealthy, entry.set->healthy());
   block.set(kMembershipDegraded, entry.set->degraded());
   block.set(kMaxHostWeight, entry.set->max_weight());
-  if (entry.table_scope) report_spread(*entry.set, entry.table_scope->block(0));
+  if (entry.scopes && entry.scopes->table) report_spread(*entry.set, entry.scopes->table->block(0));
   if (entry.set->subsets() == nullptr) return;
   auto names = entry.set->subsets()->names();
   std::vector<std::string> difference;
@@ -204,38 +224,38 @@ void ClusterManager::rebuild(Entry& entry) {
 // detection
 
 void ClusterManager::start_outlier(Entry& entry) {
-  entry.sweep_timer.cancel();
   const auto& config = *entry.runtime->config;
   if (!config.outlier) {
-    if (entry.outlier) entry.outlier->return_all(std::chrono::steady_clock::now());
-    entry.outlier.reset();
-    entry.outlier_scope.reset();
+    if (auto* outlier = entry.outlier()) outlier->return_all(std::chrono::steady_clock::now());
+    entry.sweeps.reset();
     return;
   }
-  if (!entry.outlier_scope)
-    entry.outlier_scope =
+  if (!entry.sweeps) {
+    entry.sweeps = std::make_unique<Sweeps>(io_);
+    entry.sweeps->scope =
         stats_.make_scope(outlier_stat_schema(), outlier_scope_name(cluster_stat_name(config)));
+  }
   // Hosts keep what is known of them (HostState); a new detector takes it over.
-  entry.outlier = std::make_unique<OutlierDetector>(
-      *config.outlier, entry.outlier_scope->block(0), random_, [this, &entry] {
+  entry.sweeps->detector = std::make_unique<OutlierDetector>(
+      *config.outlier, entry.sweeps->scope->block(0), random_, [this, &entry] {
         rebuild(entry);
         const auto& name = entry.runtime->config->name;
         log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
                  entry.set->healthy(), entry.hosts.size());
         publish_(name, entry.set);
       });
-  entry.outlier->set_hosts(entry.hosts);
+  entry.outlier()->set_hosts(entry.hosts);
   schedule_sweep(entry);
 }
 
 void ClusterManager::schedule_sweep(Entry& entry) {
-  entry.sweep_timer.expires_after(entry.outlier->interval());
-  entry.sweep_timer.async_wait(
+  entry.sweeps->timer.expires_after(entry.outlier()->interval());
+  entry.sweeps->timer.async_wait(
       [this, name = entry.runtime->config->name](const boost::system::error_code& error) {
         if (error) return;
         const auto found = clusters_.find(name);
-        if (found == clusters_.end() || !found->second->outlier) return;
-        found->second->outlier->sweep(std::chrono::steady_clock::now());
+        if (found == clusters_.end() || !found->second->sweeps) return;
+        found->second->outlier()->sweep(std::chrono::steady_clock::now());
         schedule_sweep(*found->second);
       });
 }
@@ -248,11 +268,11 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
   for (const auto& [name, entry] : clusters_) {
     view.config = entry->runtime->config.get();
     view.hosts.clear();
-    if (entry->outlier) {
-      view.success_rate_average = entry->outlier->success_rate_average(false);
-      view.success_rate_ejection_threshold = entry->outlier->success_rate_threshold(false);
-      view.local_origin_success_rate_average = entry->outlier->success_rate_average(true);
-      view.local_origin_success_rate_ejection_threshold = entry->outlier->success_rate_threshold(true);
+    if (const auto* outlier = entry->outlier()) {
+      view.success_rate_average = outlier->success_rate_average(false);
+      view.success_rate_ejection_threshold = outlier->success_rate_threshold(false);
+      view.local_origin_success_rate_average = outlier->success_rate_average(true);
+      view.local_origin_success_rate_ejection_threshold = outlier->success_rate_threshold(true);
     }
     const auto& destinations = entry->runtime->destinations;
     const auto hosts = destinations ? destinations->list() : entry->hosts;
@@ -269,8 +289,10 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       row.rq_timeout = state.total(&HostStats::rq_timeout);
       row.rq_total = state.total(&HostStats::rq_total);
       row.failed_outlier_check = state.ejected();
-      row.success_rate = state.monitor.success_rate;
-      row.local_origin_success_rate = state.monitor.local_success_rate;
+      if (const auto* monitor = state.known_monitor()) {
+        row.success_rate = monitor->success_rate;
+        row.local_origin_success_rate = monitor->local_success_rate;
+      }
       view.hosts.push_back(row);
     }
     visit(view);
@@ -290,19 +312,23 @@ void ClusterManager::refresh_stats() {
       block.set(kMembershipTotal, destinations->size());
       block.set(kMembershipHealthy, destinations->size());
     }
-    const auto& breakers = *entry->runtime->breakers;
-    for (const bool high : {false, true}) {
-      auto& block = entry->breaker_scopes[high ? 1 : 0]->block(0);
-      const auto& thresholds =
-          high ? entry->runtime->config->high_priority : entry->runtime->config->default_priority;
-      constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests,
-                                     Resource::kRetries};
-      for (size_t i = 0; i < std::size(kOrder); ++i) {
-        block.set(kCxOpen + i, breakers.open(kOrder[i], high) ? 1 : 0);
-        const auto limit = breakers.limit(kOrder[i], high);
-        const auto used = breakers.in_use(kOrder[i], high);
-        if (thresholds.track_remaining) block.set(kRemainingCx + i, limit > used ? limit - used : 0);
-      }
+    refresh_breakers(*entry);
+  }
+}
+
+void ClusterManager::refresh_breakers(const Entry& entry) {
+  constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests,
+                                 Resource::kRetries};
+  const auto& breakers = *entry.runtime->breakers;
+  auto& block = entry.runtime->stats->block(0);
+  for (const bool high : {false, true}) {
+    auto* remaining = entry.scopes ? entry.scopes->remaining[high ? 1 : 0].get() : nullptr;
+    for (size_t i = 0; i < std::size(kOrder); ++i) {
+      block.set((high ? kHighCxOpen : kCxOpen) + i, breakers.open(kOrder[i], high) ? 1 : 0);
+      if (remaining == nullptr) continue;
+      const auto limit = breakers.limit(kOrder[i], high);
+      const auto used = breakers.in_use(kOrder[i], high);
+      remaining->block(0).set(kRemainingCx + i, limit > used ? limit - used : 0);
     }
   }
 }

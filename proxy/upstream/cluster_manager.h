@@ -48,18 +48,23 @@ class ClusterManager {
 
  private:
   struct Entry;
+  struct MoreScopes;
+  struct Sweeps;
 
   void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
+  std::unique_ptr<MoreScopes> make_scopes(const ClusterConfig& config, const std::string& stat_name);
   void set_hosts(Entry& entry, const EndpointSet& endpoints);
   void rebuild(Entry& entry);
   void start_outlier(Entry& entry);
   void schedule_sweep(Entry& entry);
+  static void refresh_breakers(const Entry& entry);
   void count_change(size_t kind);
 
   boost::asio::io_context& io_;
   StatsStore& stats_;
   Publish publish_;
   MakeClientTls make_tls_;
+  std::shared_ptr<const ReportOutlier> report_outlier_;
   Random random_;
   std::shared_ptr<StatScope> manager_scope_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;

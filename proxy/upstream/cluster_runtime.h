@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "remora/config/cluster.h"
 #include "remora/core/stats.h"
@@ -14,6 +15,9 @@ namespace remora {
 class ClusterTls;
 class DestinationHosts;
 
+using ReportOutlier =
+    std::function<void(const std::string& cluster, const std::shared_ptr<HostState>&, Ejection)>;
+
 /// What all workers share of one version of one cluster. Made on the main thread, immutable except for what
 /// its parts say of themselves.
 struct ClusterRuntime {
@@ -23,8 +27,9 @@ struct ClusterRuntime {
   std::shared_ptr<CircuitBreakers> breakers;       // survives updates of the cluster
   std::shared_ptr<const ClusterTls> tls;           // null: plain text
   std::shared_ptr<DestinationHosts> destinations;  // of this version; null: not of type ORIGINAL_DST
-  /// Hands a reached threshold to the main thread. Any thread.
-  std::function<void(const std::shared_ptr<HostState>&, Ejection)> report_outlier;
+  /// Hands a reached threshold of the cluster of that name to the main thread. Any thread; one for all
+  /// clusters.
+  std::shared_ptr<const ReportOutlier> report_outlier;
 };
 
 }  // namespace remora

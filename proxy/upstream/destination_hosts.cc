@@ -13,7 +13,8 @@ std::shared_ptr<const Host> make_host(const Address& address, const std::string&
   endpoint.address_text = address.to_string();
   endpoint.hostname = cluster + endpoint.address_text;  // as Envoy names it
   endpoint.metadata = kNoMetadata;
-  return std::make_shared<const Host>(std::move(endpoint), std::make_shared<HostState>(shards));
+  return std::make_shared<const Host>(std::make_shared<const Endpoint>(std::move(endpoint)),
+                                      std::make_shared<HostState>(shards));
 }
 
 }  // namespace

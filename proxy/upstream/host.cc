@@ -20,6 +20,11 @@ HostStats& HostState::stats(size_t shard) {
   return *stats;
 }
 
+OutlierMonitor& HostState::monitor() {
+  if (!monitor_) monitor_ = std::make_unique<OutlierMonitor>();
+  return *monitor_;
+}
+
 uint64_t HostState::total(OwnedCount HostStats::*count) const {
   uint64_t sum = 0;
   for (const auto& slot : stats_) {
@@ -29,20 +34,20 @@ uint64_t HostState::total(OwnedCount HostStats::*count) const {
 }
 
 bool Host::failed_eds_health() const {
-  return endpoint_.health == EndpointHealth::kUnhealthy || endpoint_.health == EndpointHealth::kDraining ||
-         endpoint_.health == EndpointHealth::kTimeout;
+  return endpoint_->health == EndpointHealth::kUnhealthy || endpoint_->health == EndpointHealth::kDraining ||
+         endpoint_->health == EndpointHealth::kTimeout;
 }
 
 HostHealth Host::health() const {
   if (failed_eds_health() || state_->ejected()) return HostHealth::kUnhealthy;
-  return endpoint_.health == EndpointHealth::kDegraded ? HostHealth::kDegraded : HostHealth::kHealthy;
+  return endpoint_->health == EndpointHealth::kDegraded ? HostHealth::kDegraded : HostHealth::kHealthy;
 }
 
 std::string Host::health_flags() const {
   std::string flags;
   if (state_->ejected()) flags += "/failed_outlier_check";
   if (failed_eds_health()) flags += "/failed_eds_health";
-  if (endpoint_.health == EndpointHealth::kDegraded) flags += "/degraded_eds_health";
+  if (endpoint_->health == EndpointHealth::kDegraded) flags += "/degraded_eds_health";
   return flags.empty() ? "healthy" : flags;
 }
 
@@ -55,12 +60,12 @@ bool same_metadata(const std::shared_ptr<const Metadata>& a, const std::shared_p
 bool same(const Endpoint& a, const Endpoint& b) {
   return a.address == b.address && a.hostname == b.hostname && a.weight == b.weight &&
          a.priority == b.priority && a.health == b.health && a.canary == b.canary &&
-         a.locality == b.locality && same_metadata(a.metadata, b.metadata);
+         *a.locality == *b.locality && same_metadata(a.metadata, b.metadata);
 }
 
 }  // namespace
 
-HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& endpoints, size_t shards) {
+HostUpdate update_hosts(const HostList& old, const EndpointList& endpoints, size_t shards) {
   std::unordered_map<std::string_view, const std::shared_ptr<const Host>*> known;
   known.reserve(old.size());
   for (const auto& host : old) known.emplace(host->endpoint().address_text, &host);
@@ -68,12 +73,12 @@ HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& endpoi
   HostUpdate update;
   update.hosts.reserve(endpoints.size());
   update.changed = old.size() != endpoints.size();
-  for (const Endpoint& endpoint : endpoints) {
-    const auto found = known.find(endpoint.address_text);
+  for (const auto& endpoint : endpoints) {
+    const auto found = known.find(endpoint->address_text);
     if (found == known.end()) {
       update.hosts.push_back(std::make_shared<const Host>(endpoint, std::make_shared<HostState>(shards)));
       ++update.added;
-    } else if (same((*found->second)->endpoint(), endpoint)) {
+    } else if (same((*found->second)->endpoint(), *endpoint)) {
       update.hosts.push_back(*found->second);
     } else {
       update.hosts.push_back(std::make_shared<const Host>(endpoint, (*found->second)->shared_state()));

@@ -81,10 +81,14 @@ class HostState {
   std::atomic<uint32_t> consecutive_gateway{0};
   std::atomic<uint32_t> consecutive_local{0};
 
-  OutlierMonitor monitor;  ///< main thread only
+  /// Made when it is first asked for. Main thread.
+  OutlierMonitor& monitor();
+  /// Null: there is nothing to remember. Main thread.
+  [[nodiscard]] const OutlierMonitor* known_monitor() const { return monitor_.get(); }
 
  private:
   std::atomic<bool> ejected_{false};
+  std::unique_ptr<OutlierMonitor> monitor_;
   std::vector<std::atomic<HostStats*>> stats_;
 };
 
@@ -94,15 +98,16 @@ enum class HostHealth : uint8_t { kHealthy, kDegraded, kUnhealthy };
 /// changed endpoint is a new Host over the same HostState.
 class Host {
  public:
-  Host(Endpoint endpoint, std::shared_ptr<HostState> state)
+  Host(std::shared_ptr<const Endpoint> endpoint, std::shared_ptr<HostState> state)
       : endpoint_(std::move(endpoint)),
         state_(std::move(state)) {}
 
-  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+  [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+  [[nodiscard]] const std::shared_ptr<const Endpoint>& shared_endpoint() const { return endpoint_; }
   /// Never null. Its address identifies the member; Hosts of the same member share it.
   [[nodiscard]] HostState& state() const { return *state_; }
   [[nodiscard]] const std::shared_ptr<HostState>& shared_state() const { return state_; }
-  [[nodiscard]] uint32_t weight() const { return endpoint_.weight; }
+  [[nodiscard]] uint32_t weight() const { return endpoint_->weight; }
   /// failed_eds_health: UNHEALTHY, DRAINING or TIMEOUT.
   [[nodiscard]] bool failed_eds_health() const;
   /// Of the reported health and of outlier detection together, now.
@@ -111,7 +116,7 @@ class Host {
   [[nodiscard]] std::string health_flags() const;
 
  private:
-  Endpoint endpoint_;
+  std::shared_ptr<const Endpoint> endpoint_;
   std::shared_ptr<HostState> state_;
 };
 
@@ -125,6 +130,6 @@ struct HostUpdate {
   size_t removed = 0;
   bool changed = false;  ///< anything at all differs, the order included
 };
-HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& endpoints, size_t shards);
+HostUpdate update_hosts(const HostList& old, const EndpointList& endpoints, size_t shards);
 
 }  // namespace remora

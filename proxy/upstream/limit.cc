@@ -84,6 +84,19 @@ CircuitBreakers::CircuitBreakers(const Thresholds& normal, const Thresholds& hig
   update(normal, high);
 }
 
+CircuitBreakers::~CircuitBreakers() {
+  for (auto& slot : shards_) delete slot.load(std::memory_order_relaxed);
+}
+
+SharedLimit::Shard& CircuitBreakers::own(Resource resource, bool high_priority, size_t shard) {
+  Shards* shards = shards_[shard].load(std::memory_order_relaxed);
+  if (shards == nullptr) {
+    shards = new Shards;
+    shards_[shard].store(shards, std::memory_order_release);
+  }
+  return shards->of[high_priority ? 1 : 0][static_cast<size_t>(resource)];
+}
+
 void CircuitBreakers::update(const Thresholds& normal, const Thresholds& high) {
   set(priorities_[0], normal);
   set(priorities_[1], high);
@@ -106,7 +119,7 @@ void CircuitBreakers::set(Priority& priority, const Thresholds& thresholds) {
 
 bool CircuitBreakers::try_acquire(Resource resource, bool high_priority, size_t shard) {
   SharedLimit& limit = priorities_[high_priority ? 1 : 0].limits[static_cast<size_t>(resource)];
-  SharedLimit::Shard& own = shards_[shard].of[high_priority ? 1 : 0][static_cast<size_t>(resource)];
+  SharedLimit::Shard& own = this->own(resource, high_priority, shard);
   if (resource != Resource::kRetries) return limit.try_acquire(own);
   // Retries are rare and their limits small: one by one.
   const uint64_t now = this->limit(resource, high_priority);
@@ -115,20 +128,23 @@ bool CircuitBreakers::try_acquire(Resource resource, bool high_priority, size_t 
 
 void CircuitBreakers::acquire(Resource resource, bool high_priority, size_t shard) {
   priorities_[high_priority ? 1 : 0].limits[static_cast<size_t>(resource)].acquire(
-      shards_[shard].of[high_priority ? 1 : 0][static_cast<size_t>(resource)]);
+      own(resource, high_priority, shard));
 }
 
 void CircuitBreakers::release(Resource resource, bool high_priority, size_t shard) {
   SharedLimit& limit = priorities_[high_priority ? 1 : 0].limits[static_cast<size_t>(resource)];
-  SharedLimit::Shard& own = shards_[shard].of[high_priority ? 1 : 0][static_cast<size_t>(resource)];
+  SharedLimit::Shard& own = this->own(resource, high_priority, shard);
   limit.release(own);
   if (resource == Resource::kRetries) limit.give_back_unused(own);
 }
 
 uint64_t CircuitBreakers::in_use(Resource resource, bool high_priority) const {
   uint64_t sum = 0;
-  for (const auto& shard : shards_)
-    sum += load(shard.of[high_priority ? 1 : 0][static_cast<size_t>(resource)].in_use);
+  for (const auto& slot : shards_) {
+    const Shards* shards = slot.load(std::memory_order_acquire);
+    if (shards != nullptr)
+      sum += load(shards->of[high_priority ? 1 : 0][static_cast<size_t>(resource)].in_use);
+  }
   return sum;
 }
 

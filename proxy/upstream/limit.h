@@ -56,6 +56,9 @@ class CircuitBreakers {
  public:
   /// `shards`: workers + 1, as for StatsStore.
   CircuitBreakers(const Thresholds& normal, const Thresholds& high, size_t shards);
+  ~CircuitBreakers();
+  CircuitBreakers(const CircuitBreakers&) = delete;
+  CircuitBreakers& operator=(const CircuitBreakers&) = delete;
 
   /// New thresholds. Main thread; workers see them at their next step.
   void update(const Thresholds& normal, const Thresholds& high);
@@ -87,9 +90,11 @@ class CircuitBreakers {
   static constexpr uint32_t kNoBudget = UINT32_MAX;
 
   void set(Priority& priority, const Thresholds& thresholds);
+  /// Made when its worker first asks. From that worker.
+  SharedLimit::Shard& own(Resource resource, bool high_priority, size_t shard);
 
   Priority priorities_[2];
-  std::vector<Shards> shards_;
+  std::vector<std::atomic<Shards*>> shards_;
 };
 
 /// One unit of a breaker, given back when it goes. Move-only; on the worker that took it.

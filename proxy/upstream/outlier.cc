@@ -96,8 +96,9 @@ void OutlierDetector::sweep(MonotonicTime now) {
   for (const auto& host : hosts_) {
     return_if_due(*host, now);
     for (const bool local : {false, true}) volumes[local ? 1 : 0].push_back(take_volume(*host, local));
-    host->monitor.success_rate = -1;
-    host->monitor.local_success_rate = -1;
+    if (host->known_monitor() == nullptr) continue;
+    host->monitor().success_rate = -1;
+    host->monitor().local_success_rate = -1;
   }
   for (const bool local : {false, true}) judge(local, volumes[local ? 1 : 0], now);
   decay_backoffs(now);
@@ -113,7 +114,7 @@ void OutlierDetector::return_all(MonotonicTime now) {
 
 void OutlierDetector::return_if_due(HostState& host, MonotonicTime now) {
   if (!host.ejected()) return;
-  const OutlierMonitor& monitor = host.monitor;
+  const OutlierMonitor& monitor = host.monitor();
   const Milliseconds time = std::min(config_.base_ejection_time * monitor.backoff, config_.max_ejection_time);
   if (time + monitor.jitter <= now - monitor.ejected_at) return_host(host, now);
 }
@@ -123,8 +124,8 @@ void OutlierDetector::return_host(HostState& host, MonotonicTime now) {
   --active_;
   stats_.sub(kActive);
   clear_consecutive(host);
-  host.monitor.returned_at = now;
-  host.monitor.ever_returned = true;
+  host.monitor().returned_at = now;
+  host.monitor().ever_returned = true;
   changed_ = true;
 }
 
@@ -152,7 +153,7 @@ void OutlierDetector::eject(HostState& host, Ejection kind, MonotonicTime now) {
   stats_.add(kActive);
   ++active_;
   host.set_ejected(true);
-  OutlierMonitor& monitor = host.monitor;
+  OutlierMonitor& monitor = host.monitor();
   ++monitor.ejections;
   monitor.ejected_at = now;
   const auto bound = static_cast<uint64_t>(config_.max_ejection_time_jitter.count()) + 1;
@@ -182,8 +183,9 @@ bool OutlierDetector::enforce(Ejection kind) {
 OutlierDetector::Volume OutlierDetector::take_volume(HostState& host, bool local) {
   const uint64_t success = host.total(local ? &HostStats::local_success : &HostStats::external_success);
   const uint64_t total = host.total(local ? &HostStats::local_total : &HostStats::external_total);
-  uint64_t& swept_total = host.monitor.swept_total[local ? 1 : 0];
-  uint64_t& swept_success = host.monitor.swept_success[local ? 1 : 0];
+  if (total == 0 && host.known_monitor() == nullptr) return {0, 0};  // it never had a request
+  uint64_t& swept_total = host.monitor().swept_total[local ? 1 : 0];
+  uint64_t& swept_success = host.monitor().swept_success[local ? 1 : 0];
   const Volume volume{total - swept_total, success - swept_success};
   swept_total = total;
   swept_success = success;
@@ -205,7 +207,7 @@ void OutlierDetector::judge(bool local, const std::vector<Volume>& volumes, Mono
     const double rate =
         static_cast<double>(volumes[i].success) * 100.0 / static_cast<double>(volumes[i].total);
     if (volumes[i].total >= shown)
-      (local ? host.monitor.local_success_rate : host.monitor.success_rate) = rate;
+      (local ? host.monitor().local_success_rate : host.monitor().success_rate) = rate;
     if (volumes[i].total >= config_.success_rate_request_volume) by_rate.push_back({&host, rate});
     if (volumes[i].total >= config_.failure_percentage_request_volume) by_failures.push_back({&host, rate});
   }
@@ -244,7 +246,8 @@ void OutlierDetector::judge_failure_percentages(bool local, const std::vector<Ra
 
 void OutlierDetector::decay_backoffs(MonotonicTime now) {
   for (const auto& host : hosts_) {
-    OutlierMonitor& monitor = host->monitor;
+    if (host->known_monitor() == nullptr) continue;
+    OutlierMonitor& monitor = host->monitor();
     if (host->ejected() || !monitor.ever_returned || now - monitor.returned_at < config_.interval) continue;
     if (monitor.backoff > 0) --monitor.backoff;
   }

@@ -231,9 +231,10 @@ void WorkerCluster::charge_outlier(const WorkerHost& host, OutlierResult result,
   const auto events = charge(host.host().state(), context_.shard, *config().outlier, result, status);
   if (!events.any()) return;
   const auto& state = host.host().shared_state();
-  if (events.gateway) runtime_->report_outlier(state, Ejection::kConsecutiveGateway);
-  if (events.consecutive_5xx) runtime_->report_outlier(state, Ejection::kConsecutive5xx);
-  if (events.local) runtime_->report_outlier(state, Ejection::kConsecutiveLocal);
+  const auto report = [&](Ejection kind) { (*runtime_->report_outlier)(config().name, state, kind); };
+  if (events.gateway) report(Ejection::kConsecutiveGateway);
+  if (events.consecutive_5xx) report(Ejection::kConsecutive5xx);
+  if (events.local) report(Ejection::kConsecutiveLocal);
 }
 
 }  // namespace remora

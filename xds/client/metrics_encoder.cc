@@ -23,7 +23,7 @@ std::string tag_name(std::string_view label) {
 /// The scope's text name without what its tags say, as Envoy's tag extraction leaves it: "cluster.reviews."
 /// becomes "cluster.". Names that are not Envoy's (istio_) are those of Prometheus.
 std::string name_without_tags(const ScopeName& name) {
-  if (!name.prometheus_prefix.starts_with("envoy_")) return name.prometheus_prefix;
+  if (!name.prometheus_prefix.str().starts_with("envoy_")) return name.prometheus_prefix;
   std::string out = name.prefix;
   for (const StatTag& tag : name.tags) {
     const size_t at = out.find("." + tag.value + ".");
@@ -215,7 +215,7 @@ MetricsEncoder::Metric& MetricsEncoder::add_metric(const StatScope& scope, const
   if (!tag.first.empty()) add_label(tag.first, tag.second, metric);
   for (const StatTag& label : scope.name().tags) {
     add_label(label.name, label.value, metric);
-    bytes_ += label.name.size() + label.value.size() + 8;
+    bytes_ += label.name.str().size() + label.value.size() + 8;
   }
   return metric;
 }

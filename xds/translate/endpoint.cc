@@ -46,8 +46,9 @@ Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
 
 /// Adds the endpoints of one locality; an address that is there already is left out, as in Envoy.
 void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::string>& seen,
-                  Context& context, std::vector<Endpoint>& out) {
-  const Locality locality = to_locality(group.locality());
+                  Context& context, EndpointList& out) {
+  const auto locality =
+      group.has_locality() ? std::make_shared<const Locality>(to_locality(group.locality())) : no_locality();
   for (int i = 0; i < group.lb_endpoints_size(); ++i) {
     const auto scope = context.in("lb_endpoints", i);
     Endpoint endpoint = to_endpoint(group.lb_endpoints(i), context);
@@ -57,7 +58,7 @@ void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::
       context.warning("the address " + endpoint.address_text + " is there already; this entry is left out");
       continue;
     }
-    out.push_back(std::move(endpoint));
+    out.push_back(std::make_shared<const Endpoint>(std::move(endpoint)));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "translate/header_mutations.h"
 #include "translate/matchers.h"
+#include "translate/resource_source.h"
 #include "translate/route.h"
 #include "translate/values.h"
 
@@ -73,6 +74,23 @@ MetadataValue::Object to_metadata(const google::protobuf::Struct& message) {
 std::string to_bytes(const envoy::config::core::v3::DataSource& message, const FilterFactoryContext& context,
                      const std::string& path, ConfigReport& report) {
   return at(path, context, report, [&](xds::Context& place) { return xds::to_bytes(message, place); });
+}
+
+std::shared_ptr<const DemandSource> to_demand_source(const envoy::config::core::v3::ConfigSource& message,
+                                                     const FilterFactoryContext& context,
+                                                     const std::string& path, ConfigReport& report) {
+  return at(path, context, report, [&](xds::Context& place) -> std::shared_ptr<const DemandSource> {
+    const size_t before = report.error_count();
+    auto source = xds::to_resource_source(message, "source", place);
+    const auto scope = place.in("source");
+    using Kind = xds::ResourceSource::Kind;
+    if (source.kind == Kind::kFile)
+      place.error("a file cannot be asked for single resources");
+    else if (source.kind == Kind::kServer && !source.is_delta)
+      place.error("api_config_source.api_type", "must be DELTA_GRPC: only delta asks for single resources");
+    if (report.error_count() != before) return nullptr;
+    return std::make_shared<const xds::DemandOrigin>(std::move(source));
+  });
 }
 
 }  // namespace remora

@@ -2,9 +2,11 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/config/core/v3/grpc_service.pb.h"
+#include "remora/config/demand.h"
 #include "remora/core/clock.h"
 #include "translate/context.h"
 
@@ -25,6 +27,12 @@ struct ResourceSource {
   std::string path;                             // kFile
   std::string folder;                           // kFile: what is watched
   Milliseconds fetch_timeout{15000};            // 0: wait for ever
+};
+
+/// The same, as filters hold it.
+struct DemandOrigin final : DemandSource {
+  explicit DemandOrigin(ResourceSource from) : source(std::move(from)) {}
+  const ResourceSource source;
 };
 
 /// Reads a source. The context stands at the message that has it as `field`; errors are recorded.

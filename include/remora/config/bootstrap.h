@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "remora/config/demand.h"
 #include "remora/config/metadata.h"
 #include "remora/config/report.h"
 #include "remora/config/snapshot.h"
@@ -86,6 +87,10 @@ class ConfigSource {
   virtual void start(ConfigSink& sink) = 0;
   /// Ends all streams; returns once no further call into the sink can happen.
   virtual void stop() = 0;
+
+  /// A request needs something that is not there. Answered once or more by ConfigBatch::settled, in its own
+  /// time; asking again for what is asked for already costs nothing. Main thread, after start().
+  virtual void demand(Demand demand) = 0;
 
   /// /config_dump as JSON (envoy.admin.v3.ConfigDump). `resource`, `mask` and `name_regex` as Envoy's query
   /// parameters.

@@ -14,6 +14,7 @@
 #include "remora/config/tls.h"
 #include "remora/core/address.h"
 #include "remora/core/clock.h"
+#include "remora/core/rare.h"
 
 namespace remora {
 
@@ -27,6 +28,9 @@ struct Locality {
   bool operator==(const Locality&) const = default;
 };
 
+/// Of endpoints without one.
+const std::shared_ptr<const Locality>& no_locality();
+
 /// Source: envoy.config.core.v3.HealthStatus, as the control plane reports it.
 enum class EndpointHealth : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
 
@@ -37,16 +41,19 @@ struct Endpoint {
   uint32_t weight = 1;
   uint32_t priority = 0;
   EndpointHealth health = EndpointHealth::kUnknown;
-  bool canary = false;  // metadata envoy.lb canary
-  Locality locality;
-  std::shared_ptr<const Metadata> metadata;  // never null
+  bool canary = false;                                       // metadata envoy.lb canary
+  std::shared_ptr<const Locality> locality = no_locality();  // never null; endpoints share it
+  std::shared_ptr<const Metadata> metadata;                  // never null
 };
+
+/// Each endpoint is there once, however many versions of a set, and however many hosts, know of it.
+using EndpointList = std::vector<std::shared_ptr<const Endpoint>>;
 
 /// Everything of one ClusterLoadAssignment (or of a static cluster's load_assignment).
 struct EndpointSet {
   std::string cluster_name;  // the assignment's name: the EDS service name, or the cluster's
   std::string version;
-  std::vector<Endpoint> endpoints;  // unique addresses
+  EndpointList endpoints;  // unique addresses
   uint32_t overprovisioning_percent = 140;
 };
 
@@ -152,18 +159,18 @@ struct ClusterConfig {
   std::string alt_stat_name;  // "" : name
   bool added_via_api = false;
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;             // never empty for kEds
-  std::optional<OriginalDst> original_dst;  // set for kOriginalDst
+  std::string eds_service_name;    // never empty for kEds
+  Rare<OriginalDst> original_dst;  // set for kOriginalDst
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
-  uint32_t choice_count = 2;                      // least request
-  double active_request_bias = 1.0;               // least request, unequal weights
-  std::optional<ConsistentHash> consistent_hash;  // set for kRingHash and kMaglev
-  std::optional<LbSubset> subset;
+  uint32_t choice_count = 2;             // least request
+  double active_request_bias = 1.0;      // least request, unequal weights
+  Rare<ConsistentHash> consistent_hash;  // set for kRingHash and kMaglev
+  Rare<LbSubset> subset;
   uint32_t panic_threshold_percent = 50;  // 0: no panic
   Milliseconds connect_timeout{5000};
   Thresholds default_priority;
   Thresholds high_priority;
-  std::optional<OutlierDetection> outlier;
+  Rare<OutlierDetection> outlier;
   Milliseconds idle_timeout{3600000};        // of pooled connections; 0: none
   Milliseconds max_connection_duration{0};   // 0: none
   uint32_t max_requests_per_connection = 0;  // 0: no limit

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "remora/config/cluster.h"
+#include "remora/config/demand.h"
 #include "remora/config/listener.h"
 #include "remora/config/route_table.h"
 #include "remora/config/tls.h"
@@ -34,11 +35,13 @@ struct ConfigBatch {
   std::vector<std::string> removed_routes;
   std::vector<std::string> removed_listeners;
   std::vector<std::string> removed_secrets;
+  /// Answers to ConfigSource::demand(), of whatever this batch or an earlier one holds.
+  std::vector<SettledDemand> settled;
 
   [[nodiscard]] bool empty() const {
     return clusters.empty() && endpoints.empty() && routes.empty() && listeners.empty() && secrets.empty() &&
            removed_secrets.empty() && removed_clusters.empty() && removed_routes.empty() &&
-           removed_listeners.empty();
+           removed_listeners.empty() && settled.empty();
   }
 };
 

@@ -36,8 +36,26 @@ struct StatDef {
 
 using StatSchema = std::span<const StatDef>;
 
+/// A text that many scopes have in common: each one is kept once, for as long as the process lives. For what
+/// the code itself knows (families of names, names of labels), never for what configurations or clients name.
+class SharedText {
+ public:
+  SharedText() : SharedText(std::string_view()) {}
+  SharedText(std::string_view text);                                           // NOLINT: stands for a string
+  SharedText(const std::string& text) : SharedText(std::string_view(text)) {}  // NOLINT: as above
+  SharedText(const char* text) : SharedText(std::string_view(text)) {}         // NOLINT: as above
+  [[nodiscard]] const std::string& str() const { return *text_; }
+  operator const std::string&() const { return *text_; }  // NOLINT: stands for a string
+  operator std::string_view() const { return *text_; }    // NOLINT: as above
+  bool operator==(const SharedText& other) const { return text_ == other.text_; }
+  bool operator==(std::string_view other) const { return *text_ == other; }
+
+ private:
+  const std::string* text_;
+};
+
 struct StatTag {
-  std::string name;
+  SharedText name;
   std::string value;
   bool operator==(const StatTag&) const = default;
 };
@@ -85,7 +103,8 @@ struct HistogramSnapshot {
 };
 
 /// One worker's values of one scope. Only its worker writes (plain load and store, no lock prefix);
-/// any thread may read.
+/// any thread may read. Values are made a page at a time when something in it is first counted: most clusters
+/// of a large mesh never see a request on most workers.
 class StatBlock {
  public:
   explicit StatBlock(StatSchema schema);
@@ -94,19 +113,25 @@ class StatBlock {
   StatBlock& operator=(const StatBlock&) = delete;
 
   void add(size_t stat, uint64_t n = 1) {
-    auto& value = values_[stat];
+    auto& value = own(stat);
     value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void sub(size_t stat, uint64_t n = 1) {
-    auto& value = values_[stat];
+    auto& value = own(stat);
     value.store(value.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
   }
-  void set(size_t stat, uint64_t n) { values_[stat].store(n, std::memory_order_relaxed); }
+  void set(size_t stat, uint64_t n) {
+    if (n != 0 || pages_[stat / kPageSize].load(std::memory_order_relaxed) != nullptr)
+      own(stat).store(n, std::memory_order_relaxed);
+  }
   void record(size_t stat, uint64_t value);
   /// Counts one response by its exact status ("upstream_rq_200").
   void count_status(uint16_t status);
 
-  [[nodiscard]] uint64_t value(size_t stat) const { return values_[stat].load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t value(size_t stat) const {
+    const Page* page = pages_[stat / kPageSize].load(std::memory_order_acquire);
+    return page == nullptr ? 0 : page->values[stat % kPageSize].load(std::memory_order_relaxed);
+  }
   [[nodiscard]] const Histogram* histogram(size_t stat) const;
   /// Calls `visit(status, count)` for each status counted.
   void each_status(const std::function<void(uint16_t, uint64_t)>& visit) const;
@@ -116,20 +141,33 @@ class StatBlock {
   void reset(StatSchema schema);
 
  private:
+  static constexpr size_t kPageSize = 16;
+  struct Page {
+    std::atomic<uint64_t> values[kPageSize]{};
+  };
   struct StatusCounts;
 
-  std::unique_ptr<std::atomic<uint64_t>[]> values_;
-  std::unique_ptr<std::atomic<Histogram*>[]> histograms_;  // by statistic; null until the first sample
+  std::atomic<uint64_t>& own(size_t stat) {
+    Page* page = pages_[stat / kPageSize].load(std::memory_order_relaxed);
+    if (page == nullptr) [[unlikely]]
+      page = &make_page(stat / kPageSize);
+    return page->values[stat % kPageSize];
+  }
+  Page& make_page(size_t number);
+  [[nodiscard]] size_t page_count() const { return (size_ + kPageSize - 1) / kPageSize; }
+
+  std::unique_ptr<std::atomic<Page*>[]> pages_;
+  std::atomic<std::atomic<Histogram*>*> histograms_{nullptr};  // by statistic; made at the first sample
   std::atomic<StatusCounts*> statuses_{nullptr};
-  size_t size_;
-  size_t histogram_slots_ = 0;  // only up to the last histogram of the schema
+  uint32_t size_;
+  uint32_t histogram_slots_ = 0;  // only up to the last histogram of the schema
 };
 
 /// How a scope is named in both worlds: Envoy's dotted text and Prometheus.
 struct ScopeName {
-  std::string prefix;             ///< "cluster.reviews." (text form)
-  std::string prometheus_prefix;  ///< "envoy_cluster_" (complete; Istio's metrics use "istio_")
-  std::vector<StatTag> tags;      ///< {"envoy_cluster_name", "reviews"}
+  std::string prefix;            ///< "cluster.reviews." (text form)
+  SharedText prometheus_prefix;  ///< "envoy_cluster_" (complete; Istio's metrics use "istio_")
+  std::vector<StatTag> tags;     ///< {"envoy_cluster_name", "reviews"}
   /// Exact-status counters: text name is <prefix><status_prefix><code>; empty: this scope counts none.
   std::string_view status_prefix{};
   bool operator==(const ScopeName&) const = default;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "remora/config/demand.h"
 #include "remora/config/report.h"
 #include "remora/config/route.h"
 #include "remora/filter/registry.h"
@@ -12,6 +14,7 @@ namespace config::common::mutation_rules::v3 {
 class HeaderMutation;
 }
 namespace config::core::v3 {
+class ConfigSource;
 class DataSource;
 class HeaderValueOption;
 class SubstitutionFormatString;
@@ -59,5 +62,12 @@ MetadataValue::Object to_metadata(const google::protobuf::Struct& message);
 /// The bytes that it names. Errors: an unreadable file, an unset variable.
 std::string to_bytes(const envoy::config::core::v3::DataSource& message, const FilterFactoryContext& context,
                      const std::string& path, ConfigReport& report);
+
+/// Where a filter has resources fetched from on demand (FilterWorker::demand): the field `source` of what
+/// stands at `path`. Errors: no source at all, or
+/// one that cannot be asked for single resources (a file, a stream that is not delta); then null.
+std::shared_ptr<const DemandSource> to_demand_source(const envoy::config::core::v3::ConfigSource& message,
+                                                     const FilterFactoryContext& context,
+                                                     const std::string& path, ConfigReport& report);
 
 }  // namespace remora

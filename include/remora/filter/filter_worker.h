@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
+#include "remora/config/demand.h"
 #include "remora/core/clock.h"
 
 namespace remora {
@@ -25,6 +27,14 @@ struct HttpFetched {
   std::string body;
 };
 
+/// What became of a Demand.
+enum class DemandResult : uint8_t {
+  kFound,
+  kMissing,  ///< there is none
+  kTimeout,
+  kOverflow,  ///< too many wait already: it was not asked for
+};
+
 /// What a filter may use of the worker that it runs on, beyond any one exchange. Worker thread only. What is
 /// called back may be called after the filter has gone: capture weak references.
 class FilterWorker {
@@ -37,6 +47,13 @@ class FilterWorker {
   virtual void fetch(HttpFetch request, std::function<void(HttpFetched)> done) = 0;
   /// Calls once after `delay`, unless the worker ends first.
   virtual void call_after(Milliseconds delay, std::function<void()> call) = 0;
+  /// Whether requests to the cluster of that name meet one.
+  [[nodiscard]] virtual bool has_cluster(std::string_view name) const = 0;
+  /// Asks the configuration source for what is not there, and calls `done` once, never from within. Many may
+  /// wait for the same thing: the source is asked once. Returns what cancel_demand() takes.
+  virtual uint64_t demand(Demand demand, Milliseconds timeout, std::function<void(DemandResult)> done) = 0;
+  /// `done` will not be called any more. What was asked for may still come.
+  virtual void cancel_demand(uint64_t id) = 0;
 
  protected:
   ~FilterWorker() = default;

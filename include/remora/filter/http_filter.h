@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,6 +100,11 @@ class FilterContext {
   /// before; from the next call on they are told what the new route says to them. Only before the request is
   /// forwarded. Source: Envoy, clear_route_cache.
   virtual void choose_route_again() = 0;
+  /// Where no route was found, and the table takes virtual hosts on demand: the one that this request needs.
+  [[nodiscard]] virtual std::optional<Demand> missing_virtual_host() const = 0;
+  /// As choose_route_again(), in the newest version of the table instead of the one that the request began
+  /// with.
+  virtual void choose_route_of_newest_table() = 0;
   /// For a filter that pauses until it has seen the request's end: goes on reading beyond the listener's
   /// buffer limit. The filter then answers for how much that may be.
   virtual void read_whole_request() = 0;

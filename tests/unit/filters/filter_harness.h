@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "remora/config/cluster.h"
 #include "remora/config/route.h"
@@ -62,6 +64,16 @@ struct FakeExchange final : FilterContext, FilterWorker {
   }
   void limit_response_rate(uint64_t bytes_per_second) override { response_rate = bytes_per_second; }
   void choose_route_again() override { ++routed_again; }
+  std::optional<Demand> missing_virtual_host() const override { return missing_host; }
+  void choose_route_of_newest_table() override { ++routed_in_newest; }
+  bool has_cluster(std::string_view name) const override { return clusters.contains(std::string(name)); }
+  uint64_t demand(Demand what, Milliseconds timeout, std::function<void(DemandResult)> done) override {
+    demanded.push_back(std::move(what));
+    demand_timeout = timeout;
+    answer_demand = std::move(done);
+    return demanded.size();
+  }
+  void cancel_demand(uint64_t id) override { cancelled_demands.push_back(id); }
   void read_whole_request() override { reads_whole_request = true; }
 
   FakeExchange() {
@@ -85,6 +97,13 @@ struct FakeExchange final : FilterContext, FilterWorker {
   Milliseconds worker_delay{0};
   std::function<void()> worker_call;
   int routed_again = 0;
+  int routed_in_newest = 0;
+  std::optional<Demand> missing_host;
+  std::set<std::string> clusters;
+  std::vector<Demand> demanded;
+  Milliseconds demand_timeout{0};
+  std::function<void(DemandResult)> answer_demand;
+  std::vector<uint64_t> cancelled_demands;
   bool reads_whole_request = false;
   uint64_t response_rate = 0;
 

@@ -148,7 +148,7 @@ TEST_F(AdminCommands, ClustersAsEnvoyPrintsThem) {
   host.rq_error = 1;
   host.failed_outlier_check = true;
   cluster.endpoints[0]->health = EndpointHealth::kUnhealthy;
-  cluster.endpoints[0]->locality = {"r", "z", "s"};
+  cluster.endpoints[0]->locality = std::make_shared<const Locality>(Locality{"r", "z", "s"});
   cluster.endpoints[0]->canary = true;
   view.add_cluster("empty");
 

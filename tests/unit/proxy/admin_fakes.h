@@ -85,6 +85,7 @@ struct FakeView final : AdminView {
 struct FakeConfig final : ConfigSource {
   void start(ConfigSink&) override {}
   void stop() override {}
+  void demand(Demand) override {}
   Result<std::string> config_dump(const DumpQuery& query) override {
     last = query;
     if (query.resource == "nothing") return Error{"nothing not found in config dump"};

@@ -28,7 +28,8 @@ TEST(Host, HealthIsTheWorstOfReportAndDetection) {
       {EndpointHealth::kTimeout, true, HostHealth::kUnhealthy, "/failed_outlier_check/failed_eds_health"},
   };
   for (const auto& test : cases) {
-    const Host host(at(1).health(test.reported), std::make_shared<HostState>(test::kShards));
+    const Host host(std::make_shared<const Endpoint>(at(1).health(test.reported)),
+                    std::make_shared<HostState>(test::kShards));
     host.state().set_ejected(test.ejected);
     EXPECT_EQ(host.health(), test.health) << test.flags;
     EXPECT_EQ(host.health_flags(), test.flags);
@@ -47,11 +48,11 @@ TEST(HostState, SumsOverShards) {
 }
 
 TEST(UpdateHosts, KeepsWhatDidNotChange) {
-  const auto first = update_hosts({}, test::endpoints(3), test::kShards);
+  const auto first = test::update_hosts(HostList(), test::endpoints(3), test::kShards);
   EXPECT_TRUE(first.changed);
   EXPECT_EQ(first.added, 3u);
   EXPECT_EQ(first.removed, 0u);
-  const auto again = update_hosts(first.hosts, test::endpoints(3), test::kShards);
+  const auto again = test::update_hosts(first.hosts, test::endpoints(3), test::kShards);
   EXPECT_FALSE(again.changed);
   EXPECT_EQ(again.added + again.removed, 0u);
   EXPECT_EQ(again.hosts, first.hosts);
@@ -62,9 +63,9 @@ TEST(UpdateHosts, AChangedEndpointKeepsItsState) {
                                           at(1).health(EndpointHealth::kUnhealthy),
                                           at(1).label("version", MetadataValue{"v2"})};
   for (const Endpoint& variant : variants) {
-    const auto before = update_hosts({}, test::endpoints(2), test::kShards).hosts;
+    const auto before = test::update_hosts(HostList(), test::endpoints(2), test::kShards).hosts;
     before[0]->state().set_ejected(true);
-    const auto after = update_hosts(before, {variant, before[1]->endpoint()}, test::kShards);
+    const auto after = test::update_hosts(before, {variant, before[1]->endpoint()}, test::kShards);
     EXPECT_TRUE(after.changed);
     EXPECT_EQ(after.added + after.removed, 0u);
     EXPECT_NE(after.hosts[0], before[0]);
@@ -76,21 +77,21 @@ TEST(UpdateHosts, AChangedEndpointKeepsItsState) {
 
 TEST(UpdateHosts, EqualMetadataOfAnotherMessageIsNoChange) {
   const auto before = test::hosts_of({at(1).label("version", MetadataValue{"v1"})});
-  const auto after = update_hosts(before, {at(1).label("version", MetadataValue{"v1"})}, test::kShards);
+  const auto after = test::update_hosts(before, {at(1).label("version", MetadataValue{"v1"})}, test::kShards);
   EXPECT_FALSE(after.changed);
 }
 
 TEST(UpdateHosts, CountsMembersThatCameAndWent) {
   const auto before = test::hosts_of({at(1), at(2), at(3)});
-  const auto after = update_hosts(before, {at(3), at(4)}, test::kShards);
+  const auto after = test::update_hosts(before, {at(3), at(4)}, test::kShards);
   EXPECT_TRUE(after.changed);
   EXPECT_EQ(after.added, 1u);
   EXPECT_EQ(after.removed, 2u);
   EXPECT_EQ(after.hosts[0], before[2]);
-  const auto reordered = update_hosts(before, {at(2), at(1), at(3)}, test::kShards);
+  const auto reordered = test::update_hosts(before, {at(2), at(1), at(3)}, test::kShards);
   EXPECT_TRUE(reordered.changed) << "the order counts";
   EXPECT_EQ(reordered.added + reordered.removed, 0u);
-  const auto emptied = update_hosts(before, {}, test::kShards);
+  const auto emptied = test::update_hosts(before, test::endpoints(0), test::kShards);
   EXPECT_EQ(emptied.removed, 3u);
   EXPECT_TRUE(emptied.changed);
 }

@@ -46,7 +46,19 @@ inline std::vector<Endpoint> endpoints(int count) {
   return result;
 }
 
-inline HostList hosts_of(const std::vector<Endpoint>& list) { return update_hosts({}, list, kShards).hosts; }
+inline EndpointList list_of(const std::vector<Endpoint>& endpoints) {
+  EndpointList list;
+  for (const auto& endpoint : endpoints) list.push_back(std::make_shared<const Endpoint>(endpoint));
+  return list;
+}
+
+inline HostUpdate update_hosts(const HostList& old, const std::vector<Endpoint>& list, size_t shards) {
+  return remora::update_hosts(old, list_of(list), shards);
+}
+
+inline HostList hosts_of(const std::vector<Endpoint>& list) {
+  return update_hosts(HostList(), list, kShards).hosts;
+}
 
 /// The number that the host's endpoint was built with; 0 for null.
 inline int number_of(const Host* host) {

@@ -92,7 +92,7 @@ TEST(Consecutive5xx, EjectsAtTheThreshold) {
   EXPECT_EQ(cluster.stat("ejections_detected_consecutive_5xx"), 1u);
   EXPECT_EQ(cluster.stat("ejections_enforced_consecutive_5xx"), 1u);
   EXPECT_EQ(cluster.stat("ejections_detected_consecutive_gateway_failure"), 0u);
-  EXPECT_EQ(cluster.host(0).monitor.ejections, 1u);
+  EXPECT_EQ(cluster.host(0).monitor().ejections, 1u);
 }
 
 TEST(Consecutive5xx, AnythingElseStartsTheCountAnew) {
@@ -371,8 +371,8 @@ TEST(BackOff, GrowsWithEachEjectionUpToItsBound) {
   std::vector<int64_t> times;
   for (int i = 0; i < 7; ++i) times.push_back(ejection_time(cluster).count());
   EXPECT_EQ(times, (std::vector<int64_t>{30, 60, 90, 100, 100, 100, 100}));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 5u) << "it stops growing beyond max + base";
-  EXPECT_EQ(cluster.host(0).monitor.ejections, 7u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 5u) << "it stops growing beyond max + base";
+  EXPECT_EQ(cluster.host(0).monitor().ejections, 7u);
 }
 
 TEST(BackOff, DecaysWithEachHealthyInterval) {
@@ -384,21 +384,21 @@ TEST(BackOff, DecaysWithEachHealthyInterval) {
     cluster.sweep_after(seconds(300));
     EXPECT_FALSE(cluster.ejected(0));
   }
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 2u) << "not in the sweep that returned it";
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 2u) << "not in the sweep that returned it";
   cluster.sweep_after(seconds(9));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 2u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 2u);
   cluster.sweep_after(seconds(1));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 1u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 1u);
   cluster.sweep_after(seconds(1));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 0u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 0u);
   cluster.sweep_after(seconds(10));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 0u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 0u);
 }
 
 TEST(BackOff, AHostThatWasNeverEjectedHasNone) {
   Cluster cluster(1, generous());
   cluster.sweep_after(seconds(10));
-  EXPECT_EQ(cluster.host(0).monitor.backoff, 0u);
+  EXPECT_EQ(cluster.host(0).monitor().backoff, 0u);
   EXPECT_EQ(cluster.changes, 0);
 }
 
@@ -409,13 +409,13 @@ TEST(Jitter, ComesOnTopOfTheEjectionTime) {
   Cluster cluster(200, config);
   for (size_t i = 0; i < 200; ++i) {
     cluster.respond(i, 500, 5);
-    const auto jitter = cluster.host(i).monitor.jitter;
+    const auto jitter = cluster.host(i).monitor().jitter;
     EXPECT_GE(jitter.count(), 0);
     EXPECT_LE(jitter.count(), 5000);
     ++seen[jitter.count()];
   }
   EXPECT_GT(seen.size(), 150u);
-  const auto jitter = cluster.host(0).monitor.jitter;
+  const auto jitter = cluster.host(0).monitor().jitter;
   cluster.sweep_after(seconds(30) + jitter - milliseconds(1));
   EXPECT_TRUE(cluster.ejected(0));
   cluster.sweep_after(milliseconds(1));
@@ -444,8 +444,8 @@ TEST(SuccessRate, EjectsWhoIsFarBelowTheMean) {
   EXPECT_EQ(cluster.stat("ejections_detected_success_rate"), 1u);
   EXPECT_EQ(cluster.stat("ejections_success_rate"), 1u);
   EXPECT_EQ(cluster.stat("ejections_total"), 1u);
-  EXPECT_DOUBLE_EQ(cluster.host(4).monitor.success_rate, 50);
-  EXPECT_DOUBLE_EQ(cluster.host(0).monitor.success_rate, 100);
+  EXPECT_DOUBLE_EQ(cluster.host(4).monitor().success_rate, 50);
+  EXPECT_DOUBLE_EQ(cluster.host(0).monitor().success_rate, 100);
   EXPECT_EQ(cluster.changes, 1);
 }
 
@@ -456,11 +456,11 @@ TEST(SuccessRate, LooksAtTheTimeSinceTheLastSweepOnly) {
   EXPECT_TRUE(cluster.ejected(4));
   cluster.sweep_after(seconds(10));
   EXPECT_DOUBLE_EQ(cluster.detector.success_rate_average(false), -1) << "no requests since";
-  EXPECT_DOUBLE_EQ(cluster.host(0).monitor.success_rate, -1);
+  EXPECT_DOUBLE_EQ(cluster.host(0).monitor().success_rate, -1);
   for (size_t i = 0; i < 5; ++i) traffic(cluster, i, 200, i == 0 ? 150 : 200);
   cluster.sweep_after(seconds(10));
-  EXPECT_DOUBLE_EQ(cluster.host(0).monitor.success_rate, 75);
-  EXPECT_DOUBLE_EQ(cluster.host(1).monitor.success_rate, 100);
+  EXPECT_DOUBLE_EQ(cluster.host(0).monitor().success_rate, 75);
+  EXPECT_DOUBLE_EQ(cluster.host(1).monitor().success_rate, 100);
 }
 
 TEST(SuccessRate, NeedsHostsAndVolume) {
@@ -476,7 +476,7 @@ TEST(SuccessRate, NeedsHostsAndVolume) {
     for (size_t i = 0; i < 5; ++i) traffic(quiet, i, i == 4 ? 99 : 100, i == 4 ? 0 : 100);
     quiet.sweep_after(seconds(10));
     EXPECT_EQ(quiet.stat("ejections_active"), 0u) << "only four hosts have the volume";
-    EXPECT_DOUBLE_EQ(quiet.host(4).monitor.success_rate, 0)
+    EXPECT_DOUBLE_EQ(quiet.host(4).monitor().success_rate, 0)
         << "but the rate is shown from the lower volume on";
     EXPECT_DOUBLE_EQ(quiet.detector.success_rate_average(false), -1);
   }
@@ -525,7 +525,7 @@ TEST(SuccessRate, LocalOriginHasItsOwn) {
   EXPECT_EQ(cluster.stat("ejections_total"), 0u) << "the deprecated counter knows only the external kinds";
   EXPECT_DOUBLE_EQ(cluster.detector.success_rate_threshold(true), 52);
   EXPECT_DOUBLE_EQ(cluster.detector.success_rate_threshold(false), -1);
-  EXPECT_DOUBLE_EQ(cluster.host(4).monitor.local_success_rate, 50);
+  EXPECT_DOUBLE_EQ(cluster.host(4).monitor().local_success_rate, 50);
 }
 
 // --- Failure percentage ---
@@ -600,7 +600,7 @@ TEST(FailurePercentage, DoesNotEjectWhomTheSuccessRateHasEjected) {
   EXPECT_EQ(cluster.stat("ejections_enforced_success_rate"), 1u);
   EXPECT_EQ(cluster.stat("ejections_detected_failure_percentage"), 1u);
   EXPECT_EQ(cluster.stat("ejections_enforced_failure_percentage"), 0u);
-  EXPECT_EQ(cluster.host(4).monitor.ejections, 1u);
+  EXPECT_EQ(cluster.host(4).monitor().ejections, 1u);
 }
 
 TEST(Sweep, TellsOfAllItsChangesOnce) {

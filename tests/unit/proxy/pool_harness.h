@@ -157,7 +157,7 @@ class PoolTest : public testing::Test {
     if (!config_.original_dst) set_host();
   }
   void set_host() {
-    hosts_ = update_hosts(hosts_, {endpoint_}, 2).hosts;
+    hosts_ = update_hosts(hosts_, {std::make_shared<const Endpoint>(endpoint_)}, 2).hosts;
     cluster_->set_hosts(std::make_shared<const HostSet>(hosts_, LoadRules{}, nullptr));
   }
   LocalRef<HostPool> pool() { return cluster_->pick({}); }

@@ -102,7 +102,7 @@ class ProxyHarness {
     endpoint.address = backend;
     endpoint.address_text = backend.to_string();
     endpoint.metadata = std::make_shared<Metadata>();
-    endpoints->endpoints.push_back(endpoint);
+    endpoints->endpoints.push_back(std::make_shared<const Endpoint>(endpoint));
     batch.clusters.push_back({cluster, endpoints});
 
     RouteConfig routes;

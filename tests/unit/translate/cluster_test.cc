@@ -38,15 +38,15 @@ load_assignment:
   EXPECT_EQ(cluster.config->version, "5");
   const auto& endpoints = cluster.endpoints->endpoints;
   ASSERT_EQ(endpoints.size(), 2u) << "an address counts once";
-  EXPECT_NE(warnings().find("load_assignment.endpoints[0].lb_endpoints[2]: the address 127.0.0.1:80"),
+  EXPECT_NE(warnings().find("load_assignment.endpoints[0]->lb_endpoints[2]: the address 127.0.0.1:80"),
             std::string::npos);
-  EXPECT_EQ(endpoints[0].address_text, "127.0.0.1:80");
-  EXPECT_EQ(endpoints[0].weight, 3u);
-  EXPECT_EQ(endpoints[0].priority, 1u);
-  EXPECT_EQ(endpoints[0].locality.zone, "z");
-  EXPECT_TRUE(endpoints[0].canary);
-  EXPECT_EQ(endpoints[0].metadata->find("envoy.lb", "version")->text(), "v1");
-  EXPECT_EQ(endpoints[1].health, EndpointHealth::kDraining);
+  EXPECT_EQ(endpoints[0]->address_text, "127.0.0.1:80");
+  EXPECT_EQ(endpoints[0]->weight, 3u);
+  EXPECT_EQ(endpoints[0]->priority, 1u);
+  EXPECT_EQ(endpoints[0]->locality->zone, "z");
+  EXPECT_TRUE(endpoints[0]->canary);
+  EXPECT_EQ(endpoints[0]->metadata->find("envoy.lb", "version")->text(), "v1");
+  EXPECT_EQ(endpoints[1]->health, EndpointHealth::kDraining);
 }
 
 TEST_F(ClusterTest, Eds) {

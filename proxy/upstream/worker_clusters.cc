@@ -1,0 +1,53 @@
+#include "upstream/worker_clusters.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remora {
+
+void WorkerClusters::put(std::shared_ptr<const ClusterRuntime> runtime,
+                         std::shared_ptr<const HostSet> hosts) {
+  Known& known = known_[runtime->config->name];
+  if (known.cluster) known.cluster->retire();
+  known = {std::move(runtime), std::move(hosts), {}};
+}
+
+void WorkerClusters::set_hosts(const std::string& name, std::shared_ptr<const HostSet> hosts) {
+  const auto found = known_.find(name);
+  if (found == known_.end()) return;
+  if (found->second.cluster) found->second.cluster->set_hosts(hosts);
+  found->second.hosts = std::move(hosts);
+}
+
+void WorkerClusters::remove(const std::string& name) {
+  const auto found = known_.find(name);
+  if (found == known_.end()) return;
+  const auto cluster = std::move(found->second.cluster);
+  known_.erase(found);
+  if (cluster) cluster->retire();
+}
+
+void WorkerClusters::retire_all() {
+  for (auto& [name, known] : known_) {
+    if (known.cluster) known.cluster->retire();
+  }
+  known_.clear();
+}
+
+LocalRef<WorkerCluster> WorkerClusters::find(std::string_view name) {
+  const auto found = known_.find(name);
+  if (found == known_.end()) return {};
+  Known& known = found->second;
+  if (!known.cluster) {
+    known.cluster = LocalRef<WorkerCluster>(new WorkerCluster(context_, known.runtime));
+    known.cluster->set_hosts(known.hosts);
+  }
+  return known.cluster;
+}
+
+size_t WorkerClusters::made() const {
+  return static_cast<size_t>(std::ranges::count_if(
+      known_, [](const auto& entry) { return static_cast<bool>(entry.second.cluster); }));
+}
+
+}  // namespace remora
