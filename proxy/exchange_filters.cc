@@ -50,7 +50,7 @@ std::optional<Demand> Exchange::missing_virtual_host() const { return std::nullo
 
 void Exchange::choose_route_of_newest_table() {
   if (phase_ != Phase::kRequestFilters) return;
-  routes_before_ = std::exchange(routes_, connection_->routes());
+  routes_before_ = std::exchange(routes_, connection_->routes(request_));
   choose_route_again();
 }
 

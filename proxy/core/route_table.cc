@@ -100,11 +100,11 @@ RouteTable::RouteTable(RouteConfig config, const RouteTable* before)
 RouteTable::~RouteTable() = default;
 
 Result<std::shared_ptr<const RouteTable>> RouteTable::compile(RouteConfig config, const RouteTable* before) {
-  // The configuration settles in its final place first: the indexes point into it.
+  // Virtual hosts do not move. What is refused leaves them as they were.
+  auto hosts = before == nullptr ? HostIndex::build(config)
+                                 : next_index(config, before->config_, before->index_->hosts);
+  if (!hosts) return std::move(hosts).error().in("route configuration '" + config.name + "'");
   std::shared_ptr<RouteTable> table(new RouteTable(std::move(config), before), release);
-  auto hosts = before == nullptr ? HostIndex::build(table->config_)
-                                 : next_index(table->config_, before->config_, before->index_->hosts);
-  if (!hosts) return std::move(hosts).error().in("route configuration '" + table->config_.name + "'");
   table->index_ = std::make_unique<Index>(Index{std::move(hosts).value()});
   return std::shared_ptr<const RouteTable>(std::move(table));
 }
