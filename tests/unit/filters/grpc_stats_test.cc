@@ -101,7 +101,7 @@ TEST_F(GrpcStats, EveryMethodWithDotsReplacedAndPrometheusTags) {
   EXPECT_EQ(counts().at("cluster.backend_1.grpc.reviews_v1_Reviews.Get.It.0"), 1u);
   for (const auto& scope : stats.scopes()) {
     if (!scope->name().prefix.starts_with("cluster.")) continue;
-    EXPECT_EQ(scope->name().prometheus_prefix, "envoy_cluster_grpc_");
+    EXPECT_EQ(scope->name().prometheus_prefix.str(), "envoy_cluster_grpc_");
     EXPECT_EQ(scope->name().tags,
               (std::vector<StatTag>{{"envoy_cluster_name", "backend_1"},
                                     {"envoy_grpc_bridge_method", "Get.It"},

@@ -86,8 +86,8 @@ TEST_F(IstioStats, LabelsAreInIstiosOrder) {
   make(TrafficDirection::kOutbound)->create()->on_complete(exchange);
   for (const auto& scope : stats.scopes()) {
     if (scope->name().tags.size() != 25) continue;
-    for (size_t i = 0; i < 25; ++i) EXPECT_EQ(scope->name().tags[i].name, filters::kIstioLabels[i]);
-    EXPECT_EQ(scope->name().prometheus_prefix, "istio_");
+    for (size_t i = 0; i < 25; ++i) EXPECT_EQ(scope->name().tags[i].name.str(), filters::kIstioLabels[i]);
+    EXPECT_EQ(scope->name().prometheus_prefix.str(), "istio_");
   }
 }
 
@@ -260,7 +260,7 @@ TEST_F(IstioStats, MessagesOfGrpcHaveLabelsThatDoNotDependOnTheAnswer) {
   for (const auto& scope : stats.scopes()) {
     if (scope->name().tags.size() != filters::kIstioMessageLabels) continue;
     ++found;
-    EXPECT_EQ(scope->name().tags.back().name, "destination_cluster");
+    EXPECT_EQ(scope->name().tags.back().name.str(), "destination_cluster");
     EXPECT_EQ(scope->value(filters::kRequestMessages), 6u);
     EXPECT_EQ(scope->value(filters::kResponseMessages), 8u);
   }

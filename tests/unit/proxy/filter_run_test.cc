@@ -51,6 +51,8 @@ struct Context final : FilterContext {
   void after(Milliseconds, std::function<void()>) override {}
   Metadata& dynamic_metadata() override { return metadata_; }
   void choose_route_again() override {}
+  std::optional<Demand> missing_virtual_host() const override { return std::nullopt; }
+  void choose_route_of_newest_table() override {}
   void read_whole_request() override {}
   FilterState& filter_state() override { return filter_state_; }
   void limit_response_rate(uint64_t) override {}

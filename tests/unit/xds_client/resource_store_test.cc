@@ -31,7 +31,7 @@ TEST_F(ResourceStoreTest, AClusterWaitsForItsEndpoints) {
   EXPECT_TRUE(update(Type::kEndpoints, {endpoints("a", 80)}).ok());
   const ConfigBatch batch = store_.take_batch();
   EXPECT_EQ(summary(batch), "clusters a") << "cluster and endpoints in one piece";
-  EXPECT_EQ(batch.clusters[0].endpoints->endpoints.at(0).address.port(), 80);
+  EXPECT_EQ(batch.clusters[0].endpoints->endpoints.at(0)->address.port(), 80);
 }
 
 TEST_F(ResourceStoreTest, EndpointsThatChangeTouchOnlyTheirCluster) {
