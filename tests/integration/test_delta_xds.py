@@ -1,49 +1,19 @@
 """Delta ADS of remora-control: what travels, to a client by hand, to the real Envoy and to Remora."""
 
 import json
-import re
 
 import pytest
 
 from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, MESSAGES, ROUTES
+from support.control_folder import PORT, TABLE, Folder, cluster_of, pushes
 from support.delta import DeltaClient
 from support.load import Load
-from support.mesh import ControlPlane, Mesh, replace, service, workload
+from support.mesh import ControlPlane, Mesh, service, workload
 from support.proxy import envoy_binary
 from support.upstream import Upstream, reply
 from support.waiting import wait_until
 
-PORT = 8080
-TABLE = str(PORT)
 LISTENER = f"127.0.0.1_{PORT}"
-
-
-def cluster_of(name):
-    return f"outbound|{PORT}||{name}.default.svc.cluster.local"
-
-
-class Place:
-    """A workload that nobody calls."""
-
-    def __init__(self, port):
-        self.address, self.port = "127.0.1.1", port
-
-
-class Folder:
-    """Services with a workload each, as manifests."""
-
-    def __init__(self, path, *names):
-        path.mkdir()
-        self.path = path
-        for name in names:
-            self.add(name)
-
-    def add(self, name, port=9000):
-        body = [service(name, PORT), workload(f"{name}-1", name, Place(port))]
-        replace(self.path, f"{name}.yaml", "---\n".join(json.dumps(each) + "\n" for each in body))
-
-    def remove(self, name):
-        (self.path / f"{name}.yaml").unlink()
 
 
 @pytest.fixture
@@ -54,12 +24,6 @@ def folder(tmp_path):
 @pytest.fixture
 def plane(folder, closing):
     return closing(ControlPlane(folder.path))
-
-
-def pushes(plane):
-    """Responses sent so far, by type."""
-    return {kind: int(count) for kind, count in re.findall(
-        r'^pilot_xds_pushes\{type="(\w+)"\} (\d+)', plane.admin("/metrics").text, re.M)}
 
 
 def subscribed(client, *names):
@@ -112,7 +76,7 @@ class TestByHand:
         again = closing(ControlPlane(folder.path, plane.xds_port))
         back = subscribed(closing(DeltaClient(again.xds_port, known=client.known)), "a", "b", "c")
         back.wait_heard([f"EDS +{cluster_of('b')}", f"RDS +{TABLE}", f"CDS -{cluster_of('c')}", f"EDS -{cluster_of('c')}"])
-        assert pushes(again) == {"sds": 0, "cds": 1, "eds": 2, "lds": 0, "rds": 1}
+        assert pushes(again) == {"sds": 0, "cds": 1, "eds": 2, "lds": 0, "rds": 1, "vhds": 0}
 
     def test_a_rejection_is_shown_and_stops_nothing_else(self, client, plane, folder):
         client.rejects = lambda response: "table 8080 is bad" if response.type_url == ROUTES else None
@@ -190,7 +154,7 @@ class TestProxies:
             load.wait_for("v1")
         load.assert_nothing_lost()
         if api_type == "DELTA_GRPC":
-            assert pushes(mesh.control) == {"sds": 0, "cds": 0, "eds": 0, "lds": 0, "rds": 1}
+            assert pushes(mesh.control) == {"sds": 0, "cds": 0, "eds": 0, "lds": 0, "rds": 1, "vhds": 0}
 
     def test_a_service_comes_and_goes(self, mesh, closing):
         other = closing(Upstream("other", lambda request: reply(200, {}, "other"), address="127.0.1.1"))

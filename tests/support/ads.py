@@ -8,7 +8,7 @@ import grpc
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
-from envoy.config.route.v3 import route_pb2
+from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2  # noqa: F401 (by import the JSON parser knows it)
 from envoy.extensions.filters.listener.proxy_protocol.v3 import proxy_protocol_pb2  # noqa: F401
 from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2  # noqa: F401
@@ -28,9 +28,11 @@ CLUSTERS = TYPE + "envoy.config.cluster.v3.Cluster"
 ENDPOINTS = TYPE + "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENERS = TYPE + "envoy.config.listener.v3.Listener"
 ROUTES = TYPE + "envoy.config.route.v3.RouteConfiguration"
+VIRTUAL_HOSTS = TYPE + "envoy.config.route.v3.VirtualHost"
 SECRETS = TYPE + "envoy.extensions.transport_sockets.tls.v3.Secret"
 MESSAGES = {CLUSTERS: cluster_pb2.Cluster, ENDPOINTS: endpoint_pb2.ClusterLoadAssignment,
-            LISTENERS: listener_pb2.Listener, ROUTES: route_pb2.RouteConfiguration, SECRETS: secret_pb2.Secret}
+            LISTENERS: listener_pb2.Listener, ROUTES: route_pb2.RouteConfiguration,
+            VIRTUAL_HOSTS: route_components_pb2.VirtualHost, SECRETS: secret_pb2.Secret}
 NAMED_BY_PARENT = (ENDPOINTS, ROUTES, SECRETS)
 
 

@@ -7,20 +7,21 @@ import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
-from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES
+from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, VIRTUAL_HOSTS
 from support.waiting import wait_until
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
-SHORT = {CLUSTERS: "CDS", ENDPOINTS: "EDS", LISTENERS: "LDS", ROUTES: "RDS"}
+SHORT = {CLUSTERS: "CDS", ENDPOINTS: "EDS", LISTENERS: "LDS", ROUTES: "RDS", VIRTUAL_HOSTS: "VHDS"}
 
 
 class DeltaClient:
     """One stream of one sidecar. Accepts every response unless `rejects` says otherwise.
 
     `known`: what it has, type URL -> name -> version; given from an earlier client, this one has come back.
+    `metadata`: more of its node's.
     """
 
-    def __init__(self, port, name="client", address="127.0.0.1", known=None):
+    def __init__(self, port, name="client", address="127.0.0.1", known=None, **metadata):
         self.known = {type_url: dict((known or {}).get(type_url, {})) for type_url in SHORT}
         self.came_with = {type_url: dict(versions) for type_url, versions in self.known.items()}
         self.responses = []  # In the order in which they came.
@@ -28,7 +29,7 @@ class DeltaClient:
         self.failure = None
         self.asked = set()
         self.node = {"id": f"sidecar~{address}~{name}.default~default.svc.cluster.local",
-                     "metadata": {"NAMESPACE": "default", "INTERCEPTION_MODE": "NONE", "LABELS": {"app": name}}}
+                     "metadata": {"NAMESPACE": "default", "INTERCEPTION_MODE": "NONE", "LABELS": {"app": name}, **metadata}}
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.outbox = queue.Queue()
         call = self.channel.stream_stream(METHOD, discovery_pb2.DeltaDiscoveryRequest.SerializeToString,

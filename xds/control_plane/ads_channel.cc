@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "istio/build/virtual_hosts.h"
+
 namespace remora::xds {
 namespace {
 
@@ -54,6 +56,22 @@ Names joined(const Names& some, const Names& more) {
   return all;
 }
 
+/// What one response may hold. gRPC's clients take 4 MiB unless they are told to take more; what has no room
+/// goes with the next response, once this one is answered. One resource goes whatever its size is.
+class Room {
+ public:
+  bool take(size_t bytes) {
+    bytes += kAround;
+    if (used_ > 0 && used_ + bytes > AdsChannel::kMaxResponseBytes) return false;
+    used_ += bytes;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kAround = 64;  // version, tags and lengths
+  size_t used_ = 0;
+};
+
 /// Something that the client has and we do not.
 EncodedResourcePtr unknown(const std::string& name) {
   return std::make_shared<const EncodedResource>(EncodedResource{name, "", 0});
@@ -65,9 +83,18 @@ AdsChannel::AdsChannel(XdsType type, AdsProtocol protocol)
     : type_(type),
       protocol_(protocol),
       whole_(protocol == AdsProtocol::kStateOfTheWorld && has_wildcard(type)),
+      by_table_(type == XdsType::kVirtualHost),
       group_(no_group()) {}
 
-bool AdsChannel::follows(const std::string& name) const { return wildcard_ || contains(names_, name); }
+bool AdsChannel::follows(const std::string& name) const {
+  return wildcard_ || contains(names_, name) || follows_table(name);
+}
+
+bool AdsChannel::follows_table(const std::string& name) const {
+  if (!by_table_) return false;
+  const std::string table(istio::table_of(name));
+  return contains(names_, table) || contains(tables_, table);
+}
 
 void AdsChannel::set_group(std::shared_ptr<const istio::ResourceGroup> group) {
   const auto before = std::exchange(group_, std::move(group));
@@ -172,7 +199,7 @@ void AdsChannel::change_names(const DiscoveryQuery& query) {
   if (!subscribed_) begin(query);
   if (query.names != nullptr) want(in_order(*query.names), query);
   if (query.unsubscribe != nullptr) unwant(in_order(*query.unsubscribe));
-  if (!query.initial_versions.empty()) drop_unfollowed();
+  if (!query.initial_versions.empty() && !own_tables_) drop_unfollowed();
 }
 
 void AdsChannel::begin(const DiscoveryQuery& query) {
@@ -180,6 +207,7 @@ void AdsChannel::begin(const DiscoveryQuery& query) {
                        (query.unsubscribe == nullptr || query.unsubscribe->empty());
   adopt(query.initial_versions);
   wildcard_ = unnamed && has_wildcard(type_);
+  own_tables_ = unnamed && by_table_;
   if (!wildcard_) return;
   check_all();
   must_answer_ = query.initial_versions.empty();  // even if there is nothing: it waits to know that
@@ -204,6 +232,10 @@ void AdsChannel::want(const Names& names, const DiscoveryQuery& query) {
   }
   names_ = joined(names_, added);
   for (const std::string& name : added) {
+    if (by_table_ && istio::table_of(name).empty()) {
+      want_table(name, query);
+      continue;
+    }
     // It may have forgotten what it asks for again, unless it says that it has not.
     if (!query.initial_versions.contains(name)) sent_.erase(name);
     check(name);
@@ -211,11 +243,43 @@ void AdsChannel::want(const Names& names, const DiscoveryQuery& query) {
   }
 }
 
+/// All virtual hosts of a table. That there are none is an answer as well.
+void AdsChannel::want_table(const std::string& table, const DiscoveryQuery& query) {
+  bool empty = true;
+  for (const std::string& name : hosts_of(table)) {
+    empty = empty && !group_->resources.contains(name);
+    if (!query.initial_versions.contains(name)) sent_.erase(name);
+    check(name);
+  }
+  if (empty) gone_.insert(table);
+}
+
+/// Those that there are, and those that the client has.
+Names AdsChannel::hosts_of(const std::string& table) const {
+  Names hosts;
+  const std::string prefix = istio::virtual_host_resource(table, "");
+  for (const EncodedResources* resources : {&group_->resources, &sent_}) {
+    for (auto at = resources->from(prefix); at != resources->end() && at->first.starts_with(prefix); ++at)
+      hosts.emplace_back(at->first);
+  }
+  return hosts;
+}
+
+void AdsChannel::follow_tables(Names tables) {
+  const Names added = missing_in(tables_, tables);
+  const Names left = missing_in(tables, tables_);
+  tables_ = std::move(tables);
+  if (!left.empty()) drop_unfollowed();
+  for (const std::string& table : added) {
+    for (const std::string& host : hosts_of(table)) check(host);
+  }
+}
+
 void AdsChannel::unwant(const Names& names) {
   Names removed = names;
   const bool all = take_out("*", removed) && std::exchange(wildcard_, false);
   names_ = missing_in(removed, names_);
-  if (all) drop_unfollowed();
+  if (all || by_table_) drop_unfollowed();
   for (const std::string& name : removed) {
     drop(name);
     if (!wildcard_) continue;
@@ -277,8 +341,6 @@ std::optional<Delivery> AdsChannel::take(const MayLeave& may_leave,
   } else {
     take_changes(leaving, delivery);
   }
-  due_.clear();
-  for (const std::string& name : leaving) gone_.erase(name);
   must_answer_ = false;
   waiting_ = true;
   nonce_ = delivery.nonce;
@@ -299,6 +361,8 @@ void AdsChannel::take_whole(const std::set<std::string>& leaving, Delivery& deli
     if (!leaving.contains(name)) now.put(sent_.get(name));
   }
   sent_ = std::move(now);
+  due_.clear();
+  for (const std::string& name : leaving) gone_.erase(name);
   delivery.version = istio::version_text(sent_.sum());
   delivery.resources.reserve(sent_.size());
   for (const auto& entry : sent_) delivery.resources.push_back(entry.second);
@@ -306,16 +370,22 @@ void AdsChannel::take_whole(const std::set<std::string>& leaving, Delivery& deli
 
 void AdsChannel::take_changes(const std::set<std::string>& leaving, Delivery& delivery) {
   delivery.version = group_->version;
-  delivery.resources.reserve(due_.size());
-  for (const std::string& name : due_) {
-    delivery.resources.push_back(group_->resources.get(name));
-    sent_.put(delivery.resources.back());
-  }
+  Room room;
   for (const std::string& name : leaving) {
+    if (!room.take(name.size())) break;
+    delivery.removed.push_back(name);
+    gone_.erase(name);
     sent_.erase(name);
     forgive(name);
   }
-  delivery.removed.assign(leaving.begin(), leaving.end());
+  while (!due_.empty()) {
+    const auto first = due_.begin();
+    const EncodedResourcePtr& resource = group_->resources.get(*first);
+    if (!room.take(resource->any.size() + resource->name.size())) break;
+    delivery.resources.push_back(resource);
+    sent_.put(resource);
+    due_.erase(first);
+  }
   if (sent_.sum() == group_->resources.sum()) sent_ = group_->resources;  // and so shares its memory
   in_flight_ = delivery.resources;
 }

@@ -58,6 +58,9 @@ class AdsChannel {
  public:
   /// More names than this on one stream are an attack or a mistake.
   static constexpr size_t kMaxNames = 200'000;
+  /// More than this is sent in several responses, unless it is one resource, or the client takes all that
+  /// there is or nothing (clusters and listeners, state of the world).
+  static constexpr size_t kMaxResponseBytes = 3'500'000;
 
   AdsChannel(istio::XdsType type, AdsProtocol protocol);
 
@@ -67,6 +70,10 @@ class AdsChannel {
 
   /// Takes what a request says of the subscription. False where it is for more than kMaxNames.
   bool subscribe(const DiscoveryQuery& query);
+  /// Virtual hosts: whether the client wants those of whatever route tables it has, without naming them.
+  /// Which these are (sorted), follow_tables() says from then on.
+  bool follows_own_tables() const { return own_tables_; }
+  void follow_tables(std::vector<std::string> tables);
   /// Takes its answer to the last response, if it is one.
   enum class Answer : uint8_t { kNone, kStale, kAck, kNack };
   Answer answer(const DiscoveryQuery& query);
@@ -89,7 +96,7 @@ class AdsChannel {
   void send_again(const std::string& name);
 
   /// The next response; `may_leave` says which of gone() may be taken from the client now. Counts as sent.
-  /// None where nothing is due.
+  /// Of much it is a part, and the rest stays due. None where nothing is due.
   using MayLeave = std::function<bool(const std::string& name)>;
   std::optional<Delivery> take(const MayLeave& may_leave, const std::function<std::string()>& nonce);
 
@@ -102,6 +109,9 @@ class AdsChannel {
   void drop(const std::string& name);
   void forgive(const std::string& name);
   void drop_unfollowed();
+  void want_table(const std::string& table, const DiscoveryQuery& query);
+  std::vector<std::string> hosts_of(const std::string& table) const;
+  bool follows_table(const std::string& name) const;
   void begin(const DiscoveryQuery& query);
   void adopt(const std::map<std::string, std::string>& versions);
   void replace_names(const std::vector<std::string>& names);
@@ -114,15 +124,18 @@ class AdsChannel {
 
   const istio::XdsType type_;
   const AdsProtocol protocol_;
-  const bool whole_;  ///< a response holds everything there is, so what is missing is deleted
+  const bool whole_;     ///< a response holds everything there is, so what is missing is deleted
+  const bool by_table_;  ///< a route table's name stands for all of its virtual hosts
   std::shared_ptr<const istio::ResourceGroup> group_;
 
   bool subscribed_ = false;
   bool wildcard_ = false;
-  bool named_ = false;              ///< a request has named something
-  std::vector<std::string> names_;  ///< sorted
-  NamesPtr asked_;                  ///< state of the world: the request's that these came from
-  bool must_answer_ = false;        ///< even if nothing has changed
+  bool own_tables_ = false;
+  std::vector<std::string> tables_;  ///< the client's own, sorted
+  bool named_ = false;               ///< a request has named something
+  std::vector<std::string> names_;   ///< sorted
+  NamesPtr asked_;                   ///< state of the world: the request's that these came from
+  bool must_answer_ = false;         ///< even if nothing has changed
   istio::EncodedResources sent_;
   std::set<std::string> due_;
   std::set<std::string> gone_;

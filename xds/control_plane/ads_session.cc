@@ -8,11 +8,20 @@ namespace remora::xds {
 using istio::EncodedResources;
 using istio::XdsType;
 
+namespace {
+
+/// What leads to clusters, so that these have to be there before and may leave behind it.
+bool names_clusters(XdsType type) {
+  return type == XdsType::kListener || type == XdsType::kRoute || type == XdsType::kVirtualHost;
+}
+
+}  // namespace
+
 AdsSession::AdsSession(AdsProtocol protocol)
     : protocol_(protocol),
-      channels_{AdsChannel(XdsType::kSecret, protocol), AdsChannel(XdsType::kCluster, protocol),
+      channels_{AdsChannel(XdsType::kSecret, protocol),   AdsChannel(XdsType::kCluster, protocol),
                 AdsChannel(XdsType::kEndpoint, protocol), AdsChannel(XdsType::kListener, protocol),
-                AdsChannel(XdsType::kRoute, protocol)} {}
+                AdsChannel(XdsType::kRoute, protocol),    AdsChannel(XdsType::kVirtualHost, protocol)} {}
 
 void AdsSession::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
@@ -55,8 +64,8 @@ std::optional<Delivery> AdsSession::next() {
   for (const XdsType type : istio::kXdsTypes) {
     AdsChannel& state = channel(type);
     if (!state.subscribed() || state.waiting()) continue;
-    const bool names_clusters = type == XdsType::kListener || type == XdsType::kRoute;
-    if (names_clusters && !patience_over_ && (state.has_news() || !state.gone().empty()) &&
+    if (type == XdsType::kVirtualHost) tables_change();
+    if (names_clusters(type) && !patience_over_ && (state.has_news() || !state.gone().empty()) &&
         !clusters_have_endpoints()) {
       holding_back_ = true;
       continue;
@@ -83,12 +92,23 @@ void AdsSession::clusters_change() {
   }
 }
 
+/// Envoy does not name the tables whose virtual hosts it wants, and drops those of tables that it does not
+/// have yet. So it gets them once it has accepted their table.
+void AdsSession::tables_change() {
+  AdsChannel& hosts = channel(XdsType::kVirtualHost);
+  const AdsChannel& routes = channel(XdsType::kRoute);
+  if (!hosts.follows_own_tables() || routes.waiting() || tables_ == routes.sent().sum()) return;
+  tables_ = routes.sent().sum();
+  std::vector<std::string> tables;
+  for (const auto& entry : routes.sent()) tables.emplace_back(entry.first);
+  hosts.follow_tables(std::move(tables));
+}
+
 /// Whether what is gone may be taken from the proxy now: after what names it.
 bool AdsSession::may_leave(XdsType type, const std::string& name) {
   if (type == XdsType::kCluster) {
     // Who has come back still has routes, though it may not have asked for them yet.
-    const bool asked = channel(XdsType::kListener).subscribed() && channel(XdsType::kRoute).subscribed();
-    const bool will_ask = resumed_ && !asked && !patience_over_;
+    const bool will_ask = resumed_ && !asked_for_routes() && !patience_over_;
     holding_back_ = holding_back_ || will_ask;
     return !will_ask && routes_settled();
   }
@@ -99,10 +119,16 @@ bool AdsSession::may_leave(XdsType type, const std::string& name) {
   return true;
 }
 
+bool AdsSession::asked_for_routes() const {
+  const bool has_hosts = !channel(XdsType::kVirtualHost).group().resources.empty();
+  return channel(XdsType::kListener).subscribed() && channel(XdsType::kRoute).subscribed() &&
+         (!has_hosts || channel(XdsType::kVirtualHost).subscribed());
+}
+
 /// One that it rejected leaves the old one in use.
 bool AdsSession::routes_settled() const {
   return std::all_of(istio::kXdsTypes.begin(), istio::kXdsTypes.end(), [&](XdsType type) {
-    if (type != XdsType::kListener && type != XdsType::kRoute) return true;
+    if (!names_clusters(type)) return true;
     return !channel(type).subscribed() || channel(type).settled();
   });
 }

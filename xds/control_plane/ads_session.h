@@ -55,7 +55,9 @@ class AdsSession {
   const AdsChannel& channel(istio::XdsType type) const { return channels_[static_cast<size_t>(type)]; }
   bool may_leave(istio::XdsType type, const std::string& name);
   bool clusters_have_endpoints() const;
+  bool asked_for_routes() const;
   void clusters_change();
+  void tables_change();
 
   const AdsProtocol protocol_;
   std::shared_ptr<const istio::Snapshot> snapshot_;
@@ -63,6 +65,7 @@ class AdsSession {
   std::array<AdsChannel, istio::kXdsTypes.size()> channels_;
   /// Clusters that the proxy has got in a new version, before it asked for endpoints.
   std::set<std::string> changed_clusters_;
+  uint64_t tables_ = 0;   ///< the sum of the route tables whose virtual hosts the proxy gets
   bool resumed_ = false;  ///< the proxy came with clusters of an earlier stream
   uint64_t next_nonce_ = 1;
   bool holding_back_ = false;

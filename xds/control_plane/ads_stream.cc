@@ -11,7 +11,7 @@
 namespace remora::xds {
 namespace {
 
-/// How long routes wait for the proxy to ask for the endpoints of its clusters.
+/// How long routes wait for the proxy to ask for the endpoints of its clusters, once it has all of these.
 constexpr std::chrono::seconds kPatience{2};
 
 }  // namespace
@@ -120,6 +120,7 @@ bool AdsStream::identify(const IncomingRequest& request) {
     return false;
   }
   node_ = std::move(*node);
+  node_->vhds = node_->vhds && session_.protocol() == AdsProtocol::kDelta;
   if (!authenticate()) return false;
   spdlog::info("ads: {} ({}) connected{}", node_->id, caller_.peer,
                secrets_ == nullptr ? "" : " as " + secrets_->id().uri());
@@ -183,6 +184,8 @@ void AdsStream::on_request(const IncomingRequest& request) {
     return;
   }
   log_outcome(*query, outcome);
+  if (outcome == AdsSession::Outcome::kAck || outcome == AdsSession::Outcome::kNack)
+    last_progress_ = std::chrono::steady_clock::now();
   pump();
 }
 
@@ -209,6 +212,7 @@ void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
                                     ? snapshot->credentials.empty()
                                     : session_.snapshot()->credentials == snapshot->credentials;
   session_.set_snapshot(std::move(snapshot));
+  last_progress_ = std::chrono::steady_clock::now();
   if (!same_credentials) {
     service_.follow_credentials();
     renew_credentials();
@@ -229,16 +233,19 @@ void AdsStream::pump() {
                 delivery->removed.size(), delivery->nonce);
   outgoing_ = encode_response(*delivery, session_.protocol(), service_.identifier());
   writing_ = true;
+  last_progress_ = std::chrono::steady_clock::now();
   StartWrite(&outgoing_);
 }
 
 void AdsStream::wait_for_endpoints() {
   if (patience_running_) return;
   patience_running_ = true;
-  patience_.expires_after(kPatience);
-  patience_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+  const auto end = last_progress_ + kPatience;
+  patience_.expires_at(end);
+  patience_.async_wait([self = shared_from_this(), end](const boost::system::error_code& error) {
     self->patience_running_ = false;
     if (error || self->closed_ || !self->session_.holding_back()) return;
+    if (self->last_progress_ + kPatience > end) return self->wait_for_endpoints();
     spdlog::warn(
         "ads: {} has not asked for all endpoints or routes that belong to its clusters: going on anyway",
         self->node_->id);

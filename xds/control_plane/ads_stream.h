@@ -81,6 +81,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   std::shared_ptr<const istio::ResourceGroup> own_secrets_;  // what it has made last
   boost::asio::steady_timer patience_;
   bool patience_running_ = false;
+  std::chrono::steady_clock::time_point last_progress_;  ///< it has been given, or has answered, something
   bool writing_ = false;
   bool closed_ = false;
 };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control_plane/steering_labels.h"
+#include "istio/build/outbound_change.h"
 #include "istio/build/predecessor.h"
 
 namespace remora::xds {
@@ -72,7 +73,7 @@ Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSetti
 void Mesh::refresh() {
   ResourceList list = source_.list();
   take_inventory(list.resources);
-  inventory_.take_changes();  // the registry is made from all of it
+  follow_inventory();  // so that the next registry differs from this one in its configuration only
   state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);
   steering_ = steering_labels(*state_.registry);
   istio::Diagnostics findings = std::move(list.findings);
@@ -80,9 +81,9 @@ void Mesh::refresh() {
   own_findings_ = std::move(findings);
   join_findings();
   ++version_;
+  change_.reset();
   keep_outbound();
-  snapshots_.clear();
-  snapshots_in_use_ = 0;
+  forget_unused_own();
   spdlog::info("configuration {}: {} resources, {} services, {} findings", version_,
                state_.registry->resources().size(), state_.registry->services().size(), findings_.size());
 }
@@ -126,9 +127,18 @@ void Mesh::take_inventory(const std::vector<istio::ResourcePtr>& resources) {
 }
 
 void Mesh::take_endpoints() {
-  const auto changes = state_.registry->update_endpoints(inventory_.take_changes());
-  if (changes.empty()) return;
+  if (follow_inventory().empty()) return;
   ++version_;
+  if (on_endpoints_) on_endpoints_();
+}
+
+/// Brings registry and snapshots in line with the inventory.
+std::vector<istio::EndpointChange> Mesh::follow_inventory() {
+  const auto inventory_changes = inventory_.take_changes();
+  if (state_.registry == nullptr) return {};  // it will be made from all of it
+  auto changes = state_.registry->update_endpoints(inventory_changes);
+  if (changes.empty()) return changes;
+  change_.reset();
   std::set<std::string> addresses;
   for (const istio::EndpointChange& change : changes) {
     addresses.insert(change.addresses.begin(), change.addresses.end());
@@ -149,14 +159,17 @@ void Mesh::take_endpoints() {
     const auto& own = entry.second.addresses;
     return std::any_of(own.begin(), own.end(), [&](const auto& ip) { return addresses.contains(ip); });
   });
-  if (on_endpoints_) on_endpoints_();
+  return changes;
 }
 
 /// Proxies come and go with ever new labels and addresses; what is kept for them must not grow with that.
 void Mesh::forget_unused() {
   constexpr size_t kMaxOutbound = 256;
   if (outbound_.size() >= kMaxOutbound) outbound_.clear();
-  if (snapshots_.size() < 2 * snapshots_in_use_ + kMaxOutbound) return;
+  if (snapshots_.size() >= 2 * snapshots_in_use_ + kMaxOutbound) forget_unused_own();
+}
+
+void Mesh::forget_unused_own() {
   std::erase_if(snapshots_, [](const auto& entry) { return entry.second.snapshot.expired(); });
   snapshots_in_use_ = snapshots_.size();
 }
@@ -166,24 +179,51 @@ const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::Pr
   Outbound& outbound = outbound_[key];
   if (outbound.snapshot != nullptr) return outbound.snapshot;
   const auto before = outbound_before_.extract(key);
-  std::optional<istio::Predecessor> predecessor;
-  if (!before.empty()) predecessor.emplace(*before.mapped().registry, *before.mapped().snapshot);
   outbound = {node,
-              std::make_shared<const istio::Snapshot>(
-                  istio::build_outbound(*state_.registry, node, predecessor ? &*predecessor : nullptr)),
+              before.empty()
+                  ? std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node))
+                  : make_outbound(node, before.mapped()),
               state_.registry};
   return outbound.snapshot;
+}
+
+/// From what proxies of this kind had, as far as it is still right.
+std::shared_ptr<const istio::Snapshot> Mesh::make_outbound(const istio::ProxyNode& node,
+                                                           const Outbound& before) {
+  if (auto changed = istio::change_outbound(*before.registry, *state_.registry, node, before.snapshot,
+                                            change_since(before.registry)))
+    return changed;
+  istio::Predecessor predecessor(*before.registry, *before.snapshot);
+  return std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node, &predecessor));
+}
+
+/// Found out once for all proxies: they mostly come from the same registry.
+const istio::ConfigChange& Mesh::change_since(const std::shared_ptr<const istio::Registry>& registry) {
+  if (!change_ || change_->since != registry)
+    change_ = Change{registry, istio::compare(*registry, *state_.registry)};
+  return change_->change;
+}
+
+/// What the proxy had, with the outbound side as it is now. Null where its own side may have changed as well:
+/// by other configuration, but not by other routes of others.
+std::shared_ptr<const istio::Snapshot> Mesh::follow_own(
+    const Own& own, const std::shared_ptr<const istio::Snapshot>& outbound) const {
+  const auto known = own.snapshot.lock();
+  if (known == nullptr) return nullptr;
+  const bool same_side =
+      own.registry == state_.registry || (change_ && change_->since == own.registry &&
+                                          !change_->change.everything && change_->change.clusters.empty());
+  if (!same_side) return nullptr;
+  return own.outbound == outbound ? known : istio::follow_outbound(known, *own.outbound, *outbound);
 }
 
 std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node) {
   forget_unused();
   const auto& outbound = outbound_for(node);
   Own& own = snapshots_[node.key()];
-  auto known = own.snapshot.lock();
-  if (known != nullptr && own.outbound == outbound) return known;
-  auto snapshot = known == nullptr ? nullptr : istio::follow_outbound(known, *own.outbound, *outbound);
+  auto snapshot = follow_own(own, outbound);
   if (snapshot == nullptr) snapshot = istio::build_snapshot(*state_.registry, node, outbound);
-  own = {node.addresses, snapshot, outbound};
+  own = {node.addresses, snapshot, outbound, state_.registry};
   own.addresses.push_back(node.ip);
   return snapshot;
 }

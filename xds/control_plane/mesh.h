@@ -10,6 +10,7 @@
 #include "control_plane/resource_source.h"
 #include "istio/build/snapshot.h"
 #include "istio/reconcile/reconcile.h"
+#include "istio/registry/config_change.h"
 #include "istio/registry/inventory.h"
 
 namespace remora::xds {
@@ -50,18 +51,30 @@ class Mesh {
     std::shared_ptr<const istio::Snapshot> snapshot;
     std::shared_ptr<const istio::Registry> registry;  ///< that it was made from
   };
-  /// A proxy's own, and the outbound that it was made from.
+  /// A proxy's own, and what it was made from.
   struct Own {
     std::vector<std::string> addresses;
     std::weak_ptr<const istio::Snapshot> snapshot;
     std::shared_ptr<const istio::Snapshot> outbound;
+    std::shared_ptr<const istio::Registry> registry;
+  };
+  /// What has changed since the registry before.
+  struct Change {
+    std::shared_ptr<const istio::Registry> since;
+    istio::ConfigChange change;
   };
 
   void refresh();
+  std::vector<istio::EndpointChange> follow_inventory();
   void take_inventory(const std::vector<istio::ResourcePtr>& resources);
   void join_findings();
   void forget_unused();
+  void forget_unused_own();
   const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
+  std::shared_ptr<const istio::Snapshot> make_outbound(const istio::ProxyNode& node, const Outbound& before);
+  const istio::ConfigChange& change_since(const std::shared_ptr<const istio::Registry>& registry);
+  std::shared_ptr<const istio::Snapshot> follow_own(
+      const Own& own, const std::shared_ptr<const istio::Snapshot>& outbound) const;
   void keep_outbound();
 
   ResourceSource& source_;
@@ -81,6 +94,7 @@ class Mesh {
   std::map<std::string, Outbound> outbound_before_;  ///< of a registry before, and not made anew yet
   std::map<std::string, Own> snapshots_;
   size_t snapshots_in_use_ = 0;  // when they were counted last
+  std::optional<Change> change_;
 };
 
 }  // namespace remora::xds

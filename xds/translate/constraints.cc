@@ -14,9 +14,11 @@
 namespace remora::xds {
 namespace {
 
+using google::protobuf::Descriptor;
 using google::protobuf::Duration;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
 std::string text_of(const Duration& duration) {
@@ -189,83 +191,98 @@ void check_scalar(const validate::FieldRules& rules, const Scalar& scalar, Conte
   }
 }
 
-void check_present_message(const validate::FieldRules& rules, const Message& value, Context& context) {
-  const std::string& type = value.GetDescriptor()->full_name();
-  if (type == "google.protobuf.Duration") {
-    Duration duration;
-    duration.CopyFrom(value);
-    if (rules.has_duration()) check_duration(rules.duration(), duration, context);
-    return;
-  }
-  if (type.rfind("google.protobuf.", 0) == 0 && value.GetDescriptor()->field_count() == 1) {
-    check_scalar(rules, {value, *value.GetDescriptor()->field(0), -1}, context);  // a wrapper
-  }
-}
-
 bool is_required(const validate::FieldRules& rules) {
   return rules.message().required() || rules.duration().required() || rules.any().required();
 }
 
-void check_repeated(const validate::RepeatedRules& rules, const Message& message,
-                    const FieldDescriptor& field, Context& context) {
+}  // namespace
+
+FieldConstraints::FieldConstraints(const FieldDescriptor& field) : field_(&field), kind_(kind_of(field)) {
+  if (field.is_map() || !field.options().HasExtension(validate::rules)) return;
+  rules_ = &field.options().GetExtension(validate::rules);
+  if (field.is_repeated()) {
+    concern_unset_ = rules_->repeated().min_items() > 0 && !rules_->repeated().ignore_empty();
+    concern_set_ = true;
+  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    concern_unset_ = is_required(*rules_) && field.containing_oneof() == nullptr;
+    concern_set_ = kind_ != Kind::kOther;
+  } else {
+    concern_unset_ = !field.has_presence();  // an empty string may be too short
+    concern_set_ = true;
+  }
+}
+
+FieldConstraints::Kind FieldConstraints::kind_of(const FieldDescriptor& field) {
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return Kind::kScalar;
+  const auto* type = field.message_type();
+  if (type == Duration::descriptor()) return Kind::kDuration;
+  const bool is_well_known = type->full_name().rfind("google.protobuf.", 0) == 0;
+  return is_well_known && type->field_count() == 1 ? Kind::kWrapper : Kind::kOther;
+}
+
+void FieldConstraints::check(const Message& message, bool is_set, Context& context) const {
+  if (!concern(is_set)) return;
+  if (field_->is_repeated()) return check_repeated(message, context);
+  const auto scope = context.in(field_->name());
+  if (kind_ == Kind::kScalar) return check_scalar(*rules_, {message, *field_, -1}, context);
+  if (!is_set) return context.error("is required");
+  check_value(*rules_, message.GetReflection()->GetMessage(message, field_), context);
+}
+
+void FieldConstraints::check_value(const validate::FieldRules& rules, const Message& value,
+                                   Context& context) const {
+  if (kind_ == Kind::kDuration && rules.has_duration()) {
+    Duration duration;
+    duration.CopyFrom(value);
+    check_duration(rules.duration(), duration, context);
+  } else if (kind_ == Kind::kWrapper) {
+    check_scalar(rules, {value, *value.GetDescriptor()->field(0), -1}, context);
+  }
+}
+
+void FieldConstraints::check_repeated(const Message& message, Context& context) const {
+  const auto& rules = rules_->repeated();
   const Reflection& reflection = *message.GetReflection();
-  const int size = reflection.FieldSize(message, &field);
+  const int size = reflection.FieldSize(message, field_);
   if (size == 0 && rules.ignore_empty()) return;
   if (static_cast<uint64_t>(size) < rules.min_items()) {
-    context.error(field.name(), size == 0
-                                    ? "must not be empty"
-                                    : "must have at least " + std::to_string(rules.min_items()) + " entries");
+    context.error(field_->name(),
+                  size == 0 ? "must not be empty"
+                            : "must have at least " + std::to_string(rules.min_items()) + " entries");
   }
   if (rules.has_max_items() && static_cast<uint64_t>(size) > rules.max_items()) {
-    context.error(field.name(), "must have at most " + std::to_string(rules.max_items()) + " entries");
+    context.error(field_->name(), "must have at most " + std::to_string(rules.max_items()) + " entries");
   }
+  if (kind_ == Kind::kOther) return;
   std::set<std::string> seen;
   for (int i = 0; i < size; ++i) {
-    const auto scope = context.in(field.name(), i);
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      check_present_message(rules.items(), reflection.GetRepeatedMessage(message, &field, i), context);
+    const auto scope = context.in(field_->name(), i);
+    if (kind_ != Kind::kScalar) {
+      check_value(rules.items(), reflection.GetRepeatedMessage(message, field_, i), context);
       continue;
     }
-    check_scalar(rules.items(), {message, field, i}, context);
-    if (rules.unique() && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
-        !seen.insert(reflection.GetRepeatedString(message, &field, i)).second) {
+    check_scalar(rules.items(), {message, *field_, i}, context);
+    if (rules.unique() && field_->cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
+        !seen.insert(reflection.GetRepeatedString(message, field_, i)).second) {
       context.error("is there twice");
     }
   }
 }
 
-}  // namespace
-
-void check_constraints(const Message& message, const FieldDescriptor& field, Context& context) {
-  if (!field.options().HasExtension(validate::rules)) return;
-  const validate::FieldRules& rules = field.options().GetExtension(validate::rules);
-  if (field.is_map()) return;
-  if (field.is_repeated()) return check_repeated(rules.repeated(), message, field, context);
-  const Reflection& reflection = *message.GetReflection();
-  if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-    if (!reflection.HasField(message, &field)) {
-      if (is_required(rules) && field.containing_oneof() == nullptr)
-        context.error(field.name(), "is required");
-      return;
-    }
-    const auto scope = context.in(field.name());
-    return check_present_message(rules, reflection.GetMessage(message, &field), context);
+std::vector<const OneofDescriptor*> required_oneofs(const Descriptor& type) {
+  std::vector<const OneofDescriptor*> found;
+  for (int i = 0; i < type.real_oneof_decl_count(); ++i) {
+    const auto* oneof = type.oneof_decl(i);
+    if (oneof->options().GetExtension(validate::required)) found.push_back(oneof);
   }
-  if (field.has_presence() && !reflection.HasField(message, &field)) return;
-  const auto scope = context.in(field.name());
-  check_scalar(rules, {message, field, -1}, context);
+  return found;
 }
 
-void check_required_oneofs(const Message& message, Context& context) {
-  const auto* descriptor = message.GetDescriptor();
-  for (int i = 0; i < descriptor->real_oneof_decl_count(); ++i) {
-    const auto* oneof = descriptor->oneof_decl(i);
-    if (!oneof->options().GetExtension(validate::required)) continue;
-    if (message.GetReflection()->HasOneof(message, oneof)) continue;
-    std::string names;
-    for (int f = 0; f < oneof->field_count(); ++f) names += (f == 0 ? "" : ", ") + oneof->field(f)->name();
-    context.error("one of " + names + " is required");
-  }
+void check_required_oneof(const Message& message, const OneofDescriptor& oneof, Context& context) {
+  if (message.GetReflection()->HasOneof(message, &oneof)) return;
+  std::string names;
+  for (int f = 0; f < oneof.field_count(); ++f) names += (f == 0 ? "" : ", ") + oneof.field(f)->name();
+  context.error("one of " + names + " is required");
 }
 
 }  // namespace remora::xds

@@ -5,8 +5,10 @@
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <cassert>
 #include <unordered_map>
+#include <vector>
 
 #include "translate/constraints.h"
 #include "translate/field_rules.h"
@@ -15,9 +17,11 @@
 namespace remora::xds {
 namespace {
 
+using google::protobuf::Any;
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
 struct FieldRule {
@@ -37,11 +41,31 @@ void each_word(std::string_view words, Call call) {
   }
 }
 
+/// All that is to be known of a field before one is seen.
+struct FieldPlan {
+  const FieldDescriptor* field;
+  FieldConstraints constraints;
+  FieldRule rule{};
+  bool descends;  // its messages are checked in turn
+};
+
+struct TypePlan {
+  std::vector<FieldPlan> fields;  // by index
+  std::vector<const OneofDescriptor*> required_oneofs;
+};
+
+bool is_well_known(const Descriptor* type) { return type->full_name().rfind("google.protobuf.", 0) == 0; }
+
+bool descends(const FieldDescriptor& field) {
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return false;
+  if (field.is_map())
+    return field.message_type()->map_value()->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+  return field.message_type() == Any::descriptor() || !is_well_known(field.message_type());
+}
+
 /// The rules of all message types, by descriptor and field index.
 class RuleIndex {
  public:
-  using Fields = std::vector<FieldRule>;
-
   RuleIndex() {
     for (const auto& rules : {bootstrap_rules(), listener_rules(), route_rules(), filter_rules(),
                               cluster_rules(), tls_rules(), common_rules()}) {
@@ -50,9 +74,9 @@ class RuleIndex {
   }
 
   /// Null: the type is not implemented at all.
-  [[nodiscard]] const Fields* find(const Descriptor* type) const {
-    const auto found = fields_.find(type);
-    return found == fields_.end() ? nullptr : &found->second;
+  [[nodiscard]] const TypePlan* find(const Descriptor* type) const {
+    const auto found = plans_.find(type);
+    return found == plans_.end() ? nullptr : &found->second;
   }
 
  private:
@@ -60,13 +84,13 @@ class RuleIndex {
     const auto* pool = google::protobuf::DescriptorPool::generated_pool();
     const Descriptor* type = pool->FindMessageTypeByName(std::string(rules.message));
     if (type == nullptr) return;  // not linked into this program: nobody can send it
-    Fields& fields = fields_[type];
-    fields.resize(static_cast<size_t>(type->field_count()));
+    TypePlan& plan = plans_[type];
+    if (plan.fields.empty()) plan = make_plan(*type);
     const auto set = [&](std::string_view names, FieldRule rule) {
       each_word(names, [&](std::string_view name) {
         const FieldDescriptor* field = type->FindFieldByName(std::string(name));
         assert(field != nullptr && "a rule names a field that its message does not have");
-        if (field != nullptr) fields[static_cast<size_t>(field->index())] = rule;
+        if (field != nullptr) plan.fields[static_cast<size_t>(field->index())].rule = rule;
       });
     };
     set(rules.implemented, {FieldRule::Kind::kImplemented, {}});
@@ -75,15 +99,22 @@ class RuleIndex {
     for (const auto& entry : rules.only) set(entry.field, {FieldRule::Kind::kOnly, entry.value});
   }
 
-  std::unordered_map<const Descriptor*, Fields> fields_;
+  static TypePlan make_plan(const Descriptor& type) {
+    TypePlan plan{{}, required_oneofs(type)};
+    for (int i = 0; i < type.field_count(); ++i) {
+      const FieldDescriptor& field = *type.field(i);
+      plan.fields.push_back({&field, FieldConstraints(field), {}, descends(field)});
+    }
+    return plan;
+  }
+
+  std::unordered_map<const Descriptor*, TypePlan> plans_;
 };
 
 const RuleIndex& rule_index() {
   static const RuleIndex index;
   return index;
 }
-
-bool is_well_known(const Descriptor* type) { return type->full_name().rfind("google.protobuf.", 0) == 0; }
 
 /// A field's value as a rule writes it: true, 5, V3, 0s, or the inside of a wrapper.
 std::string value_text(const Message& message, const FieldDescriptor* field) {
@@ -114,36 +145,40 @@ class Checker {
 
   void check(const Message& message) {
     const Descriptor* type = message.GetDescriptor();
-    if (is_well_known(type)) {
-      if (type->full_name() == "google.protobuf.Any") check_packed(message);
-      return;
+    const TypePlan* plan = rule_index().find(type);
+    if (plan == nullptr) return check_unplanned(message, *type);
+    const Reflection& reflection = *message.GetReflection();
+    check_unknown(message, reflection);
+    // One call lists what is set; to ask for each field is most of the cost of a message with many.
+    std::vector<const FieldDescriptor*> set;
+    reflection.ListFields(message, &set);
+    std::ranges::sort(set, {}, &FieldDescriptor::index);
+    auto next = set.begin();
+    for (const FieldPlan& entry : plan->fields) {
+      const bool is_set = next != set.end() && *next == entry.field;
+      if (is_set) ++next;
+      if (entry.constraints.concern(is_set)) entry.constraints.check(message, is_set, context_);
+      if (is_set) check_field(message, reflection, entry);
     }
-    const RuleIndex::Fields* rules = rule_index().find(type);
-    if (rules == nullptr) return context_.error(type->full_name() + " is not implemented by this build");
-    check_unknown(message);
-    for (int i = 0; i < type->field_count(); ++i)
-      check_field(message, type->field(i), (*rules)[static_cast<size_t>(i)]);
-    check_required_oneofs(message, context_);
+    for (const auto* oneof : plan->required_oneofs) check_required_oneof(message, *oneof, context_);
   }
 
  private:
-  static bool is_set(const Message& message, const FieldDescriptor* field) {
-    const Reflection& reflection = *message.GetReflection();
-    return field->is_repeated() ? reflection.FieldSize(message, field) > 0
-                                : reflection.HasField(message, field);
+  void check_unplanned(const Message& message, const Descriptor& type) {
+    if (&type == Any::descriptor()) return check_packed(message);
+    if (!is_well_known(&type)) context_.error(type.full_name() + " is not implemented by this build");
   }
 
-  void check_field(const Message& message, const FieldDescriptor* field, const FieldRule& rule) {
-    check_constraints(message, *field, context_);
-    if (!is_set(message, field)) return;
-    switch (rule.kind) {
+  void check_field(const Message& message, const Reflection& reflection, const FieldPlan& plan) {
+    const FieldDescriptor* field = plan.field;
+    switch (plan.rule.kind) {
       case FieldRule::Kind::kImplemented:
-        if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) descend(message, field);
+        if (plan.descends) descend(message, reflection, field);
         return;
       case FieldRule::Kind::kCheckedByReader: return;
       case FieldRule::Kind::kNoEffect:
-        return context_.warning(field->name(), "has no effect: " + std::string(rule.text));
-      case FieldRule::Kind::kOnly: return check_only(message, field, rule.text);
+        return context_.warning(field->name(), "has no effect: " + std::string(plan.rule.text));
+      case FieldRule::Kind::kOnly: return check_only(message, field, plan.rule.text);
       case FieldRule::Kind::kRefused:
         return context_.error(field->name(), "is not implemented by this build");
     }
@@ -156,24 +191,22 @@ class Checker {
                                       (value == "?" ? std::string() : ", not " + value));
   }
 
-  void descend(const Message& message, const FieldDescriptor* field) {
-    const Reflection& reflection = *message.GetReflection();
-    if (field->is_map()) return descend_map(message, field);
+  void descend(const Message& message, const Reflection& reflection, const FieldDescriptor* field) {
+    if (field->is_map()) return descend_map(message, reflection, field);
     if (!field->is_repeated()) {
       const auto scope = context_.in(field->name());
       return check(reflection.GetMessage(message, field));
     }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+    const int size = reflection.FieldSize(message, field);
+    for (int i = 0; i < size; ++i) {
       const auto scope = context_.in(field->name(), i);
       check(reflection.GetRepeatedMessage(message, field, i));
     }
   }
 
-  void descend_map(const Message& message, const FieldDescriptor* field) {
-    const Reflection& reflection = *message.GetReflection();
+  void descend_map(const Message& message, const Reflection& reflection, const FieldDescriptor* field) {
     const FieldDescriptor* key = field->message_type()->map_key();
     const FieldDescriptor* value = field->message_type()->map_value();
-    if (value->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return;
     for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
       const Message& entry = reflection.GetRepeatedMessage(message, field, i);
       const std::string name = value_text(entry, key);
@@ -183,7 +216,7 @@ class Checker {
   }
 
   void check_packed(const Message& message) {
-    google::protobuf::Any any;
+    Any any;
     any.CopyFrom(message);
     if (any.type_url().empty()) return context_.error("@type is required");
     const TypedConfig config = unpack(any);
@@ -193,8 +226,8 @@ class Checker {
     check(*config.message);
   }
 
-  void check_unknown(const Message& message) {
-    const auto& unknown = message.GetReflection()->GetUnknownFields(message);
+  void check_unknown(const Message& message, const Reflection& reflection) {
+    const auto& unknown = reflection.GetUnknownFields(message);
     if (unknown.empty()) return;
     if (context_.environment().reject_unknown_fields) {
       return context_.error(message.GetDescriptor()->full_name() + " has no field with the number " +

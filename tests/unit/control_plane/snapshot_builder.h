@@ -27,6 +27,7 @@ class SnapshotBuilder {
   SnapshotBuilder& static_cluster(const std::string& name) { return add(istio::XdsType::kCluster, {name}); }
   SnapshotBuilder& listeners(const Names& names) { return add(istio::XdsType::kListener, names); }
   SnapshotBuilder& routes(const Names& names) { return add(istio::XdsType::kRoute, names); }
+  SnapshotBuilder& hosts(const Names& names) { return add(istio::XdsType::kVirtualHost, names); }
 
   std::shared_ptr<const istio::Snapshot> build() {
     snapshot_.seal();

@@ -83,6 +83,13 @@ EncodedResources::Iterator EncodedResources::find(std::string_view name) const {
   return has_at(*pieces_[piece], entry, name) ? Iterator(pieces_, piece, entry) : end();
 }
 
+EncodedResources::Iterator EncodedResources::from(std::string_view name) const {
+  if (empty()) return end();
+  const size_t piece = piece_for(name);
+  const size_t entry = place_in(*pieces_[piece], name);
+  return entry < pieces_[piece]->size() ? Iterator(pieces_, piece, entry) : Iterator(pieces_, piece + 1, 0);
+}
+
 const EncodedResourcePtr& EncodedResources::get(std::string_view name) const {
   static const EncodedResourcePtr kNone;
   const auto found = find(name);

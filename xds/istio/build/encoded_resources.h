@@ -68,6 +68,8 @@ class EncodedResources {
   uint64_t sum() const { return sum_; }
 
   Iterator find(std::string_view name) const;
+  /// The first that is not before `name`.
+  Iterator from(std::string_view name) const;
   bool contains(std::string_view name) const { return get(name) != nullptr; }
   /// Null where there is none.
   const EncodedResourcePtr& get(std::string_view name) const;

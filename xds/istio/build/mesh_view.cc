@@ -11,7 +11,7 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
       scope_(registry.sidecars().scope_of(node.ns, node.labels, registry.settings().outbound_policy)) {
   if (scope == Scope::kClusters) return;
   for (const ResourcePtr& resource : registry.effective_virtual_services()) add_virtual_service(*resource);
-  add_services();
+  if (scope == Scope::kEverything) add_services();
 }
 
 /// In the registry's order. What a VirtualService leads to is known with it.

@@ -15,8 +15,9 @@ namespace remora::istio {
 /// not there.
 class MeshView {
  public:
-  /// What the view is for. Single clusters need no lists of all services and routes.
-  enum class Scope { kEverything, kClusters };
+  /// What the view is for. Single routes need no list of all services, and single clusters none of all routes
+  /// either.
+  enum class Scope { kEverything, kRoutes, kClusters };
 
   /// Both must outlive the view.
   MeshView(const Registry& registry, const ProxyNode& node, Scope scope = Scope::kEverything);
@@ -27,6 +28,8 @@ class MeshView {
   const std::vector<const MeshService*>& services() const { return services_; }
   /// Services that only intercepted connections reach, where the proxy's are not.
   const std::vector<const MeshService*>& unreachable() const { return unreachable_; }
+  /// Whether no Sidecar keeps anything from the proxy.
+  bool knows_everything() const { return scope_.knows_everything(); }
   /// Whether hosts that the mesh does not know are refused.
   bool registry_only() const { return scope_.policy() == OutboundPolicy::kRegistryOnly; }
 

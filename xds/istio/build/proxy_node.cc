@@ -92,7 +92,7 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 
 std::string ProxyNode::outbound_key() const {
   std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
-                    (is_gateway() ? "gateway" : "") + (grpc ? "grpc" : "") +
+                    (is_gateway() ? "gateway" : "") + (grpc ? "grpc" : "") + (vhds ? "vhds" : "") +
                     (identified ? "identified" : "") + std::to_string(static_cast<int>(interception));
   if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
@@ -149,6 +149,7 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   if (proxy.grpc && proxy.intercepted())
     return Error{"node.metadata.GENERATOR grpc goes with INTERCEPTION_MODE NONE only"};
   proxy.plain_envoy = metadata_flag(metadata, "REMORA_PLAIN_ENVOY");
+  proxy.vhds = metadata_flag(metadata, "REMORA_VHDS") && !proxy.grpc;
   if (const auto read = read_own_addresses(metadata, proxy); !read.ok()) return read.error();
   return proxy;
 }

@@ -27,8 +27,9 @@ enum class ProxyType : uint8_t {
 };
 
 /// What the translation knows of one proxy, from the node it sends: Istio's id
-/// `TYPE~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus three of ours, for
-/// proxies that share a machine (REMORA_OUTBOUND, REMORA_APP_ADDRESS) and for REMORA_PLAIN_ENVOY.
+/// `TYPE~<ip>~<name>.<ns>~<ns>.svc.cluster.local` and Istio's metadata keys, plus four of ours, for
+/// proxies that share a machine (REMORA_OUTBOUND, REMORA_APP_ADDRESS), for REMORA_PLAIN_ENVOY and
+/// REMORA_VHDS.
 struct ProxyNode {
   ProxyType type = ProxyType::kSidecar;
   std::string id;
@@ -52,6 +53,9 @@ struct ProxyNode {
   /// A gRPC client that is its own proxy (Istio: GENERATOR grpc). It has no inbound side, and no certificate
   /// of ours.
   bool grpc = false;
+  /// It takes the virtual hosts of its route tables as resources of their own. Over delta only: state of the
+  /// world has no such thing.
+  bool vhds = false;
 
   bool is_gateway() const { return type == ProxyType::kGateway; }
   bool intercepted() const { return interception != Interception::kNone; }

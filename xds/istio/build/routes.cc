@@ -107,15 +107,6 @@ std::vector<std::string> domains_of(const MeshService& service, const ProxyNode&
   return domains;
 }
 
-std::vector<Route> routes_to(const MeshService& service, uint16_t port, const MeshView& view) {
-  const Resource* owner = view.virtual_service_for(service.host);
-  // One with routes for other protocols only leaves requests where they are going.
-  if (owner != nullptr && !std::get<VirtualService>(owner->spec).http.empty()) {
-    return build_routes(*owner, port, view);
-  }
-  return {build_default_route(service.host, port, consistent_hash_of(service.host, "", port, view))};
-}
-
 RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_port) {
   RouteConfiguration config;
   config.set_name(cluster);
@@ -164,6 +155,15 @@ std::vector<Route> build_routes(const Resource& virtual_service, uint16_t port, 
   return routes;
 }
 
+std::vector<Route> build_service_routes(const MeshService& service, uint16_t port, const MeshView& view) {
+  const Resource* owner = view.virtual_service_for(service.host);
+  // One with routes for other protocols only leaves requests where they are going.
+  if (owner != nullptr && !std::get<VirtualService>(owner->spec).http.empty()) {
+    return build_routes(*owner, port, view);
+  }
+  return {build_default_route(service.host, port, consistent_hash_of(service.host, "", port, view))};
+}
+
 Route build_default_route(const std::string& host, uint16_t port, const std::optional<ConsistentHash>& hash) {
   Route route;
   route.set_name("default");
@@ -194,7 +194,7 @@ RouteConfiguration build_route_configuration(uint16_t port, const std::vector<co
   constexpr uint16_t kServicelessPort = 80;  // Istio's rule: hosts without a service are called on port 80
   Table table(std::to_string(port), port);
   for (const MeshService* service : services) {
-    table.add(service->host, domains_of(*service, view.node()), routes_to(*service, port, view));
+    table.add(service->host, domains_of(*service, view.node()), build_service_routes(*service, port, view));
   }
   if (port == kServicelessPort) {
     for (const auto& [host, owner] : view.serviceless_hosts()) {
@@ -206,7 +206,7 @@ RouteConfiguration build_route_configuration(uint16_t port, const std::vector<co
 
 RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port, const MeshView& view) {
   Table table(sniffed_table_name(service.host, port), port);
-  table.add(service.host, {"*"}, routes_to(service, port, view));
+  table.add(service.host, {"*"}, build_service_routes(service, port, view));
   return table.finish(false);
 }
 

@@ -16,12 +16,16 @@
 #include "istio/build/names.h"
 #include "istio/build/predecessor.h"
 #include "istio/build/proto_util.h"
+#include "istio/build/service_clusters.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
+#include "istio/build/virtual_hosts.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
 namespace {
+
+using envoy::config::route::v3::RouteConfiguration;
 
 void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
          Snapshot& snapshot) {
@@ -46,9 +50,18 @@ void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
   add(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
 }
 
-void add_layout(const Layout& layout, const ProxyNode& node, Snapshot& snapshot) {
+/// A table, whole or with its virtual hosts beside it, as the proxy takes them.
+void add_table(RouteConfiguration table, const ProxyNode& node, Snapshot& snapshot) {
+  if (node.vhds) {
+    for (const auto& host : take_out_virtual_hosts(table))
+      add(host, host.name(), XdsType::kVirtualHost, snapshot);
+  }
+  add(table, table.name(), XdsType::kRoute, snapshot);
+}
+
+void add_layout(Layout layout, const ProxyNode& node, Snapshot& snapshot) {
   for (const auto& listener : layout.listeners) add(listener, listener.name(), XdsType::kListener, snapshot);
-  for (const auto& routes : layout.routes) add(routes, routes.name(), XdsType::kRoute, snapshot);
+  for (auto& routes : layout.routes) add_table(std::move(routes), node, snapshot);
   for (const auto& [path, message] : layout.notes) note(node, path, message, snapshot);
 }
 
@@ -63,47 +76,6 @@ void add_to_port(const MeshService& service, const MeshPort& port, OutboundPorts
     (port.protocol == Protocol::kTls ? outbound.tls : outbound.tcp).push_back(&service);
   }
 }
-
-/// Each port of a service, and of that each subset, as a cluster.
-void for_each_cluster(const MeshService& service, const MeshView& view,
-                      const std::function<void(const ClusterParts&)>& take) {
-  const MergedRule* rule = view.registry().find_rule(service.host, view.node().ns);
-  for (const MeshPort& port : service.ports) {
-    if (!port.carried()) continue;
-    take({service, port, rule, nullptr, view});
-    if (rule == nullptr) continue;
-    for (const Subset& subset : rule->subsets) take({service, port, rule, &subset, view});
-  }
-}
-
-/// A group of a snapshot with some resources replaced, none added: what the snapshot does not have stays
-/// away.
-class GroupUpdate {
- public:
-  GroupUpdate(const Snapshot& snapshot, XdsType type) : before_(snapshot.shared_group(type)), type_(type) {}
-
-  /// Whether the group has such a resource.
-  bool replace(const google::protobuf::Message& message, const std::string& name) {
-    const EncodedResourcePtr& known = before_->resources.get(name);
-    if (known == nullptr) return false;
-    auto resource = encode_resource(message, name);
-    if (known->hash == resource->hash) return true;
-    if (after_ == nullptr) after_ = std::make_shared<ResourceGroup>(*before_);
-    after_->resources.put(std::move(resource));
-    return true;
-  }
-
-  void finish(Snapshot& snapshot) {
-    if (after_ == nullptr) return;
-    after_->seal();
-    snapshot.set_group(type_, after_);
-  }
-
- private:
-  std::shared_ptr<const ResourceGroup> before_;
-  XdsType type_;
-  std::shared_ptr<ResourceGroup> after_;
-};
 
 /// The clusters and endpoints that `service` has had. False where there are not all of them.
 bool take_over(const MeshService& service, const MeshView& view, const Snapshot& before, Snapshot& snapshot) {
@@ -162,10 +134,10 @@ void add_named_clusters(const std::set<std::string>& names, const MeshView& view
 /// Made anew each time: it is small. What is equal to `before` (null: nothing) is shared with it.
 Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const Predecessor* before) {
   const MeshView view(registry, node, MeshView::Scope::kClusters);
-  const GatewayLayout gateway = build_gateway(view);
+  GatewayLayout gateway = build_gateway(view);
   Snapshot snapshot;
   add_named_clusters(gateway.clusters, view, snapshot);
-  add_layout(gateway.layout, node, snapshot);
+  add_layout(std::move(gateway.layout), node, snapshot);
   snapshot.credentials = gateway.credentials;
   snapshot.seal();
   if (before != nullptr) snapshot.share_with(before->snapshot());
@@ -185,8 +157,7 @@ void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot&
 
 void add_outbound_port(const OutboundPort& port, const MeshView& view, Snapshot& snapshot) {
   if (!port.http.empty()) {
-    const auto routes = build_route_configuration(port.number, port.http, view);
-    add(routes, routes.name(), XdsType::kRoute, snapshot);
+    add_table(build_route_configuration(port.number, port.http, view), view.node(), snapshot);
   }
   if (view.node().outbound_address.empty()) return;
   const auto listener = build_outbound_listener(port, view);
@@ -281,6 +252,7 @@ std::string_view type_url(XdsType type) {
     case XdsType::kEndpoint: return "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
     case XdsType::kListener: return "type.googleapis.com/envoy.config.listener.v3.Listener";
     case XdsType::kRoute: return "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+    case XdsType::kVirtualHost: return "type.googleapis.com/envoy.config.route.v3.VirtualHost";
   }
   return "";
 }
@@ -292,6 +264,7 @@ std::string_view short_name(XdsType type) {
     case XdsType::kEndpoint: return "EDS";
     case XdsType::kListener: return "LDS";
     case XdsType::kRoute: return "RDS";
+    case XdsType::kVirtualHost: return "VHDS";
   }
   return "";
 }
@@ -378,26 +351,6 @@ std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const P
 
 Snapshot build_snapshot(const Registry& registry, const ProxyNode& node) {
   return *build_snapshot(registry, node, std::make_shared<const Snapshot>(build_outbound(registry, node)));
-}
-
-std::shared_ptr<const Snapshot> update_outbound(const Registry& registry, const ProxyNode& node,
-                                                const Snapshot& outbound,
-                                                const std::vector<EndpointChange>& changes) {
-  const MeshView view(registry, node, MeshView::Scope::kClusters);
-  GroupUpdate endpoints(outbound, XdsType::kEndpoint);
-  GroupUpdate clusters(outbound, XdsType::kCluster);
-  for (const EndpointChange& change : changes) {
-    for_each_cluster(*change.service, view, [&](const ClusterParts& parts) {
-      const auto assignment = build_load_assignment(parts);
-      if (!endpoints.replace(assignment, assignment.cluster_name()) || !change.identities) return;
-      const auto cluster = build_outbound_cluster(parts);
-      clusters.replace(cluster, cluster.name());
-    });
-  }
-  auto snapshot = std::make_shared<Snapshot>(outbound);
-  endpoints.finish(*snapshot);
-  clusters.finish(*snapshot);
-  return snapshot;
 }
 
 std::shared_ptr<const Snapshot> follow_outbound(const std::shared_ptr<const Snapshot>& own,

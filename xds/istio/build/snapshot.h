@@ -19,12 +19,13 @@ namespace remora::istio {
 
 /// The kinds of resource that are served, in the order in which a change must reach a proxy. Secrets wait for
 /// nothing, and clusters and listeners wait for them.
-enum class XdsType : uint8_t { kSecret, kCluster, kEndpoint, kListener, kRoute };
-inline constexpr std::array<XdsType, 5> kXdsTypes{XdsType::kSecret, XdsType::kCluster, XdsType::kEndpoint,
-                                                  XdsType::kListener, XdsType::kRoute};
+enum class XdsType : uint8_t { kSecret, kCluster, kEndpoint, kListener, kRoute, kVirtualHost };
+inline constexpr std::array<XdsType, 6> kXdsTypes{XdsType::kSecret,   XdsType::kCluster,
+                                                  XdsType::kEndpoint, XdsType::kListener,
+                                                  XdsType::kRoute,    XdsType::kVirtualHost};
 
 std::string_view type_url(XdsType type);
-/// "SDS", "CDS", "EDS", "LDS", "RDS"
+/// "SDS", "CDS", "EDS", "LDS", "RDS", "VHDS"
 std::string_view short_name(XdsType type);
 
 /// All resources of one type, by name.
@@ -63,7 +64,7 @@ class Snapshot {
   static const std::shared_ptr<const ResourceGroup>& no_resources();
 
   std::array<std::shared_ptr<const ResourceGroup>, kXdsTypes.size()> groups_{
-      no_resources(), no_resources(), no_resources(), no_resources(), no_resources()};
+      no_resources(), no_resources(), no_resources(), no_resources(), no_resources(), no_resources()};
   std::array<std::shared_ptr<ResourceGroup>, kXdsTypes.size()> edited_;
 };
 

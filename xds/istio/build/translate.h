@@ -79,6 +79,9 @@ bool takes_everything(const envoy::config::route::v3::RouteMatch& match);
 /// Whether one of `gateways`, as a VirtualService of `ns` writes them, is `gateway`.
 bool names_gateway(const std::vector<std::string>& gateways, const std::string& ns,
                    const std::string& gateway);
+/// The routes to a service, as its VirtualService says, or the one that it has without.
+std::vector<envoy::config::route::v3::Route> build_service_routes(const MeshService& service, uint16_t port,
+                                                                  const MeshView& view);
 /// The route that services without a VirtualService have.
 envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port,
                                                     const std::optional<ConsistentHash>& hash);
