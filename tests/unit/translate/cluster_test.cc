@@ -38,7 +38,7 @@ load_assignment:
   EXPECT_EQ(cluster.config->version, "5");
   const auto& endpoints = cluster.endpoints->endpoints;
   ASSERT_EQ(endpoints.size(), 2u) << "an address counts once";
-  EXPECT_NE(warnings().find("load_assignment.endpoints[0]->lb_endpoints[2]: the address 127.0.0.1:80"),
+  EXPECT_NE(warnings().find("load_assignment.endpoints[0].lb_endpoints[2]: the address 127.0.0.1:80"),
             std::string::npos);
   EXPECT_EQ(endpoints[0]->address_text, "127.0.0.1:80");
   EXPECT_EQ(endpoints[0]->weight, 3u);
