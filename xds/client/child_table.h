@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/resource_record.h"
+#include "remora/core/rare.h"
 
 namespace remora::xds {
 
@@ -19,7 +20,7 @@ class ChildTable {
     std::optional<ResourceRecord> record;
     Value value{};                // null until it came
     std::set<std::string> users;  // who holds it
-    std::optional<RefusedUpdate> refused;
+    Rare<RefusedUpdate> refused;
     bool absent = false;  // its source says that there is none
   };
 

@@ -25,7 +25,7 @@ google::protobuf::Timestamp to_timestamp(WallTime time) {
 
 admin::UpdateFailureState to_failure(const RefusedUpdate& refused) {
   admin::UpdateFailureState out;
-  *out.mutable_failed_configuration() = refused.record.resource;
+  *out.mutable_failed_configuration() = refused.record.resource.any();
   *out.mutable_last_update_attempt() = to_timestamp(refused.record.updated);
   out.set_details(refused.details);
   out.set_version_info(refused.record.version);
@@ -54,14 +54,14 @@ admin::ClustersConfigDump dump_clusters(const DumpSources& sources, const NameFi
   out.set_version_info(sources.clusters_version);
   const auto add = [](const ResourceRecord& record, admin::ClustersConfigDump::DynamicCluster& dynamic) {
     dynamic.set_version_info(record.version);
-    *dynamic.mutable_cluster() = record.resource;
+    *dynamic.mutable_cluster() = record.resource.any();
     *dynamic.mutable_last_updated() = to_timestamp(record.updated);
   };
   for (const auto& [name, entry] : sources.store.clusters().entries()) {
     if (!filter.wants(name)) continue;
     if (entry.is_static && entry.active) {
       auto& fixed = *out.add_static_clusters();
-      *fixed.mutable_cluster() = entry.active->record.resource;
+      *fixed.mutable_cluster() = entry.active->record.resource.any();
       *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
       continue;
     }
@@ -80,14 +80,14 @@ admin::ListenersConfigDump dump_listeners(const DumpSources& sources, const Name
   out.set_version_info(sources.listeners_version);
   const auto set = [](const ResourceRecord& record, admin::ListenersConfigDump::DynamicListenerState& state) {
     state.set_version_info(record.version);
-    *state.mutable_listener() = record.resource;
+    *state.mutable_listener() = record.resource.any();
     *state.mutable_last_updated() = to_timestamp(record.updated);
   };
   for (const auto& [name, entry] : sources.store.listeners().entries()) {
     if (!filter.wants(name)) continue;
     if (entry.is_static && entry.active) {
       auto& fixed = *out.add_static_listeners();
-      *fixed.mutable_listener() = entry.active->record.resource;
+      *fixed.mutable_listener() = entry.active->record.resource.any();
       *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
       continue;
     }
@@ -103,10 +103,10 @@ admin::ListenersConfigDump dump_listeners(const DumpSources& sources, const Name
 using ConnectionManager = ProtoConnectionManager;
 
 /// The route configurations that stand in a listener.
-std::vector<envoy::config::route::v3::RouteConfiguration> inline_routes(const Any& resource) {
+std::vector<envoy::config::route::v3::RouteConfiguration> inline_routes(const PackedResource& resource) {
   std::vector<envoy::config::route::v3::RouteConfiguration> out;
   envoy::config::listener::v3::Listener listener;
-  if (!resource.UnpackTo(&listener)) return out;
+  if (!resource.unpack(listener)) return out;
   if (listener.has_default_filter_chain()) *listener.add_filter_chains() = listener.default_filter_chain();
   for (const auto& chain : listener.filter_chains()) {
     for (const auto& filter : chain.filters()) {
@@ -134,7 +134,7 @@ admin::RoutesConfigDump dump_routes(const DumpSources& sources, const NameFilter
     auto& dynamic = *out.add_dynamic_route_configs();
     if (child.record) {
       dynamic.set_version_info(child.record->version);
-      *dynamic.mutable_route_config() = child.record->resource;
+      *dynamic.mutable_route_config() = child.record->resource.any();
       *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
     }
     if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
@@ -147,7 +147,7 @@ admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const Name
   for (const auto& [name, entry] : sources.store.clusters().entries()) {
     if (!entry.active || !entry.active->parent.endpoints || !filter.wants(name)) continue;
     envoy::config::cluster::v3::Cluster cluster;
-    if (!entry.active->record.resource.UnpackTo(&cluster)) continue;
+    if (!entry.active->record.resource.unpack(cluster)) continue;
     auto& fixed = *out.add_static_endpoint_configs();
     fixed.mutable_endpoint_config()->PackFrom(cluster.load_assignment());
     *fixed.mutable_last_updated() = to_timestamp(entry.active->record.updated);
@@ -157,7 +157,7 @@ admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const Name
     auto& dynamic = *out.add_dynamic_endpoint_configs();
     if (child.record) {
       dynamic.set_version_info(child.record->version);
-      *dynamic.mutable_endpoint_config() = child.record->resource;
+      *dynamic.mutable_endpoint_config() = child.record->resource.any();
       *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
     }
     if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
@@ -174,7 +174,7 @@ admin::SecretsConfigDump dump_secrets(const DumpSources& sources, const NameFilt
     if (source->kind == SecretSource::Kind::kStatic) {
       auto& fixed = *out.add_static_secrets();
       fixed.set_name(source->name);
-      *fixed.mutable_secret() = entry.record->resource;
+      *fixed.mutable_secret() = entry.record->resource.any();
       *fixed.mutable_last_updated() = to_timestamp(entry.record->updated);
       continue;
     }
@@ -182,7 +182,7 @@ admin::SecretsConfigDump dump_secrets(const DumpSources& sources, const NameFilt
     dynamic.set_name(source->name);
     dynamic.set_version_info(entry.record ? entry.record->version : "uninitialized");
     if (entry.record) {
-      *dynamic.mutable_secret() = entry.record->resource;
+      *dynamic.mutable_secret() = entry.record->resource.any();
       *dynamic.mutable_last_updated() = to_timestamp(entry.record->updated);
     }
     if (entry.refused) *dynamic.mutable_error_state() = to_failure(*entry.refused);

@@ -38,11 +38,7 @@ ResourceStore::ResourceStore(const Environment& environment)
 
 void ResourceStore::add_static(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
                                const StaticResources& resources, MonotonicTime now, WallTime wall) {
-  const auto record = [&](const Message& source) {
-    ResourceRecord made{{}, {}, wall};
-    made.resource.PackFrom(source);
-    return made;
-  };
+  const auto record = [&](const Message& source) { return ResourceRecord{PackedResource(source), {}, wall}; };
   const auto& source = bootstrap.static_resources();
   for (const auto& secret : resources.secrets)
     secrets_.add_static(record(source.secrets(secret.index)), secret.translated);
@@ -83,6 +79,14 @@ bool ResourceStore::is_static(ResourceType type, const std::string& name) const 
   };
   if (type == ResourceType::kClusters) return check(clusters_);
   return type == ResourceType::kListeners && check(listeners_);
+}
+
+void ResourceStore::set_demanded(const std::string& cluster, bool demanded) {
+  if (demanded) {
+    demanded_clusters_.insert(cluster);
+  } else {
+    demanded_clusters_.erase(cluster);
+  }
 }
 
 void ResourceStore::expire(MonotonicTime now) {

@@ -65,6 +65,9 @@ class ResourceStore {
   /// Reads secrets anew whose files may be others. True: something changed.
   bool reload_secrets(const std::set<std::string>& keys, WallTime wall);
 
+  /// Requests asked for that cluster by its name: a set of clusters without it does not take it away.
+  void set_demanded(const std::string& cluster, bool demanded);
+
   /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now);
   [[nodiscard]] MonotonicTime next_deadline() const;
@@ -168,6 +171,7 @@ class ResourceStore {
   ClusterSet clusters_{cluster_needs_};
   ListenerSet listeners_{listener_needs_};
   std::map<std::string, Origin> origins_[kResourceTypeCount];  // by key, of what is not ADS's
+  std::set<std::string> demanded_clusters_;
   std::set<std::string> delivered_routes_;
   std::set<std::string> delivered_secrets_;
   TimedOut timed_out_;

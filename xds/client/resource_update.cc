@@ -292,17 +292,17 @@ void ResourceStore::refuse(const Step& step, const Incoming& incoming, const std
 void ResourceStore::remove_missing(ResourceType type, const std::vector<Incoming>& incoming) {
   std::set<std::string_view> present;
   for (const Incoming& entry : incoming) present.insert(entry.name);
-  const auto remove = [&](auto& set) {
+  const auto remove = [&](auto& set, const std::set<std::string>& kept) {
     std::vector<std::string> gone;
     for (const auto& [name, entry] : set.entries()) {
-      if (!entry.is_static && !present.contains(name)) gone.push_back(name);
+      if (!entry.is_static && !present.contains(name) && !kept.contains(name)) gone.push_back(name);
     }
     for (const std::string& name : gone) set.remove(name);
   };
   if (type == ResourceType::kClusters) {
-    remove(clusters_);
+    remove(clusters_, demanded_clusters_);
   } else {
-    remove(listeners_);
+    remove(listeners_, {});
   }
 }
 

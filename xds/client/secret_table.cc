@@ -42,7 +42,7 @@ void SecretTable::add_static(ResourceRecord record, std::shared_ptr<const Secret
   const std::string key = secret->name;
   State& state = states_[key];
   ProtoSecret proto;
-  if (record.resource.UnpackTo(&proto)) {
+  if (record.resource.unpack(proto)) {
     state.source.name = proto.name();
     state.folders = watched_folders(proto);
   }
@@ -110,7 +110,7 @@ Result<ResourceRecord> SecretTable::record_to_reload(const std::string& key, con
   if (state.source.kind == Kind::kFile) return read_file_secret(state.source, wall);
   ResourceRecord record;
   if (state.source.kind == Kind::kWatched) {
-    record.resource.PackFrom(*state.source.content);
+    record.resource = PackedResource(*state.source.content);
     record.updated = wall;
     return record;
   }
@@ -135,7 +135,7 @@ bool SecretTable::reload(const std::string& key, WallTime wall) {
   std::shared_ptr<const Secret> made;
   if (record.ok()) {
     Context context(environment_, report);
-    record->resource.UnpackTo(&secret);
+    record->resource.unpack(secret);
     made = translate_secret(secret, key, record->version, wall, context);
     state->second.folders = watched_folders(secret);
     ++sources_version_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <compare>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "client/resource_record.h"
 #include "remora/core/clock.h"
+#include "remora/core/rare.h"
 
 namespace remora::xds {
 
@@ -52,10 +52,10 @@ class WarmingSet {
   };
   struct Entry {
     bool is_static = false;
-    std::optional<Version> active;
-    std::optional<Version> warming;
+    Rare<Version> active;
+    Rare<Version> warming;
     std::map<NeedKey, MonotonicTime> missing;  // of the one that warms, with its deadlines
-    std::optional<RefusedUpdate> refused;
+    Rare<RefusedUpdate> refused;
   };
   /// What has changed since the last take_changes().
   struct Changes {
@@ -70,7 +70,7 @@ class WarmingSet {
     Entry& entry = entries_[name];
     clear_refusal(name);
     for (const Need& need : version.needs) keeper_.hold(need.key, name);
-    const std::optional<Version> before = stop_warming(name, entry);
+    const Rare<Version> before = stop_warming(name, entry);
     for (const Need& need : version.needs) {
       if (keeper_.is_settled(need.key)) continue;
       const bool forever = need.fetch_timeout.count() == 0;
@@ -94,8 +94,8 @@ class WarmingSet {
   void remove(const std::string& name) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) return;
-    const std::optional<Version> warming = stop_warming(name, found->second);
-    const std::optional<Version> active = std::move(found->second.active);
+    const Rare<Version> warming = stop_warming(name, found->second);
+    const Rare<Version> active = std::move(found->second.active);
     if (active) changes_.removed.insert(name);
     changes_.activated.erase(name);
     if (found->second.refused) --refused_count_;
@@ -170,7 +170,7 @@ class WarmingSet {
   void activate_if_complete(const std::string& name) {
     Entry& entry = entries_[name];
     if (!entry.warming || !entry.missing.empty()) return;
-    const std::optional<Version> before = std::exchange(entry.active, std::move(entry.warming));
+    const Rare<Version> before = std::exchange(entry.active, std::move(entry.warming));
     entry.warming.reset();
     warming_.erase(name);
     changes_.activated.insert(name);
@@ -179,11 +179,11 @@ class WarmingSet {
   }
 
   /// What warmed, if anything.
-  std::optional<Version> stop_warming(const std::string& name, Entry& entry) {
+  Rare<Version> stop_warming(const std::string& name, Entry& entry) {
     for (const auto& [key, deadline] : entry.missing) forget_waiting(key, name);
     entry.missing.clear();
     warming_.erase(name);
-    return std::exchange(entry.warming, std::nullopt);
+    return std::exchange(entry.warming, {});
   }
 
   void forget_waiting(const NeedKey& key, const std::string& name) {
@@ -194,7 +194,7 @@ class WarmingSet {
   }
 
   /// Lets go what a version that is over needed and no other version of the entry needs.
-  void release_unused(const std::string& name, const std::optional<Version>& version) {
+  void release_unused(const std::string& name, const Rare<Version>& version) {
     if (!version) return;
     const Entry* entry = find(name);
     for (const Need& need : version->needs) {
@@ -202,7 +202,7 @@ class WarmingSet {
       keeper_.release(need.key, name);
     }
   }
-  static bool names(const std::optional<Version>& version, const NeedKey& key) {
+  static bool names(const Rare<Version>& version, const NeedKey& key) {
     const auto same = [&](const Need& need) { return need.key == key; };
     return version && std::any_of(version->needs.begin(), version->needs.end(), same);
   }

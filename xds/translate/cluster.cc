@@ -27,7 +27,7 @@ void set_eds(const ProtoCluster& cluster, Context& context, TranslatedCluster& r
   }
   auto source = to_resource_source(eds.eds_config(), "eds_config", context);
   result.endpoints_key = resource_key(out.eds_service_name, source.key);
-  result.source = std::make_shared<const ResourceSource>(std::move(source));
+  result.source = share(std::move(source));
 }
 
 void set_static(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,

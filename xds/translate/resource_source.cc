@@ -64,6 +64,17 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+std::shared_ptr<const ResourceSource> share(ResourceSource source) {
+  static const auto usual = std::make_shared<const ResourceSource>();
+  static const auto patient =
+      std::make_shared<const ResourceSource>(ResourceSource{.fetch_timeout = Milliseconds(0)});
+  if (source.kind == ResourceSource::Kind::kAds) {
+    if (source.fetch_timeout == usual->fetch_timeout) return usual;
+    if (source.fetch_timeout == patient->fetch_timeout) return patient;
+  }
+  return std::make_shared<const ResourceSource>(std::move(source));
+}
+
 std::string resource_key(const std::string& name, const std::string& source_key) {
   if (!source_key.empty()) return name + "@" + source_key;
   // A plain name, unless it could be taken for another source's.

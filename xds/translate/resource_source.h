@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,9 @@ struct DemandOrigin final : DemandSource {
 /// Reads a source. The context stands at the message that has it as `field`; errors are recorded.
 ResourceSource to_resource_source(const envoy::config::core::v3::ConfigSource& source, std::string_view field,
                                   Context& context);
+
+/// For keeping: what most clusters say is there once.
+std::shared_ptr<const ResourceSource> share(ResourceSource source);
 
 /// What tells a resource from those of the same name and another source: its name, and where it is from
 /// unless that is ADS.
