@@ -11,6 +11,7 @@
 #include "header_mutation/header_mutation.h"
 #include "istio_stats/istio_stats.h"
 #include "jwt_authn/jwt_authn.h"
+#include "on_demand/on_demand.h"
 #include "peer_metadata/peer_metadata.h"
 #include "set_filter_state/set_filter_state.h"
 
@@ -45,6 +46,7 @@ constexpr KnownFilter kFilters[] = {
     {.type = "envoy.extensions.filters.http.buffer.v3.Buffer", .make = filters::make_buffer},
     {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
      .make = filters::make_set_filter_state},
+    {.type = "envoy.extensions.filters.http.on_demand.v3.OnDemand", .make = filters::make_on_demand},
 };
 
 struct KnownRouteConfig {
@@ -63,6 +65,8 @@ constexpr KnownRouteConfig kRouteConfigs[] = {
     {.type = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .make = filters::make_route_buffer},
     {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
      .make = filters::make_route_set_filter_state},
+    {.type = "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig",
+     .make = filters::make_route_on_demand},
 };
 
 /// The entry of `table` for a type, given by its URL; null if there is none.

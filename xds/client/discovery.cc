@@ -18,7 +18,8 @@ Discovery::Discovery(const DynamicConfig& config, ResourceStore& store, StatsSto
       stats_store_(stats),
       store_(store),
       sink_(sink),
-      stats_(store, stats) {
+      stats_(store, stats),
+      cluster_demands_(store) {
   if (config.has_server()) control_plane_.emplace(stats);
 }
 
@@ -42,7 +43,10 @@ void Discovery::follow_all(ResourceType type, ScopeName name, const ResourceSour
   at(type).followed = true;
   at(type).deadline = after(from, source.fetch_timeout);
   stats_.follow_all(type, std::move(name));
-  if (ResourceFeed* given = feed(&source, type)) given->follow_all(type);
+  ResourceFeed* given = feed(&source, type);
+  if (given == nullptr) return;
+  if (given != ads_) feeds_[{type, source.key}].all = true;
+  given->follow_all(type);
 }
 
 void Discovery::on_connected(const std::string& feed) {
@@ -76,6 +80,10 @@ UpdateResult Discovery::on_response(const std::string& feed, ResourceType type, 
 UpdateResult Discovery::on_delta(const std::string& feed, ResourceType type, const DeltaResponse& response,
                                  MonotonicTime now, WallTime wall) {
   UpdateResult result = store_.update(type, response, now, wall, feed);
+  if (type == ResourceType::kClusters) {
+    cluster_demands_.removed(feed, response.removed_resources());
+    cluster_demands_.refused(result.refused);
+  }
   taken(feed, type, result, response.system_version_info());
   return result;
 }
@@ -101,11 +109,12 @@ void Discovery::on_time(MonotonicTime now) {
     log(LogLevel::kWarning, "initial fetch timed out for " + std::string(type_url(type)));
   }
   store_.expire(now);
+  cluster_demands_.expire(now);
   settle(now);
 }
 
 MonotonicTime Discovery::next_deadline() const {
-  MonotonicTime next = store_.next_deadline();
+  MonotonicTime next = std::min(store_.next_deadline(), cluster_demands_.next_deadline());
   for (const TypeState& state : types_) {
     if (!state.answered) next = std::min(next, state.deadline);
   }
@@ -117,6 +126,8 @@ void Discovery::settle(MonotonicTime now) {
   advance_start(now);
   follow_new_names();
   ConfigBatch batch = store_.take_batch();
+  cluster_demands_.activated(batch.clusters);
+  for (SettledDemand& answer : cluster_demands_.take_settled()) batch.settled.push_back(std::move(answer));
   stats_.forget(ResourceType::kEndpoints, batch.removed_clusters);
   stats_.forget(ResourceType::kRoutes, batch.removed_listeners);
   stats_.count_timeouts(store_.take_timed_out());
@@ -134,14 +145,44 @@ void Discovery::follow_new_names() {
     for (const ResourceStore::Touched& touched : store_.take_touched(type)) {
       if (!touched.is_wanted) {
         unfollow(touched, type);
-        continue;
+      } else {
+        follow(touched, type);
       }
-      ResourceFeed* source = feed(touched.source.get(), type);
-      if (source == nullptr) continue;
-      if (source != ads_) feeds_[{type, touched.source->key}].names.insert(touched.name);
-      source->follow(type, touched.name);
     }
   }
+  for (const ResourceStore::Touched& dropped : cluster_demands_.take_dropped())
+    unfollow(dropped, ResourceType::kClusters);
+}
+
+void Discovery::follow(const ResourceStore::Touched& touched, ResourceType type) {
+  ResourceFeed* source = feed(touched.source.get(), type);
+  if (source == nullptr) return;
+  if (source != ads_) feeds_[{type, touched.source->key}].names.insert(touched.name);
+  source->follow(type, touched.name);
+}
+
+void Discovery::demand(const Demand& demand, MonotonicTime now) {
+  if (demand.key.kind == DemandKey::Kind::kCluster) demand_cluster(demand, now);
+  settle(now);
+}
+
+void Discovery::demand_cluster(const Demand& demand, MonotonicTime now) {
+  const std::string& name = demand.key.name;
+  const auto origin = std::dynamic_pointer_cast<const DemandOrigin>(demand.source);
+  if (origin == nullptr || !can_ask(origin->source)) {
+    if (!std::exchange(said_no_delta_, true))
+      log(LogLevel::kWarning,
+          "clusters are not asked for on demand: that needs delta xDS (api_type DELTA_GRPC)");
+    return cluster_demands_.refuse(name);
+  }
+  const std::shared_ptr<const ResourceSource> source(origin, &origin->source);
+  if (cluster_demands_.add(name, source, now)) follow({name, source, true}, ResourceType::kClusters);
+}
+
+/// Of the state of the world, names that are asked for would be all there is.
+bool Discovery::can_ask(const ResourceSource& source) const {
+  if (source.kind != ResourceSource::Kind::kAds) return source.is_delta;
+  return config_.ads && config_.ads->is_delta;
 }
 
 void Discovery::unfollow(const ResourceStore::Touched& touched, ResourceType type) {
@@ -154,7 +195,7 @@ void Discovery::unfollow(const ResourceStore::Touched& touched, ResourceType typ
   Feed& entry = found->second;
   entry.names.erase(touched.name);
   entry.feed->unfollow(type, touched.name);
-  if (!entry.names.empty()) return;
+  if (entry.all || !entry.names.empty()) return;
   maker_->retire(*entry.feed);
   feeds_.erase(found);
 }

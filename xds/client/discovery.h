@@ -8,6 +8,7 @@
 #include <string>
 
 #include "client/ads_config.h"
+#include "client/cluster_demands.h"
 #include "client/resource_feed.h"
 #include "client/resource_store.h"
 #include "client/resource_types.h"
@@ -45,6 +46,8 @@ class Discovery final : public ResourceReceiver {
   void start(MonotonicTime now);
   /// Something else than a feed has changed the store.
   void store_changed(MonotonicTime now) { settle(now); }
+  /// A request needs what is not there: asks whoever may have it. Answered by a batch.
+  void demand(const Demand& demand, MonotonicTime now);
   /// The last version of a type that was accepted as a whole; "" before.
   [[nodiscard]] const std::string& version(ResourceType type) const { return types_[index_of(type)].version; }
 
@@ -77,6 +80,9 @@ class Discovery final : public ResourceReceiver {
   /// After any change: new names, the next phase of start-up, and the batch for the server.
   void settle(MonotonicTime now);
   void follow_new_names();
+  void follow(const ResourceStore::Touched& touched, ResourceType type);
+  void demand_cluster(const Demand& demand, MonotonicTime now);
+  [[nodiscard]] bool can_ask(const ResourceSource& source) const;
   void advance_start(MonotonicTime now);
   /// Of a source (null: ADS); null: there is none.
   ResourceFeed* feed(const ResourceSource* source, ResourceType type);
@@ -84,6 +90,7 @@ class Discovery final : public ResourceReceiver {
 
   struct Feed {
     ResourceFeed* feed = nullptr;
+    bool all = false;             // whatever there is
     std::set<std::string> names;  // that are followed there
   };
   const DynamicConfig& config_;
@@ -93,6 +100,8 @@ class Discovery final : public ResourceReceiver {
   std::optional<ControlPlaneStats> control_plane_;  // with a management server
   std::set<std::string> connected_;                 // feeds
   SubscriptionStats stats_;
+  ClusterDemands cluster_demands_;
+  bool said_no_delta_ = false;
   ResourceFeed* ads_ = nullptr;
   FeedMaker* maker_ = nullptr;
   std::map<std::pair<ResourceType, std::string>, Feed> feeds_;  // other than ADS, by type and source

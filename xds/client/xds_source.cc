@@ -39,7 +39,6 @@ class XdsSource final : public ConfigSource {
       metrics_sinks_.back()->start();
     }
     const std::lock_guard lock(mutex_);
-    sink_ = &sink;
     discovery_ = std::make_unique<Discovery>(options_.dynamic, store_, options_.stats, sink);
     make_secret_sources();
     feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, options_.bootstrap, environment_}, *discovery_);
@@ -55,9 +54,8 @@ class XdsSource final : public ConfigSource {
   }
 
   void demand(Demand demand) override {
-    ConfigBatch answer;
-    answer.settled.push_back({std::move(demand.key), false});
-    sink_->apply(std::move(answer));
+    const std::lock_guard lock(mutex_);
+    discovery_->demand(demand, std::chrono::steady_clock::now());
   }
 
   Result<std::string> config_dump(const DumpQuery& query) override {
@@ -95,7 +93,6 @@ class XdsSource final : public ConfigSource {
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
   const Environment environment_;
   ResourceStore store_;
-  ConfigSink* sink_ = nullptr;
   std::unique_ptr<Discovery> discovery_;
   std::unique_ptr<Feeds> feeds_;
   std::unique_ptr<SecretSources> secret_sources_;

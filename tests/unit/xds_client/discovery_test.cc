@@ -107,5 +107,103 @@ TEST_F(DiscoveryTest, WhatASourceDoesNotHaveIsNotWaitedFor) {
   EXPECT_EQ(sink_.batches, std::vector<std::string>{"clusters a"});
 }
 
+// ---------------------------------------------------------------------------------- clusters on demand
+
+class DemandTest : public DiscoveryTest {
+ protected:
+  void demand(const std::string& name, ResourceSource source = {}) {
+    discovery_.demand(
+        {{DemandKey::Kind::kCluster, {}, name}, std::make_shared<DemandOrigin>(std::move(source))}, now_);
+  }
+  void delta(Type type, std::vector<google::protobuf::Any> resources, const std::vector<std::string>& names,
+             const std::vector<std::string>& removed = {}, const std::string& feed = {}) {
+    Discovery::DeltaResponse response;
+    for (size_t i = 0; i < names.size(); ++i) {
+      auto& resource = *response.add_resources();
+      resource.set_name(names[i]);
+      resource.set_version("1");
+      *resource.mutable_resource() = std::move(resources[i]);
+    }
+    for (const auto& name : removed) response.add_removed_resources(name);
+    discovery_.on_delta(feed, type, response, now_, {});
+    discovery_.on_answered(now_);
+  }
+  void speak_delta() { config_.ads->is_delta = true; }
+};
+
+TEST_F(DemandTest, AClusterIsAskedForAndAnsweredWithItsEndpoints) {
+  speak_delta();
+  demand("a");
+  demand("a");
+  EXPECT_EQ(ads_said_, "all +a ") << "once";
+  delta(Type::kClusters, {eds_cluster("a")}, {"a"});
+  EXPECT_TRUE(sink_.batches.empty());
+  delta(Type::kEndpoints, {endpoints("a", 80)}, {"a"});
+  EXPECT_EQ(sink_.batches.back(), "clusters a; found a");
+  demand("a");
+  EXPECT_EQ(sink_.batches.back(), "found a") << "another worker may not have known";
+}
+
+TEST_F(DemandTest, WhatThereIsNotIsGivenUp) {
+  speak_delta();
+  demand("a");
+  delta(Type::kClusters, {}, {}, {"a"});
+  EXPECT_EQ(sink_.batches.back(), "missing a");
+  EXPECT_EQ(ads_said_, "all +a all -a ") << "listeners follow once clusters have answered";
+  demand("a");
+  EXPECT_TRUE(ads_said_.ends_with("-a +a "));
+}
+
+TEST_F(DemandTest, ARefusedClusterIsMissing) {
+  speak_delta();
+  demand("a");
+  delta(Type::kClusters, {eds_cluster("a", "connect_timeout: -1s")}, {"a"});
+  EXPECT_EQ(sink_.batches.back(), "missing a");
+}
+
+TEST_F(DemandTest, ASourceThatSaysNothingHasNone) {
+  speak_delta();
+  demand("a");
+  EXPECT_EQ(discovery_.next_deadline(),
+            std::min(discovery_.next_deadline(), now_ + ClusterDemands::kPatience));
+  now_ += ClusterDemands::kPatience;
+  discovery_.on_time(now_);
+  EXPECT_EQ(sink_.batches.back(), "missing a");
+}
+
+TEST_F(DemandTest, NamesAreBounded) {
+  speak_delta();
+  for (size_t i = 0; i < ClusterDemands::kMost; ++i) demand("c" + std::to_string(i));
+  const size_t batches = sink_.batches.size();
+  demand("one too many");
+  EXPECT_EQ(sink_.batches.back(), "missing one too many");
+  EXPECT_EQ(sink_.batches.size(), batches + 1);
+  delta(Type::kClusters, {}, {}, {"c7"});
+  demand("there is room again");
+  EXPECT_TRUE(ads_said_.ends_with("+there is room again "));
+}
+
+TEST_F(DemandTest, TheStateOfTheWorldCannotBeAskedForOne) {
+  demand("a");
+  EXPECT_EQ(sink_.batches.back(), "missing a");
+  EXPECT_EQ(ads_said_, "all ");
+}
+
+TEST_F(DemandTest, AServerOfItsOwn) {
+  ResourceSource source;
+  source.kind = ResourceSource::Kind::kServer;
+  source.key = "one#delta";
+  source.is_delta = true;
+  demand("a", source);
+  EXPECT_EQ(maker_.said, "+a ");
+  // What comes as a whole from elsewhere does not take it away.
+  delta(Type::kClusters, {eds_cluster("a")}, {"a"}, {}, "one#delta");
+  respond("", Type::kClusters, {eds_cluster("b")});
+  EXPECT_NE(store_.clusters().find("a"), nullptr);
+  delta(Type::kClusters, {}, {}, {"a"}, "one#delta");
+  EXPECT_EQ(store_.clusters().find("a"), nullptr);
+  EXPECT_EQ(maker_.retired, 1);
+}
+
 }  // namespace
 }  // namespace remora::xds

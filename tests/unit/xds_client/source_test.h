@@ -77,6 +77,13 @@ inline std::string summary(const ConfigBatch& batch) {
   add("endpoints", names_of(batch.endpoints, [](const auto& entry) { return entry.first; }));
   add("routes", names_of(batch.routes, [](const auto& entry) { return entry.first; }));
   add("listeners", names_of(batch.listeners, [](const auto& entry) { return entry->name; }));
+  for (const bool found : {true, false}) {
+    std::vector<std::string> names;
+    for (const auto& answer : batch.settled) {
+      if (answer.found == found) names.push_back(answer.key.name);
+    }
+    add(found ? "found" : "missing", names);
+  }
   add("removed_clusters", batch.removed_clusters);
   add("removed_routes", batch.removed_routes);
   add("removed_listeners", batch.removed_listeners);
