@@ -30,13 +30,19 @@ class NameCache {
 
 NameCache names_cache;
 
+/// As Remora's sidecars do.
+envoy::config::core::v3::Node takes_virtual_hosts(envoy::config::core::v3::Node node) {
+  (*node.mutable_metadata()->mutable_fields())["REMORA_VHDS"].set_bool_value(true);
+  return node;
+}
+
 /// One sidecar's stream. gRPC calls back on its own threads, one call at a time for a stream's reads.
 class DeltaSidecar final : public Sidecar,
                            public grpc::ClientBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
  public:
   DeltaSidecar(const Place& place, const std::shared_ptr<grpc::Channel>& channel)
       : report_(place.number),
-        node_(node_at(place)),
+        node_(takes_virtual_hosts(node_at(place))),
         stub_(AggregatedDiscoveryService::NewStub(channel)) {
     stub_->async()->DeltaAggregatedResources(&context_, this);
     ask(kClusters, {}, {});
@@ -46,7 +52,7 @@ class DeltaSidecar final : public Sidecar,
   }
 
  private:
-  /// Of clusters or listeners: what they lead to, and how many of them lead there.
+  /// Of clusters, listeners or route tables: what they lead to, and how many of them lead there.
   struct Followed {
     std::map<std::string, Names> by_parent;
     std::map<std::string, int> uses;
@@ -62,7 +68,9 @@ class DeltaSidecar final : public Sidecar,
     if (type == kClusters) follow(kEndpoints, endpoints_);
     if (type == kListeners) follow(kRoutes, routes_);
     if (type == kEndpoints) take_endpoints();
-    if (type == kRoutes) have_routes_ = true;
+    if (type == kRoutes) follow(kVirtualHosts, hosts_);
+    have_routes_ = have_routes_ || type == kRoutes;
+    have_hosts_ = have_hosts_ || type == kVirtualHosts;
     say_if_ready();
     StartRead(&response_);
   }
@@ -96,6 +104,7 @@ class DeltaSidecar final : public Sidecar,
   void say_if_ready() {
     if (ready_ || !endpoints_.known || endpoint_sets_.size() < endpoints_.uses.size()) return;
     if (!routes_.known || (!routes_.uses.empty() && !have_routes_)) return;
+    if (!hosts_.uses.empty() && !have_hosts_) return;
     ready_ = true;
     report_.ready(endpoints_.uses.size(), endpoint_sets_.size());
   }
@@ -140,9 +149,9 @@ class DeltaSidecar final : public Sidecar,
   std::mutex mutex_;  // of the requests: a write may end while a read's callback asks for more
   std::deque<DeltaDiscoveryRequest> requests_;
 
-  Followed endpoints_, routes_;
+  Followed endpoints_, routes_, hosts_;
   std::set<std::string> endpoint_sets_;
-  bool said_who_ = false, have_routes_ = false, ready_ = false;
+  bool said_who_ = false, have_routes_ = false, have_hosts_ = false, ready_ = false;
 };
 
 }  // namespace

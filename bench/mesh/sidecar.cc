@@ -7,6 +7,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 
 namespace bench {
@@ -76,7 +77,10 @@ envoy::config::core::v3::Node node_at(const Place& place) {
 std::vector<std::string> read_names(const google::protobuf::Any& resource) {
   std::set<std::string> out;
   envoy::config::cluster::v3::Cluster cluster;
-  if (!resource.Is<envoy::config::cluster::v3::Cluster>()) {
+  envoy::config::route::v3::RouteConfiguration table;
+  if (resource.UnpackTo(&table)) {
+    if (table.has_vhds()) out.insert(table.name());
+  } else if (!resource.Is<envoy::config::cluster::v3::Cluster>()) {
     read_routes(resource, out);
   } else if (resource.UnpackTo(&cluster) && cluster.type() == envoy::config::cluster::v3::Cluster::EDS) {
     const auto& service = cluster.eds_cluster_config().service_name();

@@ -16,6 +16,7 @@ inline const std::string kClusters = "type.googleapis.com/envoy.config.cluster.v
 inline const std::string kEndpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 inline const std::string kListeners = "type.googleapis.com/envoy.config.listener.v3.Listener";
 inline const std::string kRoutes = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+inline const std::string kVirtualHosts = "type.googleapis.com/envoy.config.route.v3.VirtualHost";
 
 /// Which sidecar it is, and beside which pod it stands: the last of `endpoints` of a service.
 struct Place {
@@ -27,7 +28,8 @@ struct Place {
 /// Who it says it is.
 envoy::config::core::v3::Node node_at(const Place& place);
 
-/// Names that a resource leads to: the endpoint set of a cluster, the route tables of a listener.
+/// Names that a resource leads to: the endpoint set of a cluster, the route tables of a listener, and itself
+/// of a route table whose virtual hosts come by themselves.
 std::vector<std::string> read_names(const google::protobuf::Any& resource);
 
 /// What one sidecar has to tell: each method writes a line to standard output. One call at a time.
