@@ -59,10 +59,12 @@ bool reaches_listeners(const istio::ProxyNode& node, const std::vector<istio::En
 
 }  // namespace
 
-Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings)
+Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings,
+           DefaultScope scope)
     : source_(source),
       inventory_(inventory),
-      settings_(std::move(settings)) {
+      settings_(std::move(settings)),
+      default_sidecar_(default_sidecar(scope, settings_.root_namespace)) {
   refresh();
   source_.watch([this] {
     refresh();
@@ -72,6 +74,7 @@ Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSetti
 
 void Mesh::refresh() {
   ResourceList list = source_.list();
+  add_default_sidecar(default_sidecar_, list.resources);
   take_inventory(list.resources);
   follow_inventory();  // so that the next registry differs from this one in its configuration only
   state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "control_plane/default_scope.h"
 #include "control_plane/resource_source.h"
 #include "istio/build/snapshot.h"
 #include "istio/reconcile/reconcile.h"
@@ -21,7 +22,9 @@ class Mesh {
  public:
   /// Takes the source's present contents, and follows it. The source must outlive the mesh, and so must
   /// `inventory`, into which the Pods, EndpointSlices and Nodes that the source has go as well.
-  Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings = {});
+  /// `scope`: of workloads for which there is no Sidecar.
+  Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings = {},
+       DefaultScope scope = DefaultScope::kMesh);
 
   const istio::Registry& registry() const { return *state_.registry; }
   /// Everything that is wrong, in files and between resources.
@@ -80,6 +83,7 @@ class Mesh {
   ResourceSource& source_;
   istio::Inventory& inventory_;
   const istio::MeshSettings settings_;
+  const istio::ResourcePtr default_sidecar_;  ///< null: none
   istio::Reconciled state_;
   std::set<std::string> steering_;  ///< labels by which clients are told apart
   istio::Diagnostics own_findings_;

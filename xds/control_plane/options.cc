@@ -31,6 +31,13 @@ std::optional<istio::OutboundPolicy> parse_policy(const std::string& text) {
   return std::nullopt;
 }
 
+/// None where it is no such word, which check_options() refuses.
+std::optional<DefaultScope> parse_scope(const std::string& text) {
+  if (text == "mesh") return DefaultScope::kMesh;
+  if (text == "namespace") return DefaultScope::kNamespace;
+  return std::nullopt;
+}
+
 /// Zero where it is no such number; check_options() refuses that.
 std::chrono::milliseconds parse_milliseconds(const std::string& text) {
   int number = 0;
@@ -135,6 +142,11 @@ const std::vector<Flag>& flags() {
        "(default) "
        "or REGISTRY_ONLY",
        [](Options& o, const std::string& v) { o.outbound_policy = parse_policy(v); }},
+      {"--default-scope", "SCOPE",
+       "what workloads know of the mesh without a Sidecar: mesh (default) or namespace, their own and the "
+       "root "
+       "namespace",
+       [](Options& o, const std::string& v) { o.default_scope = parse_scope(v); }},
       {"--protocol-detection-timeout", "DURATION",
        "how long an intercepted client may be silent before its server is let speak first (default 5s)",
        [](Options& o, const std::string& v) { o.protocol_detection_timeout = parse_seconds(v); }},

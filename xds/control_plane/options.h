@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "control_plane/default_scope.h"
 #include "istio/model/sidecar.h"
 #include "istio/model/spiffe_id.h"
 #include "remora/core/result.h"
@@ -49,6 +50,7 @@ struct Options {
   bool auto_mtls = true;
   std::optional<istio::OutboundPolicy> outbound_policy = istio::OutboundPolicy::kAllowAny;
   std::chrono::seconds protocol_detection_timeout{5};
+  std::optional<DefaultScope> default_scope = DefaultScope::kMesh;
   std::chrono::seconds certificate_lifetime{std::chrono::hours(24)};
   std::string xds_tls_address_path;  ///< file that receives the xDS address over TLS
   std::string xds_address_path;      ///< file that receives the xDS address in use

@@ -8,10 +8,11 @@
 namespace remora::xds {
 namespace {
 
-Result<void> check_interception(const Options& options) {
+Result<void> check_outbound(const Options& options) {
   if (!options.outbound_policy) {
     return Error{"--outbound-traffic-policy must be ALLOW_ANY or REGISTRY_ONLY"};
   }
+  if (!options.default_scope) return Error{"--default-scope must be mesh or namespace"};
   if (options.protocol_detection_timeout.count() <= 0) {
     return Error{"--protocol-detection-timeout must be a duration of at least 1s, such as 5s"};
   }
@@ -117,7 +118,7 @@ Result<void> check_options(const Options& options) {
   if (auto home = check_home(options); !home.ok()) return home;
   if (auto good = check_webhook(options); !good.ok()) return good;
   if (auto lease = check_lease(options); !lease.ok()) return lease;
-  if (auto good = check_interception(options); !good.ok()) return good;
+  if (auto good = check_outbound(options); !good.ok()) return good;
   return check_identity(options);
 }
 

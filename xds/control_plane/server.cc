@@ -116,7 +116,8 @@ class Server {
                 [this](const store::ObjectKey& key) { return home_.place_of(key); }),
         mesh_(source_, inventory_,
               {options.trust_domain, options.root_namespace, options.auto_mtls, *options.outbound_policy,
-               options.protocol_detection_timeout}),
+               options.protocol_detection_timeout},
+              *options.default_scope),
         feed_(context_, home_.objects(), inventory_, [this] { mesh_.take_endpoints(); }),
         statuses_(
             home_.objects(), [this] { return leadership_.leads(); },

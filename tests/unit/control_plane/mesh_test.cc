@@ -270,5 +270,28 @@ TEST_F(InventoryFeedTest, ItsEndIsTheEndOfIt) {
   EXPECT_EQ(changes_, 0);
 }
 
+TEST_F(MeshTest, RoutesAndEndpointsThatChangeTogetherComeOutAsBuiltFromNothing) {
+  istio::ProxyNode node = proxy("10.1.0.1");
+  node.vhds = true;
+  const auto before = mesh_->snapshot_for(node);
+  const auto again = [&](const std::string& timeout) {
+    source_.yaml = Source::service("web") + Source::service("api") +
+                   "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: web}\n"
+                   "spec: {hosts: [web], http: [{timeout: " +
+                   timeout + ", route: [{destination: {host: web}}]}]}\n";
+    source_.tell();
+    return mesh_->snapshot_for(node);
+  };
+  put_slice("api", "10.1.0.9", "b");
+  const auto now = again("2s");
+  EXPECT_EQ(differing(before->group(XdsType::kVirtualHost), now->group(XdsType::kVirtualHost)),
+            std::vector<std::string>{"80/web.default.svc.cluster.local:80"});
+  EXPECT_EQ(differing(before->group(XdsType::kEndpoint), now->group(XdsType::kEndpoint)),
+            std::vector<std::string>{"outbound|80||api.default.svc.cluster.local"});
+  Mesh fresh(source_, inventory_);
+  for (const XdsType type : istio::kXdsTypes)
+    EXPECT_EQ(now->group(type).version, fresh.snapshot_for(node)->group(type).version) << short_name(type);
+}
+
 }  // namespace
 }  // namespace remora::xds

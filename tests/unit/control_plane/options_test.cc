@@ -21,9 +21,9 @@ TEST(Options, HaveDefaults) {
 }
 
 TEST(Options, TakeValuesInBothForms) {
-  const auto options =
-      parse_options({"--config=a", "-c", "b", "--xds-address", "0.0.0.0:0", "--admin-address=[::1]:0",
-                     "--xds-address-path", "x", "--admin-address-path=y", "-l", "debug", "--validate"});
+  const auto options = parse_options(
+      {"--config=a", "-c", "b", "--xds-address", "0.0.0.0:0", "--admin-address=[::1]:0", "--xds-address-path",
+       "x", "--admin-address-path=y", "-l", "debug", "--validate", "--default-scope", "namespace"});
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->config_paths, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(options->xds_address, "0.0.0.0:0");
@@ -31,6 +31,7 @@ TEST(Options, TakeValuesInBothForms) {
   EXPECT_EQ(options->xds_address_path, "x");
   EXPECT_EQ(options->admin_address_path, "y");
   EXPECT_EQ(options->log_level, "debug");
+  EXPECT_EQ(options->default_scope, DefaultScope::kNamespace);
   EXPECT_TRUE(options->validate);
 }
 
@@ -54,6 +55,7 @@ TEST(Options, FaultsAreNamed) {
   EXPECT_EQ(error_of({"--api-cert-file", "a"}), "--api-cert-file and --api-key-file belong together");
   EXPECT_EQ(error_of({"--config"}), "--config needs a value: PATH");
   EXPECT_EQ(error_of({"--config", "a", "--turbo"}), "unknown argument --turbo; --help lists what there is");
+  EXPECT_EQ(error_of({"--default-scope", "all"}), "--default-scope must be mesh or namespace");
   EXPECT_EQ(error_of({"mesh"}), "unknown argument mesh; --help lists what there is");
   EXPECT_EQ(error_of({"--config=a", "--validate=yes"}), "--validate takes no value");
   EXPECT_EQ(error_of({"--config=a", "-l", "loud"}), "--log-level: \"loud\" is no level");

@@ -77,6 +77,15 @@ TEST(GrpcClient, IsToldThatItHasNoFilters) {
   EXPECT_NE(snapshot.notes[0].message.find("which a gRPC client does not have"), std::string::npos);
 }
 
+TEST(GrpcClient, IsToldThatConsistentHashHasNoEffect) {
+  const std::string rule =
+      destination_rule("  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: user}}}\n");
+  const Snapshot snapshot = build_snapshot(registry(kMyapp + "---\n" + rule), client());
+  ASSERT_EQ(snapshot.notes.size(), 1U);
+  EXPECT_EQ(snapshot.notes[0].path, "cluster outbound|8080||" + kHost);
+  EXPECT_NE(snapshot.notes[0].message.find("consistentHash has no effect"), std::string::npos);
+}
+
 TEST(GrpcClient, DiffersFromASidecarOfTheSamePlace) {
   ProxyNode sidecar = client();
   sidecar.grpc = false;

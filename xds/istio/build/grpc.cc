@@ -4,6 +4,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
+#include "istio/build/service_clusters.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
@@ -41,11 +42,22 @@ void leave_out_filters(RouteConfiguration& table, Layout& layout) {
   }
 }
 
+/// Where a rule says who keeps which endpoint, which gRPC would need a ring for.
+void note_hashes(const MeshService& service, const MeshView& view, Layout& layout) {
+  for_each_cluster(service, view, [&](const ClusterParts& parts) {
+    if (!effective_policy(parts.rule, parts.subset, parts.port.number).consistent_hash) return;
+    layout.notes.emplace_back(
+        "cluster " + cluster_name(parts),
+        "its rule's consistentHash has no effect for a gRPC client: its endpoints are taken in turn");
+  });
+}
+
 }  // namespace
 
 Layout build_grpc_outbound(const MeshView& view) {
   Layout layout;
   for (const MeshService* service : view.services()) {
+    note_hashes(*service, view, layout);
     for (const MeshPort& port : service->ports) {
       if (!port.carried() || !port.is_http()) continue;
       RouteConfiguration table = build_sniffed_routes(*service, port.number, view);
