@@ -15,6 +15,7 @@ from load.processes import Process, free_port
 
 sys.path.insert(0, str(peers.ROOT / "tests"))
 
+_FEW = 10  # clusters of the proxy that the large one is compared with
 _QUIET = 0.1  # seconds without CPU after which a change is over
 
 
@@ -38,7 +39,7 @@ class Many:
     def __init__(self, count: int, port: int):
         from support import bootstrap  # noqa: PLC0415: only this benchmark needs the tests' helpers
 
-        self.make = bootstrap
+        self.make, self.port = bootstrap, port
         names = [f"service-{number}" for number in range(count)]
         self.clusters = [bootstrap.cluster(name, eds=bootstrap.over_ads()) for name in names]
         self.endpoints = [bootstrap.assignment(name, 1 + number % 60000) for number, name in enumerate(names)]
@@ -92,28 +93,57 @@ def one_change(server, pid: int, url: str, change: dict) -> dict[str, float]:
     return {name: after[name] - before.get(name, 0) for name in after}
 
 
+def begin(name: str, program: str, server, many: Many, directory: Path) -> Process:
+    """The proxy, once it serves."""
+    config = many.make.bootstrap(ads=server.port)
+    config["dynamic_resources"]["ads_config"]["api_type"] = "DELTA_GRPC"
+    file, log = directory / f"{name}.json", directory / f"{name}.log"
+    file.write_text(json.dumps(config))
+    began = time.monotonic()
+    process = Process(name, [program, "-c", str(file), "--concurrency", "2", "-l", "warning"], log)
+    try:
+        while not answers(many.port):
+            if time.monotonic() - began > 120:
+                raise RuntimeError(f"{name} did not serve in time: {log.read_text()[-500:]}")
+            time.sleep(0.005)
+    except BaseException:
+        process.end()
+        raise
+    return process
+
+
+def rss_with_few(name: str, program: str, directory: Path) -> float:
+    """What a proxy holds that has ten clusters: beyond that it is the clusters that count."""
+    from support.management_server import ManagementServer  # noqa: PLC0415
+
+    few = Many(_FEW, free_port())
+    with ManagementServer() as server:
+        server.set(few.clusters, few.endpoints, few.listeners, few.routes())
+        process = begin(f"{name}-few", program, server, few, directory)
+        try:
+            settled_cpu(process.pid)
+            return rss_mib(process.pid)
+        finally:
+            process.end()
+
+
 def run(name: str, program: str, arguments, directory: Path, say) -> dict:
     from support.ads import CLUSTERS, ENDPOINTS, ROUTES  # noqa: PLC0415
     from support.management_server import ManagementServer  # noqa: PLC0415
 
-    port = free_port()
-    many = Many(arguments.clusters, port)
+    small = rss_with_few(name, program, directory)
+    many = Many(arguments.clusters, free_port())
     with ManagementServer() as server:
         server.set(many.clusters, many.endpoints, many.listeners, many.routes())
-        config = many.make.bootstrap(ads=server.port)
-        config["dynamic_resources"]["ads_config"]["api_type"] = "DELTA_GRPC"
-        file = directory / f"{name}.json"
-        file.write_text(json.dumps(config))
         began = time.monotonic()
-        process = Process(name, [program, "-c", str(file), "--concurrency", "2", "-l", "warning"], directory / f"{name}.log")
+        process = begin(name, program, server, many, directory)
         try:
-            while not answers(port):
-                if time.monotonic() - began > 120:
-                    raise RuntimeError(f"{name} did not serve in time: {(directory / f'{name}.log').read_text()[-500:]}")
-                time.sleep(0.005)
             figures = {"ready_seconds": time.monotonic() - began}
             figures["ready_cpu_ms"] = sum(settled_cpu(process.pid).values())
             figures["rss_mib"] = rss_mib(process.pid)
+            figures["bytes_per_cluster"] = round((figures["rss_mib"] - small) * 2**20 / (arguments.clusters - _FEW))
+            say(f"bench: {name}: {figures['rss_mib']:.0f} MiB resident, {small:.0f} with {_FEW} clusters: "
+                f"{figures['bytes_per_cluster']:,} bytes for each cluster with its endpoint and virtual host")
             for kind, url in (("cluster", CLUSTERS), ("endpoint", ENDPOINTS), ("route", ROUTES)):
                 costs = [one_change(server, process.pid, url, many.change(kind, number)) for number in range(arguments.rounds)]
                 totals = [sum(cost.values()) for cost in costs]
@@ -127,10 +157,10 @@ def run(name: str, program: str, arguments, directory: Path, say) -> dict:
 
 def markdown(data: dict) -> str:
     lines = [f"One change among {data['clusters']:,} clusters over delta ADS, two workers.", "",
-             "| proxy | ready, s | CPU until then, ms | resident, MiB | one cluster, ms | one endpoint, ms | one virtual host, ms |",
-             "|---|---|---|---|---|---|---|"]
+             "| proxy | ready, s | CPU until then, ms | resident, MiB | bytes for each cluster | one cluster, ms | one endpoint, ms | one virtual host, ms |",
+             "|---|---|---|---|---|---|---|---|"]
     for name, figures in data["proxies"].items():
-        lines.append(f"| {name} | {figures['ready_seconds']:.2f} | {figures['ready_cpu_ms']:.0f} | {figures['rss_mib']:.0f} | "
+        lines.append(f"| {name} | {figures['ready_seconds']:.2f} | {figures['ready_cpu_ms']:.0f} | {figures['rss_mib']:.0f} | {figures['bytes_per_cluster']:,} | "
                      f"{figures['cluster_ms']:.2f} | {figures['endpoint_ms']:.2f} | {figures['route_ms']:.2f} |")
     return "\n".join(lines) + "\n"
 
