@@ -208,9 +208,13 @@ void Exchange::request_finished() {
 // ---------------------------------------------------------------------------------------- where it goes
 
 void Exchange::send_to_route() {
-  auto answer = route_ == nullptr
-                    ? std::optional(reply_without_route(static_cast<bool>(routes_)))
-                    : reply_of_route(*virtual_host_, *route_, http(), request_, origin_.internal);
+  auto answer = reply_before_route(virtual_host_, route_, http(), request_, origin_.internal);
+  if (answer) {
+    if (answer->bare) route_ = nullptr;  // nothing that it says is for this answer
+  } else {
+    answer = route_ == nullptr ? std::optional(reply_without_route(static_cast<bool>(routes_)))
+                               : reply_of_route(*route_, request_);
+  }
   if (!answer) {
     forward();
     return;
@@ -234,7 +238,6 @@ void Exchange::forward() {
   info_.cluster = &cluster_->config();
   counters_.begin(*virtual_host_, *route_, request_, shard());
   info_.virtual_cluster = counters_.virtual_cluster();
-  hash_request();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   retry_.begin(policy.get(), request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
@@ -242,12 +245,14 @@ void Exchange::forward() {
   keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1 ||
                route_->forward.internal_redirect != nullptr;
   limit_time();
+  count_attempt();
   prepare_upstream_head();
+  hash_request();
   start_mirrors();
   start_try();
 }
 
-/// Of the request as the client sent it: the same for all attempts.
+/// Of the request as the upstream is to see it, rewritten: the same for all attempts.
 void Exchange::hash_request() {
   const auto& table = cluster_->config().consistent_hash;
   if (!table) return;
@@ -295,10 +300,13 @@ void Exchange::start_mirrors() {
 
 // ---------------------------------------------------------------------------------------------- the upstream
 
-void Exchange::start_try() {
+void Exchange::count_attempt() {
   ++info_.attempts;
   if (virtual_host_->include_attempt_count_in_request)
     request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+}
+
+void Exchange::start_try() {
   const auto& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
                           ? choice_.weighted->metadata_match
                           : route_->forward.metadata_match;
@@ -395,6 +403,7 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
                     failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
   if (!second_chance_used_ && deserves_second_chance(failure)) {
     second_chance_used_ = true;
+    count_attempt();
     start_try();
     return;
   }
@@ -439,6 +448,7 @@ void Exchange::on_back_off_over() {
   if (redirected_) {
     start_again();
   } else {
+    count_attempt();
     start_try();
   }
 }
@@ -510,9 +520,13 @@ void Exchange::mutate_response_head(HeaderMap& head) {
   if (!http().suppress_envoy_headers) {
     head.set(HeaderId::kXEnvoyUpstreamServiceTime, since_request(info_, info_.upstream_first_received));
   }
+  tell_attempts(head);
+  apply_response_mutations(route_levels(), head, info_);
+}
+
+void Exchange::tell_attempts(HeaderMap& head) const {
   if (virtual_host_->include_attempt_count_in_response)
     head.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-  apply_response_mutations(route_levels(), head, info_);
 }
 
 void Exchange::send_response_head(bool end) {
@@ -625,6 +639,7 @@ void Exchange::reply_locally(LocalReply reply) {
   }
   const bool grpc = is_grpc_request(request_);
   const auto body = render_local_reply(reply, grpc, response_);
+  if (head_only_) response_.remove(HeaderId::kGrpcMessage);  // it stands for the body, and HEAD has none
   info_.response = &response_;
   info_.response_code = response_.status();
   info_.local_reply_body = reply.body;
@@ -632,6 +647,7 @@ void Exchange::reply_locally(LocalReply reply) {
   const bool of_filter =
       phase_ == Phase::kRequestFilters && route_ != nullptr && route_->action == Route::Action::kForward;
   if (route_ != nullptr && (phase_ == Phase::kForwarding || of_filter)) {
+    if (info_.attempts > 0) tell_attempts(response_);
     apply_response_mutations(route_levels(), response_, info_);
   }
   [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());

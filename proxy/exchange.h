@@ -86,6 +86,8 @@ class Exchange final : public MessageEvents,
   void hash_request();
   void limit_time();
   void start_mirrors();
+  void count_attempt();
+  void tell_attempts(HeaderMap& head) const;
   void start_try();
   void request_finished();
 

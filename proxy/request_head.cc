@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "local_reply.h"
 #include "remora/http/path.h"
 
 namespace remora {
@@ -46,6 +47,7 @@ HeadVerdict normalize(HeaderMap& head, const HttpConnectionManagerConfig& config
     case PathVerdict::kReject: return refuse(400, "path_normalization_failed");
     case PathVerdict::kRedirect: break;
   }
+  if (is_grpc_request(head)) return refuse(400, "path_normalization_failed");  // its clients follow nowhere
   auto verdict = refuse(307, "path_normalization_redirect");
   verdict.reply.edit_head = [path = std::string(head.path())](HeaderMap& response) {
     response.set(HeaderId::kLocation, path);

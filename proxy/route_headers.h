@@ -14,8 +14,9 @@ struct RouteLevels {
   const WeightedCluster* weighted;  ///< the chosen one; may be null
 };
 
-/// Applies the header mutations of all levels in the order in which Envoy does: from the most specific to the
-/// least, or the other way round where the table says `most_specific_header_mutations_wins`.
+/// Applies the header mutations of all levels in the order in which Envoy does: those of the weighted
+/// cluster, then from the route to the table, or from the table to the route where the table says
+/// `most_specific_header_mutations_wins`. The host that a weighted cluster asks for is set among them.
 void apply_request_mutations(const RouteLevels& levels, HeaderMap& head, const ExchangeInfo& info);
 void apply_response_mutations(const RouteLevels& levels, HeaderMap& head, const ExchangeInfo& info);
 

@@ -29,12 +29,24 @@ RouteReply reply_without_route(bool known) {
   return {{404, {}, details, ResponseFlag::kNoRouteFound, {}}, kNoRoute};
 }
 
-std::optional<RouteReply> reply_of_route(const VirtualHost& host, const Route& route,
-                                         const HttpConnectionManagerConfig& http, const HeaderMap& request,
-                                         bool internal) {
-  if (must_be_https(host, request, internal)) {
-    return redirect_to("https://" + std::string(request.authority()) + std::string(request.path()), 301);
-  }
+std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Route* route,
+                                             const HttpConnectionManagerConfig& http,
+                                             const HeaderMap& request, bool internal) {
+  static const RouteAction kNothingSaid;
+  const bool to_https = host != nullptr && must_be_https(*host, request, internal);
+  if (route == nullptr && !to_https) return std::nullopt;
+  const auto upgrade = request.get(HeaderId::kUpgrade);
+  const bool forwards = !to_https && route->action == Route::Action::kForward;
+  if (upgrade && !allows_upgrade(forwards ? route->forward : kNothingSaid, http.upgrades, *upgrade))
+    return RouteReply{
+        {403, {}, "upgrade_failed", ResponseFlag::kNone, {}}, kDownstreamRqWsOnNonWsRoute, !forwards};
+  if (!to_https) return std::nullopt;
+  auto answer = redirect_to("https://" + std::string(request.authority()) + std::string(request.path()), 301);
+  answer.bare = true;
+  return answer;
+}
+
+std::optional<RouteReply> reply_of_route(const Route& route, const HeaderMap& request) {
   switch (route.action) {
     case Route::Action::kRedirect:
       return redirect_to(redirect_location(route, request), route.redirect->status);
@@ -46,9 +58,7 @@ std::optional<RouteReply> reply_of_route(const VirtualHost& host, const Route& r
       return RouteReply{{500, {}, "non_forwarding_action", ResponseFlag::kNone, {}}, std::nullopt};
     case Route::Action::kForward: break;
   }
-  const auto upgrade = request.get(HeaderId::kUpgrade);
-  if (!upgrade || allows_upgrade(route.forward, http.upgrades, *upgrade)) return std::nullopt;
-  return RouteReply{{403, {}, "upgrade_failed", ResponseFlag::kNone, {}}, kDownstreamRqWsOnNonWsRoute};
+  return std::nullopt;
 }
 
 }  // namespace remora

@@ -13,16 +13,21 @@ namespace remora {
 struct RouteReply {
   LocalReply reply;
   std::optional<HttpStat> counter;
+  bool bare = false;  // nothing that the route says of headers holds for it
 };
 
 /// What a request gets that no route takes. `known`: there is a table of routes at all.
 RouteReply reply_without_route(bool known);
 
-/// What the route itself answers: a redirect (also to https, where the virtual host demands it), a direct
-/// response, or the refusal of an upgrade. Empty where the request is to be forwarded. `internal`: the client
-/// is one of ours. Source: Envoy, Route.
-std::optional<RouteReply> reply_of_route(const VirtualHost& host, const Route& route,
-                                         const HttpConnectionManagerConfig& http, const HeaderMap& request,
-                                         bool internal);
+/// What a request gets before its route is asked (null: there is none): the refusal of an upgrade, or the
+/// redirect to https that the virtual host (null: none) demands of whatever comes, as a route of its own.
+/// `internal`: the client is one of ours. Source: Envoy, VirtualHost.require_tls.
+std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Route* route,
+                                             const HttpConnectionManagerConfig& http,
+                                             const HeaderMap& request, bool internal);
+
+/// What the route itself answers: a redirect or a direct response. Empty where the request is to be
+/// forwarded. Source: Envoy, Route.
+std::optional<RouteReply> reply_of_route(const Route& route, const HeaderMap& request);
 
 }  // namespace remora

@@ -27,11 +27,15 @@ RouteLevels levels_of(const RouteTable& table, const RouteTable::Match& match, c
 RouteOutcome route_outcome(const RouteTable::Match& match, const HttpConnectionManagerConfig& http,
                            const HeaderMap& request, uint64_t random, bool internal) {
   RouteOutcome outcome;
+  if (auto answer = reply_before_route(match.virtual_host, match.route, http, request, internal)) {
+    tell(std::move(answer->reply), outcome);
+    return outcome;
+  }
   if (match.route == nullptr) {
     tell(reply_without_route(true).reply, outcome);
     return outcome;
   }
-  if (auto answer = reply_of_route(*match.virtual_host, *match.route, http, request, internal)) {
+  if (auto answer = reply_of_route(*match.route, request)) {
     tell(std::move(answer->reply), outcome);
     return outcome;
   }

@@ -65,6 +65,9 @@ void Mirror::open(const MirrorRequest& request) {
   self_ = LocalRef<Mirror>(this);
   stats_.add(kShadowRqTotal);
   edit_head(request.policy, request.info, request_);
+  // The head says how long the original's first try may take; this one has the time of the whole.
+  if (request_.has(HeaderId::kXEnvoyExpectedRqTimeoutMs) && response_timeout_.count() > 0)
+    request_.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(response_timeout_.count()));
   if (!reserve(request.body.size())) return drop();
   queued_.append(request.body);
   if (request.trailers != nullptr) trailers_.emplace(*request.trailers);
