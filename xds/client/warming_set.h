@@ -50,11 +50,12 @@ class WarmingSet {
     Parent parent;
     std::vector<Need> needs;
   };
+  using Missing = std::map<NeedKey, MonotonicTime>;  // until when it is waited for
   struct Entry {
     bool is_static = false;
     Rare<Version> active;
     Rare<Version> warming;
-    std::map<NeedKey, MonotonicTime> missing;  // of the one that warms, with its deadlines
+    Missing missing;  // of the one that warms
     Rare<RefusedUpdate> refused;
   };
   /// What has changed since the last take_changes().
@@ -74,7 +75,8 @@ class WarmingSet {
     for (const Need& need : version.needs) {
       if (keeper_.is_settled(need.key)) continue;
       const bool forever = need.fetch_timeout.count() == 0;
-      entry.missing[need.key] = forever ? MonotonicTime::max() : now + need.fetch_timeout;
+      const auto deadline = forever ? MonotonicTime::max() : now + need.fetch_timeout;
+      if (entry.missing.emplace(need.key, deadline).second) ++deadlines_[deadline];
       waiting_[need.key].insert(name);
     }
     entry.warming = std::move(version);
@@ -111,7 +113,8 @@ class WarmingSet {
     const std::set<std::string> parents = std::move(found->second);
     waiting_.erase(found);
     for (const std::string& name : parents) {
-      entries_[name].missing.erase(key);
+      auto& missing = entries_[name].missing;
+      if (const auto need = missing.find(key); need != missing.end()) forget_missing(missing, need);
       activate_if_complete(name);
     }
   }
@@ -132,6 +135,7 @@ class WarmingSet {
 
   /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now) {
+    if (next_deadline() > now) return;
     const std::set<std::string> warming = warming_;
     for (const std::string& name : warming) {
       auto& missing = entries_[name].missing;
@@ -142,17 +146,13 @@ class WarmingSet {
         }
         changes_.timed_out.emplace_back(name, need->first);
         forget_waiting(need->first, name);
-        need = missing.erase(need);
+        need = forget_missing(missing, need);
       }
       activate_if_complete(name);
     }
   }
   [[nodiscard]] MonotonicTime next_deadline() const {
-    MonotonicTime next = MonotonicTime::max();
-    for (const std::string& name : warming_) {
-      for (const auto& [key, deadline] : entries_.at(name).missing) next = std::min(next, deadline);
-    }
-    return next;
+    return deadlines_.empty() ? MonotonicTime::max() : deadlines_.begin()->first;
   }
 
   [[nodiscard]] Changes take_changes() { return std::exchange(changes_, {}); }
@@ -180,10 +180,19 @@ class WarmingSet {
 
   /// What warmed, if anything.
   Rare<Version> stop_warming(const std::string& name, Entry& entry) {
-    for (const auto& [key, deadline] : entry.missing) forget_waiting(key, name);
-    entry.missing.clear();
+    while (!entry.missing.empty()) {
+      forget_waiting(entry.missing.begin()->first, name);
+      forget_missing(entry.missing, entry.missing.begin());
+    }
     warming_.erase(name);
     return std::exchange(entry.warming, {});
+  }
+
+  /// The one behind it.
+  Missing::iterator forget_missing(Missing& missing, Missing::iterator need) {
+    const auto deadline = deadlines_.find(need->second);
+    if (--deadline->second == 0) deadlines_.erase(deadline);
+    return missing.erase(need);
   }
 
   void forget_waiting(const NeedKey& key, const std::string& name) {
@@ -211,6 +220,7 @@ class WarmingSet {
   std::map<std::string, Entry> entries_;
   std::set<std::string> warming_;
   std::map<NeedKey, std::set<std::string>> waiting_;  // who waits for what
+  std::map<MonotonicTime, size_t> deadlines_;         // of everything that is missing; how many have each
   Changes changes_;
   size_t refused_count_ = 0;
 };
