@@ -93,6 +93,18 @@ def test_a_bad_resource_is_named_and_the_good_ones_serve(proxy, server, hosts):
     wait_until(lambda: proxy.stat("xds.refused_clusters") == 0, "nothing refused any more")
 
 
+def test_routes_that_can_never_match_are_named_once(proxy, server):
+    def table(timeout):
+        return [routing(virtual_host(route("/api", to="a", timeout=timeout), route("/api/items", to="b"), route(to="b")))]
+
+    server.set(routes=table("20s"))
+    wait_until(lambda: "can never match" in proxy.log, "the warning")
+    server.set(routes=table("21s"))
+    wait_until(lambda: proxy.stat("http.in.rds.routes.update_success") == 3, "the next version")
+    assert proxy.log.count("can never match") == 1
+    assert 'virtual_hosts[0].routes[1]: can never match: routes[0] (prefix "/api") comes first' in proxy.log
+
+
 def test_what_is_here_is_said_to_the_server_that_comes_back(proxy, server, hosts, variant, closing):
     server.stop()
     assert proxy.fetch().text == "a"
