@@ -110,7 +110,9 @@ void StatBlock::each_status(const std::function<void(uint16_t, uint64_t)>& visit
 void StatBlock::reset(StatSchema schema) {
   assert(schema.size() == size_);
   for (size_t i = 0; i < size_; ++i) {
-    if (schema[i].kind == StatKind::kCounter) set(i, 0);
+    if (schema[i].kind != StatKind::kCounter) continue;
+    if (Page* page = pages_[i / kPageSize].load(std::memory_order_acquire))
+      page->values[i % kPageSize].store(0, std::memory_order_relaxed);
   }
   // Histograms are emptied in place: their thread may be about to record into them.
   auto* histograms = histograms_.load(std::memory_order_acquire);
