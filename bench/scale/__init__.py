@@ -4,7 +4,7 @@ Each measurement is a module with `TITLE`, `run(arguments, setup, processes, say
 `rows(data) -> list[str]` (lines of markdown). They run one after the other; what one has started ends with it.
 """
 
-from scale import routes
+from scale import routes, updates
 
-MEASUREMENTS = {"routes": routes}
+MEASUREMENTS = {"routes": routes, "updates": updates}
 NAMES = tuple(MEASUREMENTS)

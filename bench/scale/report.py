@@ -6,10 +6,12 @@ A run of some of them leaves the others' sections as they were.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from load import report
+from load import peers, report
 from load.processes import Processes
 from scale import MEASUREMENTS
 
@@ -28,7 +30,7 @@ def run(names: list[str], arguments, setup, say, load_before: float) -> dict:
 
 def markdown(data: dict) -> str:
     lines = ["# Scale", "", "Written by `./dev bench scale`; `bench/README.md` says how. Envoy and Remora read the same",
-             "bootstraps, in one run, on one machine.", ""]
+             "configuration, in one run, on one machine.", "", "![what the last of many, and one change among many, cost](scale.png)", ""]
     for name, measurement in MEASUREMENTS.items():
         if name not in data:
             continue
@@ -44,4 +46,10 @@ def write(data: dict, folder: Path) -> list[Path]:
     paths = [folder / "scale.json", folder / "scale.md"]
     paths[0].write_text(json.dumps(data, indent=1) + "\n")
     paths[1].write_text(markdown(data))
+    picture = folder / "scale.png"
+    try:
+        subprocess.run([str(peers.python()), str(Path(__file__).with_name("plot.py")), str(paths[0]), str(picture)], check=True)
+        paths.append(picture)
+    except (peers.Missing, subprocess.CalledProcessError) as error:
+        print(f"bench: no plot: {error}", file=sys.stderr)
     return paths
