@@ -5,17 +5,26 @@
 #include <google/protobuf/message_lite.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 namespace remora::xds {
 
-/// FNV-1a with a final mix: the same in every process, so that versions can be compared in statistics.
+/// Eight bytes at a time, since route tables have megabytes; multiplied and folded. The same in every
+/// process, so that versions can be compared in statistics.
 inline uint64_t content_hash(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001b3ull;
-  hash ^= hash >> 32;
-  return hash * 0x9e3779b97f4a7c15ull;
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15ull;
+  uint64_t hash = 0xcbf29ce484222325ull ^ bytes.size();
+  const auto fold = [&](const char* from, size_t count) {
+    uint64_t word = 0;
+    std::memcpy(&word, from, count);
+    hash = (hash ^ word) * kFactor;
+    hash ^= hash >> 29;
+  };
+  for (; bytes.size() >= sizeof(uint64_t); bytes.remove_prefix(sizeof(uint64_t))) fold(bytes.data(), 8);
+  if (!bytes.empty()) fold(bytes.data(), bytes.size());
+  return (hash ^ (hash >> 32)) * kFactor;
 }
 
 /// Of a message: maps are put in order first.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "envoy/config/route/v3/route.pb.h"
@@ -8,6 +10,7 @@
 #include "remora/config/route.h"
 #include "remora/config/route_table.h"
 #include "translate/context.h"
+#include "translate/route_parts.h"
 
 namespace remora::xds {
 
@@ -18,9 +21,32 @@ std::shared_ptr<const RouteTable> translate_routes(const envoy::config::route::v
                                                    std::string version, bool validate_clusters,
                                                    Context& context);
 
+/// What the table that is to be made follows, and what it holds besides its message.
+struct RouteTableOptions {
+  std::string version;
+  bool validate_clusters = false;
+  /// The version before; may be null. Virtual hosts with the same bytes are taken over from it, unless
+  /// anything else of the message has changed.
+  const RouteTable* before = nullptr;
+  /// Virtual hosts that came on their own, behind the message's. Made by translate_virtual_host with the
+  /// message's head.
+  std::vector<std::shared_ptr<VirtualHost>> more;
+};
+/// The same from its bytes: the cost is that of the virtual hosts that `before` has not. Only what is new is
+/// looked at for findings.
+std::shared_ptr<const RouteTable> translate_routes(const RouteParts& parts, RouteTableOptions options,
+                                                   Context& context);
+/// A virtual host that comes on its own, for the table of that head. The context stands at the virtual host.
+/// Null after an error.
+std::shared_ptr<VirtualHost> translate_virtual_host(std::string_view bytes,
+                                                    const envoy::config::route::v3::RouteConfiguration& head,
+                                                    Context& context);
+
 // The parts, each standing at its own message.
 
 struct RouteLimits {
+  explicit RouteLimits(const envoy::config::route::v3::RouteConfiguration& head);
+  RouteLimits() = default;
   uint32_t max_direct_response_body = 4096;  // max_direct_response_body_size_bytes
 };
 VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, const RouteLimits& limits,

@@ -1,3 +1,4 @@
+#include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 
 #include "remora/config/route_search.h"
@@ -18,7 +19,8 @@ VirtualHost::RequireTls to_require_tls(envoy::config::route::v3::VirtualHost::Tl
   }
 }
 
-RouteConfig to_route_config(const envoy::config::route::v3::RouteConfiguration& config, Context& context) {
+/// All but the virtual hosts.
+RouteConfig to_head(const envoy::config::route::v3::RouteConfiguration& config, Context& context) {
   RouteConfig out;
   out.name = config.name();
   out.request_headers = to_request_mutations(config, context);
@@ -28,18 +30,39 @@ RouteConfig to_route_config(const envoy::config::route::v3::RouteConfiguration& 
   out.most_specific_mutations_win = config.most_specific_header_mutations_wins();
   out.mirrors = to_mirrors(config.request_mirror_policies(), context);
   out.filters.overrides = to_filter_overrides(config.typed_per_filter_config(), context);
-
-  RouteLimits limits;
-  if (config.has_max_direct_response_body_size_bytes()) {
-    limits.max_direct_response_body = config.max_direct_response_body_size_bytes().value();
-  }
-  out.virtual_hosts.reserve(static_cast<size_t>(config.virtual_hosts_size()));
-  for (int i = 0; i < config.virtual_hosts_size(); ++i) {
-    const auto scope = context.in("virtual_hosts", i);
-    out.virtual_hosts.push_back(to_virtual_host(config.virtual_hosts(i), limits, context));
-  }
+  out.vhds = config.has_vhds();
   return out;
 }
+
+/// Finds the virtual hosts of a table again by their bytes. Mostly they are where they were.
+class KnownHosts {
+ public:
+  KnownHosts(const RouteTable* before, const RouteParts& parts) {
+    if (before == nullptr || before->config().digest != parts.digest) return;
+    hosts_ = &before->config().virtual_hosts;
+  }
+
+  [[nodiscard]] bool has_same_head() const { return hosts_ != nullptr; }
+
+  /// Null: there is none. To be asked in order.
+  std::shared_ptr<VirtualHost> find(uint64_t digest) {
+    if (hosts_ == nullptr) return nullptr;
+    if (next_ < hosts_->size() && (*hosts_)[next_].digest == digest) return hosts_->shared(next_++);
+    if (by_digest_.empty()) {
+      for (size_t i = next_; i < hosts_->size(); ++i) by_digest_.emplace((*hosts_)[i].digest, i);
+    }
+    const auto found = by_digest_.find(digest);
+    // One that is changed in its place: what was behind it is still behind it.
+    if (found == by_digest_.end()) return ++next_, nullptr;
+    next_ = found->second + 1;
+    return hosts_->shared(found->second);
+  }
+
+ private:
+  const VirtualHosts* hosts_ = nullptr;
+  size_t next_ = 0;
+  absl::flat_hash_map<uint64_t, size_t> by_digest_;  // those behind the first that is not where it was
+};
 
 /// Calls `visit(cluster, context)` at the place of each cluster that an action names.
 template <typename Visit>
@@ -61,23 +84,56 @@ void each_cluster(const Route& route, Context& context, const Visit& visit) {
   }
 }
 
-/// Names routes that no request can reach. Many of them are one mistake: the first ones tell of it.
-void warn_of_shadowed(const RouteTable& table, Context& context) {
+/// Names routes of the virtual hosts of these numbers that no request can reach. Many of them are one
+/// mistake: the first ones tell of it.
+void warn_of_shadowed(const RouteTable& table, const std::vector<size_t>& numbers, Context& context) {
   constexpr size_t kMostTold = 100;
   size_t left = kMostTold;
   const auto& hosts = table.config().virtual_hosts;
-  for (size_t h = 0; h < hosts.size() && left > 0; ++h) {
+  for (const size_t h : numbers) {
     const auto host = context.in("virtual_hosts", static_cast<int>(h));
     for (const ShadowedRoute& shadowed : table.shadowed(h)) {
+      if (left-- == 0) return;
       const std::string earlier = "routes[" + std::to_string(shadowed.by) + "]";
       const auto route = context.in("routes", static_cast<int>(shadowed.position));
       context.warning(fmt::format(
           "can never match: {} ({}) comes first and takes every request that this one ({}) could take",
           earlier, to_string(hosts[h].routes[shadowed.by].match),
           to_string(hosts[h].routes[shadowed.position].match)));
-      if (--left == 0) break;
     }
   }
+}
+
+/// The last step: `out` is translated but for errors that only the whole has. `fresh`: virtual hosts that
+/// `before` has not.
+std::shared_ptr<const RouteTable> finish(RouteConfig out, bool validate_clusters, const RouteTable* before,
+                                         const std::vector<size_t>& fresh, size_t errors_before,
+                                         Context& context) {
+  if (validate_clusters) check_clusters_exist(out, context);
+  if (context.report().error_count() != errors_before) return nullptr;
+  auto table = RouteTable::compile(std::move(out), before);
+  if (!table.ok()) {
+    context.error(table.error().message);
+    return nullptr;
+  }
+  warn_of_shadowed(**table, fresh, context);
+  return std::move(*table);
+}
+
+bool validates_clusters(const envoy::config::route::v3::RouteConfiguration& head, bool otherwise) {
+  return head.has_validate_clusters() ? head.validate_clusters().value() : otherwise;
+}
+
+/// Null: the bytes are no virtual host.
+std::shared_ptr<VirtualHost> host_of_bytes(std::string_view bytes, const RouteLimits& limits,
+                                           Context& context) {
+  envoy::config::route::v3::VirtualHost proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    context.error("the bytes are not a valid " + proto.GetTypeName());
+    return nullptr;
+  }
+  check_fields(proto, context);
+  return std::make_shared<VirtualHost>(to_virtual_host(proto, limits, context));
 }
 
 }  // namespace
@@ -120,24 +176,71 @@ void check_clusters_exist(const RouteConfig& config, Context& context) {
   }
 }
 
+RouteLimits::RouteLimits(const envoy::config::route::v3::RouteConfiguration& head) {
+  if (head.has_max_direct_response_body_size_bytes())
+    max_direct_response_body = head.max_direct_response_body_size_bytes().value();
+}
+
 std::shared_ptr<const RouteTable> translate_routes(const envoy::config::route::v3::RouteConfiguration& config,
                                                    std::string version, bool validate_clusters,
                                                    Context& context) {
   const size_t errors_before = context.report().error_count();
   check_fields(config, context);
-  RouteConfig out = to_route_config(config, context);
+  if (config.has_vhds()) context.error("vhds", "is only implemented for routes that come over RDS");
+  RouteConfig out = to_head(config, context);
   out.version = std::move(version);
-  if (config.has_validate_clusters() ? config.validate_clusters().value() : validate_clusters) {
-    check_clusters_exist(out, context);
+  const RouteLimits limits(config);
+  std::vector<size_t> all;
+  out.virtual_hosts.reserve(static_cast<size_t>(config.virtual_hosts_size()));
+  for (int i = 0; i < config.virtual_hosts_size(); ++i) {
+    const auto scope = context.in("virtual_hosts", i);
+    all.push_back(out.virtual_hosts.size());
+    out.virtual_hosts.push_back(to_virtual_host(config.virtual_hosts(i), limits, context));
   }
-  if (context.report().error_count() != errors_before) return nullptr;
-  auto table = RouteTable::compile(std::move(out));
-  if (!table.ok()) {
-    context.error(table.error().message);
-    return nullptr;
+  return finish(std::move(out), validates_clusters(config, validate_clusters), nullptr, all, errors_before,
+                context);
+}
+
+std::shared_ptr<const RouteTable> translate_routes(const RouteParts& parts, RouteTableOptions options,
+                                                   Context& context) {
+  const size_t errors_before = context.report().error_count();
+  check_fields(parts.head, context);
+  RouteConfig out = to_head(parts.head, context);
+  out.version = std::move(options.version);
+  out.digest = parts.digest;
+  KnownHosts known(options.before, parts);
+  const RouteTable* const before = known.has_same_head() ? options.before : nullptr;
+  // What virtual hosts that are taken over point to.
+  if (before != nullptr) out.filters.overrides = before->config().filters.overrides;
+  const RouteLimits limits(parts.head);
+  std::vector<size_t> fresh;
+  out.virtual_hosts.reserve(parts.hosts.size() + options.more.size());
+  for (const RouteParts::Host& host : parts.hosts) {
+    if (auto taken = known.find(host.digest)) {
+      out.virtual_hosts.share(std::move(taken));
+      continue;
+    }
+    const auto scope = context.in("virtual_hosts", static_cast<int>(out.virtual_hosts.size()));
+    auto made = host_of_bytes(host.bytes, limits, context);
+    if (made == nullptr) return nullptr;
+    made->digest = host.digest;
+    fresh.push_back(out.virtual_hosts.size());
+    out.virtual_hosts.share(std::move(made));
   }
-  warn_of_shadowed(**table, context);
-  return std::move(*table);
+  for (auto& host : options.more) {
+    if (host->index == nullptr) fresh.push_back(out.virtual_hosts.size());
+    out.virtual_hosts.share(std::move(host));
+  }
+  return finish(std::move(out), validates_clusters(parts.head, options.validate_clusters), before, fresh,
+                errors_before, context);
+}
+
+std::shared_ptr<VirtualHost> translate_virtual_host(std::string_view bytes,
+                                                    const envoy::config::route::v3::RouteConfiguration& head,
+                                                    Context& context) {
+  const size_t errors_before = context.report().error_count();
+  auto made = host_of_bytes(bytes, RouteLimits(head), context);
+  return context.report().error_count() == errors_before ? made : nullptr;
 }
 
 }  // namespace remora::xds
