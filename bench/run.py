@@ -229,6 +229,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--churn", type=int, default=100, help="of `mesh`: endpoint changes per second")
     parser.add_argument("--xds", choices=("delta", "state"), default="delta", help="of `mesh`: which protocol the sidecars speak")
     parser.add_argument("--clusters", type=int, default=10000, help="of `updates`")
+    parser.add_argument("--vhds", action="store_true", help="of `updates`: virtual hosts come on their own, not in their table")
     parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(MEASUREMENTS),
                         help=f"of `scale`: comma-separated, of {','.join(MEASUREMENTS)}")

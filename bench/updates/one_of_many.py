@@ -34,22 +34,27 @@ def rss_mib(pid: int) -> float:
 
 
 class Many:
-    """The resources: clusters over EDS, and one route table with a virtual host for each."""
+    """The resources: clusters over EDS, and one route table with a virtual host for each, in it or (`vhds`) on its own."""
 
-    def __init__(self, count: int, port: int):
+    def __init__(self, count: int, port: int, vhds: bool):
         from support import bootstrap  # noqa: PLC0415: only this benchmark needs the tests' helpers
 
         self.make, self.port = bootstrap, port
         names = [f"service-{number}" for number in range(count)]
         self.clusters = [bootstrap.cluster(name, eds=bootstrap.over_ads()) for name in names]
         self.endpoints = [bootstrap.assignment(name, 1 + number % 60000) for number, name in enumerate(names)]
-        self.hosts = [bootstrap.virtual_host(bootstrap.route(to=name), name=name, domains=[f"{name}.test"]) for name in names]
-        self.hosts.append(bootstrap.virtual_host(bootstrap.route(respond=(200, "ready")), name="ready", domains=["ready.test"]))
+        self.vhds = vhds
+        prefix = "routes/" if vhds else ""
+        self.hosts = [bootstrap.virtual_host(bootstrap.route(to=name), name=prefix + name, domains=[f"{name}.test"]) for name in names]
+        self.ready = bootstrap.virtual_host(bootstrap.route(respond=(200, "ready")), name="ready", domains=["ready.test"])
         rds = {"route_config_name": "routes", "config_source": bootstrap.over_ads()}
         self.listeners = [bootstrap.listener(bootstrap.http(rds=rds), port=port)]
 
-    def routes(self):
-        return [self.make.routing(*self.hosts)]
+    def routes(self) -> dict:
+        if not self.vhds:
+            return {"routes": [self.make.routing(self.ready, *self.hosts)]}
+        source = {"ads": {}, "resource_api_version": "V3"}
+        return {"routes": [self.make.routing(self.ready, vhds={"config_source": source})], "hosts": self.hosts}
 
     def change(self, kind: str, number: int) -> dict:
         """What the server is to be told so that one resource is another one."""
@@ -61,7 +66,7 @@ class Many:
             self.endpoints[number] = self.make.assignment(name, 61000 + number)
             return {"endpoints": self.endpoints}
         self.hosts[number]["routes"][0]["route"]["timeout"] = f"{20 + number}s"
-        return {"routes": self.routes()}
+        return self.routes()
 
 
 def answers(port: int) -> bool:
@@ -112,13 +117,13 @@ def begin(name: str, program: str, server, many: Many, directory: Path) -> Proce
     return process
 
 
-def rss_with_few(name: str, program: str, directory: Path) -> float:
+def rss_with_few(name: str, program: str, directory: Path, vhds: bool) -> float:
     """What a proxy holds that has ten clusters: beyond that it is the clusters that count."""
     from support.management_server import ManagementServer  # noqa: PLC0415
 
-    few = Many(_FEW, free_port())
+    few = Many(_FEW, free_port(), vhds)
     with ManagementServer() as server:
-        server.set(few.clusters, few.endpoints, few.listeners, few.routes())
+        server.set(few.clusters, few.endpoints, few.listeners, **few.routes())
         process = begin(f"{name}-few", program, server, few, directory)
         try:
             settled_cpu(process.pid)
@@ -128,13 +133,13 @@ def rss_with_few(name: str, program: str, directory: Path) -> float:
 
 
 def run(name: str, program: str, arguments, directory: Path, say) -> dict:
-    from support.ads import CLUSTERS, ENDPOINTS, ROUTES  # noqa: PLC0415
+    from support.ads import CLUSTERS, ENDPOINTS, ROUTES, VIRTUAL_HOSTS  # noqa: PLC0415
     from support.management_server import ManagementServer  # noqa: PLC0415
 
-    small = rss_with_few(name, program, directory)
-    many = Many(arguments.clusters, free_port())
+    small = rss_with_few(name, program, directory, arguments.vhds)
+    many = Many(arguments.clusters, free_port(), arguments.vhds)
     with ManagementServer() as server:
-        server.set(many.clusters, many.endpoints, many.listeners, many.routes())
+        server.set(many.clusters, many.endpoints, many.listeners, **many.routes())
         began = time.monotonic()
         process = begin(name, program, server, many, directory)
         try:
