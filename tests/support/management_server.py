@@ -6,7 +6,7 @@ import queue
 import subprocess
 import threading
 
-from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES
+from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, VIRTUAL_HOSTS
 from support.waiting import wait_until
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "build" / "tools" / "management_server"
@@ -43,9 +43,10 @@ class ManagementServer:
             else:
                 self.replies.put(event)
 
-    def set(self, clusters=None, endpoints=None, listeners=None, routes=None):
+    def set(self, clusters=None, endpoints=None, listeners=None, routes=None, hosts=None):
         """Replaces the resources of the types that are given, and serves the whole as a new snapshot."""
-        for url, given in ((CLUSTERS, clusters), (ENDPOINTS, endpoints), (LISTENERS, listeners), (ROUTES, routes)):
+        for url, given in ((CLUSTERS, clusters), (ENDPOINTS, endpoints), (LISTENERS, listeners), (ROUTES, routes),
+                           (VIRTUAL_HOSTS, hosts)):
             if given is not None:
                 self.resources[url] = given
         self.version += 1

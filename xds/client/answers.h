@@ -84,7 +84,7 @@ class Answers {
   std::optional<Answer> held_[kResourceTypeCount];
   TokenBucket nacks_[kResourceTypeCount] = {TokenBucket{kNackBurst}, TokenBucket{kNackBurst},
                                             TokenBucket{kNackBurst}, TokenBucket{kNackBurst},
-                                            TokenBucket{kNackBurst}};
+                                            TokenBucket{kNackBurst}, TokenBucket{kNackBurst}};
 };
 
 }  // namespace remora::xds

@@ -21,7 +21,8 @@ class ChildTable {
     Value value{};                // null until it came
     std::set<std::string> users;  // who holds it
     Rare<RefusedUpdate> refused;
-    bool absent = false;  // its source says that there is none
+    bool absent = false;      // its source says that there is none
+    bool incomplete = false;  // it needs something else before it can be used
   };
 
   /// True: it was not held by anybody before.
@@ -56,6 +57,13 @@ class ChildTable {
     dropped_.erase(name);
     return true;
   }
+  /// The same resource means something else now.
+  void replace(const std::string& name, Value value) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    found->second.value = std::move(value);
+    changed_.insert(name);
+  }
   void refuse(const std::string& name, RefusedUpdate update) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) return;
@@ -68,6 +76,10 @@ class ChildTable {
     if (found == entries_.end() || !found->second.refused) return;
     --refused_count_;
     found->second.refused.reset();
+  }
+  void set_incomplete(const std::string& name, bool incomplete) {
+    const auto found = entries_.find(name);
+    if (found != entries_.end()) found->second.incomplete = incomplete;
   }
   /// There is none to wait for; a value that is there stays.
   void mark_absent(const std::string& name) {
@@ -88,7 +100,7 @@ class ChildTable {
   /// There is nothing to wait for.
   [[nodiscard]] bool is_settled(const std::string& name) const {
     const Entry* entry = find(name);
-    return entry != nullptr && (entry->value != nullptr || entry->absent);
+    return entry != nullptr && ((entry->value != nullptr && !entry->incomplete) || entry->absent);
   }
   /// Entries whose last update was refused.
   [[nodiscard]] size_t refused_count() const { return refused_count_; }

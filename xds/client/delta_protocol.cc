@@ -21,6 +21,7 @@ DeltaProtocol::DeltaProtocol(StreamIdentity identity, ResourceReceiver& receiver
 
 void DeltaProtocol::follow_all(ResourceType type) {
   Subscription& subscription = at(type);
+  if (subscription.all) return;
   if (subscription.introduced) subscription.added.insert(kWildcard);
   subscription.subscribed = subscription.all = true;
   ask(type);

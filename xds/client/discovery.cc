@@ -130,6 +130,7 @@ void Discovery::settle(MonotonicTime now) {
   for (SettledDemand& answer : cluster_demands_.take_settled()) batch.settled.push_back(std::move(answer));
   stats_.forget(ResourceType::kEndpoints, batch.removed_clusters);
   stats_.forget(ResourceType::kRoutes, batch.removed_listeners);
+  stats_.forget(ResourceType::kVirtualHosts, batch.removed_listeners);
   stats_.count_timeouts(store_.take_timed_out());
   stats_.refresh();
   if (!batch.empty()) sink_.apply(std::move(batch));
@@ -141,7 +142,9 @@ void Discovery::settle(MonotonicTime now) {
 }
 
 void Discovery::follow_new_names() {
-  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes, ResourceType::kSecrets}) {
+  // In this order: tables that nobody holds any more let go of their virtual hosts.
+  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes,
+                                  ResourceType::kVirtualHosts, ResourceType::kSecrets}) {
     for (const ResourceStore::Touched& touched : store_.take_touched(type)) {
       if (!touched.is_wanted) {
         unfollow(touched, type);
@@ -158,11 +161,19 @@ void Discovery::follow(const ResourceStore::Touched& touched, ResourceType type)
   ResourceFeed* source = feed(touched.source.get(), type);
   if (source == nullptr) return;
   if (source != ads_) feeds_[{type, touched.source->key}].names.insert(touched.name);
-  source->follow(type, touched.name);
+  if (touched.name.empty()) {
+    source->follow_all(type);
+  } else {
+    source->follow(type, touched.name);
+  }
 }
 
 void Discovery::demand(const Demand& demand, MonotonicTime now) {
-  if (demand.key.kind == DemandKey::Kind::kCluster) demand_cluster(demand, now);
+  if (demand.key.kind == DemandKey::Kind::kCluster) {
+    demand_cluster(demand, now);
+  } else {
+    store_.demand_virtual_host(demand.key);
+  }
   settle(now);
 }
 

@@ -26,6 +26,7 @@ ConfigBatch ResourceStore::take_batch() {
   add_secret_changes(batch);
   add_cluster_changes(batch);
   add_listener_changes(batch);
+  std::ranges::move(virtual_hosts_.take_settled(), std::back_inserter(batch.settled));
   return batch;
 }
 

@@ -71,6 +71,10 @@ ResourceStore::Origin ResourceStore::origin_of(ResourceType type, const std::str
     const SecretSource* secret = secrets_.source_of(key);
     return {secret != nullptr ? secret->name : key, nullptr};
   }
+  if (type == ResourceType::kVirtualHosts) {
+    const auto* set = virtual_hosts_.find(key);
+    return set == nullptr ? Origin{key, nullptr} : Origin{set->table, set->source};
+  }
   const auto& origins = origins_[index_of(type)];
   const auto found = origins.find(key);
   return found == origins.end() ? Origin{key, nullptr} : found->second;

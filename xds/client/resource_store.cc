@@ -1,5 +1,7 @@
 #include "client/resource_store.h"
 
+#include <algorithm>
+
 #include "client/log.h"
 
 namespace remora::xds {
@@ -27,6 +29,7 @@ ResourceStore::ResourceStore(const Environment& environment)
     : environment_(environment),
       warnings_([](const std::string& line) { log(LogLevel::kWarning, line); }),
       secrets_(environment_) {
+  std::ranges::fill(keys_limit_, kFirstKeysLimit);
   environment_.unknown_fields = &unknown_fields_;
   environment_.has_cluster = [this](const std::string& name) {
     return latest_of(clusters_, name) != nullptr;
@@ -68,6 +71,7 @@ const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string
     case ResourceType::kEndpoints: return latest_child_of(endpoints_, key);
     case ResourceType::kListeners: return latest_of(listeners_, key);
     case ResourceType::kSecrets: return latest_child_of(secrets_.table(), key);
+    case ResourceType::kVirtualHosts: return nullptr;
     default: return latest_child_of(routes_, key);
   }
 }
@@ -121,7 +125,17 @@ std::vector<ResourceStore::Touched> ResourceStore::take_touched(ResourceType typ
     }
   };
   if (type == ResourceType::kEndpoints) add(endpoints_.take_touched(), endpoints_);
-  if (type == ResourceType::kRoutes) add(routes_.take_touched(), routes_);
+  if (type == ResourceType::kRoutes) {
+    const std::set<std::string> keys = routes_.take_touched();
+    for (const std::string& key : keys) {
+      if (routes_.find(key) == nullptr) virtual_hosts_.release(key);
+    }
+    add(keys, routes_);
+  }
+  if (type == ResourceType::kVirtualHosts) {
+    for (auto& [name, source, is_wanted] : virtual_hosts_.take_touched())
+      out.push_back({std::move(name), std::move(source), is_wanted});
+  }
   if (type != ResourceType::kSecrets) return out;
   for (const std::string& name : secrets_.take_touched())
     out.push_back({name, nullptr, secrets_.table().find(ads_secret_key(name)) != nullptr});
@@ -135,6 +149,7 @@ size_t ResourceStore::refused_count(ResourceType type) const {
     case ResourceType::kListeners: return listeners_.refused_count();
     case ResourceType::kRoutes: return routes_.refused_count();
     case ResourceType::kSecrets: return secrets_.table().refused_count();
+    case ResourceType::kVirtualHosts: return virtual_hosts_.refused_count();
   }
   return 0;
 }

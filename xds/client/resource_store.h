@@ -14,12 +14,14 @@
 #include "client/resource_types.h"
 #include "client/secret_table.h"
 #include "client/static_resources.h"
+#include "client/virtual_host_sets.h"
 #include "client/warming_set.h"
 #include "client/warning_log.h"
 #include "remora/config/snapshot.h"
 #include "translate/cluster.h"
 #include "translate/context.h"
 #include "translate/listener.h"
+#include "translate/route_parts.h"
 
 namespace remora::xds {
 
@@ -38,6 +40,8 @@ class ResourceStore {
   ResourceStore(const ResourceStore&) = delete;
   ResourceStore& operator=(const ResourceStore&) = delete;
 
+  /// Whether what comes over ADS comes as differences, which virtual hosts on their own need.
+  void set_ads_is_delta(bool is_delta) { ads_is_delta_ = is_delta; }
   /// What the bootstrap holds. What is not complete begins to warm.
   void add_static(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const StaticResources& resources,
                   MonotonicTime now, WallTime wall);
@@ -72,6 +76,8 @@ class ResourceStore {
   void expire(MonotonicTime now);
   [[nodiscard]] MonotonicTime next_deadline() const;
 
+  /// A request asks for a virtual host that its table does not have (yet). The answer is in a batch.
+  void demand_virtual_host(const DemandKey& key) { virtual_hosts_.ask(key); }
   /// All changes since the last call, as one batch.
   ConfigBatch take_batch();
   /// Clusters and listeners that became active without something they need since the last call, and what.
@@ -108,6 +114,7 @@ class ResourceStore {
   [[nodiscard]] const ListenerSet& listeners() const { return listeners_; }
   [[nodiscard]] const EndpointTable& endpoints() const { return endpoints_; }
   [[nodiscard]] const RoutesTable& routes() const { return routes_; }
+  [[nodiscard]] const VirtualHostSets& virtual_hosts() const { return virtual_hosts_; }
   [[nodiscard]] const SecretTable& secrets() const { return secrets_; }
   SecretTable& secrets() { return secrets_; }
 
@@ -134,6 +141,7 @@ class ResourceStore {
   bool read_names(const Step& step, const Resources& resources, std::vector<Incoming>& out,
                   UpdateResult& result) const;
   static bool are_told_apart(const DeltaResponse& response, UpdateResult& result);
+  static bool parse(ResourceType type, Incoming& incoming, std::string& error);
   /// Finds the name; the message only if its bytes are new. False, with the reason: it cannot be read.
   bool read(const Step& step, Incoming& incoming, std::string& error) const;
   void expect(ResourceType type, const std::string& key, const std::string& name,
@@ -149,6 +157,18 @@ class ResourceStore {
   void offer(const std::string& name, ResourceRecord record, TranslatedListener translated,
              MonotonicTime now);
   void secret_settled(const std::string& key);
+
+  // Virtual hosts that come on their own.
+  struct HostChange;
+  class TableUpdate;
+  UpdateResult update_virtual_hosts(const DeltaResponse& response, WallTime wall, const std::string& source);
+  /// Those of a table, made anew where the table's head is not as it was.
+  std::vector<std::shared_ptr<VirtualHost>> own_hosts(const std::string& key, const RouteParts& parts,
+                                                      Context& context) const;
+  void take_claimed(const std::string& key, std::vector<std::pair<std::string, ResourceRecord>> claimed);
+  void follow_virtual_hosts(const std::string& key, const RouteParts& parts,
+                            const std::shared_ptr<const ResourceSource>& source,
+                            std::vector<std::shared_ptr<VirtualHost>> hosts, MonotonicTime now);
   /// Entries of versions that are no longer there, once they may be as many as the others.
   void forget_old_keys(ResourceType type);
   void remove_missing(ResourceType type, const std::vector<Incoming>& incoming);
@@ -165,6 +185,8 @@ class ResourceStore {
   uint64_t unknown_fields_ = 0;
   EndpointTable endpoints_;
   RoutesTable routes_;
+  VirtualHostSets virtual_hosts_;
+  bool ads_is_delta_ = false;
   SecretTable secrets_;
   Keeper<EndpointTable> cluster_needs_{endpoints_, secrets_, "cluster "};
   Keeper<RoutesTable> listener_needs_{routes_, secrets_, "listener "};
@@ -178,8 +200,7 @@ class ResourceStore {
   /// Keys of accepted resources by the hash of their bytes: finds what is unchanged without parsing it.
   std::unordered_map<uint64_t, std::string> keys_[kResourceTypeCount];
   static constexpr size_t kFirstKeysLimit = 1024;
-  size_t keys_limit_[kResourceTypeCount] = {kFirstKeysLimit, kFirstKeysLimit, kFirstKeysLimit,
-                                            kFirstKeysLimit, kFirstKeysLimit};
+  size_t keys_limit_[kResourceTypeCount] = {};
 };
 
 }  // namespace remora::xds

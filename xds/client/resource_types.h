@@ -9,11 +9,11 @@ namespace remora::xds {
 
 /// The types that come over ADS, in the order in which they must change so that nothing is used before it is
 /// there.
-enum class ResourceType : uint8_t { kClusters, kEndpoints, kListeners, kRoutes, kSecrets };
+enum class ResourceType : uint8_t { kClusters, kEndpoints, kListeners, kRoutes, kSecrets, kVirtualHosts };
 
-inline constexpr std::array<ResourceType, 5> kResourceTypes = {
-    ResourceType::kClusters, ResourceType::kEndpoints, ResourceType::kListeners, ResourceType::kRoutes,
-    ResourceType::kSecrets};
+inline constexpr std::array<ResourceType, 6> kResourceTypes = {
+    ResourceType::kClusters, ResourceType::kEndpoints, ResourceType::kListeners,
+    ResourceType::kRoutes,   ResourceType::kSecrets,   ResourceType::kVirtualHosts};
 inline constexpr size_t kResourceTypeCount = kResourceTypes.size();
 
 constexpr size_t index_of(ResourceType type) { return static_cast<size_t>(type); }
@@ -24,7 +24,8 @@ constexpr std::string_view type_url(ResourceType type) {
       "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
       "type.googleapis.com/envoy.config.listener.v3.Listener",
       "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"};
+      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+      "type.googleapis.com/envoy.config.route.v3.VirtualHost"};
   return kUrls[index_of(type)];
 }
 
@@ -33,6 +34,12 @@ constexpr std::optional<ResourceType> type_of(std::string_view url) {
     if (type_url(type) == url) return type;
   }
   return std::nullopt;
+}
+
+/// What virtual hosts that come on their own are named by: "table/name" -> "table"; "" if it is no such name.
+constexpr std::string_view table_of(std::string_view virtual_host) {
+  const size_t slash = virtual_host.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : virtual_host.substr(0, slash);
 }
 
 /// Clusters and listeners come as the whole set: what is missing is gone. The others are asked for by name

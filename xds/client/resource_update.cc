@@ -2,6 +2,7 @@
 #include "translate/content_hash.h"
 #include "translate/endpoint.h"
 #include "translate/route.h"
+#include "translate/vhds.h"
 
 namespace remora::xds {
 namespace {
@@ -15,8 +16,9 @@ std::unique_ptr<Message> make(ResourceType type) {
     case ResourceType::kEndpoints:
       return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
     case ResourceType::kListeners: return std::make_unique<envoy::config::listener::v3::Listener>();
-    case ResourceType::kRoutes: return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
     case ResourceType::kSecrets: return std::make_unique<ProtoSecret>();
+    case ResourceType::kRoutes:
+    case ResourceType::kVirtualHosts: break;  // they have ways of their own
   }
   return nullptr;
 }
@@ -29,13 +31,13 @@ const std::string& name_of(ResourceType type, const Message& message) {
       return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
     case ResourceType::kListeners:
       return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
-    case ResourceType::kSecrets: return static_cast<const ProtoSecret&>(message).name();
-    default: return static_cast<const envoy::config::route::v3::RouteConfiguration&>(message).name();
+    default: return static_cast<const ProtoSecret&>(message).name();
   }
 }
 
 std::string_view noun(ResourceType type) {
-  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener", "routes", "secret"};
+  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener",
+                                         "routes",  "secret",       "virtual host"};
   return kNouns[index_of(type)];
 }
 
@@ -45,9 +47,11 @@ struct ResourceStore::Incoming {
   const Any* resource = nullptr;
   const std::string* version = nullptr;
   std::string name;
-  std::string key;                   // the name, unless it comes from elsewhere than ADS
-  std::unique_ptr<Message> message;  // null: unchanged
+  std::string key;                    // the name, unless it comes from elsewhere than ADS
+  std::unique_ptr<Message> message;   // null: unchanged, or a route table
+  std::unique_ptr<RouteParts> parts;  // of a route table; null: unchanged
   uint64_t hash = 0;
+  [[nodiscard]] bool is_new() const { return message != nullptr || parts != nullptr; }
 };
 
 struct ResourceStore::Step {
@@ -64,6 +68,24 @@ std::string UpdateResult::details() const {
   std::string text;
   for (const std::string& error : errors) text += (text.empty() ? "" : "\n") + error;
   return text;
+}
+
+bool ResourceStore::parse(ResourceType type, Incoming& incoming, std::string& error) {
+  const std::string& bytes = incoming.resource->value();
+  if (type == ResourceType::kRoutes) {  // large: unchanged virtual hosts are not parsed
+    auto parts = take_apart(bytes);
+    if (!parts) return error = std::move(parts).error().message, false;
+    incoming.parts = std::make_unique<RouteParts>(std::move(*parts));
+    incoming.name = incoming.parts->head.name();
+    return true;
+  }
+  incoming.message = make(type);
+  if (!incoming.message->ParseFromString(bytes)) {
+    error = "the bytes are not a valid " + incoming.message->GetTypeName();
+    return false;
+  }
+  incoming.name = name_of(type, *incoming.message);
+  return true;
 }
 
 bool ResourceStore::read(const Step& step, Incoming& incoming, std::string& error) const {
@@ -85,12 +107,7 @@ bool ResourceStore::read(const Step& step, Incoming& incoming, std::string& erro
       return true;
     }
   }
-  incoming.message = make(type);
-  if (!incoming.message->ParseFromString(resource.value())) {
-    error = "the bytes are not a valid " + incoming.message->GetTypeName();
-    return false;
-  }
-  incoming.name = name_of(type, *incoming.message);
+  if (!parse(type, incoming, error)) return false;
   incoming.key = is_whole_set(type) ? incoming.name : resource_key(incoming.name, step.source);
   if (incoming.name.empty()) error = "has no name";
   return error.empty();
@@ -144,6 +161,7 @@ UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& respo
                                    WallTime wall, const std::string& source) {
   UpdateResult result;
   if (!are_told_apart(response, result)) return result;
+  if (type == ResourceType::kVirtualHosts) return update_virtual_hosts(response, wall, source);
   const Step step{type, source, now, wall};
   for (const auto& resource : response.resources()) {
     if (!resource.has_resource()) {  // a heartbeat: it is as it was
@@ -180,6 +198,7 @@ void ResourceStore::remove(ResourceType type, const std::string& name, const std
       return clusters_.settled({NeedKind::kEndpoints, key});
     case ResourceType::kRoutes: routes_.mark_absent(key); return listeners_.settled({NeedKind::kRoutes, key});
     case ResourceType::kSecrets: secrets_.table().mark_absent(key); return secret_settled(key);
+    case ResourceType::kVirtualHosts: return;  // only by a response
   }
 }
 
@@ -190,6 +209,7 @@ void ResourceStore::accept_unchanged(ResourceType type, const std::string& key) 
     case ResourceType::kEndpoints: return endpoints_.clear_refusal(key);
     case ResourceType::kRoutes: return routes_.clear_refusal(key);
     case ResourceType::kSecrets: return secrets_.table().clear_refusal(key);
+    case ResourceType::kVirtualHosts: return;
   }
 }
 
@@ -205,7 +225,7 @@ void ResourceStore::forget_old_keys(ResourceType type) {
 }
 
 void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResult& result) {
-  if (incoming.message == nullptr) {
+  if (!incoming.is_new()) {
     accept_unchanged(step.type, incoming.key);
     result.accepted.push_back(incoming.name);
     return;
@@ -221,6 +241,7 @@ void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResul
       case ResourceType::kListeners: take_listener(step, incoming, context); break;
       case ResourceType::kRoutes: take_routes(step, incoming, context); break;
       case ResourceType::kSecrets: take_secret(step, incoming, context); break;
+      case ResourceType::kVirtualHosts: break;
     }
   }
   if (!report.ok()) return refuse(step, incoming, report.error_text(), result);
@@ -256,11 +277,15 @@ void ResourceStore::take_listener(const Step& step, const Incoming& incoming, Co
 
 void ResourceStore::take_routes(const Step& step, const Incoming& incoming, Context& context) {
   if (routes_.find(incoming.key) == nullptr) return;
-  const auto& config = static_cast<const envoy::config::route::v3::RouteConfiguration&>(*incoming.message);
-  auto table = translate_routes(config, *incoming.version, false, context);
+  const RouteParts& parts = *incoming.parts;
+  const auto source = to_vhds_source(parts.head, ads_is_delta_, context);
+  const auto before = routes_.value_of(incoming.key);
+  auto own = source ? own_hosts(incoming.key, parts, context) : std::vector<std::shared_ptr<VirtualHost>>();
+  if (!context.report().ok()) return;
+  auto table = translate_routes(parts, {*incoming.version, false, before.get(), own}, context);
   if (!table) return;
   routes_.supply(incoming.key, step.record(incoming), std::move(table));
-  listeners_.settled({NeedKind::kRoutes, incoming.key});
+  follow_virtual_hosts(incoming.key, parts, source, std::move(own), step.now);
 }
 
 void ResourceStore::take_secret(const Step& step, const Incoming& incoming, Context& context) {
@@ -286,6 +311,7 @@ void ResourceStore::refuse(const Step& step, const Incoming& incoming, const std
       secrets_.refuse(incoming.key, std::move(update));
       secret_settled(incoming.key);
       break;
+    case ResourceType::kVirtualHosts: break;
   }
 }
 

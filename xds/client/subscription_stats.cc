@@ -93,11 +93,28 @@ void SubscriptionStats::count(ResourceType type, const UpdateResult& result, con
     }
     return;
   }
+  if (type == ResourceType::kVirtualHosts) return count_virtual_hosts(result, version, source);
   for (const std::string& name : result.accepted) {
     each_child_stats(type, resource_key(name, source), [&](UpdateStats& stats) { stats.success(version); });
   }
   for (const std::string& name : result.refused) {
     each_child_stats(type, resource_key(name, source), [](UpdateStats& stats) { stats.rejected(); });
+  }
+}
+
+/// One subscription for each table.
+void SubscriptionStats::count_virtual_hosts(const UpdateResult& result, const std::string& version,
+                                            const std::string& source) {
+  std::map<std::string, bool> tables;  // whether something of it was refused
+  for (const std::string& name : result.accepted) tables.emplace(table_of(name), false);
+  for (const std::string& name : result.refused) tables[std::string(table_of(name))] = true;
+  for (const auto& [table, is_refused] : tables) {
+    for (const std::string& key : store_.virtual_hosts().keys_of(table, source)) {
+      each_child_stats(ResourceType::kVirtualHosts, key, [&, refused = is_refused](UpdateStats& stats) {
+        if (refused) return stats.rejected();
+        stats.success(version);
+      });
+    }
   }
 }
 
@@ -129,7 +146,10 @@ UpdateStats& SubscriptionStats::child_stats(ResourceType type, const std::string
     stats = UpdateStats(stats_store_, UpdateStats::endpoints(cluster_stat_name(*version->parent.config)));
   } else {
     const std::string prefix = stat_prefix_of(*store_.listeners().find(parent), child);
-    stats = UpdateStats(stats_store_, UpdateStats::routes(prefix, store_.origin_of(type, child).name));
+    const std::string table = store_.origin_of(ResourceType::kRoutes, child).name;
+    stats =
+        UpdateStats(stats_store_, type == ResourceType::kRoutes ? UpdateStats::routes(prefix, table)
+                                                                : UpdateStats::virtual_hosts(prefix, table));
   }
   stats.attempt();
   return stats;

@@ -35,6 +35,7 @@ class SubscriptionStats {
 
  private:
   UpdateStats& child_stats(ResourceType type, const std::string& parent, const std::string& child);
+  void count_virtual_hosts(const UpdateResult& result, const std::string& version, const std::string& source);
   void count_timeout(const std::string& parent, const NeedKey& need);
   template <typename Call>
   void each_child_stats(ResourceType type, const std::string& child, Call call);

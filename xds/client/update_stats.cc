@@ -26,7 +26,8 @@ constexpr StatDef kRefused[] = {{.name = "refused_clusters", .kind = StatKind::k
                                 {.name = "refused_endpoints", .kind = StatKind::kGauge},
                                 {.name = "refused_listeners", .kind = StatKind::kGauge},
                                 {.name = "refused_routes", .kind = StatKind::kGauge},
-                                {.name = "refused_secrets", .kind = StatKind::kGauge}};
+                                {.name = "refused_secrets", .kind = StatKind::kGauge},
+                                {.name = "refused_virtual_hosts", .kind = StatKind::kGauge}};
 constexpr StatDef kUnknownFields[] = {{.name = "dynamic_unknown_fields"}};
 
 }  // namespace
@@ -50,6 +51,10 @@ ScopeName UpdateStats::routes(const std::string& stat_prefix, const std::string&
   return {"http." + stat_prefix + ".rds." + route_config_name + ".",
           "envoy_http_rds_",
           {{"envoy_http_conn_manager_prefix", stat_prefix}, {"envoy_rds_route_config", route_config_name}}};
+}
+
+ScopeName UpdateStats::virtual_hosts(const std::string& stat_prefix, const std::string& route_config_name) {
+  return routes(stat_prefix, "vhds." + route_config_name);
 }
 
 void UpdateStats::attempt() { scope_->block(kMainShard).add(kAttempt); }

@@ -10,7 +10,8 @@
 namespace remora::xds {
 
 /// Envoy's statistics of one subscription: cluster_manager.cds., listener_manager.lds., cluster.<name>. (its
-/// endpoints), http.<prefix>.rds.<routes>. and sds.<name>. Written by the thread that owns the stream.
+/// endpoints), http.<prefix>.rds.<routes>., http.<prefix>.rds.vhds.<routes>. and sds.<name>. Written by the
+/// thread that owns the stream.
 class UpdateStats {
  public:
   UpdateStats() = default;
@@ -22,6 +23,7 @@ class UpdateStats {
   static ScopeName endpoints(const std::string& stat_name);
   static ScopeName secret(const std::string& name);
   static ScopeName routes(const std::string& stat_prefix, const std::string& route_config_name);
+  static ScopeName virtual_hosts(const std::string& stat_prefix, const std::string& route_config_name);
 
   /// The subscription began.
   void attempt();

@@ -119,6 +119,13 @@ class WarmingSet {
     }
   }
 
+  /// What waits for it waits until then.
+  void postpone(const NeedKey& key, MonotonicTime deadline) {
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;
+    for (const std::string& name : found->second) entries_[name].missing[key] = deadline;
+  }
+
   void refuse(const std::string& name, RefusedUpdate update) {
     Entry& entry = entries_[name];
     if (!entry.refused) ++refused_count_;

@@ -26,6 +26,7 @@ class XdsSource final : public ConfigSource {
                       .check_secret = options_.check_secret,
                       .reject_unknown_fields = options_.reject_unknown_fields}),
         store_(environment_) {
+    store_.set_ads_is_delta(options_.dynamic.ads && options_.dynamic.ads->is_delta);
     store_.add_static(options_.bootstrap, options_.resources, std::chrono::steady_clock::now(), loaded_);
   }
   ~XdsSource() override { stop(); }

@@ -15,9 +15,10 @@ std::span<const MessageRules> route_rules() {
            "name virtual_hosts internal_only_headers response_headers_to_add response_headers_to_remove "
            "request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins "
            "validate_clusters max_direct_response_body_size_bytes request_mirror_policies "
-           "ignore_port_in_host_matching",
+           "ignore_port_in_host_matching vhds",
        .checked_by_reader = "typed_per_filter_config",
        .no_effect = {{"metadata", "no extension of this build reads it"}}},
+      {.message = "envoy.config.route.v3.Vhds", .implemented = "config_source"},
       {.message = "envoy.config.route.v3.VirtualHost",
        .implemented = "name domains routes require_tls request_headers_to_add request_headers_to_remove "
                       "response_headers_to_add response_headers_to_remove include_request_attempt_count "
