@@ -46,7 +46,11 @@ void Exchange::choose_route_again() {
   filters_.reroute(route_filters());
 }
 
-std::optional<Demand> Exchange::missing_virtual_host() const { return std::nullopt; }
+std::optional<Demand> Exchange::missing_virtual_host() const {
+  const std::string& table = connection_->http_runtime().config().rds_name;
+  if (route_ != nullptr || !routes_ || !routes_->table().config().vhds || table.empty()) return std::nullopt;
+  return Demand{{DemandKey::Kind::kVirtualHost, table, std::string(request_.authority())}, nullptr};
+}
 
 void Exchange::choose_route_of_newest_table() {
   if (phase_ != Phase::kRequestFilters) return;

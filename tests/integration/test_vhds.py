@@ -1,9 +1,13 @@
-"""Virtual hosts that come on their own (VHDS) from go-control-plane over delta ADS, to this proxy and to the real Envoy."""
+"""Virtual hosts that come on their own (VHDS) over delta ADS, to this proxy and to the real Envoy: from go-control-plane, and from a
+server that gives them only when a request asks for one."""
 
 import pytest
+from envoy.extensions.filters.http.on_demand.v3 import on_demand_pb2  # noqa: F401 (by import the JSON parser knows it)
+from envoy.service.discovery.v3 import discovery_pb2
 
-from support.ads import ROUTES, VIRTUAL_HOSTS
-from support.bootstrap import assignment, bootstrap, cluster, http, listener, over_ads, route, routing, virtual_host
+from support.ads import CLUSTERS, LISTENERS, ROUTES, VIRTUAL_HOSTS, pack
+from support.bootstrap import assignment, bootstrap, cluster, http, listener, over_ads, route, routing, typed, virtual_host
+from support.delta_ads import DeltaAdsServer
 from support.management_server import PROGRAM, ManagementServer
 from support.proxy import envoy_binary, under_test
 from support.upstream import Upstream
@@ -105,3 +109,58 @@ def test_good_ones_of_a_response_are_taken(start, server, upstreams):
     assert "virtual host 'routes/z'" in error and "virtual host 'routes/y'" in error and "'routes/a'" not in error
     assert proxy.stat("xds.refused_virtual_hosts") == 2
     assert proxy.stat("http.in.rds.vhds.routes.update_rejected") == 1
+
+
+class HostsOnDemand(DeltaAdsServer):
+    """Gives a virtual host to who asks for one of its domains, as an alias; at first only one that nobody needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.hosts = {}  # alias -> virtual host
+
+    def send(self, stream, url, asked=frozenset()):
+        if url != VIRTUAL_HOSTS:
+            return super().send(stream, url, asked)
+        response = discovery_pb2.DeltaDiscoveryResponse(type_url=url, nonce=str(len(self.requests)), system_version_info="1")
+        for name in sorted(asked):
+            given = host("unused", "a") if name == "*" else self.hosts.get(name)
+            if given is None:
+                response.resources.add(name=name, version="1", aliases=[name])
+            else:
+                response.resources.add(name=given["name"], version="1", aliases=[name], resource=pack(url, given))
+        if asked:
+            stream.outbox.put(response)
+
+
+class TestOnDemand:
+    @pytest.fixture
+    def server(self, closing):
+        return closing(HostsOnDemand())
+
+    @pytest.fixture(params=KINDS)
+    def proxy(self, request, start, server, upstreams):
+        filters = [{"name": "envoy.filters.http.on_demand", "typed_config": typed("envoy.extensions.filters.http.on_demand.v3.OnDemand")}]
+        rds = {"route_config_name": "routes", "config_source": over_ads()}
+        for name, upstream in upstreams.items():
+            server.put(CLUSTERS, name, cluster(name, upstream.port))
+        server.put(LISTENERS, "in", listener(http(rds=rds, filters=filters)))
+        server.put(ROUTES, "routes", table(OWN))
+        server.hosts["routes/b.test"] = host("b", "b", "b.test", "also.test")
+        config = bootstrap(ads=server.port)
+        config["dynamic_resources"]["ads_config"]["api_type"] = "DELTA_GRPC"
+        return start(config, kind=request.param, concurrency=2)
+
+    def test_a_request_asks_for_its_host_and_goes_on(self, proxy, server):
+        assert answers(proxy, "own.test", "B.test", "b.test", "also.test") == ["own", "b", "b", "b"]
+        assert [name for name in server.asked_for(VIRTUAL_HOSTS) if name != "*"] == ["routes/b.test"]
+
+    def test_what_there_is_not_is_a_404(self, proxy, server):
+        assert answer(proxy, "c.test") == 404
+        server.wait_asked(VIRTUAL_HOSTS, "routes/c.test")
+
+    @pytest.mark.parametrize("proxy", [pytest.param(under_test(), marks=pytest.mark.remora_only("it asks for a name once"))],
+                             indirect=True)
+    def test_what_there_was_not_may_come_later(self, proxy, server):
+        assert answer(proxy, "c.test") == 404
+        server.hosts["routes/c.test"] = host("c", "a")
+        assert answer(proxy, "c.test") == "a"

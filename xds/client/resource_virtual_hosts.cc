@@ -258,6 +258,9 @@ UpdateResult ResourceStore::update_virtual_hosts(const DeltaResponse& response, 
     each_table(name, [](TableUpdate&) {});  // there is none at all
     each_table(std::string(table_of(name)), [&](TableUpdate& table) { table.remove(name); });
   }
+  if (response.resources().empty() && response.removed_resources().empty()) {  // it has nothing for anybody
+    for (const std::string& key : virtual_hosts_.keys_from(source)) tables.try_emplace(key, *this, key);
+  }
   for (auto& [key, table] : tables) table.commit(response.system_version_info(), wall, result);
   not_taken.insert(result.refused.begin(), result.refused.end());
   for (const auto& resource : response.resources()) {

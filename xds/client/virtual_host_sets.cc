@@ -74,10 +74,7 @@ void VirtualHostSets::settle(Set& set, const std::string& name, bool found) {
 }
 
 void VirtualHostSets::let_go(std::shared_ptr<const ResourceSource> source) {
-  for (const auto& [key, set] : sets_) {
-    if (set.source_key() == source->key) return;
-  }
-  touched_.push_back({{}, std::move(source), false});
+  if (keys_from(source->key).empty()) touched_.push_back({{}, std::move(source), false});
 }
 
 VirtualHostSets::Set* VirtualHostSets::find(const std::string& key) {
@@ -94,6 +91,14 @@ std::vector<std::string> VirtualHostSets::keys_of(const std::string& table, cons
   std::vector<std::string> keys;
   for (const auto& [key, set] : sets_) {
     if (set.table == table && set.source_key() == source) keys.push_back(key);
+  }
+  return keys;
+}
+
+std::vector<std::string> VirtualHostSets::keys_from(const std::string& source) const {
+  std::vector<std::string> keys;
+  for (const auto& [key, set] : sets_) {
+    if (set.source_key() == source) keys.push_back(key);
   }
   return keys;
 }

@@ -58,6 +58,8 @@ class VirtualHostSets {
   [[nodiscard]] const Set* find(const std::string& key) const;
   /// The keys of the tables of that name whose virtual hosts come from there.
   [[nodiscard]] std::vector<std::string> keys_of(const std::string& table, const std::string& source) const;
+  /// Those of all tables whose virtual hosts come from there.
+  [[nodiscard]] std::vector<std::string> keys_from(const std::string& source) const;
 
   [[nodiscard]] size_t refused_count() const;
 

@@ -123,7 +123,12 @@ class WarmingSet {
   void postpone(const NeedKey& key, MonotonicTime deadline) {
     const auto found = waiting_.find(key);
     if (found == waiting_.end()) return;
-    for (const std::string& name : found->second) entries_[name].missing[key] = deadline;
+    for (const std::string& name : found->second) {
+      Missing& missing = entries_[name].missing;
+      if (const auto need = missing.find(key); need != missing.end()) forget_missing(missing, need);
+      missing.emplace(key, deadline);
+      ++deadlines_[deadline];
+    }
   }
 
   void refuse(const std::string& name, RefusedUpdate update) {

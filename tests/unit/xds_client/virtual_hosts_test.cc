@@ -122,6 +122,12 @@ TEST_F(VirtualHostsTest, ThereMayBeNone) {
   EXPECT_FALSE(store_.listeners().is_warming());
 }
 
+TEST_F(VirtualHostsTest, AnEmptyAnswerSaysSoToo) {
+  begin();
+  respond(Type::kVirtualHosts, {});
+  EXPECT_FALSE(store_.listeners().is_warming());
+}
+
 TEST_F(VirtualHostsTest, WhatDoesNotComeIsGivenUpInItsOwnTime) {
   begin(pack<envoy::config::route::v3::RouteConfiguration>(
       "{name: r, vhds: {config_source: {ads: {}, initial_fetch_timeout: 30s}}}"));
@@ -252,20 +258,22 @@ TEST_F(VirtualHostsTest, RequestsAskForThem) {
   const DemandKey a{DemandKey::Kind::kVirtualHost, "r", "A.test"};
   const DemandKey b{DemandKey::Kind::kVirtualHost, "r", "b.test"};
   store_.demand_virtual_host(a);
+  store_.demand_virtual_host({DemandKey::Kind::kVirtualHost, "r", "a.test"});
   store_.demand_virtual_host(b);
   discovery_.store_changed(now_);
   EXPECT_EQ(requests(), "+r/a.test +r/b.test \n");
   respond(Type::kVirtualHosts, {{"r/first", host("r/first", "a.test", "one"), {"r/a.test"}}});
-  EXPECT_EQ(sink_.settled, "r/A.test:found ");
-  EXPECT_EQ(sink_.batches.back(), "routes r") << "the answer comes with the table";
+  EXPECT_EQ(sink_.settled, "r/A.test:found r/a.test:found ");
+  EXPECT_EQ(sink_.batches.back(), "routes r; found A.test a.test") << "the answer comes with the table";
   respond(Type::kVirtualHosts, {{"r/b.test", std::nullopt, {"r/b.test"}}});
-  EXPECT_EQ(sink_.settled, "r/A.test:found r/b.test:none ");
+  EXPECT_EQ(sink_.settled, "r/A.test:found r/a.test:found r/b.test:none ");
   EXPECT_NE(requests().find("-r/b.test"), std::string::npos) << "it may be asked for again";
   store_.demand_virtual_host(b);
   discovery_.store_changed(now_);
   EXPECT_EQ(requests(), "+r/b.test \n");
   respond(Type::kRoutes, {{"r", routes("r", "all"), {}}});
-  EXPECT_EQ(sink_.settled, "r/A.test:found r/b.test:none r/b.test:none ") << "nobody answers any more";
+  EXPECT_EQ(sink_.settled, "r/A.test:found r/a.test:found r/b.test:none r/b.test:none ")
+      << "nobody answers any more";
 }
 
 TEST_F(VirtualHostsTest, WhatRequestsAskForIsBounded) {
