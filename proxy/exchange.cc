@@ -161,6 +161,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
     keep_body_ = false;
     if (sink != nullptr) body_.clear();
     if (cluster_ && retry_.enabled()) cluster_->stats().add(kRetryOrShadowAbandoned);
+    retry_.give_up();
   }
   if (sink == nullptr || keep_body_) body_.append(chunk.bytes);
   if (sink == nullptr) {
@@ -464,7 +465,6 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   const auto decision = retry_.on_response(head, clock().wall(), *cluster_, random());
   if (decision.retry && !tunnel) {
     count_retried_answer(*cluster_, status);
-    counters_.answer(status);
     if (!end) try_.abandon();
     retry_after(decision);
     return;

@@ -31,6 +31,8 @@ class RetryState {
 
   /// Any retry possible at all: the request's body has to be kept.
   [[nodiscard]] bool enabled() const { return retry_on_ != 0 && left_ > 0; }
+  /// From here on there is no other attempt: the request is no longer there to be sent again.
+  void give_up() { retry_on_ = 0; }
   /// Null: there is none.
   [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
   [[nodiscard]] bool avoid_previous_hosts() const {

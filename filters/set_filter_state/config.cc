@@ -14,13 +14,16 @@ SetFilterStateConfig::Value to_value(const FilterStateValue& proto, const Filter
   // The objects of other factories are not texts: they mean something to what reads them, which this build
   // has not.
   constexpr std::string_view kFactory = "envoy.string";
+  constexpr std::string_view kHashable = "envoy.hashable_string";
   SetFilterStateConfig::Value out;
   out.key = proto.object_key();
   if (out.key.empty()) report.error(path + ".object_key", "must not be empty");
   const std::string& factory = proto.factory_key().empty() ? proto.object_key() : proto.factory_key();
-  if (factory != kFactory) {
-    report.error(path + ".factory_key",
-                 "'" + factory + "' is not implemented by this build, which makes objects of envoy.string");
+  out.hashable = factory == kHashable;
+  if (factory != kFactory && !out.hashable) {
+    report.error(path + ".factory_key", "'" + factory +
+                                            "' is not implemented by this build, which makes objects of "
+                                            "envoy.string and envoy.hashable_string");
   }
   if (!proto.has_format_string()) report.error(path + ".format_string", "is required");
   out.format = to_format(proto.format_string(), context, path + ".format_string", report);

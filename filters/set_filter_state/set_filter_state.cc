@@ -25,7 +25,8 @@ class SetFilterStateFilter final : public HttpFilter {
     for (const auto& value : config.on_request_head) {
       std::string text;
       value.format.append(context.info(), "-", text);
-      if (!text.empty() || !value.skip_if_empty) context.filter_state().set(value.key, std::move(text));
+      if (!text.empty() || !value.skip_if_empty)
+        context.filter_state().set(value.key, std::move(text), value.hashable);
     }
   }
 

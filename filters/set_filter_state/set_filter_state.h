@@ -19,6 +19,7 @@ struct SetFilterStateConfig final : RouteFilterConfig {
     std::string key;
     Format format;
     bool skip_if_empty = false;
+    bool hashable = false;  // hash policies may look at it
   };
   std::vector<Value> on_request_head;
 };

@@ -158,6 +158,14 @@ std::string seen_text(GrpcCondition /*grpc*/, const HeaderMap& head) {
   return type ? "content-type: " + quoted(*type) : std::string(kAbsent);
 }
 
+std::string place_of(const VirtualHost& host, size_t position) {
+  for (const RouteGroup& group : host.groups) {
+    if (position < group.first || position - group.first >= group.count) continue;
+    return group.count == 1 ? group.place : fmt::format("{}.routes[{}]", group.place, position - group.first);
+  }
+  return fmt::format("routes[{}]", position);
+}
+
 std::string to_string(const RouteMatch& match) {
   std::string text = condition_text(match.path);
   const auto each = [&text](const auto& list) {

@@ -66,7 +66,9 @@ Text route_name(const ExchangeInfo& info) {
   return info.route == nullptr ? Text() : non_empty(info.route->name);
 }
 Text virtual_cluster(const ExchangeInfo& info) {
-  return info.virtual_cluster == nullptr ? Text() : Text(info.virtual_cluster->name);
+  // The one for the rest has no name here, as in Envoy.
+  const bool named = info.virtual_cluster != nullptr && !info.virtual_cluster->headers.empty();
+  return named ? Text(info.virtual_cluster->name) : Text();
 }
 Text upstream_host(const ExchangeInfo& info) {
   return info.upstream_host == nullptr ? Text() : non_empty(info.upstream_host->address_text);

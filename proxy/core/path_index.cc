@@ -10,6 +10,24 @@
 #include "remora/http/path.h"
 
 namespace remora {
+namespace {
+
+/// The path without what follows a ';' in each of its segments. Lives until this thread asks again.
+std::string_view without_parameters(std::string_view path) {
+  size_t from = path.find(';');
+  if (from == std::string_view::npos) return path;
+  thread_local std::string kept;
+  kept.assign(path.substr(0, from));
+  while (from != std::string_view::npos) {
+    const size_t slash = path.find('/', from);
+    if (slash == std::string_view::npos) break;
+    from = path.find(';', slash);
+    kept.append(path.substr(slash, from == std::string_view::npos ? from : from - slash));
+  }
+  return kept;
+}
+
+}  // namespace
 
 /// Gathers positions by key, in configuration order, and packs them.
 class PathIndex::Builder {
@@ -141,7 +159,7 @@ uint32_t PathIndex::find(const HeaderMap& head, uint64_t random, const RouteFact
   // A CONNECT request has no path (RFC 9110 section 9.3.6): only connect_matcher sees it then.
   if (connect_ != Candidates::kNone && head.method() == "CONNECT") add(connect_, candidates);
   if (head.has(HeaderId::kPath)) {
-    const auto path = ignore_parameters_ ? parts.path.substr(0, parts.path.find(';')) : parts.path;
+    const auto path = ignore_parameters_ ? without_parameters(parts.path) : parts.path;
     add_paths(path, candidates);
     add_regexes(templates_, parts.path, candidates);
     add_regexes(regexes_, path, candidates);

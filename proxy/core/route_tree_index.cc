@@ -77,12 +77,11 @@ uint32_t RouteTreeIndex::add(const RouteTree& tree) {  // NOLINT: recursion as d
 }
 
 RouteTreeIndex::Branch RouteTreeIndex::made(const RouteBranch& branch) {  // NOLINT: likewise
-  if (branch.tree) return {add(*branch.tree), kNone, branch.keep_matching};
-  return {kNone, branch.group, branch.keep_matching};
+  if (branch.tree) return {add(*branch.tree), kNone};
+  return {kNone, branch.group};
 }
 
 uint32_t RouteTreeIndex::follow(const Branch& branch, const Request& request) const {  // NOLINT: likewise
-  if (branch.keep_matching) return kNone;
   return branch.node == kNone ? branch.group : search(nodes_[branch.node], request);
 }
 

@@ -30,7 +30,6 @@ class RouteTreeIndex {
   struct Branch {
     uint32_t node = kNone;  // kNone: it leads to the group
     uint32_t group = kNone;
-    bool keep_matching = false;
   };
   struct Node {
     const RouteTree* tree = nullptr;

@@ -7,6 +7,7 @@
 #include "peer.h"
 #include "remora/config/route_outcome.h"
 #include "remora/config/route_search.h"
+#include "remora/config/scoped_routes.h"
 #include "request_head.h"
 #include "route_choice.h"
 
@@ -34,6 +35,8 @@ struct Request {
     info.downstream_local = &peer.local;
     metadata = asked.metadata;
     info.dynamic_metadata = metadata.filters.empty() ? nullptr : &metadata;
+    info.filter_state = &asked.filter_state;
+    info.downstream_tls = peer.tls ? &asked.tls_info : nullptr;
   }
 
   const Question& question;
@@ -143,6 +146,14 @@ void write_search(JsonWriter& json, const RouteTable& table, const RouteSearch& 
   json.member("number", table.config().virtual_hosts.number_of(host));
   json.member("domain", search.domain);
   json.end_object();
+  if (host->tree != nullptr) {
+    json.key("matcher");  // where the virtual host's tree leads to
+    if (search.action.empty()) {
+      json.null();
+    } else {
+      json.value(search.action);
+    }
+  }
   json.key("route");
   if (route == nullptr) {
     json.null();
@@ -240,16 +251,44 @@ void write_forwarding(JsonWriter& json, Request& request, const RouteTable& tabl
     write_answer(json, action.cluster_not_found_status, "cluster_not_found", {}, {});
 }
 
+/// The table that a request is looked up in; null: it is not there.
+struct Tables {
+  std::shared_ptr<const RouteTable> table;
+  std::string name;
+  const RouteScope* scope = nullptr;
+};
+
+Tables find_table(const HttpConnectionManagerConfig& http, const HeaderMap& head,
+                  const Configuration& configuration) {
+  if (http.scopes == nullptr) {
+    return {http.routes != nullptr ? http.routes : configuration.routes(http.rds_name), http.rds_name};
+  }
+  const uint32_t number = http.scopes->find(head);
+  if (number == ScopedRoutes::kNone) return {};
+  const RouteScope& scope = http.scopes->scopes()[number];
+  return {scope.routes != nullptr ? scope.routes : configuration.routes(scope.rds_name), scope.rds_name,
+          &scope};
+}
+
 }  // namespace
 
 void write_http(JsonWriter& json, const Question& question, const Landing& landing, const FilterChain& chain,
                 const Configuration& configuration) {
   Request request(question, landing, chain);
   const auto& http = request.http;
-  const auto table = http.routes != nullptr ? http.routes : configuration.routes(http.rds_name);
+  const Tables found = find_table(http, request.head, configuration);
+  const auto& table = found.table;
   json.key("route_configuration");
   json.begin_object();
-  json.member("name", table == nullptr ? http.rds_name : table->config().name);
+  if (http.scopes != nullptr) {
+    json.key("scope");
+    if (found.scope == nullptr) {
+      json.null();
+    } else {
+      json.value(found.scope->name);
+    }
+  }
+  json.member("name", table == nullptr ? found.name : table->config().name);
   json.member("loaded", table != nullptr);
   if (table != nullptr && !table->config().version.empty()) json.member("version", table->config().version);
   json.end_object();
@@ -259,7 +298,7 @@ void write_http(JsonWriter& json, const Question& question, const Landing& landi
   const RouteSearch search =
       table->explain(request.head, question.random, facts_of(request.info), question.most_routes);
   write_search(json, *table, search);
-  const HashSource source{request.head, request.origin.remote, request.peer};
+  const HashSource source{request.head, request.origin.remote, request.peer, &question.filter_state};
   const uint64_t random = search.match.route == nullptr
                               ? question.random
                               : weighted_random(search.match.route->forward, source, question.random);

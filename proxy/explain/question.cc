@@ -110,7 +110,7 @@ class Parser {
     std::string_view name;
     Field read;
   };
-  static const std::array<Known, 18> kFields;
+  static const std::array<Known, 20> kFields;
 
   Address address(const json::value& value, const std::string& field);
   void add_header(std::string name, const json::value& value, const std::string& field);
@@ -157,6 +157,22 @@ class Parser {
     if (filter.object() == nullptr) filter.value = MetadataValue::Object();
     std::get<MetadataValue::Object>(filter.value)["payload"] = to_metadata(v);
   }
+  void filter_state(const json::value& v, const std::string& f) {
+    read_.object(v, f, [this](const std::string& name, const json::value& value, const std::string& at) {
+      out_.filter_state.set(name, read_.text(value, at), true);
+    });
+  }
+  void client_certificate(const json::value& v, const std::string& f) {
+    read_.object(v, f, [this](const std::string& name, const json::value& value, const std::string& at) {
+      if (name == "presented") {
+        out_.tls_info.peer_presented = read_.flag(value, at);
+      } else if (name == "validated") {
+        out_.tls_info.peer_validated = read_.flag(value, at);
+      } else {
+        read_.fail(at, "is not known");
+      }
+    });
+  }
   void random(const json::value& v, const std::string& f) { out_.random = read_.number(v, f, UINT64_MAX); }
   void most_routes(const json::value& v, const std::string& f) {
     out_.most_routes = read_.number(v, f, kMaxListed);
@@ -174,7 +190,7 @@ class Parser {
   size_t headers_ = 0;
 };
 
-constexpr std::array<Parser::Known, 18> Parser::kFields{{
+constexpr std::array<Parser::Known, 20> Parser::kFields{{
     {"listener", &Parser::listener},
     {"destination", &Parser::destination},
     {"source", &Parser::source},
@@ -190,6 +206,8 @@ constexpr std::array<Parser::Known, 18> Parser::kFields{{
     {"cookies", &Parser::cookies},
     {"dynamic_metadata", &Parser::dynamic_metadata},
     {"jwt_claims", &Parser::jwt_payload},
+    {"filter_state", &Parser::filter_state},
+    {"client_certificate", &Parser::client_certificate},
     {"random_value", &Parser::random},
     {"max_routes", &Parser::most_routes},
     {"max_endpoints", &Parser::most_endpoints},

@@ -9,7 +9,9 @@
 #include "remora/config/metadata.h"
 #include "remora/core/address.h"
 #include "remora/core/result.h"
+#include "remora/http/filter_state.h"
 #include "remora/http/header_map.h"
+#include "remora/http/tls_info.h"
 
 namespace remora::explain {
 
@@ -26,6 +28,8 @@ struct Question {
   bool http2 = false;
   HeaderMap head;            ///< with its pseudo headers
   Metadata metadata;         ///< as if filters had found it out
+  FilterState filter_state;  ///< as if filters had left it
+  TlsInfo tls_info;          ///< what TLS said of the client, where there is TLS
   uint64_t random = 0;       ///< runtime_fraction and weighted clusters
   size_t most_routes = 100;  ///< how many earlier routes to tell of
   size_t most_endpoints = 100;

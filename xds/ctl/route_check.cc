@@ -92,10 +92,12 @@ Result<size_t> run_tests(RouteChecker& checker, const std::vector<RouteTest>& te
 
 /// Whether enough of the table is covered.
 bool report_coverage(const RouteChecker& checker, const Arguments& arguments, double wanted) {
-  const double percent = checker.routes() == 0 ? 100.0
-                                               : 100.0 * static_cast<double>(checker.covered()) /
-                                                     static_cast<double>(checker.routes());
-  std::printf("route coverage: %.1f %% (%zu of %zu)\n", percent, checker.covered(), checker.routes());
+  const bool in_full = arguments.has("--covall");
+  const double covered = in_full ? checker.covered_in_full() : static_cast<double>(checker.covered());
+  const double percent =
+      checker.routes() == 0 ? 100.0 : 100.0 * covered / static_cast<double>(checker.routes());
+  std::printf("route coverage: %.1f %% (%zu of %zu%s)\n", percent, checker.covered(), checker.routes(),
+              in_full ? ", by all that a test can look at" : "");
   const bool enough = percent >= wanted;
   if (arguments.has("--details") || !enough) {
     for (const std::string& route : checker.uncovered()) std::printf("not covered: %s\n", route.c_str());
@@ -133,6 +135,7 @@ Command route_check_command() {
                     {"--route-config", "", "NAME", "which one, where there are several"},
                     {"--only-show-failures", "", "", "nothing about tests that pass"},
                     {"--details", "-d", "", "also the routes that no test covers"},
+                    {"--covall", "", "", "a route counts by the share of its fields that tests look at"},
                     {"--fail-under", "", "PERCENT", "fail where fewer of the routes are covered"}},
           .min_words = 1,
           .max_words = 1,

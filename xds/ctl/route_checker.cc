@@ -51,7 +51,7 @@ class Looks {
   void text(const char* what, const std::optional<std::string>& expected, const std::string& seen) {
     if (!expected) return;
     if (*expected == seen) {
-      ++passed;
+      passed.insert(what);
     } else {
       wrong.push_back({what, *expected, seen});
     }
@@ -60,7 +60,7 @@ class Looks {
                const HeaderMap& head) {
     for (const auto& [wanted, matcher] : expected) {
       if (matcher.matches(head)) {
-        ++passed;
+        passed.insert(what);
         continue;
       }
       std::string seen;
@@ -71,7 +71,7 @@ class Looks {
     }
   }
 
-  size_t passed = 0;
+  std::set<std::string> passed;
   std::vector<RouteChecker::Mismatch> wrong;
 };
 
@@ -79,24 +79,6 @@ class Looks {
 
 Result<RouteChecker> RouteChecker::make(const RouteConfiguration& config) {
   RouteChecker checker(config);
-  // Virtual clusters only name statistics, which Remora does not have; tests may ask for them all the same.
-  const auto read = translate([&](xds::Context& context) {
-    for (int h = 0; h < config.virtual_hosts_size(); ++h) {
-      const auto host = context.in("virtual_hosts", h);
-      auto& list = checker.virtual_clusters_.emplace_back();
-      for (int i = 0; i < config.virtual_hosts(h).virtual_clusters_size(); ++i) {
-        const auto scope = context.in("virtual_clusters", i);
-        const auto& proto = config.virtual_hosts(h).virtual_clusters(i);
-        list.push_back({proto.name(), {}});
-        for (const auto& header : proto.headers()) {
-          xds::check_fields(header, context);
-          list.back().headers.push_back(xds::to_header_matcher(header, context));
-        }
-      }
-      checker.config_.mutable_virtual_hosts(h)->clear_virtual_clusters();
-    }
-  });
-  if (!read.ok()) return read.error();
   if (auto table = checker.table_with(""); !table.ok()) return std::move(table).error();
   return checker;
 }
@@ -114,15 +96,18 @@ Result<std::shared_ptr<const RouteTable>> RouteChecker::table_with(const std::st
   return tables_[runtime] = table;
 }
 
-/// The first whose headers all match; "other" where there are some and none does. Source: Envoy,
-/// VirtualCluster.
-std::string RouteChecker::virtual_cluster_of(size_t host, const HeaderMap& head) const {
-  for (const VirtualCluster& cluster : virtual_clusters_[host]) {
+namespace {
+
+/// The first whose headers all match; the last one, "other", has none. Source: Envoy, VirtualCluster.
+std::string virtual_cluster_of(const VirtualHost& host, const HeaderMap& head) {
+  for (const VirtualCluster& cluster : host.virtual_clusters) {
     if (std::ranges::all_of(cluster.headers, [&](const auto& matcher) { return matcher.matches(head); }))
       return cluster.name;
   }
-  return virtual_clusters_[host].empty() ? "" : "other";
+  return {};
 }
+
+}  // namespace
 
 Result<std::vector<RouteChecker::Mismatch>> RouteChecker::run(const RouteTest& test) {
   auto made = table_with(test.runtime);
@@ -152,7 +137,7 @@ Result<std::vector<RouteChecker::Mismatch>> RouteChecker::run(const RouteTest& t
   Looks looks;
   looks.text("cluster_name", test.cluster, outcome.cluster);
   looks.text("virtual_cluster_name", test.virtual_cluster,
-             forwarded ? virtual_cluster_of(host, test.request) : "");
+             forwarded ? virtual_cluster_of(*match.virtual_host, test.request) : "");
   looks.text("virtual_host_name", test.virtual_host, match.route == nullptr ? "" : match.virtual_host->name);
   looks.text("path_rewrite", test.path_rewrite, forwarded ? std::string(request.path()) : "");
   looks.text("host_rewrite", test.host_rewrite, forwarded ? std::string(request.authority()) : "");
@@ -163,25 +148,41 @@ Result<std::vector<RouteChecker::Mismatch>> RouteChecker::run(const RouteTest& t
   }
   looks.headers("request_header_matches", test.request_headers, request);
   looks.headers("response_header_matches", test.response_headers, response);
-  if (looks.passed > 0 && match.route != nullptr)
-    covered_.emplace(host, static_cast<size_t>(match.route - match.virtual_host->routes.data()));
+  if (!looks.passed.empty() && match.route != nullptr) {
+    const auto position = static_cast<size_t>(match.route - match.virtual_host->routes.data());
+    covered_[{host, position}].merge(looks.passed);
+  }
   return std::move(looks.wrong);
 }
 
 size_t RouteChecker::routes() const {
   size_t count = 0;
-  for (const auto& host : config_.virtual_hosts()) count += static_cast<size_t>(host.routes_size());
+  for (const auto& host : table().config().virtual_hosts) count += host.routes.size();
   return count;
+}
+
+double RouteChecker::covered_in_full() const {
+  static const std::set<std::string> kOfForwarding{"cluster_name", "virtual_cluster_name",
+                                                   "virtual_host_name", "path_rewrite", "host_rewrite"};
+  static const std::set<std::string> kOfAnswers{"path_redirect", "code"};
+  double sum = 0;
+  for (const auto& [place, passed] : covered_) {
+    const Route& route = table().config().virtual_hosts[place.first].routes[place.second];
+    const auto& wanted = route.action == Route::Action::kForward ? kOfForwarding : kOfAnswers;
+    const auto found = std::ranges::count_if(wanted, [&](const auto& look) { return passed.contains(look); });
+    sum += static_cast<double>(found) / static_cast<double>(wanted.size());
+  }
+  return sum;
 }
 
 std::vector<std::string> RouteChecker::uncovered() const {
   std::vector<std::string> out;
-  const auto& hosts = tables_.begin()->second->config().virtual_hosts;
+  const auto& hosts = table().config().virtual_hosts;
   for (size_t h = 0; h < hosts.size(); ++h) {
     for (size_t r = 0; r < hosts[h].routes.size(); ++r) {
       if (covered_.contains({h, r})) continue;
       const Route& route = hosts[h].routes[r];
-      out.push_back("virtual host '" + hosts[h].name + "', routes[" + std::to_string(r) + "]" +
+      out.push_back("virtual host '" + hosts[h].name + "', " + place_of(hosts[h], r) +
                     (route.name.empty() ? "" : " '" + route.name + "'") + ": " + to_string(route.match));
     }
   }

@@ -126,10 +126,7 @@ class Chains {
       return;
     }
     auto translated = to_connection_manager(*manager, direction_, context_);
-    if (!translated.config->rds_name.empty()) {
-      result_.routes.push_back({translated.config->rds_name, std::move(translated.route_config_name),
-                                translated.config->stat_prefix, std::move(translated.source)});
-    }
+    std::ranges::move(translated.routes, std::back_inserter(result_.routes));
     out.http = std::move(translated.config);
   }
 

@@ -47,6 +47,10 @@ std::vector<HashPolicy> to_hash_policies(const ProtoHashPolicies& policies, Cont
         out.kind = HashPolicy::Kind::kQueryParameter;
         out.name = policy.query_parameter().name();
         break;
+      case Proto::kFilterState:
+        out.kind = HashPolicy::Kind::kFilterState;
+        out.name = policy.filter_state().key();
+        break;
       default: continue;  // refused already
     }
     list.push_back(std::move(out));

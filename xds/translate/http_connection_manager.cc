@@ -29,12 +29,17 @@ void set_routes(const Proto& manager, Context& context, TranslatedConnectionMana
     result.config->routes = translate_routes(manager.route_config(), {}, true, context);
   } else if (manager.has_rds()) {
     const auto scope = context.in("rds");
-    result.route_config_name = manager.rds().route_config_name();
-    if (result.route_config_name.empty()) context.error("route_config_name", "is required");
+    const std::string& name = manager.rds().route_config_name();
+    if (name.empty()) context.error("route_config_name", "is required");
     if (!manager.rds().has_config_source()) return context.error("config_source", "is required");
     auto source = to_resource_source(manager.rds().config_source(), "config_source", context);
-    result.config->rds_name = resource_key(result.route_config_name, source.key);
-    result.source = std::make_shared<const ResourceSource>(std::move(source));
+    result.config->rds_name = resource_key(name, source.key);
+    result.routes.push_back({result.config->rds_name, name, manager.stat_prefix(),
+                             std::make_shared<const ResourceSource>(std::move(source))});
+  } else if (manager.has_scoped_routes()) {
+    const auto scope = context.in("scoped_routes");
+    result.config->scopes =
+        to_scoped_routes(manager.scoped_routes(), manager.stat_prefix(), context, result.routes);
   }
 }
 

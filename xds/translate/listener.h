@@ -44,11 +44,16 @@ using ProtoConnectionManager =
 /// What a connection manager says. The context stands at the message.
 struct TranslatedConnectionManager {
   std::shared_ptr<HttpConnectionManagerConfig> config;  // never null; meaningful if no error was recorded
-  std::string route_config_name;                        // with RDS
-  std::shared_ptr<const ResourceSource> source;         // with RDS
+  std::vector<TranslatedListener::Routes> routes;       // that come by name
 };
 TranslatedConnectionManager to_connection_manager(const ProtoConnectionManager& manager,
                                                   TrafficDirection direction, Context& context);
+
+/// Tables by what requests say. The context stands at the message; `needs` gets the tables that come by name.
+/// Null after an error.
+std::shared_ptr<const ScopedRoutes> to_scoped_routes(
+    const envoy::extensions::filters::network::http_connection_manager::v3::ScopedRoutes& proto,
+    const std::string& stat_prefix, Context& context, std::vector<TranslatedListener::Routes>& needs);
 
 /// The chain without its router, whose settings go to `out` directly. Errors: no router at the end, or one
 /// before it.

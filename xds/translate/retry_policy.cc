@@ -2,7 +2,6 @@
 
 #include "translate/matchers.h"
 #include "translate/route.h"
-#include "translate/typed_config.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -10,9 +9,6 @@ namespace {
 
 using ProtoPolicy = envoy::config::route::v3::RetryPolicy;
 
-constexpr std::string_view kPreviousHosts = "envoy.retry_host_predicates.previous_hosts";
-constexpr std::string_view kPreviousHostsType =
-    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 constexpr const char* kBaseRuntimeKey = "upstream.base_retry_backoff_ms";
 constexpr int kMaxBackOffFactor = 10;
 constexpr uint32_t kLastStatus = 599;
@@ -35,16 +31,17 @@ void set_back_off(const ProtoPolicy& policy, Context& context, RetryPolicy& out)
   if (out.back_off_max < out.back_off_base) context.error("max_interval", "must not be below base_interval");
 }
 
-void set_host_predicates(const ProtoPolicy& policy, Context& context, RetryPolicy& out) {
-  for (int i = 0; i < policy.retry_host_predicate_size(); ++i) {
-    const auto& predicate = policy.retry_host_predicate(i);
-    const auto scope = context.in("retry_host_predicate", i);
-    const std::string_view type = type_name_of(predicate.typed_config().type_url());
-    if (type == kPreviousHostsType || (type.empty() && predicate.name() == kPreviousHosts)) {
-      out.avoid_previous_hosts = true;
-    } else {
-      context.error("the retry host predicate '" + predicate.name() + "' is not implemented by this build");
-    }
+/// When responses say themselves when to come back.
+void set_reset_headers(const ProtoPolicy& policy, Context& context, RetryPolicy& out) {
+  if (!policy.has_rate_limited_retry_back_off()) return;
+  const auto scope = context.in("rate_limited_retry_back_off");
+  const auto& back_off = policy.rate_limited_retry_back_off();
+  for (const auto& header : back_off.reset_headers()) {
+    out.reset_headers.push_back({lower(header.name()), header.format() == ProtoPolicy::UNIX_TIMESTAMP});
+  }
+  if (back_off.has_max_interval()) {
+    out.reset_max =
+        std::max(to_milliseconds(back_off.max_interval(), "max_interval", context), Milliseconds{1});
   }
 }
 
@@ -80,10 +77,16 @@ RetryPolicy to_retry_policy(const ProtoPolicy& policy, Context& context) {
   out.retriable_request_headers =
       to_matchers(policy.retriable_request_headers(), "retriable_request_headers", context);
   set_host_predicates(policy, context, out);
+  set_retry_priority(policy, context, out);
+  if (policy.has_per_try_idle_timeout()) {
+    out.per_try_idle_timeout =
+        to_milliseconds(policy.per_try_idle_timeout(), "per_try_idle_timeout", context);
+  }
   if (policy.host_selection_retry_max_attempts() > 0) {
     out.host_selection_attempts = static_cast<uint32_t>(policy.host_selection_retry_max_attempts());
   }
   set_back_off(policy, context, out);
+  set_reset_headers(policy, context, out);
   return out;
 }
 

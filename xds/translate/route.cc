@@ -34,6 +34,7 @@ PathMatch to_path_match(const v3::RouteMatch& match, Context& context) {
       return out;  // case_sensitive does not apply
     }
     case v3::RouteMatch::kConnectMatcher: out.kind = Kind::kConnect; break;
+    case v3::RouteMatch::kPathMatchPolicy: return to_template_match(match.path_match_policy(), context);
     default: out.value = match.prefix();
   }
   if (!out.case_sensitive) out.value = lower(out.value);
@@ -60,6 +61,7 @@ void set_action(const v3::Route& route, const RouteLimits& limits, Context& cont
       const auto scope = context.in("route");
       out.action = Route::Action::kForward;
       out.forward = to_route_action(route.route(), context);
+      set_template_rewrite(route.route(), out.match.path, context, out.forward.path_rewrite);
       return;
     }
     case v3::Route::kRedirect: {
@@ -79,6 +81,21 @@ void set_action(const v3::Route& route, const RouteLimits& limits, Context& cont
   }
 }
 
+ClientCertMatch to_client_cert_match(const v3::RouteMatch::TlsContextMatchOptions& options) {
+  ClientCertMatch out;
+  if (options.has_presented()) out.presented = options.presented().value();
+  if (options.has_validated()) out.validated = options.validated().value();
+  return out;
+}
+
+/// The newer field of the route, then that of its virtual host, then the older one of the route.
+uint64_t body_buffer_limit(const v3::Route& route, const RouteLimits& limits) {
+  if (route.has_request_body_buffer_limit()) return route.request_body_buffer_limit().value();
+  if (limits.body_buffer_limit != Route::kConnectionLimit) return limits.body_buffer_limit;
+  return route.has_per_request_buffer_limit_bytes() ? route.per_request_buffer_limit_bytes().value()
+                                                    : Route::kConnectionLimit;
+}
+
 }  // namespace
 
 RouteMatch to_route_match(const v3::RouteMatch& match, Context& context) {
@@ -96,6 +113,13 @@ RouteMatch to_route_match(const v3::RouteMatch& match, Context& context) {
     const auto scope = context.in("dynamic_metadata", i);
     out.dynamic_metadata.push_back(to_metadata_matcher(match.dynamic_metadata(i), context));
   }
+  for (int i = 0; i < match.filter_state_size(); ++i) {
+    const auto scope = context.in("filter_state", i);
+    const auto& proto = match.filter_state(i);
+    const auto field = context.in("string_match");
+    out.filter_state.push_back({proto.key(), to_string_matcher(proto.string_match(), context)});
+  }
+  if (match.has_tls_context()) out.tls_context = to_client_cert_match(match.tls_context());
   if (match.has_runtime_fraction()) out.runtime_fraction = to_fraction(match.runtime_fraction(), context);
   out.grpc = match.has_grpc();
   return out;
@@ -114,6 +138,8 @@ Route to_route(const v3::Route& route, const RouteLimits& limits, Context& conte
   out.metadata = to_metadata(route.metadata());
   out.shadow = to_shadow_settings(route.metadata(), context);
   out.filters.overrides = to_filter_overrides(route.typed_per_filter_config(), context);
+  out.stats = to_route_stats(limits.virtual_host, route.stat_prefix(), context);
+  out.body_buffer_limit = body_buffer_limit(route, limits);
   return out;
 }
 

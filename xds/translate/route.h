@@ -48,6 +48,9 @@ struct RouteLimits {
   explicit RouteLimits(const envoy::config::route::v3::RouteConfiguration& head);
   RouteLimits() = default;
   uint32_t max_direct_response_body = 4096;  // max_direct_response_body_size_bytes
+  // Of the virtual host that the route is in.
+  std::string virtual_host{};
+  uint64_t body_buffer_limit = Route::kConnectionLimit;
 };
 VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, const RouteLimits& limits,
                             Context& context);
@@ -56,11 +59,27 @@ RouteMatch to_route_match(const envoy::config::route::v3::RouteMatch& match, Con
 RouteAction to_route_action(const envoy::config::route::v3::RouteAction& action, Context& context);
 RedirectAction to_redirect(const envoy::config::route::v3::RedirectAction& redirect, Context& context);
 RetryPolicy to_retry_policy(const envoy::config::route::v3::RetryPolicy& policy, Context& context);
+/// path_match_policy and path_rewrite_policy: URI templates.
+PathMatch to_template_match(const envoy::config::core::v3::TypedExtensionConfig& policy, Context& context);
+void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, const PathMatch& path,
+                          Context& context, PathRewrite& out);
 PathRewrite to_regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& rewrite,
                              Context& context);
 
 using ProtoMirrors =
     google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::RequestMirrorPolicy>;
+void set_host_predicates(const envoy::config::route::v3::RetryPolicy& policy, Context& context,
+                         RetryPolicy& out);
+void set_retry_priority(const envoy::config::route::v3::RetryPolicy& policy, Context& context,
+                        RetryPolicy& out);
+
+/// With the one for the rest behind them, where there are any; each with its statistics.
+std::vector<VirtualCluster> to_virtual_clusters(const envoy::config::route::v3::VirtualHost& host,
+                                                Context& context);
+/// The statistics of a route of that virtual host; null without a prefix.
+std::shared_ptr<StatScope> to_route_stats(const std::string& host, const std::string& stat_prefix,
+                                          Context& context);
+
 /// The field is request_mirror_policies at every level.
 std::vector<MirrorPolicy> to_mirrors(const ProtoMirrors& policies, Context& context);
 

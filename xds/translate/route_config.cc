@@ -5,6 +5,7 @@
 #include "translate/field_check.h"
 #include "translate/header_mutations.h"
 #include "translate/route.h"
+#include "translate/route_tree.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -27,6 +28,8 @@ RouteConfig to_head(const envoy::config::route::v3::RouteConfiguration& config, 
   out.response_headers = to_response_mutations(config, context);
   for (const auto& name : config.internal_only_headers()) out.internal_only_headers.push_back(lower(name));
   out.ignore_port_in_host = config.ignore_port_in_host_matching();
+  out.ignore_path_parameters = config.ignore_path_parameters_in_path_matching();
+  out.vhost_header = lower(config.vhost_header());
   out.most_specific_mutations_win = config.most_specific_header_mutations_wins();
   out.mirrors = to_mirrors(config.request_mirror_policies(), context);
   out.filters.overrides = to_filter_overrides(config.typed_per_filter_config(), context);
@@ -94,8 +97,9 @@ void warn_of_shadowed(const RouteTable& table, const std::vector<size_t>& number
     const auto host = context.in("virtual_hosts", static_cast<int>(h));
     for (const ShadowedRoute& shadowed : table.shadowed(h)) {
       if (left-- == 0) return;
-      const std::string earlier = "routes[" + std::to_string(shadowed.by) + "]";
-      const auto route = context.in("routes", static_cast<int>(shadowed.position));
+      const std::string earlier = place_of(hosts[h], shadowed.by);
+      const std::string later = place_of(hosts[h], shadowed.position);
+      const auto route = context.in(later);
       context.warning(fmt::format(
           "can never match: {} ({}) comes first and takes every request that this one ({}) could take",
           earlier, to_string(hosts[h].routes[shadowed.by].match),
@@ -136,6 +140,17 @@ std::shared_ptr<VirtualHost> host_of_bytes(std::string_view bytes, const RouteLi
   return std::make_shared<VirtualHost>(to_virtual_host(proto, limits, context));
 }
 
+/// What holds for the routes of a virtual host.
+RouteLimits limits_in(const envoy::config::route::v3::VirtualHost& host, RouteLimits limits) {
+  limits.virtual_host = host.name();
+  if (host.has_request_body_buffer_limit()) {
+    limits.body_buffer_limit = host.request_body_buffer_limit().value();
+  } else if (host.has_per_request_buffer_limit_bytes()) {
+    limits.body_buffer_limit = host.per_request_buffer_limit_bytes().value();
+  }
+  return limits;
+}
+
 }  // namespace
 
 VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, const RouteLimits& limits,
@@ -154,11 +169,14 @@ VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, c
   }
   out.mirrors = to_mirrors(host.request_mirror_policies(), context);
   out.filters.overrides = to_filter_overrides(host.typed_per_filter_config(), context);
+  out.virtual_clusters = to_virtual_clusters(host, context);
+  const RouteLimits inside = limits_in(host, limits);
   out.routes.reserve(static_cast<size_t>(host.routes_size()));
   for (int i = 0; i < host.routes_size(); ++i) {
     const auto scope = context.in("routes", i);
-    out.routes.push_back(to_route(host.routes(i), limits, context));
+    out.routes.push_back(to_route(host.routes(i), inside, context));
   }
+  set_route_tree(host, inside, context, out);
   return out;
 }
 
@@ -167,6 +185,7 @@ void check_clusters_exist(const RouteConfig& config, Context& context) {
   if (!has_cluster) return;
   for (size_t h = 0; h < config.virtual_hosts.size(); ++h) {
     const auto host = context.in("virtual_hosts", static_cast<int>(h));
+    if (config.virtual_hosts[h].tree != nullptr) continue;  // Envoy does not ask it of those
     for (size_t r = 0; r < config.virtual_hosts[h].routes.size(); ++r) {
       const auto route = context.in("routes", static_cast<int>(r));
       each_cluster(config.virtual_hosts[h].routes[r], context, [&](const std::string& cluster) {

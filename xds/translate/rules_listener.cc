@@ -38,7 +38,8 @@ std::span<const MessageRules> listener_rules() {
        .checked_by_reader = "typed_config"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
        .implemented =
-           "codec_type stat_prefix rds http_filters common_http_protocol_options http_protocol_options "
+           "codec_type stat_prefix rds scoped_routes http_filters common_http_protocol_options "
+           "http_protocol_options "
            "server_name server_header_transformation max_request_headers_kb stream_idle_timeout "
            "request_timeout request_headers_timeout drain_timeout delayed_close_timeout access_log "
            "use_remote_address xff_num_trusted_hops internal_address_config skip_xff_append via "
@@ -58,6 +59,21 @@ std::span<const MessageRules> listener_rules() {
        .implemented = "subject cert chain dns uri"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.Rds",
        .implemented = "config_source route_config_name"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes",
+       .implemented = "name scope_key_builder rds_config_source scoped_route_configurations_list"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder",
+       .implemented = "fragments"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes."
+                  "ScopeKeyBuilder.FragmentBuilder",
+       .implemented = "header_value_extractor"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes."
+                  "ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor",
+       .implemented = "name element_separator index element"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes."
+                  "ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement",
+       .implemented = "separator key"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList",
+       .implemented = "scoped_route_configurations"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
        .implemented = "name is_optional disabled",
        .checked_by_reader = "typed_config"},

@@ -35,6 +35,10 @@ struct RouteSearch {
 /// What a route is matched on, in one line: prefix "/api", headers x-user: exact "alice".
 std::string to_string(const RouteMatch& match);
 
+/// Where a route stands in its virtual host's configuration: routes[2], or where there is a tree the path
+/// through it.
+std::string place_of(const VirtualHost& host, size_t position);
+
 /// One route that can never match, and the earlier one that takes all its requests.
 struct ShadowedRoute {
   uint32_t position;

@@ -35,7 +35,6 @@ struct RoutePredicate {
 struct RouteBranch {
   std::shared_ptr<const RouteTree> tree;  // null: to `group`
   uint32_t group = 0;                     // of VirtualHost::groups
-  bool keep_matching = false;             // what it finds does not count: the search goes on
 };
 
 /// Which group of a virtual host's routes a request is tried on. What leads to nothing is as if it had not

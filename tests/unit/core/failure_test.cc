@@ -122,7 +122,8 @@ TEST(FailureInfo, OnlyFaultsOfTheHostAreChargedToIt) {
   for (size_t i = 0; i <= static_cast<size_t>(Failure::kLocalReset); ++i) {
     const auto failure = static_cast<Failure>(i);
     const bool charged = failure >= Failure::kConnectFailure && failure <= Failure::kUpstreamHeadersTooLarge;
-    const bool timed_out = failure == Failure::kUpstreamTimeout || failure == Failure::kPerTryTimeout;
+    const bool timed_out = failure == Failure::kUpstreamTimeout || failure == Failure::kPerTryTimeout ||
+                           failure == Failure::kPerTryIdleTimeout;
     EXPECT_EQ(failure_info(failure).upstream, charged || timed_out) << i;
   }
 }

@@ -1,5 +1,6 @@
 #include "translate/route.h"
 
+#include "remora/config/route_tree.h"
 #include "unit/translate/translate_test.h"
 
 namespace remora::xds {
@@ -136,6 +137,45 @@ TEST_F(RouteTest, BodyOfADirectResponseIsBounded) {
   EXPECT_NE(errors().find("direct_response.body: has 5000 bytes"), std::string::npos) << errors();
 }
 
+TEST_F(RouteTest, TreesHoldTheirRoutes) {
+  const auto table = translate(R"(
+name: r
+virtual_hosts:
+- name: all
+  domains: ["*"]
+  matcher:
+    matcher_tree:
+      input: {name: i, typed_config: {"@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: X-User}}
+      exact_match_map:
+        map:
+          b: {action: {name: r, typed_config: {"@type": type.googleapis.com/envoy.config.route.v3.Route, match: {prefix: /b}, route: {cluster: b}}}}
+          a:
+            action:
+              name: r
+              typed_config:
+                "@type": type.googleapis.com/envoy.config.route.v3.RouteList
+                routes: [{match: {prefix: /}, route: {cluster: a}}, {match: {prefix: /never}, route: {cluster: a}}]
+)");
+  ASSERT_NE(table, nullptr) << errors();
+  const VirtualHost& host = table->config().virtual_hosts[0];
+  ASSERT_EQ(host.routes.size(), 3u);
+  ASSERT_EQ(host.groups.size(), 2u);
+  EXPECT_EQ(host.groups[0].place, "matcher.matcher_tree.exact_match_map.map[\"a\"].action.typed_config");
+  EXPECT_EQ(host.groups[1].first, 2u);
+  EXPECT_EQ(host.tree->input.name, "x-user");
+  EXPECT_NE(warnings().find("map[\"a\"].action.typed_config.routes[1]: can never match"), std::string::npos)
+      << warnings();
+}
+
+TEST_F(RouteTest, TreesAreBounded) {
+  std::string inner =
+      "{on_no_match: {action: {name: r, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.config.route.v3.Route, match: {prefix: /}, route: {cluster: b}}}}}";
+  for (int i = 0; i < 33; ++i) inner = "{on_no_match: {matcher: " + inner + "}}";
+  translate("{name: r, virtual_hosts: [{name: all, domains: [\"*\"], matcher: " + inner + "}]}");
+  EXPECT_NE(errors().find(".on_no_match.matcher: is deeper than 32"), std::string::npos) << errors();
+}
+
 TEST_F(RouteTest, EveryErrorOfATableHasItsPath) {
   const auto table = translate(R"(
 name: r
@@ -146,7 +186,7 @@ virtual_hosts:
   routes:
   - match: {safe_regex: {regex: "["}}
     route: {cluster: a, host_rewrite_literal: "x"}
-  - match: {prefix: /, tls_context: {presented: true}}
+  - match: {prefix: /, filter_state: [{key: k, address_match: {}}]}
     route: {cluster: a, hedge_policy: {initial_requests: 2}}
     request_headers_to_remove: [":path"]
   - match: {prefix: /}
@@ -158,10 +198,12 @@ virtual_hosts:
   for (const char* expected :
        {"virtual_hosts[0].request_headers_to_add[0].header.key: 'host' cannot be changed",
         "virtual_hosts[0].routes[0].match.safe_regex.regex: ",
-        "virtual_hosts[0].routes[1].match.tls_context: is not implemented by this build",
+        "virtual_hosts[0].routes[1].match.filter_state[0].address_match: is not implemented by this build",
         "virtual_hosts[0].routes[1].route.hedge_policy: is not implemented by this build",
         "virtual_hosts[0].routes[1].request_headers_to_remove[0]: ':path' cannot be removed",
-        "virtual_hosts[0].routes[2].route.retry_policy.retry_priority: is not implemented by this build",
+        "virtual_hosts[0].routes[2].route.retry_policy.retry_priority: the retry priority 'x' is not "
+        "implemented by "
+        "this build",
         "virtual_hosts[0].routes[2].typed_per_filter_config[\"f\"]: the per-route configuration of the HTTP "
         "filter 'f', of type google.protobuf.Struct, is not implemented by this build"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
