@@ -120,14 +120,6 @@ def test_a_sidecar_resource_narrows_what_its_workloads_are_sent(mesh):
     mesh.client.wait_answer("web", 80)
 
 
-def test_a_sidecar_resource_with_ingress_is_refused_with_its_path(mesh):
-    wanted = istio("Sidecar", "ingress", egress=EVERYTHING, ingress=[
-        {"port": {"number": 9000, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "127.0.0.1:8080"}])
-    with mesh.applied(wanted):
-        finding = mesh.control.wait_finding("spec.ingress")
-        assert finding["severity"] == "error" and "not implemented" in finding["message"]
-
-
 # ------------------------------------------------------------------------------------------------ who speaks first
 
 def timeouts(mesh, listener):

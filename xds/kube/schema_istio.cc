@@ -302,8 +302,18 @@ Sidecar object -- What workloads know of the mesh, and may reach besides.
     outboundTrafficPolicy object -- What becomes of traffic to hosts that the mesh does not know.
       mode enum:ALLOW_ANY|REGISTRY_ONLY -- It goes where it was going, or is refused.
       egressProxy any -- Not implemented; refused.
-    ingress []any -- Not implemented; refused.
-    inboundConnectionPool any -- Not implemented; refused.
+    ingress []object -- The ports on which they take connections; those of their services where not given.
+      port! object -- The port, and how it is read.
+        number! int -- 1 to 65535.
+        name string -- What it is called.
+        protocol string -- HTTP, HTTPS, HTTP2, GRPC, TLS, TCP, ...; by the name where not given.
+        targetPort any -- Not implemented; refused.
+      bind string -- An IP address that the port's own listener has.
+      captureMode enum:DEFAULT|IPTABLES|NONE -- NONE where clients connect to the port itself.
+      defaultEndpoint string -- Where it leads: 127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT (the workload's address) or unix:///PATH.
+      connectionPool @ConnectionPoolSettings -- Limits of the port.
+      tls any -- Not implemented; refused.
+    inboundConnectionPool @ConnectionPoolSettings -- Limits of all ports.
   status @IstioStatus -- How the control plane sees it.
 PeerAuthentication object -- What workloads take from their clients.
   spec! object -- What its author wants.

@@ -145,12 +145,43 @@ void set_endpoints(Cluster& cluster) {
   eds.mutable_eds_config()->set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
 }
 
+/// Port 0: `address` is a socket's path.
 void set_application(const std::string& address, uint16_t port, Cluster& cluster) {
   cluster.set_type(Cluster::STATIC);
   auto& assignment = *cluster.mutable_load_assignment();
   assignment.set_cluster_name(cluster.name());
   auto& endpoint = *assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint();
-  set_socket_address(address, port, *endpoint.mutable_address());
+  if (port == 0) {
+    endpoint.mutable_address()->mutable_pipe()->set_path(address);
+  } else {
+    set_socket_address(address, port, *endpoint.mutable_address());
+  }
+}
+
+/// Where `inbound` leads.
+void lead_to(const InboundPort& inbound, const ProxyNode& node, Cluster& cluster) {
+  const auto [host, port] = application_address(inbound, node);
+  if (host.empty()) return lead_to_application(node, cluster);
+  set_application(host, port, cluster);
+  const bool own_address =
+      inbound.ingress != nullptr && inbound.ingress->endpoint.at == IngressEndpoint::At::kInstance;
+  if (own_address && node.intercepted()) come_from_loopback(node, cluster);
+}
+
+/// Of a port, the Sidecar's, the DestinationRule's.
+ConnectionPool inbound_pool(const InboundPort& inbound, const MergedRule* rule, const MeshView& view) {
+  const Sidecar* sidecar = view.sidecar();
+  ConnectionPool pool;
+  if (inbound.ingress != nullptr && inbound.ingress->connection_pool) {
+    pool = *inbound.ingress->connection_pool;
+  } else if (sidecar != nullptr && sidecar->inbound_pool) {
+    pool = *sidecar->inbound_pool;
+  } else {
+    const uint16_t number = inbound.services.front().second->number;
+    pool = effective_policy(rule, nullptr, number).connection_pool.value_or(ConnectionPool{});
+  }
+  pool.upgrade_to_http2 = false;  // between sidecars; the application speaks what its port says
+  return pool;
 }
 
 void set_rule_metadata(const MergedRule* rule, google::protobuf::Struct& metadata) {
@@ -225,24 +256,34 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
   return cluster;
 }
 
-Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node, const Registry& registry) {
+std::pair<std::string, uint16_t> application_address(const InboundPort& inbound, const ProxyNode& node) {
+  using At = IngressEndpoint::At;
+  const IngressEndpoint at = inbound.ingress == nullptr ? IngressEndpoint() : inbound.ingress->endpoint;
+  switch (at.at) {
+    case At::kLoopback4: return {"127.0.0.1", at.port};
+    case At::kLoopback6: return {"::1", at.port};
+    case At::kInstance: return {node.ip, at.port};
+    case At::kSocket: return {at.path, 0};
+    case At::kListener: break;
+  }
+  return {node.intercepted() ? "" : node.app_address, inbound.port};
+}
+
+Cluster build_inbound_cluster(const InboundPort& inbound, const MeshView& view) {
   const auto& [service, port] = inbound.services.front();
-  const MergedRule* rule = registry.find_rule(service->host, node.ns);
+  const MergedRule* rule = view.registry().find_rule(service->host, view.node().ns);
   Cluster cluster;
   cluster.set_name(inbound_name(inbound.port));
-  const PolicySettings policy = effective_policy(rule, nullptr, port->number);
-  ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
-  pool.upgrade_to_http2 = false;  // between sidecars; the application speaks what its port says
+  const ConnectionPool pool = inbound_pool(inbound, rule, view);
   set_connection_pool(pool, cluster);
-  set_http_options(upstream_protocol(*port, {.connection_pool = pool}, node), pool, {}, false, cluster);
-  if (node.intercepted()) {
-    lead_to_application(node, cluster);
-  } else {
-    set_application(node.app_address, inbound.port, cluster);
-  }
+  set_http_options(upstream_protocol(*port, {.connection_pool = pool}, view.node()), pool, {}, false,
+                   cluster);
+  lead_to(inbound, view.node(), cluster);
   auto& metadata = istio_metadata(*cluster.mutable_metadata());
   set_rule_metadata(rule, metadata);
-  for (const auto& entry : inbound.services) add_service_metadata(*entry.first, metadata);
+  for (const auto& entry : inbound.services) {
+    if (!entry.first->host.empty()) add_service_metadata(*entry.first, metadata);
+  }
   return cluster;
 }
 

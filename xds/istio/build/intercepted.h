@@ -35,7 +35,7 @@ Layout build_intercepted_outbound(const MeshView& view);
 
 /// virtualInbound: a chain or more for each port that services know, and those for all other ports. A proxy
 /// that has not proved who it is gets none where mutual TLS is asked for.
-Layout build_intercepted_inbound(const std::map<uint16_t, InboundPort>& ports, const MeshView& view);
+Layout build_intercepted_inbound(const InboundPorts& ports, const MeshView& view);
 
 /// Where connections go as they are (PassthroughCluster), and where nothing is (BlackHoleCluster).
 std::vector<envoy::config::cluster::v3::Cluster> build_outbound_ends();
@@ -44,7 +44,9 @@ envoy::config::cluster::v3::Cluster build_inbound_passthrough(const ProxyNode& n
 /// Makes `cluster` one whose connections go where they were going. From an address of the loopback's own, so
 /// that the kernel does not intercept them once more.
 void lead_to_application(const ProxyNode& node, envoy::config::cluster::v3::Cluster& cluster);
-/// The same without that address: for what leaves the pod.
+/// Connections of `cluster` come from that address: for what is at the pod's own addresses.
+void come_from_loopback(const ProxyNode& node, envoy::config::cluster::v3::Cluster& cluster);
+/// Where connections were going, from any address: for what leaves the pod.
 void lead_to_original_destination(envoy::config::cluster::v3::Cluster& cluster);
 
 /// A listener on every address of the node's families.

@@ -56,6 +56,10 @@ void lead_to_original_destination(Cluster& cluster) {
 
 void lead_to_application(const ProxyNode& node, Cluster& cluster) {
   lead_to_original_destination(cluster);
+  come_from_loopback(node, cluster);
+}
+
+void come_from_loopback(const ProxyNode& node, Cluster& cluster) {
   auto& bind = *cluster.mutable_upstream_bind_config();
   bind.mutable_source_address()->set_address(node.has_ipv4() ? kIpv4Bind : kIpv6Bind);
   bind.mutable_source_address()->set_port_value(0);

@@ -138,7 +138,7 @@ struct Target {
 
 class Maker {
  public:
-  Maker(const std::map<uint16_t, InboundPort>& ports, const MeshView& view)
+  Maker(const InboundPorts& ports, const MeshView& view)
       : ports_(ports),
         view_(view),
         others_(kinds_for_others()),
@@ -301,7 +301,7 @@ class Maker {
     *source.mutable_typed_config() = pack(config);
   }
 
-  const std::map<uint16_t, InboundPort>& ports_;
+  const InboundPorts& ports_;
   const MeshView& view_;
   const std::vector<Kind> others_;
   Inspected tls_;
@@ -313,7 +313,7 @@ class Maker {
 
 }  // namespace
 
-Layout build_intercepted_inbound(const std::map<uint16_t, InboundPort>& ports, const MeshView& view) {
+Layout build_intercepted_inbound(const InboundPorts& ports, const MeshView& view) {
   return Maker(ports, view).make();
 }
 

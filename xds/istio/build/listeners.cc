@@ -73,7 +73,7 @@ Listener build_outbound_listener(const OutboundPort& port, const MeshView& view)
 }
 
 Listener build_inbound_listener(const InboundPort& inbound, const MeshView& view, MtlsMode mode) {
-  Listener listener = empty_listener(view.node().ip, inbound.port);
+  Listener listener = empty_listener(inbound_address(inbound, view.node()), inbound.port);
   listener.set_traffic_direction(envoy::config::core::v3::TrafficDirection::INBOUND);
   if (mode == MtlsMode::kStrict || mode == MtlsMode::kPermissive) {
     FilterChain& chain = *listener.add_filter_chains();

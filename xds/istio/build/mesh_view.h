@@ -30,6 +30,8 @@ class MeshView {
   const std::vector<const MeshService*>& unreachable() const { return unreachable_; }
   /// Whether no Sidecar keeps anything from the proxy.
   bool knows_everything() const { return scope_.knows_everything(); }
+  /// The Sidecar that holds for the workload; null: none does.
+  const Sidecar* sidecar() const { return scope_.sidecar(); }
   /// Whether hosts that the mesh does not know are refused.
   bool registry_only() const { return scope_.policy() == OutboundPolicy::kRegistryOnly; }
 

@@ -12,57 +12,32 @@
 #include "istio/build/gateway.h"
 #include "istio/build/grpc.h"
 #include "istio/build/hash_bytes.h"
+#include "istio/build/inbound.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/names.h"
 #include "istio/build/predecessor.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/service_clusters.h"
+#include "istio/build/snapshot_edit.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
-#include "istio/build/virtual_hosts.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
 namespace {
 
-using envoy::config::route::v3::RouteConfiguration;
-
-void add(const google::protobuf::Message& message, const std::string& name, XdsType type,
-         Snapshot& snapshot) {
-  snapshot.edit(type).resources.add(encode_resource(message, name));
-}
-
-void note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
-  snapshot.notes.push_back(
-      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
-}
-
 void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
   if (lacks_identity(parts)) {
     const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
-    note(parts.view.node(), "cluster " + outbound_cluster_name(parts.port.number, subset, parts.service.host),
-         "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
+    add_note(parts.view.node(),
+             "cluster " + outbound_cluster_name(parts.port.number, subset, parts.service.host),
+             "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
     return;
   }
   const auto cluster = build_outbound_cluster(parts);
-  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
   if (chosen_by_client(parts)) return;
-  add(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
-}
-
-/// A table, whole or with its virtual hosts beside it, as the proxy takes them.
-void add_table(RouteConfiguration table, const ProxyNode& node, Snapshot& snapshot) {
-  if (node.vhds) {
-    for (const auto& host : take_out_virtual_hosts(table))
-      add(host, host.name(), XdsType::kVirtualHost, snapshot);
-  }
-  add(table, table.name(), XdsType::kRoute, snapshot);
-}
-
-void add_layout(Layout layout, const ProxyNode& node, Snapshot& snapshot) {
-  for (const auto& listener : layout.listeners) add(listener, listener.name(), XdsType::kListener, snapshot);
-  for (auto& routes : layout.routes) add_table(std::move(routes), node, snapshot);
-  for (const auto& [path, message] : layout.notes) note(node, path, message, snapshot);
+  add_resource(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
 }
 
 using OutboundPorts = std::map<uint16_t, OutboundPort>;
@@ -100,10 +75,11 @@ bool take_over(const MeshService& service, const MeshView& view, const Snapshot&
 OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snapshot& snapshot) {
   OutboundPorts ports;
   for (const MeshService* service : view.unreachable()) {
-    note(view.node(), "host " + service->host,
-         "is left out: its resolution is NONE, and without interception nobody knows where a connection was "
-         "going",
-         snapshot);
+    add_note(
+        view.node(), "host " + service->host,
+        "is left out: its resolution is NONE, and without interception nobody knows where a connection was "
+        "going",
+        snapshot);
   }
   for (const MeshService* service : view.services()) {
     for (const MeshPort& port : service->ports) {
@@ -147,11 +123,11 @@ Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const
 /// Without interception the client's address is the listener's, so TCP services cannot share a port.
 void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot& snapshot) {
   for (size_t i = port.http.empty() ? 1 : 0; i < port.tcp.size(); ++i) {
-    note(node, "listener " + listener_name(node.outbound_address, port.number),
-         "does not lead to " + port.tcp[i]->host + ": " +
-             (port.http.empty() ? port.tcp.front()->host : port.http.front()->host) +
-             " has the port, and TCP does not say whom it is for",
-         snapshot);
+    add_note(node, "listener " + listener_name(node.outbound_address, port.number),
+             "does not lead to " + port.tcp[i]->host + ": " +
+                 (port.http.empty() ? port.tcp.front()->host : port.http.front()->host) +
+                 " has the port, and TCP does not say whom it is for",
+             snapshot);
   }
 }
 
@@ -161,86 +137,8 @@ void add_outbound_port(const OutboundPort& port, const MeshView& view, Snapshot&
   }
   if (view.node().outbound_address.empty()) return;
   const auto listener = build_outbound_listener(port, view);
-  add(listener, listener.name(), XdsType::kListener, snapshot);
+  add_resource(listener, listener.name(), XdsType::kListener, snapshot);
   note_unreachable(port, view.node(), snapshot);
-}
-
-/// A listener without interception stands at the one address that the proxy is known by.
-std::vector<std::string> inbound_addresses(const ProxyNode& node) {
-  if (node.intercepted()) return node.addresses;
-  return node.ip.empty() ? std::vector<std::string>{} : std::vector{node.ip};
-}
-
-/// The ports on which this proxy's own addresses serve something.
-std::map<uint16_t, InboundPort> inbound_ports(const Registry& registry, const ProxyNode& node) {
-  std::map<uint16_t, InboundPort> ports;
-  for (const std::string& address : inbound_addresses(node)) {
-    for (const Instance& instance : registry.instances_at(address)) {
-      if (!instance.port->carried()) continue;
-      InboundPort& inbound = ports[instance.endpoint->port];
-      inbound.port = instance.endpoint->port;
-      if (inbound.workload == nullptr) inbound.workload = instance.endpoint;
-      const std::pair service(instance.service, instance.port);  // once, whatever families it has
-      if (std::find(inbound.services.begin(), inbound.services.end(), service) == inbound.services.end()) {
-        inbound.services.push_back(service);
-      }
-    }
-  }
-  return ports;
-}
-
-/// An outbound listener gives way to what must have its address: the application, or the proxy's own inbound
-/// side.
-void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node, Snapshot& snapshot) {
-  const bool clashes = node.outbound_address == node.app_address || node.outbound_address == node.ip;
-  if (!clashes) return;
-  const std::string name = node.outbound_address + '_' + std::to_string(inbound.port);
-  if (!snapshot.group(XdsType::kListener).resources.contains(name)) return;
-  snapshot.edit(XdsType::kListener).resources.erase(name);
-  note(node, "listener " + name,
-       "is left out: the workload serves port " + std::to_string(inbound.port) + " on that address",
-       snapshot);
-}
-
-/// Ports without a listener of their own: what the kernel redirects comes to one for all of them.
-void add_intercepted_inbound(const std::map<uint16_t, InboundPort>& ports, const MeshView& view,
-                             Snapshot& snapshot) {
-  const auto passthrough = build_inbound_passthrough(view.node());
-  add(passthrough, passthrough.name(), XdsType::kCluster, snapshot);
-  for (const auto& entry : ports) {
-    const auto cluster = build_inbound_cluster(entry.second, view.node(), view.registry());
-    if (!is_reserved_port(entry.first)) add(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  }
-  add_layout(build_intercepted_inbound(ports, view), view.node(), snapshot);
-}
-
-/// What the listener takes from clients. Nothing where mutual TLS is asked for and the proxy has no
-/// certificate: that must not fall back to plain text.
-std::optional<MtlsMode> inbound_mode(const InboundPort& inbound, const MeshView& view) {
-  const Endpoint& workload = *inbound.workload;
-  const MtlsMode mode = view.registry().peer_policies().mode_for(workload.ns, workload.labels, inbound.port);
-  if (view.node().identified) return mode;
-  return mode == MtlsMode::kStrict ? std::nullopt : std::optional(MtlsMode::kDisable);
-}
-
-void add_inbound(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
-  const ProxyNode& node = view.node();
-  const std::string name = "listener " + listener_name(node.ip, inbound.port);
-  if (node.ip == node.app_address) {
-    note(node, name, "is left out: the application listens on that address itself", snapshot);
-    return;
-  }
-  remove_clashing_outbound(inbound, node, snapshot);
-  const auto mode = inbound_mode(inbound, view);
-  if (!mode) {
-    note(node, name, "is left out: it takes mutual TLS only, and the proxy has not proved who it is",
-         snapshot);
-    return;
-  }
-  const auto cluster = build_inbound_cluster(inbound, node, view.registry());
-  add(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  const auto listener = build_inbound_listener(inbound, view, *mode);
-  add(listener, listener.name(), XdsType::kListener, snapshot);
 }
 
 }  // namespace
@@ -321,7 +219,7 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
   const OutboundPorts ports = add_clusters(view, before, snapshot);
   if (node.intercepted()) {
     for (const auto& cluster : build_outbound_ends())
-      add(cluster, cluster.name(), XdsType::kCluster, snapshot);
+      add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
     add_layout(build_intercepted_outbound(view), node, snapshot);
   } else if (node.grpc) {
     add_layout(build_grpc_outbound(view), node, snapshot);
@@ -336,15 +234,11 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
 std::shared_ptr<const Snapshot> build_snapshot(const Registry& registry, const ProxyNode& node,
                                                const std::shared_ptr<const Snapshot>& outbound) {
   if (node.is_gateway()) return outbound;
-  const auto ports = node.grpc ? std::map<uint16_t, InboundPort>() : inbound_ports(registry, node);
+  const MeshView view(registry, node, MeshView::Scope::kClusters);
+  const auto ports = node.grpc ? InboundPorts() : inbound_ports(view);
   if (ports.empty() && !node.intercepted()) return outbound;
   auto snapshot = std::make_shared<Snapshot>(*outbound);
-  const MeshView view(registry, node, MeshView::Scope::kClusters);
-  if (node.intercepted()) {
-    add_intercepted_inbound(ports, view, *snapshot);
-  } else {
-    for (const auto& entry : ports) add_inbound(entry.second, view, *snapshot);
-  }
+  add_inbound(ports, view, *snapshot);
   snapshot->seal();
   return snapshot;
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "istio/build/mesh_view.h"
+#include "istio/build/inbound_ports.h"
 
 namespace envoy::config {
 namespace cluster::v3 {
@@ -57,14 +57,10 @@ bool chosen_by_client(const ClusterParts& parts);
 envoy::config::cluster::v3::Cluster build_outbound_cluster(const ClusterParts& parts);
 envoy::config::endpoint::v3::ClusterLoadAssignment build_load_assignment(const ClusterParts& parts);
 
-/// Workloads of the proxy's own address that share a port, and the services they are endpoints of.
-struct InboundPort {
-  uint16_t port = 0;
-  const Endpoint* workload = nullptr;  ///< the first of them
-  std::vector<std::pair<const MeshService*, const MeshPort*>> services;
-};
-envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inbound, const ProxyNode& node,
-                                                          const Registry& registry);
+/// The cluster that leads to the application.
+envoy::config::cluster::v3::Cluster build_inbound_cluster(const InboundPort& inbound, const MeshView& view);
+/// Where the application listens; an empty host where the connection says it.
+std::pair<std::string, uint16_t> application_address(const InboundPort& inbound, const ProxyNode& node);
 
 /// The name by which VirtualServices mean sidecars where they name gateways.
 inline constexpr const char* kMeshGateway = "mesh";

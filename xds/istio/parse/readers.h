@@ -44,8 +44,13 @@ void read_reference(Fields& fields, std::string_view name, std::optional<ObjectR
 /// The annotation remora.dev/sticky: "header=x-user", "cookie=version" or "cookie=version; max-age=86400".
 Result<Sticky> parse_sticky(std::string text);
 
+/// Sidecar's ingress.
+std::vector<IngressListener> read_ingress(Fields& spec);
+
 /// DestinationRule's trafficPolicy, of the whole host or of a subset.
 TrafficPolicy read_traffic_policy(Fields& fields);
+/// Its connectionPool, or a Sidecar's.
+ConnectionPool read_connection_pool(Fields& fields);
 /// The consistentHash of its loadBalancer.
 std::optional<ConsistentHash> read_consistent_hash(Fields& load_balancer);
 

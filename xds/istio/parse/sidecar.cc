@@ -53,8 +53,9 @@ Sidecar read_sidecar(Fields& spec) {
     if (item.word("mode", kPolicies, policy)) sidecar.outbound_policy = policy;
     item.unsupported("egressProxy", Severity::kError, "is not implemented: there are no egress gateways");
   });
-  spec.unsupported("ingress", Severity::kError, kOneListener);
-  spec.unsupported("inboundConnectionPool", Severity::kError, "is not implemented: use a DestinationRule");
+  sidecar.ingress = read_ingress(spec);
+  spec.object("inboundConnectionPool",
+              [&](Fields& pool) { sidecar.inbound_pool = read_connection_pool(pool); });
   return sidecar;
 }
 

@@ -52,13 +52,6 @@ void read_http_pool(Fields& fields, ConnectionPool& pool) {
   fields.unsupported("http2KeepAlive", Severity::kWarning, "is not implemented");
 }
 
-ConnectionPool read_connection_pool(Fields& fields) {
-  ConnectionPool pool;
-  fields.object("tcp", [&](Fields& item) { read_tcp_pool(item, pool); });
-  fields.object("http", [&](Fields& item) { read_http_pool(item, pool); });
-  return pool;
-}
-
 OutlierDetection read_outlier_detection(Fields& fields) {
   OutlierDetection outlier;
   std::optional<uint32_t> old_name;
@@ -131,6 +124,13 @@ PolicySettings read_settings(Fields& fields) {
 }
 
 }  // namespace
+
+ConnectionPool read_connection_pool(Fields& fields) {
+  ConnectionPool pool;
+  fields.object("tcp", [&](Fields& item) { read_tcp_pool(item, pool); });
+  fields.object("http", [&](Fields& item) { read_http_pool(item, pool); });
+  return pool;
+}
 
 TrafficPolicy read_traffic_policy(Fields& fields) {
   TrafficPolicy policy;

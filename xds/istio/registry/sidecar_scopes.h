@@ -17,6 +17,8 @@ class SidecarScope {
   bool knows(const std::string& owner_ns, const std::string& host) const;
   bool knows_everything() const { return sidecar_ == nullptr || sidecar_->egress_hosts.empty(); }
   OutboundPolicy policy() const;
+  /// The Sidecar that holds; null: none does.
+  const Sidecar* sidecar() const { return sidecar_; }
 
  private:
   const Sidecar* sidecar_;

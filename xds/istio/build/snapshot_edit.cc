@@ -1,0 +1,33 @@
+#include "istio/build/snapshot_edit.h"
+
+#include "istio/build/virtual_hosts.h"
+
+namespace remora::istio {
+
+void add_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
+                  Snapshot& snapshot) {
+  snapshot.edit(type).resources.add(encode_resource(message, name));
+}
+
+void add_note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
+  snapshot.notes.push_back(
+      {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});
+}
+
+void add_table(envoy::config::route::v3::RouteConfiguration table, const ProxyNode& node,
+               Snapshot& snapshot) {
+  if (node.vhds) {
+    for (const auto& host : take_out_virtual_hosts(table))
+      add_resource(host, host.name(), XdsType::kVirtualHost, snapshot);
+  }
+  add_resource(table, table.name(), XdsType::kRoute, snapshot);
+}
+
+void add_layout(Layout layout, const ProxyNode& node, Snapshot& snapshot) {
+  for (const auto& listener : layout.listeners)
+    add_resource(listener, listener.name(), XdsType::kListener, snapshot);
+  for (auto& routes : layout.routes) add_table(std::move(routes), node, snapshot);
+  for (const auto& [path, message] : layout.notes) add_note(node, path, message, snapshot);
+}
+
+}  // namespace remora::istio
