@@ -26,6 +26,7 @@ json::object node_of(const Settings& settings, const SidecarNode& node) {
                         {"INTERCEPTION_MODE", settings.capture.mode},
                         {"CLUSTER_ID", settings.cluster_id},
                         {"MESH_ID", settings.mesh_id.empty() ? settings.trust_domain : settings.mesh_id},
+                        {"REMORA_VHDS", true},
                         {"LABELS", node.labels}};
   return {{"id", node.type + '~' + node.ip + '~' + node.name + '.' + node.ns + '~' + node.ns +
                      ".svc.cluster.local"},
