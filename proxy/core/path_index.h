@@ -29,8 +29,8 @@ struct RouteSearch;
 class PathIndex {
  public:
   /// Keeps pointers into `routes`, which must outlive it and not move. `ignore_parameters`: paths are matched
-  /// without what follows a ';' in each segment (ignore_path_parameters_in_path_matching), except by templates,
-  /// as in Envoy.
+  /// without what follows a ';' in each segment (ignore_path_parameters_in_path_matching), except by
+  /// templates, as in Envoy.
   explicit PathIndex(std::span<const Route> routes, bool ignore_parameters = false);
 
   /// The position of the first route that matches; Candidates::kNone if none does.
