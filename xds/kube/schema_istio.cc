@@ -307,7 +307,7 @@ Sidecar object -- What workloads know of the mesh, and may reach besides.
         number! int -- 1 to 65535.
         name string -- What it is called.
         protocol string -- HTTP, HTTPS, HTTP2, GRPC, TLS, TCP, ...; by the name where not given.
-        targetPort any -- Not implemented; refused.
+        targetPort int -- Has no effect.
       bind string -- An IP address that the port's own listener has.
       captureMode enum:DEFAULT|IPTABLES|NONE -- NONE where clients connect to the port itself.
       defaultEndpoint string -- Where it leads: 127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT (the workload's address) or unix:///PATH.

@@ -353,7 +353,8 @@ TEST(Apply, DocumentsAreBounded) {
   EXPECT_FALSE(object.at("metadata").get_object().contains("managedFields")) << "they would exceed a MiB";
   json::value deep = 1;
   for (int i = 0; i < 47; ++i) deep = json::object{{"a", deep}};
-  json::object nested{{"spec", {{"ingress", {deep}}}}, {"metadata", {{"name", "x"}}}};
+  json::object nested{{"spec", {{"outboundTrafficPolicy", {{"egressProxy", deep}}}}},
+                      {"metadata", {{"name", "x"}}}};
   const auto outcome =
       validate(*store::find_kind("sidecars.networking.istio.io"), nested, {}, FieldValidation::kStrict);
   EXPECT_EQ(std::get<Refusal>(outcome).causes.at(0).field, "spec");

@@ -15,6 +15,8 @@ void read_ingress_port(Fields& fields, IngressListener& listener) {
     if (!read_port(port, "number", number) && !port.has("number")) port.error("number", "is required");
     listener.port = number.value_or(0);
     port.string("name", listener.name);
+    port.unsupported("targetPort", Severity::kWarning,
+                     "has no effect: defaultEndpoint says where the port leads");
     std::string protocol;
     if (!port.string("protocol", protocol)) {
       listener.protocol = protocol_on_port(protocol_of_port_name(listener.name), listener.port);
