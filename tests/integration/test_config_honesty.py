@@ -171,13 +171,13 @@ class TestUnimplementedFields:
     @pytest.mark.parametrize("function, path", [
         change(ROUTE + ".route.rate_limits", lambda config: first_route(config)["route"].update(
             rate_limits=[{"actions": [{"remote_address": {}}]}])),
-        change(ROUTE + ".stat_prefix", lambda config: first_route(config).update(stat_prefix="mine")),
+        change(ROUTE + ".decorator", lambda config: first_route(config).update(decorator={"operation": "mine"})),
         change(MANAGER + ".tracing", lambda config: manager(config).update(tracing={"provider": {
             "name": "envoy.tracers.zipkin", "typed_config": typed(
                 "envoy.config.trace.v3.ZipkinConfig", collector_cluster="up", collector_endpoint="/")}})),
     ])
     def test_what_has_no_effect_anywhere_is_said_or_refused(self, run, function, path):
-        """Nothing limits, nothing is traced, and no statistics are kept by route: requests fare the same either way."""
+        """Nothing limits and nothing is traced: requests fare the same either way."""
         config = copy_of(GOOD)
         function(config)
         assert path in run(config=config)[1]

@@ -235,7 +235,7 @@ def test_a_new_connection_manager_reaches_connections_that_are_open(mesh):
         client = http_client(proxy, 1)
         assert get(client) == b"old"
         update(mesh, proxy, with_chains(http_chain("a", "new", 1)))
-        assert get(client) == b"new"
+        wait_until(lambda: get(client) == b"new", "the worker has it as well")
         assert proxy.stat("listener_manager.total_filter_chains_draining") == 0
         assert proxy.stat("http.a.downstream_cx_active") == 1
 

@@ -83,7 +83,7 @@ def test_a_sidecar_resource_says_where_ports_lead(mesh, permissive):
     wanted = istio("Sidecar", "web", workloadSelector={"labels": {"app": "web"}}, egress=[{"hosts": ["*/*"]}], ingress=[
         {"port": {"number": 9100, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "127.0.0.1:8080"},
         {"port": {"number": 9101, "protocol": "HTTP", "name": "own"}, "defaultEndpoint": "0.0.0.0:8080"}])
-    assert asked_by_stranger(mesh, 9100) is None
+    assert asked_by_stranger(mesh, 9100) == 503, "nothing listens there"
     with mesh.applied(wanted):
         wait_until(lambda: asked_by_stranger(mesh, 9100) == 200, "the port of the Sidecar is served")
         assert asked_by_stranger(mesh, 9101) == 200

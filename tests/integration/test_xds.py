@@ -319,15 +319,15 @@ class TestRefusal:
     def test_what_has_no_effect_is_said_once(self, serving, ads):
         """It stands in thousands of resources of one program, and comes again with every change."""
         def routes(to):
-            return routing(*(virtual_host(route(to=to, timeout="20s", stat_prefix="mine"), name=name, domains=[domain])
+            return routing(*(virtual_host(route(to=to, timeout="20s", decorator={"operation": "mine"}), name=name, domains=[domain])
                              for name, domain in (("all", "*"), ("other", "other.test"))))
 
         ads.set(ROUTES, [routes("b")])
-        wait_until(lambda: serving.fetch().text == "b", "routes that want statistics of their own are taken")
+        wait_until(lambda: serving.fetch().text == "b", "routes that name a span are taken")
         ads.set(ROUTES, [routes("a")])
         wait_until(lambda: serving.fetch().text == "a", "and again")
-        said = [line for line in serving.log.splitlines() if "stat_prefix" in line]
-        assert len(said) == 1 and "'routes': virtual_hosts[0].routes[0].stat_prefix: " in said[0], serving.log
+        said = [line for line in serving.log.splitlines() if "decorator" in line]
+        assert len(said) == 1 and "'routes': virtual_hosts[0].routes[0].decorator: " in said[0], serving.log
 
     def test_refusal_is_counted_and_shown(self, serving, ads):
         ads.set(ROUTES, [bad(ROUTES)])
