@@ -76,31 +76,6 @@ def handshakes(mesh):
     return sum(mesh.web.proxy.stats(r"15006[.]ssl[.]handshake$").values())
 
 
-# ------------------------------------------------------------------------------------------------ which ports
-
-def test_a_sidecar_resource_says_where_ports_lead(mesh, permissive):
-    """A port that no service has leads to the program on another one; a service's own port is then one of the others."""
-    wanted = istio("Sidecar", "web", workloadSelector={"labels": {"app": "web"}}, egress=[{"hosts": ["*/*"]}], ingress=[
-        {"port": {"number": 9100, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "127.0.0.1:8080"},
-        {"port": {"number": 9101, "protocol": "HTTP", "name": "own"}, "defaultEndpoint": "0.0.0.0:8080"}])
-    assert asked_by_stranger(mesh, 9100) == 503, "nothing listens there"
-    with mesh.applied(wanted):
-        wait_until(lambda: asked_by_stranger(mesh, 9100) == 200, "the port of the Sidecar is served")
-        assert asked_by_stranger(mesh, 9101) == 200
-        assert mesh.web.proxy.stat("cluster.inbound|9100||.upstream_rq_total") >= 1
-        assert "inbound|8080||" not in mesh.web.proxy.admin("/clusters").text
-        assert asked_by_stranger(mesh, 8080) == 200, "as a port that no service knows"
-    wait_until(lambda: "inbound|8080||" in mesh.web.proxy.admin("/clusters").text, "the service's ports are back")
-
-
-def test_a_sidecar_resource_that_cannot_be_is_refused_with_its_path(mesh):
-    wanted = istio("Sidecar", "ingress", egress=[{"hosts": ["*/*"]}], ingress=[
-        {"port": {"number": 9000, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "10.0.0.1:8080"}])
-    with mesh.applied(wanted):
-        finding = mesh.control.wait_finding("spec.ingress[0].defaultEndpoint")
-        assert finding["severity"] == "error" and "is none of 127.0.0.1:PORT" in finding["message"]
-
-
 # ------------------------------------------------------------------------------------------------ who may
 
 @in_both_families
@@ -287,3 +262,28 @@ def test_in_tproxy_mode_the_program_sees_its_clients_address(mesh, family):
     assert peers <= {mesh.client.pod.v4, mesh.client.pod.v6} and peers
     with pytest.raises((OSError, AssertionError)):
         mesh.stranger.fetch("seen", 8080, to=getattr(pod.pod, family))
+
+
+# ------------------------------------------------------------------------------------------------ which ports
+
+def test_a_sidecar_resource_says_where_ports_lead(mesh, permissive):
+    """A port that no service has leads to the program on another one; a service's own port is then one of the others."""
+    wanted = istio("Sidecar", "web", workloadSelector={"labels": {"app": "web"}}, egress=[{"hosts": ["*/*"]}], ingress=[
+        {"port": {"number": 9100, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "127.0.0.1:8080"},
+        {"port": {"number": 9101, "protocol": "HTTP", "name": "own"}, "defaultEndpoint": "0.0.0.0:8080"}])
+    assert asked_by_stranger(mesh, 9100) == 503, "nothing listens there"
+    with mesh.applied(wanted):
+        wait_until(lambda: asked_by_stranger(mesh, 9100) == 200, "the port of the Sidecar is served")
+        assert asked_by_stranger(mesh, 9101) == 200
+        assert mesh.web.proxy.stat("cluster.inbound|9100||.upstream_rq_total") >= 1
+        assert "inbound|8080||" not in mesh.web.proxy.admin("/clusters").text
+        assert asked_by_stranger(mesh, 8080) == 200, "as a port that no service knows"
+    wait_until(lambda: "inbound|8080||" in mesh.web.proxy.admin("/clusters").text, "the service's ports are back")
+
+
+def test_a_sidecar_resource_that_cannot_be_is_refused_with_its_path(mesh):
+    wanted = istio("Sidecar", "ingress", egress=[{"hosts": ["*/*"]}], ingress=[
+        {"port": {"number": 9000, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "10.0.0.1:8080"}])
+    with mesh.applied(wanted):
+        finding = mesh.control.wait_finding("spec.ingress[0].defaultEndpoint")
+        assert finding["severity"] == "error" and "is none of 127.0.0.1:PORT" in finding["message"]
