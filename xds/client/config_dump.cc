@@ -14,7 +14,6 @@ namespace remora::xds {
 namespace {
 
 namespace admin = envoy::admin::v3;
-using google::protobuf::Any;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
