@@ -38,6 +38,7 @@ def test_argo_moves_the_weights_and_requests_follow(mesh):
             "hosts": ["shop"], "http": [{"name": "primary", "route": [
                 {"destination": {"host": "shop-stable"}, "weight": 100}, {"destination": {"host": "shop-canary"}, "weight": 0}]}]}})
     recorder = Recorder(mesh.kubernetes, "shop")
+    wait_until(lambda: recorder.weights == [(100, 0)], "the recorder watches")
     mesh.kubernetes.request("POST", ROLLOUTS, rollout("app:1"))
 
     def status():
