@@ -56,5 +56,6 @@ def test_argo_moves_the_weights_and_requests_follow(mesh):
         mesh.kubernetes.request("PATCH", f"{ROLLOUTS}/shop/status", {"status": {"promoteFull": True}}, "application/merge-patch+json")
         wait_until(lambda: status().get("phase") == "Healthy", lambda: f"promoted: {status()}\n{mesh.argo.tail()}", 90)
         mesh.wait_answer("shop", image="app:2")
-    assert recorder.weights[:3] == [(100, 0), (75, 25), (40, 60)] and recorder.weights[-1] == (100, 0)
+        wait_until(lambda: recorder.weights[-1] == (100, 0), lambda: f"all to what is stable now: {recorder.weights}")
+    assert recorder.weights[:3] == [(100, 0), (75, 25), (40, 60)]
     assert not load.failures()
