@@ -120,20 +120,42 @@ class Recorder:
         return self.phases, thing.get("status", {}).get("phase")
 
     def _follow(self, path, read):
-        """Watches until the API server is gone. A new definition's first watches may be refused: its storage is still being made."""
-        url = f"{self.kubernetes.url}{path}?watch=1&timeoutSeconds=900&fieldSelector=metadata.name={self.name}"
+        """Lists, and watches from there, until the API server is gone. Watches are short: one that began on the storage that a definition
+        had a moment ago tells nothing."""
+        version = None
         while True:
             try:
-                with urllib.request.urlopen(url, context=self.kubernetes.context()) as stream:
-                    for line in stream:
-                        event = json.loads(line)
-                        if event["type"] == "ERROR":
-                            break
-                        seen, value = read(event["object"])
-                        if value and (not seen or seen[-1] != value):
-                            seen.append(value)
+                if version is None:
+                    listed = self._get(path)
+                    version = listed["metadata"]["resourceVersion"]
+                    for thing in listed["items"]:
+                        self._add(*read(thing))
+                version = self._watch(path, read, version)
             except urllib.error.HTTPError as refused:
                 refused.close()
                 threading.Event().wait(0.1)
             except OSError:
                 return
+
+    def _get(self, path):
+        with self._open(path) as answer:
+            return json.load(answer)
+
+    def _watch(self, path, read, version):
+        """The version of the last event; None where the server has forgotten `version`."""
+        with self._open(path, f"&watch=1&timeoutSeconds=3&resourceVersion={version}") as stream:
+            for line in stream:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return None
+                self._add(*read(event["object"]))
+                version = event["object"]["metadata"]["resourceVersion"]
+        return version
+
+    def _open(self, path, more=""):
+        return urllib.request.urlopen(f"{self.kubernetes.url}{path}?fieldSelector=metadata.name={self.name}{more}", context=self.kubernetes.context())
+
+    @staticmethod
+    def _add(seen, value):
+        if value and (not seen or seen[-1] != value):
+            seen.append(value)
