@@ -21,13 +21,15 @@ constexpr int kInvalidArgument = 3;  // google.rpc.Code
 struct SecretCall::State {
   mutable std::mutex mutex;
   grpc::ClientContext* context = nullptr;  // while the stream lasts
+  bool ended = false;                      // gRPC holds nothing of it any more
   bool succeeded = false;
   std::string version;
   std::string reason;
 };
 
-/// Deletes itself when gRPC is done with it, on a thread of gRPC's: so it must not own the channel, whose end
-/// waits for such threads.
+/// Deletes itself when gRPC is done with it, on a thread of gRPC's. The last reference to the channel must not
+/// go there, because its end waits for that very thread: so the context, which has one, goes before the end is
+/// told, while the SecretCall still has its own.
 class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Response> {
  public:
   Reactor(Options options, Owner& owner, std::shared_ptr<State> state)
@@ -37,11 +39,11 @@ class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Respon
 
   void start(Service::Stub& stub) {
     for (const auto& [name, value] : make_metadata(options_.target.initial_metadata)) {
-      context_.AddMetadata(name, value);
+      context_->AddMetadata(name, value);
     }
     state_->version = options_.version;
-    state_->context = &context_;
-    stub.async()->StreamSecrets(&context_, this);
+    state_->context = context_.get();
+    stub.async()->StreamSecrets(context_.get(), this);
     say({}, std::nullopt);
     StartRead(&response_);
     StartCall();
@@ -72,8 +74,13 @@ class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Respon
   void OnDone(const grpc::Status& status) override {
     {
       const std::lock_guard lock(state_->mutex);
-      state_->reason = status.error_message();
       state_->context = nullptr;
+    }
+    context_.reset();
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->reason = status.error_message();
+      state_->ended = true;
       owner_.on_call_ended();  // inside: who sees the end may take the owner away
     }
     delete this;
@@ -115,7 +122,7 @@ class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Respon
   std::optional<Request> next_;  // what is to be said; an older one that did not leave is not worth saying
   Request request_;
   Response response_;
-  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientContext> context_ = std::make_unique<grpc::ClientContext>();
 };
 
 SecretCall::SecretCall(Options options, Owner& owner)
@@ -132,7 +139,7 @@ void SecretCall::cancel() {
 }
 bool SecretCall::has_ended() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->context == nullptr;
+  return state_->ended;
 }
 bool SecretCall::has_succeeded() const {
   const std::lock_guard lock(state_->mutex);
