@@ -227,7 +227,7 @@ def test_the_application_hears_from_a_loopback_address(pod, network, closing, fa
     client = network.pod("client")
     proxy = closing(PodProxy(pod, sidecar()))
     if family == "v6":
-        pod.ip("addr add ::6/128 dev lo")
+        pod.ip("addr add ::6/128 dev lo nodad")
     assert client.fetch("app", 9001, to=at(pod, family)).body == b"app"
     assert app.connections[0].peer == {"v4": "127.0.0.6", "v6": "::6"}[family]
     wanted = text(at(pod, family), 9001)
