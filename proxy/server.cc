@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 
@@ -79,6 +80,7 @@ class Server::State final : public ConfigSink, public AdminView {
   boost::asio::signal_set signals_;
   AccessLogWriter logs_;
   TlsContexts tls_;
+  std::atomic<uint64_t> demands_{0};  // that the workers have made
   ClusterManager clusters_;
   ListenerManager listener_manager_;
   std::map<std::string, std::shared_ptr<const RouteTable>> routes_;  // as the workers have them
@@ -125,7 +127,9 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
   for (size_t shard = 1; shard < stats.shards(); ++shard) {
     workers_.push_back(std::make_unique<Worker>(shard, logs_, std::chrono::seconds(options_.drain_time_s)));
     workers_.back()->set_demand_source([this](Demand demand) {
+      const uint64_t number = demand.number = ++demands_;
       boost::asio::post(io_, [this, held = std::move(demand)] { loaded_.source->demand(held); });
+      return number;
     });
   }
 }

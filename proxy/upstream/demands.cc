@@ -37,9 +37,9 @@ uint64_t Demands::add(Demand demand, Milliseconds timeout, Done done) {
     return last_id_;
   }
   reactor_.arm(waiter->timer, timeout);
-  auto& others = by_key_[demand.key];
-  others.push_back(last_id_);
-  if (others.size() == 1) ask_(std::move(demand));
+  Asked& asked = by_key_[demand.key];
+  asked.ids.push_back(last_id_);
+  if (asked.ids.size() == 1) asked.number = ask_(std::move(demand));
   return last_id_;
 }
 
@@ -48,8 +48,8 @@ void Demands::cancel(uint64_t id) {
   if (found == waiting_.end()) return;
   const auto of_key = by_key_.find(found->second->key);
   if (of_key != by_key_.end()) {
-    std::erase(of_key->second, id);
-    if (of_key->second.empty()) by_key_.erase(of_key);
+    std::erase(of_key->second.ids, id);
+    if (of_key->second.ids.empty()) by_key_.erase(of_key);
   }
   found->second->timer.cancel();
   reactor_.dispose(std::move(found->second));
@@ -68,8 +68,9 @@ void Demands::settle(const std::vector<SettledDemand>& settled) {
   for (const auto& answer : settled) {
     const auto found = by_key_.find(answer.key);
     if (found == by_key_.end()) continue;
+    if (!answer.found && answer.number < found->second.number) continue;
     // Those who are called may wait for the next thing, even for the same one again.
-    const auto all = std::move(found->second);
+    const auto all = std::move(found->second.ids);
     by_key_.erase(found);
     for (const uint64_t id : all) finish(id, answer.found ? DemandResult::kFound : DemandResult::kMissing);
   }

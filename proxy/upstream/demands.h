@@ -23,7 +23,8 @@ class Demands {
   /// Names longer than this are nobody's.
   static constexpr size_t kLongestName = 1024;
 
-  using Ask = std::function<void(Demand)>;
+  /// Returns the number that the demand was given.
+  using Ask = std::function<uint64_t(Demand)>;
   using Done = std::function<void(DemandResult)>;
 
   explicit Demands(Reactor& reactor);
@@ -33,7 +34,8 @@ class Demands {
 
   uint64_t add(Demand demand, Milliseconds timeout, Done done);
   void cancel(uint64_t id);
-  /// The source has answered, and what it found is there.
+  /// The source has answered, and what it found is there. That there was nothing does not concern who asked
+  /// after that was said.
   void settle(const std::vector<SettledDemand>& settled);
   /// Nobody is called any more.
   void clear();
@@ -41,13 +43,17 @@ class Demands {
 
  private:
   struct Waiter;
+  struct Asked {
+    uint64_t number = 0;        // of the demand
+    std::vector<uint64_t> ids;  // who waits, in the order of their coming
+  };
   void finish(uint64_t id, DemandResult result);
 
   Reactor& reactor_;
   Ask ask_;
   uint64_t last_id_ = 0;
   std::map<uint64_t, std::unique_ptr<Waiter>> waiting_;
-  std::map<DemandKey, std::vector<uint64_t>> by_key_;  // in the order of their coming
+  std::map<DemandKey, Asked> by_key_;
 };
 
 }  // namespace remora

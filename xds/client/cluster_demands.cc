@@ -11,34 +11,39 @@ bool ClusterDemands::is_there(const std::string& name) const {
   return entry != nullptr && entry->active;
 }
 
-bool ClusterDemands::add(const std::string& name, std::shared_ptr<const ResourceSource> source,
+bool ClusterDemands::add(const Demand& demand, std::shared_ptr<const ResourceSource> source,
                          MonotonicTime now) {
+  const std::string& name = demand.key.name;
   if (is_there(name)) {
-    settle(name, true);
+    settle(name, true, demand.number);
     return false;
   }
-  if (entries_.contains(name)) return false;
+  const auto known = entries_.find(name);
+  if (known != entries_.end()) {
+    known->second.number = std::max(known->second.number, demand.number);
+    return false;
+  }
   if (entries_.size() >= kMost) {
     log(LogLevel::kWarning, "the cluster '" + name + "' is not asked for: " + std::to_string(kMost) +
                                 " clusters were asked for by requests, which is the most there may be");
-    settle(name, false);
+    refuse(demand);
     return false;
   }
-  entries_[name] = {std::move(source), now + kPatience};
+  entries_[name] = {std::move(source), now + kPatience, demand.number};
   ++waiting_;
   store_.set_demanded(name, true);
   return true;
 }
 
-void ClusterDemands::settle(const std::string& name, bool found) {
-  settled_.push_back({{DemandKey::Kind::kCluster, {}, name}, found});
+void ClusterDemands::settle(const std::string& name, bool found, uint64_t number) {
+  settled_.push_back({{DemandKey::Kind::kCluster, {}, name}, found, number});
 }
 
 /// The entry behind it.
 ClusterDemands::Entries::iterator ClusterDemands::drop(Entries::iterator entry) {
   if (entry->second.waiting()) {
     --waiting_;
-    settle(entry->first, false);
+    settle(entry->first, false, entry->second.number);
   }
   store_.set_demanded(entry->first, false);
   dropped_.push_back({entry->first, std::move(entry->second.source), false});
@@ -66,7 +71,7 @@ void ClusterDemands::activated(const std::vector<ClusterUpdate>& clusters) {
     if (found == entries_.end() || !found->second.waiting()) continue;
     found->second.deadline = MonotonicTime::max();
     --waiting_;
-    settle(found->first, true);
+    settle(found->first, true, found->second.number);
   }
 }
 

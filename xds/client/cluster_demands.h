@@ -26,8 +26,8 @@ class ClusterDemands {
   explicit ClusterDemands(ResourceStore& store) : store_(store) {}
 
   /// True: its source is to be asked now. Otherwise that was done already, or the answer is known.
-  bool add(const std::string& name, std::shared_ptr<const ResourceSource> source, MonotonicTime now);
-  void refuse(const std::string& name) { settle(name, false); }
+  bool add(const Demand& demand, std::shared_ptr<const ResourceSource> source, MonotonicTime now);
+  void refuse(const Demand& demand) { settle(demand.key.name, false, demand.number); }
 
   using Names = google::protobuf::RepeatedPtrField<std::string>;
   /// The source has none of these (any more).
@@ -46,11 +46,12 @@ class ClusterDemands {
   struct Entry {
     std::shared_ptr<const ResourceSource> source;
     MonotonicTime deadline;  // max(): it is there
+    uint64_t number = 0;     // of the newest demand for it
     [[nodiscard]] bool waiting() const { return deadline != MonotonicTime::max(); }
   };
   using Entries = std::map<std::string, Entry>;
 
-  void settle(const std::string& name, bool found);
+  void settle(const std::string& name, bool found, uint64_t number);
   Entries::iterator drop(Entries::iterator entry);
   [[nodiscard]] bool is_there(const std::string& name) const;
 

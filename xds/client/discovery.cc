@@ -172,22 +172,22 @@ void Discovery::demand(const Demand& demand, MonotonicTime now) {
   if (demand.key.kind == DemandKey::Kind::kCluster) {
     demand_cluster(demand, now);
   } else {
-    store_.demand_virtual_host(demand.key);
+    store_.demand_virtual_host(demand);
   }
   settle(now);
 }
 
 void Discovery::demand_cluster(const Demand& demand, MonotonicTime now) {
-  const std::string& name = demand.key.name;
   const auto origin = std::dynamic_pointer_cast<const DemandOrigin>(demand.source);
   if (origin == nullptr || !can_ask(origin->source)) {
     if (!std::exchange(said_no_delta_, true))
       log(LogLevel::kWarning,
           "clusters are not asked for on demand: that needs delta xDS (api_type DELTA_GRPC)");
-    return cluster_demands_.refuse(name);
+    return cluster_demands_.refuse(demand);
   }
   const std::shared_ptr<const ResourceSource> source(origin, &origin->source);
-  if (cluster_demands_.add(name, source, now)) follow({name, source, true}, ResourceType::kClusters);
+  if (cluster_demands_.add(demand, source, now))
+    follow({demand.key.name, source, true}, ResourceType::kClusters);
 }
 
 /// Of the state of the world, names that are asked for would be all there is.

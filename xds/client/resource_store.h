@@ -77,7 +77,7 @@ class ResourceStore {
   [[nodiscard]] MonotonicTime next_deadline() const;
 
   /// A request asks for a virtual host that its table does not have (yet). The answer is in a batch.
-  void demand_virtual_host(const DemandKey& key) { virtual_hosts_.ask(key); }
+  void demand_virtual_host(const Demand& demand) { virtual_hosts_.ask(demand); }
   /// All changes since the last call, as one batch.
   ConfigBatch take_batch();
   /// Clusters and listeners that became active without something they need since the last call, and what.

@@ -1,5 +1,7 @@
 #include "client/virtual_host_sets.h"
 
+#include <algorithm>
+
 #include "client/resource_types.h"
 #include "translate/values.h"
 
@@ -52,22 +54,25 @@ std::vector<std::pair<std::string, ResourceRecord>> VirtualHostSets::claim(const
   return claimed;
 }
 
-void VirtualHostSets::ask(const DemandKey& key) {
+void VirtualHostSets::ask(const Demand& demand) {
+  const DemandKey& key = demand.key;
+  const auto refuse = [&] { settled_.push_back({key, false, demand.number}); };
   Set* set = find(key.table);
-  if (set == nullptr || key.name.size() > kLongestAsked) return settled_.push_back({key, false});
+  if (set == nullptr || key.name.size() > kLongestAsked) return refuse();
   const std::string name = set->table + "/" + lower(key.name);
   const bool is_known = set->asked.contains(name);
-  if (!is_known && set->asked.size() >= kMostAsked) return settled_.push_back({key, false});
+  if (!is_known && set->asked.size() >= kMostAsked) return refuse();
   auto& waiting = set->asked[name];
-  if (waiting.size() >= kMostSpellings) return settled_.push_back({key, false});
+  if (waiting.size() >= kMostSpellings) return refuse();
   if (waiting.empty()) touched_.push_back({name, set->source, true});
-  waiting.insert(key);
+  uint64_t& number = waiting[key];
+  number = std::max(number, demand.number);
 }
 
 void VirtualHostSets::settle(Set& set, const std::string& name, bool found) {
   const auto asked = set.asked.find(name);
   if (asked == set.asked.end()) return;
-  for (const DemandKey& key : std::exchange(asked->second, {})) settled_.push_back({key, found});
+  for (const auto& [key, number] : std::exchange(asked->second, {})) settled_.push_back({key, found, number});
   if (found) return;
   touched_.push_back({name, set.source, false});
   set.asked.erase(asked);

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,8 +25,9 @@ class VirtualHostSets {
     std::shared_ptr<const ResourceSource> source;
     std::map<std::string, Host> hosts;             // by resource name
     std::map<std::string, RefusedUpdate> refused;  // likewise
-    /// By requests: who waits for each name (the same host may be spelled in several ways).
-    std::map<std::string, std::set<DemandKey>> asked;
+    /// By requests: who waits for each name (the same host may be spelled in several ways), and the number of
+    /// the newest who does.
+    std::map<std::string, std::map<DemandKey, uint64_t>> asked;
     std::string version;  // of the last response
     WallTime updated{};
     bool answered = false;  // the source has said what there is
@@ -67,8 +67,8 @@ class VirtualHostSets {
   static constexpr size_t kMostAsked = 10000;
   static constexpr size_t kLongestAsked = 512;
   static constexpr size_t kMostSpellings = 100;
-  /// A request asks for the virtual host of `key.name`. The answer comes by settle() or at once.
-  void ask(const DemandKey& key);
+  /// A request asks for the virtual host of `demand.key.name`. The answer comes by settle() or at once.
+  void ask(const Demand& demand);
   /// What was asked for by that name is answered. What is not there may be asked for again.
   void settle(Set& set, const std::string& name, bool found);
   std::vector<SettledDemand> take_settled() { return std::exchange(settled_, {}); }

@@ -25,12 +25,14 @@ struct DemandKey {
 struct Demand {
   DemandKey key;
   std::shared_ptr<const DemandSource> source;  // kCluster; a table says itself where its hosts come from
+  uint64_t number = 0;  // larger than that of every demand that was made before, on whichever worker
 };
 
 /// The answer. What was found is there for requests as of the batch that says so.
 struct SettledDemand {
   DemandKey key;
-  bool found = false;  // false: there is no such thing, or it was refused
+  bool found = false;   // false: there is no such thing, or it was refused
+  uint64_t number = 0;  // of the newest demand that this answers: later ones were not known yet
 };
 
 }  // namespace remora

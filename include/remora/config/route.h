@@ -400,7 +400,7 @@ struct RouteConfig {
   HeaderMutations response_headers;
   std::vector<std::string> internal_only_headers;  // removed from external requests
   bool ignore_port_in_host = false;
-  bool ignore_path_parameters = false;  // paths are matched as far as the first ';'
+  bool ignore_path_parameters = false;  // paths are matched without what follows a ';' in a segment
   std::string vhost_header;             // lower-case; instead of the authority; empty: the authority
   bool most_specific_mutations_win = false;
   std::vector<MirrorPolicy> mirrors;

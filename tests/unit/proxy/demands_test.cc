@@ -10,7 +10,10 @@ DemandKey cluster(const std::string& name) { return {DemandKey::Kind::kCluster, 
 class DemandsTest : public testing::Test {
  protected:
   DemandsTest() {
-    demands_.set_source([this](Demand demand) { asked_.push_back(demand.key.name); });
+    demands_.set_source([this](Demand demand) {
+      asked_.push_back(demand.key.name);
+      return number_;
+    });
   }
   uint64_t wait(const std::string& name, Milliseconds timeout = Milliseconds(60000)) {
     return demands_.add({cluster(name), nullptr}, timeout,
@@ -24,6 +27,7 @@ class DemandsTest : public testing::Test {
 
   using Heard = std::vector<std::pair<std::string, DemandResult>>;
   Reactor reactor_;
+  uint64_t number_ = 0;  // that the next demand is given
   Demands demands_{reactor_};
   std::vector<std::string> asked_;
   Heard heard_;
@@ -41,6 +45,19 @@ TEST_F(DemandsTest, OneQuestionForAllWhoWait) {
   EXPECT_EQ(demands_.waiting(), 0u);
   wait("a");
   EXPECT_EQ(asked_.size(), 3u) << "an answer holds for those who waited";
+}
+
+TEST_F(DemandsTest, AnAnswerIsForThoseWhoAskedBefore) {
+  number_ = 5;
+  wait("a");
+  demands_.settle({{cluster("a"), false, 4}});
+  EXPECT_TRUE(heard_.empty()) << "it answers another worker, which asked earlier";
+  demands_.settle({{cluster("a"), false, 5}});
+  EXPECT_EQ(heard_, (Heard{{"a", DemandResult::kMissing}}));
+  number_ = 7;
+  wait("a");
+  demands_.settle({{cluster("a"), true, 6}});
+  EXPECT_EQ(heard_.back(), (std::pair{std::string("a"), DemandResult::kFound})) << "what is there is there";
 }
 
 TEST_F(DemandsTest, EachWaitsForItsOwnTime) {

@@ -111,9 +111,10 @@ TEST_F(DiscoveryTest, WhatASourceDoesNotHaveIsNotWaitedFor) {
 
 class DemandTest : public DiscoveryTest {
  protected:
-  void demand(const std::string& name, ResourceSource source = {}) {
+  void demand(const std::string& name, ResourceSource source = {}, uint64_t number = 0) {
     discovery_.demand(
-        {{DemandKey::Kind::kCluster, {}, name}, std::make_shared<DemandOrigin>(std::move(source))}, now_);
+        {{DemandKey::Kind::kCluster, {}, name}, std::make_shared<DemandOrigin>(std::move(source)), number},
+        now_);
   }
   void delta(Type type, std::vector<google::protobuf::Any> resources, const std::vector<std::string>& names,
              const std::vector<std::string>& removed = {}, const std::string& feed = {}) {
@@ -152,6 +153,19 @@ TEST_F(DemandTest, WhatThereIsNotIsGivenUp) {
   EXPECT_EQ(ads_said_, "all +a all -a ") << "listeners follow once clusters have answered";
   demand("a");
   EXPECT_TRUE(ads_said_.ends_with("-a +a "));
+}
+
+TEST_F(DemandTest, AnAnswerSaysWhichDemandsItAnswers) {
+  speak_delta();
+  demand("a", {}, 3);
+  demand("a", {}, 5);
+  demand("a", {}, 4);
+  demand("b", {}, 6);
+  delta(Type::kClusters, {}, {}, {"a"});
+  EXPECT_EQ(sink_.numbers, "a:5 ");
+  demand("a", {}, 7);
+  delta(Type::kClusters, {}, {}, {"a", "b"});
+  EXPECT_EQ(sink_.numbers, "a:5 a:7 b:6 ");
 }
 
 TEST_F(DemandTest, ARefusedClusterIsMissing) {

@@ -93,9 +93,14 @@ inline std::string summary(const ConfigBatch& batch) {
 /// Keeps what it was given.
 class RecordingSink final : public ConfigSink {
  public:
-  void apply(ConfigBatch batch) override { batches.push_back(summary(batch)); }
+  void apply(ConfigBatch batch) override {
+    batches.push_back(summary(batch));
+    for (const auto& answer : batch.settled)
+      numbers += answer.key.name + ":" + std::to_string(answer.number) + " ";
+  }
   void initial_fetch_done() override { ++done; }
   std::vector<std::string> batches;
+  std::string numbers;  // of the demands that were answered
   int done = 0;
 };
 

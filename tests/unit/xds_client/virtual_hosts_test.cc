@@ -94,10 +94,12 @@ class VirtualHostsTest : public testing::Test {
       batches.push_back(summary(batch));
       for (const auto& one : batch.settled)
         settled += one.key.table + "/" + one.key.name + (one.found ? ":found " : ":none ");
+      for (const auto& one : batch.settled) newest = std::max(newest, one.number);
     }
     void initial_fetch_done() override {}
     std::vector<std::string> batches;
     std::string settled;
+    uint64_t newest = 0;  // number of a demand that was answered
   } sink_;
   Discovery discovery_{config_, store_, stats_, sink_};
   DeltaProtocol protocol_{{}, discovery_};
@@ -257,9 +259,9 @@ TEST_F(VirtualHostsTest, RequestsAskForThem) {
   requests();
   const DemandKey a{DemandKey::Kind::kVirtualHost, "r", "A.test"};
   const DemandKey b{DemandKey::Kind::kVirtualHost, "r", "b.test"};
-  store_.demand_virtual_host(a);
-  store_.demand_virtual_host({DemandKey::Kind::kVirtualHost, "r", "a.test"});
-  store_.demand_virtual_host(b);
+  store_.demand_virtual_host({a});
+  store_.demand_virtual_host({{DemandKey::Kind::kVirtualHost, "r", "a.test"}});
+  store_.demand_virtual_host({b});
   discovery_.store_changed(now_);
   EXPECT_EQ(requests(), "+r/a.test +r/b.test \n");
   respond(Type::kVirtualHosts, {{"r/first", host("r/first", "a.test", "one"), {"r/a.test"}}});
@@ -268,20 +270,22 @@ TEST_F(VirtualHostsTest, RequestsAskForThem) {
   respond(Type::kVirtualHosts, {{"r/b.test", std::nullopt, {"r/b.test"}}});
   EXPECT_EQ(sink_.settled, "r/A.test:found r/a.test:found r/b.test:none ");
   EXPECT_NE(requests().find("-r/b.test"), std::string::npos) << "it may be asked for again";
-  store_.demand_virtual_host(b);
+  store_.demand_virtual_host({b, nullptr, 4});
   discovery_.store_changed(now_);
   EXPECT_EQ(requests(), "+r/b.test \n");
+  EXPECT_EQ(sink_.newest, 0u);
   respond(Type::kRoutes, {{"r", routes("r", "all"), {}}});
   EXPECT_EQ(sink_.settled, "r/A.test:found r/a.test:found r/b.test:none r/b.test:none ")
       << "nobody answers any more";
+  EXPECT_EQ(sink_.newest, 4u);
 }
 
 TEST_F(VirtualHostsTest, WhatRequestsAskForIsBounded) {
   begin();
   for (size_t i = 0; i < VirtualHostSets::kMostAsked + 3; ++i)
-    store_.demand_virtual_host({DemandKey::Kind::kVirtualHost, "r", "h" + std::to_string(i)});
-  store_.demand_virtual_host({DemandKey::Kind::kVirtualHost, "r", std::string(600, 'x')});
-  store_.demand_virtual_host({DemandKey::Kind::kVirtualHost, "unknown", "a"});
+    store_.demand_virtual_host({{DemandKey::Kind::kVirtualHost, "r", "h" + std::to_string(i)}});
+  store_.demand_virtual_host({{DemandKey::Kind::kVirtualHost, "r", std::string(600, 'x')}});
+  store_.demand_virtual_host({{DemandKey::Kind::kVirtualHost, "unknown", "a"}});
   EXPECT_EQ(store_.take_batch().settled.size(), 5u);
 }
 
