@@ -88,8 +88,9 @@ class ConfigSource {
   /// Ends all streams; returns once no further call into the sink can happen.
   virtual void stop() = 0;
 
-  /// A request needs something that is not there. Answered by ConfigBatch::settled with this number or a later
-  /// one, in its own time; asking again for what is asked for already costs nothing. Main thread, after start().
+  /// A request needs something that is not there. Answered by ConfigBatch::settled with this number or a
+  /// later one, in its own time; asking again for what is asked for already costs nothing. Main thread, after
+  /// start().
   virtual void demand(Demand demand) = 0;
 
   /// /config_dump as JSON (envoy.admin.v3.ConfigDump). `resource`, `mask` and `name_regex` as Envoy's query
