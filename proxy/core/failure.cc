@@ -12,7 +12,7 @@ struct FlagNames {
 };
 
 /// In the order of the bits of ResponseFlag.
-constexpr std::array<FlagNames, 24> kFlags = {{
+constexpr std::array<FlagNames, 25> kFlags = {{
     {"LH", "FailedLocalHealthCheck"},
     {"UH", "NoHealthyUpstream"},
     {"UT", "UpstreamRequestTimeout"},
@@ -37,6 +37,7 @@ constexpr std::array<FlagNames, 24> kFlags = {{
     {"DT", "DurationTimeout"},
     {"UPE", "UpstreamProtocolError"},
     {"DR", "DownstreamRemoteReset"},
+    {"NFCF", "NoFilterConfigFound"},
 }};
 
 constexpr std::string_view kBegunDetail = "upstream_reset_after_response_started";

@@ -122,7 +122,9 @@ struct ListenerConfig {
   std::string name;
   std::string version;  // of the LDS resource; "" for static ones
   bool added_via_api = false;
-  uint64_t hash = 0;  // of the resource's content: equal means nothing to do
+  /// Of the resource's content: equal means that it was not modified, only what its filters are told
+  /// (extension discovery). 0: not computed.
+  uint64_t hash = 0;
   Address address;
   std::vector<Address> additional_addresses;
   std::string stat_prefix;  // "": the address, ':' as '_'

@@ -35,6 +35,7 @@ enum class ResponseFlag : uint32_t {
   kDurationTimeout = 1u << 21,                   // DT
   kUpstreamProtocolError = 1u << 22,             // UPE
   kDownstreamRemoteReset = 1u << 23,             // DR
+  kNoFilterConfigFound = 1u << 24,               // NFCF
 };
 
 /// A set of ResponseFlag that remembers in which order its members came: logs show "URX,UC" as Envoy does.

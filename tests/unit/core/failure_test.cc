@@ -40,6 +40,7 @@ TEST(ResponseFlags, EachHasEnvoysNames) {
       {ResponseFlag::kDurationTimeout, {"DT", "DurationTimeout"}},
       {ResponseFlag::kUpstreamProtocolError, {"UPE", "UpstreamProtocolError"}},
       {ResponseFlag::kDownstreamRemoteReset, {"DR", "DownstreamRemoteReset"}},
+      {ResponseFlag::kNoFilterConfigFound, {"NFCF", "NoFilterConfigFound"}},
   };
   for (const auto& [flag, names] : cases) {
     ResponseFlags flags;
@@ -70,7 +71,7 @@ TEST(ResponseFlags, AreWrittenInTheOrderTheyCame) {
 
 TEST(ResponseFlags, MoreThanCanBeShownAreStillInTheSet) {
   ResponseFlags flags;
-  for (int bit = 0; bit < 24; ++bit) flags.set(static_cast<ResponseFlag>(1u << bit));
+  for (int bit = 0; bit < 25; ++bit) flags.set(static_cast<ResponseFlag>(1u << bit));
   EXPECT_TRUE(flags.has(ResponseFlag::kDownstreamRemoteReset));
   EXPECT_EQ(brief(flags), "LH,UH,UT,LR,UR,UF,UC,UO,NR,DI,FI,RL");
 }
