@@ -1,14 +1,11 @@
 #include "exchange.h"
 
-#include <algorithm>
-
 #include "core/text.h"
 #include "downstream_connection.h"
 #include "exchange_stats.h"
 #include "hash_policy.h"
 #include "local_reply.h"
 #include "mirror/mirror.h"
-#include "request_timeouts.h"
 #include "response_head.h"
 #include "rewrite.h"
 #include "route_choice.h"
@@ -174,14 +171,6 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   if (end) request_finished();
 }
 
-/// How much of the request's body is kept to be sent again.
-size_t Exchange::most_kept() const {
-  const bool may_be_redirected = route_ != nullptr && route_->forward.internal_redirect != nullptr;
-  if (!retry_.enabled() && !may_be_redirected) return kMostForSecondChance;
-  return route_->body_buffer_limit == Route::kConnectionLimit ? connection_->buffer_limit()
-                                                              : route_->body_buffer_limit;
-}
-
 void Exchange::on_trailers(HeaderMap& trailers) {
   touch();
   if (phase_ == Phase::kOver) return;
@@ -262,19 +251,6 @@ void Exchange::hash_request() {
       request_hash(policies, {request_, origin_.remote, connection_->peer(), &filter_state_}, &new_cookies_);
 }
 
-void Exchange::limit_time() {
-  const auto& action = route_->forward;
-  const auto timeouts = take_timeouts(action, http(), retry_.per_try_timeout(), wants_upgrade_, request_);
-  response_timeout_ = timeouts.response;
-  if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
-  if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
-  max_duration_timer_.cancel();
-  if (!timeouts.duration) return;
-  // The stream's duration counts from its beginning, which is over by now.
-  const auto gone = std::chrono::duration_cast<Milliseconds>(clock().now() - info_.start);
-  worker_.arm(max_duration_timer_, std::max(*timeouts.duration - gone, Milliseconds(0)));
-}
-
 RouteLevels Exchange::route_levels() const {
   return {routes_->table().config(), *virtual_host_, *route_, choice_.weighted};
 }
@@ -300,12 +276,6 @@ void Exchange::start_mirrors() {
 }
 
 // ---------------------------------------------------------------------------------------------- the upstream
-
-void Exchange::count_attempt() {
-  ++info_.attempts;
-  if (virtual_host_->include_attempt_count_in_request)
-    request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
-}
 
 void Exchange::start_try() {
   const auto& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
@@ -352,22 +322,6 @@ void Exchange::on_try_ready(MessageSink& request) {
   if (request_complete_) watch_try();
 }
 
-/// From the moment on which an attempt has its stream and the whole request, it may not rest for longer.
-void Exchange::watch_try() {
-  const auto limit = retry_.per_try_idle_timeout();
-  if (limit.count() > 0 && phase_ == Phase::kForwarding) worker_.arm(per_try_idle_timer_, limit);
-}
-
-void Exchange::touch_try() {
-  if (per_try_idle_timer_.armed()) watch_try();
-}
-
-/// The attempt is over: nothing limits it any more.
-void Exchange::forget_try() {
-  per_try_timer_.cancel();
-  per_try_idle_timer_.cancel();
-}
-
 void Exchange::send_held_body(MessageSink& request) {
   const bool end = request_complete_ && !has_request_trailers_;
   if (!body_.empty() || end) request.send_body({body_.view(), std::move(body_credit_)}, end);
@@ -381,77 +335,6 @@ void Exchange::on_try_informational(HeaderMap& head) {
   // We have answered 100 ourselves where it was asked for.
   if (head.status() == 100 && !http().proxy_100_continue) return;
   response_sink_->send_informational(head);
-}
-
-void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
-  forget_try();
-  if (phase_ == Phase::kOver) return;
-  if (response_begun_) {
-    cluster_->report_failure(*try_.host(), failure);
-    // Nobody can take the half response back: end it in a way the client can tell from a whole one.
-    info_.flags.set(failure_info(failure).flag);
-    details_.clear();
-    append_failure_details(failure, true, transport_failure, details_);
-    info_.details = details_;
-    http_stats().add(kRqResetAfterDownstreamResponseStarted);
-    http_stats().add(kDownstreamRqTxReset);
-    auto* sink = std::exchange(response_sink_, nullptr);
-    finish();
-    sink->reset(failure);
-    return;
-  }
-  const bool sent = info_.upstream_first_sent != MonotonicTime{} && failure != Failure::kConnectFailure &&
-                    failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
-  if (!second_chance_used_ && deserves_second_chance(failure)) {
-    second_chance_used_ = true;
-    count_attempt();
-    start_try();
-    return;
-  }
-  cluster_->report_failure(*try_.host(), failure);
-  const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
-  if (retry_after(decision)) return;
-  if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
-  if (failure == Failure::kConnectFailure) {
-    details_ = transport_failure;  // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
-    info_.details_storage = transport_failure;
-    info_.upstream_transport_failure = info_.details_storage;
-  }
-  fail(failure, transport_failure);
-}
-
-/// One more attempt, outside of the retry policy, where it is safe and the host is not to blame: the upstream
-/// says that it has not looked at the request, or it closed an idle connection while our request was on its
-/// way and repeating that does no harm.
-bool Exchange::deserves_second_chance(Failure failure) const {
-  if (failure == Failure::kRefusedStream) return keep_body_ || info_.request_body_bytes == 0;
-  if (failure != Failure::kConnectionTermination || !try_.on_used_connection()) return false;
-  const auto method = request_.method();
-  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
-                          method == "PUT" || method == "DELETE";
-  return idempotent && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_;
-}
-
-bool Exchange::retry_after(const RetryDecision& decision) {
-  if (decision.limit_reached) counters_.add(kRouteRqRetryLimitExceeded);
-  if (decision.overflow) counters_.add(kRouteRqRetryOverflow);
-  if (!decision.retry) return false;
-  forget_try();
-  counters_.add(kRouteRqRetry);
-  cluster_->stats().add(kUpstreamRqRetry);
-  cluster_->stats().add(decision.rate_limited ? kUpstreamRqRetryBackoffRatelimited
-                                              : kUpstreamRqRetryBackoffExponential);
-  worker_.arm(back_off_timer_, decision.delay);
-  return true;
-}
-
-void Exchange::on_back_off_over() {
-  if (redirected_) {
-    start_again();
-  } else {
-    count_attempt();
-    start_try();
-  }
 }
 
 // ---------------------------------------------------------------------------------------------- the response
@@ -615,6 +498,19 @@ void Exchange::send_paced() {
   }
 }
 
+/// Nobody can take the half response back: it ends in a way that the client can tell from a whole one.
+void Exchange::break_response_off(Failure failure, std::string_view transport_failure) {
+  info_.flags.set(failure_info(failure).flag);
+  details_.clear();
+  append_failure_details(failure, true, transport_failure, details_);
+  info_.details = details_;
+  http_stats().add(kRqResetAfterDownstreamResponseStarted);
+  http_stats().add(kDownstreamRqTxReset);
+  auto* sink = std::exchange(response_sink_, nullptr);
+  finish();
+  sink->reset(failure);
+}
+
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
   if (cluster_) {
@@ -714,48 +610,6 @@ void Exchange::on_downstream_gone(Failure failure) {
   http_stats().add(kDownstreamRqRxReset);
   if (cluster_ && !try_.response_begun() && try_.active()) cluster_->stats().add(kUpstreamRqCancelled);
   finish();
-}
-
-void Exchange::on_idle() {
-  if (!idle_.expired(worker_.reactor(), clock().now())) return;
-  http_stats().add(kDownstreamRqIdleTimeout);
-  fail(Failure::kStreamIdleTimeout, {});
-}
-
-void Exchange::on_route_timeout() {
-  cluster_->stats().add(kUpstreamRqTimeout);
-  counters_.add(kRouteRqTimeout);
-  if (try_.host() != nullptr && try_.active())
-    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
-  fail(Failure::kUpstreamTimeout, {});
-}
-
-void Exchange::on_per_try_timeout() { end_try(Failure::kPerTryTimeout, kUpstreamRqPerTryTimeout); }
-
-void Exchange::on_per_try_idle() { end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout); }
-
-void Exchange::end_try(Failure failure, size_t counter) {
-  cluster_->stats().add(counter);
-  try_.abandon();
-  on_try_failed(failure, {});
-}
-
-void Exchange::on_max_duration() {
-  http_stats().add(kDownstreamRqMaxDurationReached);
-  fail(Failure::kMaxStreamDuration, {});
-}
-
-void Exchange::on_request_timeout() {
-  http_stats().add(kDownstreamRqTimeout);
-  fail(Failure::kRequestTimeout, {});
-}
-
-void Exchange::cancel_timers() {
-  idle_.stop();
-  for (auto* timer : {&route_timer_, &per_try_timer_, &per_try_idle_timer_, &max_duration_timer_,
-                      &request_timer_, &back_off_timer_, &filter_timer_, &pace_timer_}) {
-    timer->cancel();
-  }
 }
 
 // ---------------------------------------------------------------------------------------------- the end

@@ -34,7 +34,9 @@ class DownstreamConnection;
 class Worker;
 
 /// One request and its response, from the first byte of the one to the last of the other. The file
-/// exchange.cc is the life of a request: its methods stand in the order in which they happen.
+/// exchange.cc is the life of a request: its methods stand in the order in which they happen. What interrupts
+/// that life stands in files of its own: exchange_filters.cc, exchange_limits.cc, exchange_retries.cc,
+/// exchange_redirect.cc.
 ///
 /// Owned by its downstream connection's worker, recycled when over. Worker thread only.
 class Exchange final : public MessageEvents,
@@ -110,6 +112,7 @@ class Exchange final : public MessageEvents,
   void mutate_response_head(HeaderMap& head);
   void send_response_head(bool end);
   void reply_locally(LocalReply reply);
+  void break_response_off(Failure failure, std::string_view transport_failure);
   void fail(Failure failure, std::string_view transport_failure);
   void send_response_body(BodyChunk chunk, bool end);
   void send_response_trailers();
@@ -125,7 +128,9 @@ class Exchange final : public MessageEvents,
   void on_per_try_idle();
   void end_try(Failure failure, size_t counter);
   void watch_try();
-  void touch_try();
+  void touch_try() {
+    if (per_try_idle_timer_.armed()) watch_try();
+  }
   void forget_try();
   void on_max_duration();
   void on_request_timeout();

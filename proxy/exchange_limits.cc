@@ -1,0 +1,75 @@
+// What limits an Exchange in time: its timers, and what becomes of it when one of them is over.
+
+#include <algorithm>
+
+#include "downstream_connection.h"
+#include "exchange.h"
+#include "request_timeouts.h"
+#include "stats/cluster_stats.h"
+#include "stats/http_stats.h"
+#include "worker.h"
+
+namespace remora {
+
+void Exchange::limit_time() {
+  const auto& action = route_->forward;
+  const auto timeouts = take_timeouts(action, http(), retry_.per_try_timeout(), wants_upgrade_, request_);
+  response_timeout_ = timeouts.response;
+  if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
+  if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
+  max_duration_timer_.cancel();
+  if (!timeouts.duration) return;
+  // The stream's duration counts from its beginning, which is over by now.
+  const auto gone = std::chrono::duration_cast<Milliseconds>(clock().now() - info_.start);
+  worker_.arm(max_duration_timer_, std::max(*timeouts.duration - gone, Milliseconds(0)));
+}
+
+/// From the moment on which an attempt has its stream and the whole request, it may not rest for longer.
+void Exchange::watch_try() {
+  const auto limit = retry_.per_try_idle_timeout();
+  if (limit.count() > 0 && phase_ == Phase::kForwarding) worker_.arm(per_try_idle_timer_, limit);
+}
+
+void Exchange::on_idle() {
+  if (!idle_.expired(worker_.reactor(), clock().now())) return;
+  http_stats().add(kDownstreamRqIdleTimeout);
+  fail(Failure::kStreamIdleTimeout, {});
+}
+
+void Exchange::on_route_timeout() {
+  cluster_->stats().add(kUpstreamRqTimeout);
+  counters_.add(kRouteRqTimeout);
+  if (try_.host() != nullptr && try_.active())
+    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
+  fail(Failure::kUpstreamTimeout, {});
+}
+
+void Exchange::on_per_try_timeout() { end_try(Failure::kPerTryTimeout, kUpstreamRqPerTryTimeout); }
+
+void Exchange::on_per_try_idle() { end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout); }
+
+void Exchange::end_try(Failure failure, size_t counter) {
+  cluster_->stats().add(counter);
+  try_.abandon();
+  on_try_failed(failure, {});
+}
+
+void Exchange::on_max_duration() {
+  http_stats().add(kDownstreamRqMaxDurationReached);
+  fail(Failure::kMaxStreamDuration, {});
+}
+
+void Exchange::on_request_timeout() {
+  http_stats().add(kDownstreamRqTimeout);
+  fail(Failure::kRequestTimeout, {});
+}
+
+void Exchange::cancel_timers() {
+  idle_.stop();
+  for (auto* timer : {&route_timer_, &per_try_timer_, &per_try_idle_timer_, &max_duration_timer_,
+                      &request_timer_, &back_off_timer_, &filter_timer_, &pace_timer_}) {
+    timer->cancel();
+  }
+}
+
+}  // namespace remora

@@ -1,0 +1,87 @@
+// How an Exchange goes on when an attempt has failed: once more, perhaps after a pause, or with an answer.
+
+#include "downstream_connection.h"
+#include "exchange.h"
+#include "stats/cluster_stats.h"
+#include "stats/http_stats.h"
+#include "worker.h"
+
+namespace remora {
+
+/// How much of the request's body is kept to be sent again.
+size_t Exchange::most_kept() const {
+  const bool may_be_redirected = route_ != nullptr && route_->forward.internal_redirect != nullptr;
+  if (!retry_.enabled() && !may_be_redirected) return kMostForSecondChance;
+  return route_->body_buffer_limit == Route::kConnectionLimit ? connection_->buffer_limit()
+                                                              : route_->body_buffer_limit;
+}
+
+void Exchange::count_attempt() {
+  ++info_.attempts;
+  if (virtual_host_->include_attempt_count_in_request)
+    request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
+}
+
+void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
+  forget_try();
+  if (phase_ == Phase::kOver) return;
+  if (response_begun_) {
+    cluster_->report_failure(*try_.host(), failure);
+    break_response_off(failure, transport_failure);
+    return;
+  }
+  const bool sent = info_.upstream_first_sent != MonotonicTime{} && failure != Failure::kConnectFailure &&
+                    failure != Failure::kConnectTimeout && failure != Failure::kOverflow;
+  if (!second_chance_used_ && deserves_second_chance(failure)) {
+    second_chance_used_ = true;
+    count_attempt();
+    start_try();
+    return;
+  }
+  cluster_->report_failure(*try_.host(), failure);
+  const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
+  if (retry_after(decision)) return;
+  if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  if (failure == Failure::kConnectFailure) {
+    details_ = transport_failure;  // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
+    info_.details_storage = transport_failure;
+    info_.upstream_transport_failure = info_.details_storage;
+  }
+  fail(failure, transport_failure);
+}
+
+/// One more attempt, outside of the retry policy, where it is safe and the host is not to blame: the upstream
+/// says that it has not looked at the request, or it closed an idle connection while our request was on its
+/// way and repeating that does no harm.
+bool Exchange::deserves_second_chance(Failure failure) const {
+  if (failure == Failure::kRefusedStream) return keep_body_ || info_.request_body_bytes == 0;
+  if (failure != Failure::kConnectionTermination || !try_.on_used_connection()) return false;
+  const auto method = request_.method();
+  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
+                          method == "PUT" || method == "DELETE";
+  return idempotent && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_;
+}
+
+bool Exchange::retry_after(const RetryDecision& decision) {
+  if (decision.limit_reached) counters_.add(kRouteRqRetryLimitExceeded);
+  if (decision.overflow) counters_.add(kRouteRqRetryOverflow);
+  if (!decision.retry) return false;
+  forget_try();
+  counters_.add(kRouteRqRetry);
+  cluster_->stats().add(kUpstreamRqRetry);
+  cluster_->stats().add(decision.rate_limited ? kUpstreamRqRetryBackoffRatelimited
+                                              : kUpstreamRqRetryBackoffExponential);
+  worker_.arm(back_off_timer_, decision.delay);
+  return true;
+}
+
+void Exchange::on_back_off_over() {
+  if (redirected_) {
+    start_again();
+  } else {
+    count_attempt();
+    start_try();
+  }
+}
+
+}  // namespace remora
