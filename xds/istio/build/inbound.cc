@@ -15,8 +15,7 @@ void remove_clashing_outbound(const InboundPort& inbound, const ProxyNode& node,
   const bool clashes = node.outbound_address == node.app_address || node.outbound_address == node.ip;
   if (!clashes) return;
   const std::string name = node.outbound_address + '_' + std::to_string(inbound.port);
-  if (!snapshot.group(XdsType::kListener).resources.contains(name)) return;
-  snapshot.edit(XdsType::kListener).resources.erase(name);
+  if (!erase_resource(name, XdsType::kListener, snapshot)) return;
   add_note(node, "listener " + name,
            "is left out: the workload serves port " + std::to_string(inbound.port) + " on that address",
            snapshot);
@@ -31,17 +30,15 @@ std::optional<MtlsMode> inbound_mode(const InboundPort& inbound, const MeshView&
   return mode == MtlsMode::kStrict ? std::nullopt : std::optional(MtlsMode::kDisable);
 }
 
-/// Why a listener of its own cannot be; empty: it can.
-std::string obstacle(const InboundPort& inbound, const MeshView& view) {
-  const ProxyNode& node = view.node();
+/// Why a listener of its own, in that mode, cannot be; empty: it can.
+std::string obstacle(const InboundPort& inbound, const ProxyNode& node, const std::optional<MtlsMode>& mode) {
   const std::string address = inbound_address(inbound, node);
   const auto [host, port] = application_address(inbound, node);
   if (address == host && inbound.port == port) {
     return inbound.ingress == nullptr ? "is left out: the application listens on that address itself"
                                       : "is left out: its defaultEndpoint is the listener itself";
   }
-  if (!inbound_mode(inbound, view))
-    return "is left out: it takes mutual TLS only, and the proxy has not proved who it is";
+  if (!mode) return "is left out: it takes mutual TLS only, and the proxy has not proved who it is";
   return "";
 }
 
@@ -52,14 +49,15 @@ void add_cluster(const InboundPort& inbound, const MeshView& view, Snapshot& sna
 
 void add_own_listener(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
   const ProxyNode& node = view.node();
-  const std::string why = obstacle(inbound, view);
+  const auto mode = inbound_mode(inbound, view);
+  const std::string why = obstacle(inbound, node, mode);
   if (!node.intercepted() && node.ip != node.app_address) remove_clashing_outbound(inbound, node, snapshot);
   if (!why.empty()) {
     add_note(node, "listener " + listener_name(inbound_address(inbound, node), inbound.port), why, snapshot);
     return;
   }
   add_cluster(inbound, view, snapshot);
-  const auto listener = build_inbound_listener(inbound, view, *inbound_mode(inbound, view));
+  const auto listener = build_inbound_listener(inbound, view, *mode);
   add_resource(listener, listener.name(), XdsType::kListener, snapshot);
 }
 

@@ -6,6 +6,7 @@
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/service_clusters.h"
+#include "istio/build/snapshot_edit.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
 #include "istio/build/virtual_hosts.h"
@@ -14,18 +15,6 @@ namespace remora::istio {
 namespace {
 
 using envoy::config::route::v3::VirtualHost;
-
-void put(const google::protobuf::Message& message, const std::string& name, XdsType type,
-         Snapshot& snapshot) {
-  auto resource = encode_resource(message, name);
-  const EncodedResourcePtr& known = snapshot.group(type).resources.get(name);
-  if (known != nullptr && known->hash == resource->hash) return;
-  snapshot.edit(type).resources.put(std::move(resource));
-}
-
-void erase(const std::string& name, XdsType type, Snapshot& snapshot) {
-  if (snapshot.group(type).resources.contains(name)) snapshot.edit(type).resources.erase(name);
-}
 
 /// The routes of one virtual host. Its domains are the service's, which is what it was.
 bool change_virtual_host(const MeshService& service, uint16_t port, const MeshView& view,
@@ -39,7 +28,7 @@ bool change_virtual_host(const MeshService& service, uint16_t port, const MeshVi
   if (!any.ParseFromString(known->any) || !any.UnpackTo(&host)) return false;
   host.clear_routes();
   for (auto& route : build_service_routes(service, port, view)) *host.add_routes() = std::move(route);
-  put(host, name, XdsType::kVirtualHost, snapshot);
+  put_resource(host, name, XdsType::kVirtualHost, snapshot);
   return true;
 }
 
@@ -48,7 +37,7 @@ bool change_routes(const MeshService& service, const MeshView& view, Snapshot& s
     if (!port.carried() || !port.is_http()) continue;
     const std::string own_table = sniffed_table_name(service.host, port.number);
     if (snapshot.group(XdsType::kRoute).resources.contains(own_table)) {
-      put(build_sniffed_routes(service, port.number, view), own_table, XdsType::kRoute, snapshot);
+      put_resource(build_sniffed_routes(service, port.number, view), own_table, XdsType::kRoute, snapshot);
     }
     if (!change_virtual_host(service, port.number, view, snapshot)) return false;
   }
@@ -69,12 +58,13 @@ bool change_clusters(const MeshService& was, const MeshView& before, const MeshS
     gone.erase(name);
     can_have = can_have && !lacks_identity(parts);
     if (!can_have) return;
-    put(build_outbound_cluster(parts), name, XdsType::kCluster, snapshot);
-    if (!chosen_by_client(parts)) put(build_load_assignment(parts), name, XdsType::kEndpoint, snapshot);
+    put_resource(build_outbound_cluster(parts), name, XdsType::kCluster, snapshot);
+    if (!chosen_by_client(parts))
+      put_resource(build_load_assignment(parts), name, XdsType::kEndpoint, snapshot);
   });
   for (const std::string& name : gone) {
-    erase(name, XdsType::kCluster, snapshot);
-    erase(name, XdsType::kEndpoint, snapshot);
+    erase_resource(name, XdsType::kCluster, snapshot);
+    erase_resource(name, XdsType::kEndpoint, snapshot);
   }
   return can_have;
 }

@@ -9,6 +9,27 @@ void add_resource(const google::protobuf::Message& message, const std::string& n
   snapshot.edit(type).resources.add(encode_resource(message, name));
 }
 
+void put_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
+                  Snapshot& snapshot) {
+  auto resource = encode_resource(message, name);
+  const EncodedResourcePtr& known = snapshot.group(type).resources.get(name);
+  if (known != nullptr && known->hash == resource->hash) return;
+  snapshot.edit(type).resources.put(std::move(resource));
+}
+
+bool replace_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
+                      Snapshot& snapshot) {
+  if (!snapshot.group(type).resources.contains(name)) return false;
+  put_resource(message, name, type, snapshot);
+  return true;
+}
+
+bool erase_resource(const std::string& name, XdsType type, Snapshot& snapshot) {
+  if (!snapshot.group(type).resources.contains(name)) return false;
+  snapshot.edit(type).resources.erase(name);
+  return true;
+}
+
 void add_note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot) {
   snapshot.notes.push_back(
       {Severity::kWarning, "", 0, "proxy " + node.id, std::move(path), std::move(message)});

@@ -11,6 +11,18 @@ namespace remora::istio {
 void add_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
                   Snapshot& snapshot);
 
+/// Brings a resource of a snapshot up to date, or adds it. One that says the same stays as it is: who has it
+/// is not told.
+void put_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
+                  Snapshot& snapshot);
+
+/// put_resource() for what the snapshot has; false: it has no such resource, and gets none.
+bool replace_resource(const google::protobuf::Message& message, const std::string& name, XdsType type,
+                      Snapshot& snapshot);
+
+/// Whether there was such a resource.
+bool erase_resource(const std::string& name, XdsType type, Snapshot& snapshot);
+
 /// What had to be left out for this proxy: `path` says where, `message` why.
 void add_note(const ProxyNode& node, std::string path, std::string message, Snapshot& snapshot);
 

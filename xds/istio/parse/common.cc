@@ -1,11 +1,27 @@
 #include <re2/re2.h>
 
+#include "istio/model/protocol.h"
 #include "istio/parse/readers.h"
 
 namespace remora::istio {
 
 bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& out) {
   return fields.unsigned_integer<uint16_t>(name, out, 1);
+}
+
+Protocol read_protocol(Fields& fields, const std::string& port_name, uint16_t number) {
+  std::string word;
+  if (!fields.string("protocol", word)) return protocol_on_port(protocol_of_port_name(port_name), number);
+  const Protocol protocol = protocol_of_word(word);
+  if (protocol == Protocol::kUndeclared) fields.error("protocol", "\"" + word + "\" is no known protocol");
+  return protocol;
+}
+
+bool read_captured(Fields& fields) {
+  static const Words<bool> kModes{{"DEFAULT", true}, {"IPTABLES", true}, {"NONE", false}};
+  bool captured = true;
+  fields.word("captureMode", kModes, captured);
+  return captured;
 }
 
 void read_export_to(Fields& spec, std::vector<std::string>& out) {

@@ -57,6 +57,13 @@ std::optional<ConsistentHash> read_consistent_hash(Fields& load_balancer);
 /// A port number, 1 to 65535.
 bool read_port(Fields& fields, std::string_view name, std::optional<uint16_t>& out);
 
+/// A port's protocol: what `fields` say of it, else what its name and its number mean. A word that is no
+/// protocol is a fault.
+Protocol read_protocol(Fields& fields, const std::string& port_name, uint16_t number);
+
+/// captureMode: whether connections are captured for the listener, as they are where it does not say.
+bool read_captured(Fields& fields);
+
 /// exportTo, with a fault for anything but ".", "*", "~" and namespaces.
 void read_export_to(Fields& spec, std::vector<std::string>& out);
 

@@ -1,6 +1,5 @@
 #include <set>
 
-#include "istio/model/protocol.h"
 #include "istio/parse/readers.h"
 
 namespace remora::istio {
@@ -14,14 +13,7 @@ ServiceEntryPort read_service_port(Fields& fields) {
   fields.string("name", port.name);
   if (port.name.empty() && !fields.has("name")) fields.error("name", "is required");
   read_port(fields, "targetPort", port.target_port);
-  std::string protocol;
-  if (!fields.string("protocol", protocol)) {
-    port.protocol = protocol_on_port(protocol_of_port_name(port.name), port.number);
-    return port;
-  }
-  port.protocol = protocol_of_word(protocol);
-  if (port.protocol == Protocol::kUndeclared)
-    fields.error("protocol", "\"" + protocol + "\" is no known protocol");
+  port.protocol = read_protocol(fields, port.name, port.number);
   return port;
 }
 

@@ -24,12 +24,8 @@ void read_hosts(Fields& fields, Sidecar& sidecar) {
 }
 
 void read_egress(Fields& fields, Sidecar& sidecar) {
-  enum class Capture { kDefault, kNone };
-  static const Words<Capture> kCaptures{
-      {"DEFAULT", Capture::kDefault}, {"IPTABLES", Capture::kDefault}, {"NONE", Capture::kNone}};
   read_hosts(fields, sidecar);
-  Capture capture = Capture::kDefault;
-  if (fields.word("captureMode", kCaptures, capture) && capture == Capture::kNone) {
+  if (!read_captured(fields)) {
     fields.error("captureMode",
                  "NONE is not implemented: the proxy's INTERCEPTION_MODE says what is captured");
   }

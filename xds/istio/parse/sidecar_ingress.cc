@@ -1,7 +1,6 @@
 #include <charconv>
 #include <set>
 
-#include "istio/model/protocol.h"
 #include "istio/parse/readers.h"
 
 namespace remora::istio {
@@ -17,15 +16,8 @@ void read_ingress_port(Fields& fields, IngressListener& listener) {
     port.string("name", listener.name);
     port.unsupported("targetPort", Severity::kWarning,
                      "has no effect: defaultEndpoint says where the port leads");
-    std::string protocol;
-    if (!port.string("protocol", protocol)) {
-      listener.protocol = protocol_on_port(protocol_of_port_name(listener.name), listener.port);
-      return;
-    }
-    listener.protocol = protocol_of_word(protocol);
-    if (listener.protocol == Protocol::kUndeclared)
-      port.error("protocol", "\"" + protocol + "\" is no known protocol");
-    if (listener.protocol == Protocol::kOther) port.error("protocol", "\"" + protocol + "\" is not carried");
+    listener.protocol = read_protocol(port, listener.name, listener.port);
+    if (listener.protocol == Protocol::kOther) port.error("protocol", "is not carried");
   });
   if (!given && !fields.has("port")) fields.error("port", "is required");
 }
@@ -70,12 +62,7 @@ void read_endpoint(Fields& fields, IngressEndpoint& endpoint) {
 }
 
 void read_bind(Fields& fields, IngressListener& listener) {
-  enum class Capture { kDefault, kNone };
-  static const Words<Capture> kCaptures{
-      {"DEFAULT", Capture::kDefault}, {"IPTABLES", Capture::kDefault}, {"NONE", Capture::kNone}};
-  Capture capture = Capture::kDefault;
-  fields.word("captureMode", kCaptures, capture);
-  listener.captured = capture == Capture::kDefault;
+  listener.captured = read_captured(fields);
   if (!fields.string("bind", listener.bind) || is_ip_address(listener.bind)) return;
   fields.error("bind", "\"" + listener.bind + "\" is no IP address: other places are not implemented");
 }
