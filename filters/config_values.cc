@@ -6,6 +6,7 @@
 
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/type/v3/percent.pb.h"
+#include "google/protobuf/duration.pb.h"
 
 namespace remora::filters {
 namespace {
@@ -20,6 +21,10 @@ std::string runtime_text(const std::string& key, const FilterFactoryContext& con
 }
 
 }  // namespace
+
+Milliseconds to_milliseconds(const google::protobuf::Duration& duration) {
+  return Milliseconds(duration.seconds() * 1000 + duration.nanos() / 1'000'000);
+}
 
 std::optional<double> runtime_number(const std::string& key, const FilterFactoryContext& context) {
   const std::string text = runtime_text(key, context);

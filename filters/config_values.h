@@ -6,6 +6,9 @@
 #include "remora/config/matchers.h"
 #include "remora/filter/registry.h"
 
+namespace google::protobuf {
+class Duration;
+}
 namespace envoy {
 namespace config::core::v3 {
 class RuntimeFractionalPercent;
@@ -22,6 +25,9 @@ Fraction to_fraction(const envoy::type::v3::FractionalPercent& percent);
 /// The runtime's value for the key, if it has one, else the default.
 Fraction to_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& percent,
                      const FilterFactoryContext& context);
+
+/// Cut to whole milliseconds.
+Milliseconds to_milliseconds(const google::protobuf::Duration& duration);
 
 /// A number of the runtime, at least 0; nullopt when the key is empty, absent or not a number.
 std::optional<double> runtime_number(const std::string& key, const FilterFactoryContext& context);

@@ -14,10 +14,7 @@ using envoy::extensions::filters::common::fault::v3::FaultDelay;
 
 FaultConfig::Delay to_delay(const FaultDelay& proto) {
   FaultConfig::Delay out;
-  if (proto.has_fixed_delay()) {
-    const auto& length = proto.fixed_delay();
-    out.fixed = Milliseconds(length.seconds() * 1000 + length.nanos() / 1'000'000);
-  }
+  if (proto.has_fixed_delay()) out.fixed = to_milliseconds(proto.fixed_delay());
   out.share = to_fraction(proto.percentage());
   return out;
 }

@@ -25,10 +25,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-Milliseconds to_ms(const google::protobuf::Duration& duration) {
-  return Milliseconds(duration.seconds() * 1000 + duration.nanos() / 1'000'000);
-}
-
 std::vector<JwtLocation> to_locations(const v3::JwtProvider& proto) {
   using Kind = JwtLocation::Kind;
   std::vector<JwtLocation> out;
@@ -141,14 +137,15 @@ class Reader {
     config.request.cluster = uri.cluster();
     config.request.authority = uri.uri().substr(host, slash == std::string::npos ? slash : slash - host);
     config.request.path = slash == std::string::npos ? "/" : uri.uri().substr(slash);
-    config.request.timeout = to_ms(uri.timeout());
+    config.request.timeout = to_milliseconds(uri.timeout());
     config.request.most_bytes = Jwks::kMaxBytes;
     if (uri.cluster().empty()) report_.error(path + ".http_uri.cluster", "is required");
     if (config.request.authority.empty()) report_.error(path + ".http_uri.uri", "names no host");
-    if (proto.has_cache_duration()) config.cache_duration = to_ms(proto.cache_duration());
+    if (proto.has_cache_duration()) config.cache_duration = to_milliseconds(proto.cache_duration());
     config.ahead = proto.has_async_fetch();
     if (proto.async_fetch().has_failed_refetch_duration())
-      config.failed_refetch = std::max(to_ms(proto.async_fetch().failed_refetch_duration()), Milliseconds(1));
+      config.failed_refetch =
+          std::max(to_milliseconds(proto.async_fetch().failed_refetch_duration()), Milliseconds(1));
     if (proto.has_retry_policy()) set_retries(proto.retry_policy(), config);
     out.remote = std::make_shared<const JwksRemote>(std::move(config), out_.stats);
   }
@@ -158,8 +155,9 @@ class Reader {
     out.retries = std::min(proto.has_num_retries() ? proto.num_retries().value() : 1, kMost);
     if (!proto.has_retry_back_off()) return;
     const auto& back_off = proto.retry_back_off();
-    out.back_off_base = std::max(to_ms(back_off.base_interval()), Milliseconds(1));
-    out.back_off_max = back_off.has_max_interval() ? to_ms(back_off.max_interval()) : 10 * out.back_off_base;
+    out.back_off_base = std::max(to_milliseconds(back_off.base_interval()), Milliseconds(1));
+    out.back_off_max =
+        back_off.has_max_interval() ? to_milliseconds(back_off.max_interval()) : 10 * out.back_off_base;
   }
 
   JwtRequirement to_requirement(const v3::JwtRequirement& proto, const std::string& path) {

@@ -1,4 +1,5 @@
 #include "common/shared_factory.h"
+#include "config_values.h"
 #include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "on_demand/on_demand.h"
 #include "remora/filter/envoy_messages.h"
@@ -7,10 +8,6 @@ namespace remora::filters {
 namespace {
 
 namespace v3 = envoy::extensions::filters::http::on_demand::v3;
-
-Milliseconds to_timeout(const google::protobuf::Duration& duration) {
-  return Milliseconds(duration.seconds() * 1000 + duration.nanos() / 1000000);
-}
 
 /// Both messages have the same field. Null after an error.
 template <typename Proto>
@@ -22,7 +19,7 @@ std::shared_ptr<const OnDemandConfig> to_config(const FilterSource& source,
   if (!proto.has_odcds()) return config;
   const auto& odcds = proto.odcds();
   const std::string path = source.path + ".odcds";
-  if (odcds.has_timeout()) config->timeout = to_timeout(odcds.timeout());
+  if (odcds.has_timeout()) config->timeout = to_milliseconds(odcds.timeout());
   config->clusters = to_demand_source(odcds.source(), context, path, report);
   return config->clusters == nullptr ? nullptr : config;
 }
