@@ -56,7 +56,8 @@ class Answers {
     pending_.pop_front();
     return answer;
   }
-  [[nodiscard]] size_t count() const { return pending_.size(); }
+  /// The server answers faster than it listens: it is not read from until it has heard what is to be said.
+  [[nodiscard]] bool is_behind() const { return pending_.size() > kMost; }
 
   void on_time(MonotonicTime now) {
     for (const ResourceType type : kResourceTypes) {
@@ -74,6 +75,8 @@ class Answers {
     }
     return next;
   }
+
+  static constexpr size_t kMost = 100;
 
  private:
   static constexpr double kNackBurst = 5;

@@ -8,7 +8,7 @@
 
 #include "client/answers.h"
 #include "client/resource_feed.h"
-#include "client/sotw_protocol.h"
+#include "client/stream_identity.h"
 
 namespace remora::xds {
 
@@ -31,7 +31,7 @@ class DeltaProtocol final : public ResourceFeed {
   void disconnected();
   void received(const Response& response, MonotonicTime now, WallTime wall);
   std::optional<Request> next_request();
-  [[nodiscard]] bool is_behind() const { return answers_.count() > SotwProtocol::kMaxAnswers; }
+  [[nodiscard]] bool is_behind() const { return answers_.is_behind(); }
   /// Also takes away resources whose time to live is over.
   void on_time(MonotonicTime now);
   [[nodiscard]] MonotonicTime next_deadline() const;

@@ -7,15 +7,9 @@
 
 #include "client/answers.h"
 #include "client/resource_feed.h"
+#include "client/stream_identity.h"
 
 namespace remora::xds {
-
-/// Who asks: for both variants of the protocol.
-struct StreamIdentity {
-  std::string feed;  // the key that the receiver knows the feed by
-  envoy::config::core::v3::Node node;
-  bool node_on_first_message_only = false;
-};
 
 /// The state-of-the-world variant of xDS over one stream, without the stream: what to ask for and what to
 /// answer. Time is passed in; nothing here blocks. Single-threaded. For each stream: connected(), then
@@ -39,11 +33,9 @@ class SotwProtocol final : public ResourceFeed {
   /// The next message for the server, in order; nullopt: nothing to say.
   std::optional<Request> next_request();
   /// The server answers faster than it listens: it is not read from until it has heard what is to be said.
-  [[nodiscard]] bool is_behind() const { return answers_.count() > kMaxAnswers; }
+  [[nodiscard]] bool is_behind() const { return answers_.is_behind(); }
   void on_time(MonotonicTime now);
   [[nodiscard]] MonotonicTime next_deadline() const;
-
-  static constexpr size_t kMaxAnswers = 100;
 
  private:
   /// What is known about one type.

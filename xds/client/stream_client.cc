@@ -2,6 +2,7 @@
 
 #include "client/delta_protocol.h"
 #include "client/discovery_stream.h"
+#include "client/sotw_protocol.h"
 
 namespace remora::xds {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "client/grpc_target.h"
 #include "client/resource_feed.h"
-#include "client/sotw_protocol.h"
+#include "client/stream_identity.h"
 
 namespace remora::xds {
 
