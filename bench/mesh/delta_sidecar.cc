@@ -1,14 +1,11 @@
-#include <deque>
 #include <map>
 #include <mutex>
 
-#include "envoy/service/discovery/v3/ads.grpc.pb.h"
-#include "mesh/sidecar.h"
+#include "mesh/stream_sidecar.h"
 
 namespace bench {
 namespace {
 
-using envoy::service::discovery::v3::AggregatedDiscoveryService;
 using envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using Names = std::vector<std::string>;
@@ -36,19 +33,14 @@ envoy::config::core::v3::Node takes_virtual_hosts(envoy::config::core::v3::Node 
   return node;
 }
 
-/// One sidecar's stream. gRPC calls back on its own threads, one call at a time for a stream's reads.
-class DeltaSidecar final : public Sidecar,
-                           public grpc::ClientBidiReactor<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+class DeltaSidecar final : public StreamSidecar<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
  public:
   DeltaSidecar(const Place& place, const std::shared_ptr<grpc::Channel>& channel)
-      : report_(place.number),
-        node_(takes_virtual_hosts(node_at(place))),
-        stub_(AggregatedDiscoveryService::NewStub(channel)) {
+      : StreamSidecar(place, takes_virtual_hosts(node_at(place)), channel) {
     stub_->async()->DeltaAggregatedResources(&context_, this);
     ask(kClusters, {}, {});
     ask(kListeners, {}, {});
-    StartRead(&response_);
-    StartCall();
+    begin();
   }
 
  private:
@@ -72,7 +64,7 @@ class DeltaSidecar final : public Sidecar,
     have_routes_ = have_routes_ || type == kRoutes;
     have_hosts_ = have_hosts_ || type == kVirtualHosts;
     say_if_ready();
-    StartRead(&response_);
+    read_on();
   }
 
   void follow(const std::string& type, Followed& followed) {
@@ -119,39 +111,14 @@ class DeltaSidecar final : public Sidecar,
   void ask(const std::string& type, const Names& more, const Names& fewer) {
     DeltaDiscoveryRequest request;
     request.set_type_url(type);
-    if (!said_who_) *request.mutable_node() = node_;
-    said_who_ = true;
     request.mutable_resource_names_subscribe()->Add(more.begin(), more.end());
     request.mutable_resource_names_unsubscribe()->Add(fewer.begin(), fewer.end());
     write(std::move(request));
   }
 
-  void write(DeltaDiscoveryRequest request) {
-    const std::lock_guard lock(mutex_);
-    requests_.push_back(std::move(request));
-    if (requests_.size() == 1) StartWrite(&requests_.front());
-  }
-
-  void OnWriteDone(bool ok) override {
-    if (!ok) return;
-    const std::lock_guard lock(mutex_);
-    requests_.pop_front();
-    if (!requests_.empty()) StartWrite(&requests_.front());
-  }
-
-  void OnDone(const grpc::Status& status) override { report_.lost(status.error_message()); }
-
-  Report report_;
-  const envoy::config::core::v3::Node node_;
-  std::unique_ptr<AggregatedDiscoveryService::Stub> stub_;
-  grpc::ClientContext context_;
-  DeltaDiscoveryResponse response_;
-  std::mutex mutex_;  // of the requests: a write may end while a read's callback asks for more
-  std::deque<DeltaDiscoveryRequest> requests_;
-
   Followed endpoints_, routes_, hosts_;
   std::set<std::string> endpoint_sets_;
-  bool said_who_ = false, have_routes_ = false, have_hosts_ = false, ready_ = false;
+  bool have_routes_ = false, have_hosts_ = false, ready_ = false;
 };
 
 }  // namespace

@@ -1,14 +1,11 @@
-#include <deque>
 #include <map>
 #include <mutex>
 
-#include "envoy/service/discovery/v3/ads.grpc.pb.h"
-#include "mesh/sidecar.h"
+#include "mesh/stream_sidecar.h"
 
 namespace bench {
 namespace {
 
-using envoy::service::discovery::v3::AggregatedDiscoveryService;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
@@ -39,19 +36,14 @@ class NameCache {
 
 NameCache names_cache;
 
-/// One sidecar's stream. gRPC calls back on its own threads, one call at a time for a stream's reads.
-class StateSidecar final : public Sidecar,
-                           public grpc::ClientBidiReactor<DiscoveryRequest, DiscoveryResponse> {
+class StateSidecar final : public StreamSidecar<DiscoveryRequest, DiscoveryResponse> {
  public:
   StateSidecar(const Place& place, const std::shared_ptr<grpc::Channel>& channel)
-      : report_(place.number),
-        node_(node_at(place)),
-        stub_(AggregatedDiscoveryService::NewStub(channel)) {
+      : StreamSidecar(place, node_at(place), channel) {
     stub_->async()->StreamAggregatedResources(&context_, this);
     ask(kClusters, {}, nullptr);
     ask(kListeners, {}, nullptr);
-    StartRead(&response_);
-    StartCall();
+    begin();
   }
 
  private:
@@ -74,7 +66,7 @@ class StateSidecar final : public Sidecar,
       accept(routes_known_names_);
     }
     say_if_ready();
-    StartRead(&response_);
+    read_on();
   }
 
   void follow(const std::string& type, std::vector<std::string> names, bool& known) {
@@ -106,8 +98,6 @@ class StateSidecar final : public Sidecar,
            const DiscoveryResponse* accepted) {
     DiscoveryRequest request;
     request.set_type_url(type);
-    if (!said_who_) *request.mutable_node() = node_;
-    said_who_ = true;
     for (const auto& name : names) request.add_resource_names(name);
     if (accepted != nullptr) {
       request.set_version_info(accepted->version_info());
@@ -118,33 +108,13 @@ class StateSidecar final : public Sidecar,
       request.set_response_nonce(nonces_[type]);
       request.set_version_info(versions_[type]);
     }
-    const std::lock_guard lock(mutex_);
-    requests_.push_back(std::move(request));
-    if (requests_.size() == 1) StartWrite(&requests_.front());
+    write(std::move(request));
   }
-
-  void OnWriteDone(bool ok) override {
-    if (!ok) return;
-    const std::lock_guard lock(mutex_);
-    requests_.pop_front();
-    if (!requests_.empty()) StartWrite(&requests_.front());
-  }
-
-  void OnDone(const grpc::Status& status) override { report_.lost(status.error_message()); }
-
-  Report report_;
-  const envoy::config::core::v3::Node node_;
-  std::unique_ptr<AggregatedDiscoveryService::Stub> stub_;
-  grpc::ClientContext context_;
-  DiscoveryResponse response_;
-  std::mutex mutex_;  // of what follows: a write may end while a read's callback asks for more
-  std::deque<DiscoveryRequest> requests_;
 
   std::vector<std::string> clusters_, endpoint_names_, routes_known_names_;
   std::set<std::string> endpoint_sets_;
   std::map<std::string, std::string> nonces_, versions_;
-  bool said_who_ = false, clusters_known_ = false, routes_known_ = false, have_routes_ = false,
-       ready_ = false;
+  bool clusters_known_ = false, routes_known_ = false, have_routes_ = false, ready_ = false;
 };
 
 }  // namespace
