@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, MESSAGES, ROUTES
-from support.control_folder import PORT, TABLE, Folder, cluster_of, pushes
+from support.ads import CLUSTERS, ENDPOINTS, MESSAGES, ROUTES
+from support.control_folder import PORT, TABLE, Folder, ask_for, cluster_of, pushes
 from support.delta import DeltaClient
 from support.load import Load
 from support.mesh import ControlPlane, Mesh, service, workload
@@ -26,19 +26,9 @@ def plane(folder, closing):
     return closing(ControlPlane(folder.path))
 
 
-def subscribed(client, *names):
-    """Has it ask for everything that belongs to these services, in the order of a proxy."""
-    names = [cluster_of(name) for name in names]
-    client.ask(CLUSTERS)
-    client.ask(ENDPOINTS, *names)
-    client.ask(LISTENERS)
-    client.ask(ROUTES, TABLE)
-    return client
-
-
 @pytest.fixture
 def client(plane, closing):
-    client = subscribed(closing(DeltaClient(plane.xds_port)), "a", "b", "c")
+    client = ask_for(closing(DeltaClient(plane.xds_port)), "a", "b", "c")
     client.wait_heard([line + "".join(f" +{name}" for name in names) for line, names in {
         "CDS": map(cluster_of, "abc"), "EDS": map(cluster_of, "abc"), "LDS": [LISTENER], "RDS": [TABLE]}.items()])
     return client
@@ -74,7 +64,7 @@ class TestByHand:
         folder.remove("c")
         plane.kill()
         again = closing(ControlPlane(folder.path, plane.xds_port))
-        back = subscribed(closing(DeltaClient(again.xds_port, known=client.known)), "a", "b", "c")
+        back = ask_for(closing(DeltaClient(again.xds_port, known=client.known)), "a", "b", "c")
         back.wait_heard([f"EDS +{cluster_of('b')}", f"RDS +{TABLE}", f"CDS -{cluster_of('c')}", f"EDS -{cluster_of('c')}"])
         assert pushes(again) == {"sds": 0, "cds": 1, "eds": 2, "lds": 0, "rds": 1, "vhds": 0}
 

@@ -99,8 +99,9 @@ def test_a_cluster_is_asked_for_once_and_all_who_wait_go_on(proxy, server, upstr
 
 
 def test_its_endpoints_come_first(proxy, server, upstream):
-    server.holding.add(ENDPOINTS)
+    server.holding |= {CLUSTERS, ENDPOINTS}
     waiting = later(lambda: proxy.fetch("/late"))
+    server.wait_asked(CLUSTERS, "late")
     server.put(CLUSTERS, "late", cluster("late", eds=over_ads()))
     server.wait_asked(ENDPOINTS, "late")
     server.put(ENDPOINTS, "late", assignment("late", upstream.port))

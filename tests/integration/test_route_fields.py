@@ -7,7 +7,7 @@ import pytest
 
 from support.bootstrap import bootstrap, cluster, endpoint, file_log, http, listener, route, routing, typed, virtual_host
 from support.proxy import Proxy, envoy_binary, under_test
-from support.upstream import Upstream, echo, reply
+from support.upstream import Upstream, echo, reply, stall, stall_twice
 from support.waiting import wait_until
 
 KINDS = [under_test(), *(["envoy"] if envoy_binary() and under_test() != "envoy" else [])]
@@ -296,15 +296,7 @@ def retrying(policy, *endpoints, **more):
 
 
 def test_an_idle_attempt_is_given_up(start):
-    def stalls_twice(connection):
-        connection.read_request()
-        if connection.number < 2:
-            connection.read_to_end()
-        else:
-            connection.send(reply(200, {}, "served"))
-            connection.read_request()
-
-    with Upstream("up", script=stalls_twice) as up:
+    with Upstream("up", script=stall_twice) as up:
         proxy = start(retrying({"retry_on": "5xx", "num_retries": 2, "per_try_idle_timeout": "0.2s"},
                                {"lb_endpoints": [endpoint(up.port)]}))
         assert proxy.fetch().text == "served"
@@ -312,11 +304,7 @@ def test_an_idle_attempt_is_given_up(start):
 
 
 def test_an_idle_attempt_without_a_retry_is_a_timeout(start):
-    def stalls(connection):
-        connection.read_request()
-        connection.read_to_end()
-
-    with Upstream("up", script=stalls) as up:
+    with Upstream("up", script=stall) as up:
         proxy = start(retrying({"retry_on": "retriable-4xx", "per_try_idle_timeout": "0.2s"}, {"lb_endpoints": [endpoint(up.port)]}))
         response = proxy.fetch()
         assert (response.status, response.text) == (504, "upstream request timeout")

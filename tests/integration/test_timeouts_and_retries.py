@@ -6,17 +6,11 @@ import pytest
 
 from support.bootstrap import bootstrap, cluster, http, http_listener, listener, route, routing, virtual_host
 from support.http_client import format_request
-from support.upstream import Upstream, reply, unused_port
+from support.upstream import Upstream, reply, stall, stall_twice, unused_port
 
 INTERNAL = {"use_remote_address": True, "internal_address_config": {
     "cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]}}
 POLICY = {"retry_back_off": {"base_interval": "0.001s", "max_interval": "0.01s"}}
-
-
-def stall(connection):
-    """Takes the request and never answers."""
-    connection.read_request()
-    connection.read_to_end()
 
 
 def failing(times, status=503, **headers):
@@ -186,16 +180,8 @@ class TestRetries:
         assert len(upstream.requests) == 1
 
     def test_timeout_of_each_try(self, through):
-        def script(connection):
-            connection.read_request()
-            if connection.number < 2:
-                connection.read_to_end()
-            else:
-                connection.send(reply(200, {}, "served"))
-                connection.read_request()
-
-        proxy, upstream = through(script=script, retry_policy={"retry_on": "5xx", "num_retries": 3,
-                                                               "per_try_timeout": "0.25s", **POLICY})
+        proxy, upstream = through(script=stall_twice, retry_policy={
+            "retry_on": "5xx", "num_retries": 3, "per_try_timeout": "0.25s", **POLICY})
         assert proxy.fetch().text == "served"
         assert len(upstream.requests) == 3
         assert proxy.wait_stat("cluster.up.upstream_rq_per_try_timeout", 2) == 2

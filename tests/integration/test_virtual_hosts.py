@@ -2,8 +2,8 @@
 
 import pytest
 
-from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, MESSAGES, ROUTES, VIRTUAL_HOSTS
-from support.control_folder import PORT, TABLE, Folder, cluster_of, pushes, routes_of
+from support.ads import ENDPOINTS, MESSAGES, ROUTES, VIRTUAL_HOSTS
+from support.control_folder import PORT, TABLE, Folder, ask_for, cluster_of, pushes, routes_of
 from support.delta import DeltaClient
 from support.load import Load
 from support.mesh import ControlPlane, Mesh, service, workload
@@ -27,13 +27,7 @@ def plane(folder, closing):
 
 
 def connect(plane, closing, *names, known=None, **metadata):
-    """A client that asks for everything that belongs to these services, in the order of a proxy."""
-    client = closing(DeltaClient(plane.xds_port, known=known, **metadata))
-    client.ask(CLUSTERS)
-    client.ask(ENDPOINTS, *map(cluster_of, names))
-    client.ask(LISTENERS)
-    client.ask(ROUTES, TABLE)
-    return client
+    return ask_for(closing(DeltaClient(plane.xds_port, known=known, **metadata)), *names)
 
 
 @pytest.fixture

@@ -1,10 +1,5 @@
 """A fake management server: aggregated discovery (state of the world) over gRPC, with every request on record."""
 
-import queue
-import threading
-from concurrent import futures
-
-import grpc
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
@@ -21,6 +16,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2, json_format
 
 from support.bootstrap import TYPE
+from support.discovery_server import DiscoveryServer, Stream
 from support.waiting import wait_until
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
@@ -48,17 +44,13 @@ def pack(type_url, resource):
                        value=json_format.ParseDict(resource, MESSAGES[type_url]()).SerializeToString())
 
 
-class Stream:
-    """One stream from a proxy: its requests as they came, and the responses on their way to it."""
-
+class StateStream(Stream):
     def __init__(self, number):
-        self.number = number
-        self.outbox = queue.Queue()
+        super().__init__(number)
         self.wanted = {}  # type URL -> resource names of the newest request
-        self.open = True
 
 
-class AdsServer:
+class AdsServer(DiscoveryServer):
     """Serves what `set` was given and records every request.
 
     A request is answered when it is the first of its type on the stream or names resources that are new; an ACK or
@@ -68,83 +60,25 @@ class AdsServer:
     """
 
     METHOD = METHOD
+    REQUEST = discovery_pb2.DiscoveryRequest
+    STREAM = StateStream
 
     def __init__(self, port=0):
-        self.lock = threading.RLock()
         self.resources = {}  # type URL -> list of Any
         self.versions = {}
         self.requests = []  # (stream number, DiscoveryRequest)
-        self.streams = []
         self.muted = set()  # Types that are not answered at all.
         self.nonces = 0
         self.last_nonce = {}  # By type URL.
-        self.port = port
-        self.server = None
-        self.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def start(self):
-        """Listens, on the same port as before if there was one."""
-        handler = grpc.stream_stream_rpc_method_handler(
-            self.serve, request_deserializer=discovery_pb2.DiscoveryRequest.FromString,
-            response_serializer=lambda response: response if isinstance(response, bytes)
-            else response.SerializeToString())
-        service, method = self.METHOD[1:].split("/")
-        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)])
-        self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {method: handler})])
-        wait_until(self.bind, f"port {self.port} free again")
-        self.server.start()
-
-    def bind(self):
-        try:
-            self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        except RuntimeError:
-            return False
-        return self.port
-
-    def stop(self):
-        """Dies: every stream ends at once, and nothing listens on the port any more."""
-        for stream in self.streams:
-            stream.outbox.put(None)
-        if self.server:
-            self.server.stop(0).wait()
-        self.server = None
-
-    def serve(self, requests, context):
-        stream = Stream(len(self.streams))
-        with self.lock:
-            self.streams.append(stream)
-
-        def close():
-            stream.open = False
-            stream.outbox.put(None)
-
-        context.add_callback(close)
-        threading.Thread(target=self.read, args=(stream, requests), daemon=True).start()
-        while (response := stream.outbox.get()) is not None:
-            yield response
-
-    def read(self, stream, requests):
-        try:
-            for request in requests:
-                self.receive(stream, request)
-        except grpc.RpcError:
-            pass
+        super().__init__(port)
 
     def receive(self, stream, request):
-        with self.lock:
-            self.requests.append((stream.number, request))
-            known = stream.wanted.get(request.type_url)
-            stream.wanted[request.type_url] = set(request.resource_names)
-            is_new = known is None or (request.type_url in NAMED_BY_PARENT
-                                       and set(request.resource_names) - known)
-            if is_new:
-                self.push(stream, request.type_url)
+        self.requests.append((stream.number, request))
+        known = stream.wanted.get(request.type_url)
+        stream.wanted[request.type_url] = set(request.resource_names)
+        is_new = known is None or (request.type_url in NAMED_BY_PARENT and set(request.resource_names) - known)
+        if is_new:
+            self.push(stream, request.type_url)
 
     def set(self, type_url, resources, version=None):
         """Replaces all resources of one type and pushes them; returns the version they were sent with."""

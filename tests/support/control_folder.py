@@ -3,6 +3,7 @@
 import json
 import re
 
+from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES
 from support.mesh import replace, service, workload
 
 PORT = 8080
@@ -11,6 +12,15 @@ TABLE = str(PORT)
 
 def cluster_of(name):
     return f"outbound|{PORT}||{name}.default.svc.cluster.local"
+
+
+def ask_for(client, *names):
+    """Has a client of delta ADS ask for everything that belongs to these services, in the order of a proxy."""
+    client.ask(CLUSTERS)
+    client.ask(ENDPOINTS, *map(cluster_of, names))
+    client.ask(LISTENERS)
+    client.ask(ROUTES, TABLE)
+    return client
 
 
 class Place:

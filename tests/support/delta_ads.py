@@ -1,71 +1,34 @@
 """A fake management server that speaks delta ADS: it knows what each stream asked for by name, and answers for what there is not."""
 
-import queue
-import threading
-from concurrent import futures
-
-import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
 from support.ads import pack
 from support.delta import METHOD
+from support.discovery_server import DiscoveryServer, Stream
 from support.waiting import wait_until
 
 
-class Stream:
-    def __init__(self):
-        self.outbox = queue.Queue()
+class DeltaStream(Stream):
+    def __init__(self, number):
+        super().__init__(number)
         self.names = {}  # type URL -> names; "*" is whatever there is
         self.sent = {}  # type URL -> name -> version
 
 
-class DeltaAdsServer:
+class DeltaAdsServer(DiscoveryServer):
     """Serves `resources` by type URL and name. A name that is asked for and not there is answered as removed, at once or, for a
     type in `holding`, when the test calls push()."""
 
-    def __init__(self):
-        self.lock = threading.RLock()
+    METHOD = METHOD
+    REQUEST = discovery_pb2.DeltaDiscoveryRequest
+    STREAM = DeltaStream
+
+    def __init__(self, port=0):
         self.resources = {}  # type URL -> name -> Any
-        self.streams = []
         self.requests = []
         self.holding = set()
         self.version = 0
-        handler = grpc.stream_stream_rpc_method_handler(
-            self.serve, request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
-            response_serializer=discovery_pb2.DeltaDiscoveryResponse.SerializeToString)
-        service, method = METHOD[1:].split("/")
-        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
-        self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {method: handler})])
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
-        self.server.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self):
-        for stream in self.streams:
-            stream.outbox.put(None)
-        self.server.stop(0).wait()
-
-    def serve(self, requests, context):
-        stream = Stream()
-        with self.lock:
-            self.streams.append(stream)
-        context.add_callback(lambda: stream.outbox.put(None))
-        threading.Thread(target=self.read, args=(stream, requests), daemon=True).start()
-        while (response := stream.outbox.get()) is not None:
-            yield response
-
-    def read(self, stream, requests):
-        try:
-            for request in requests:
-                with self.lock:
-                    self.receive(stream, request)
-        except grpc.RpcError:
-            pass
+        super().__init__(port)
 
     def receive(self, stream, request):
         self.requests.append(request)

@@ -81,6 +81,21 @@ def echo(request, **more):
     return reply(200, [("content-type", "application/json")], body)
 
 
+def stall(connection):
+    """A script: takes the request and never answers."""
+    connection.read_request()
+    connection.read_to_end()
+
+
+def stall_twice(connection):
+    """A script: the third connection is the first to be answered."""
+    if connection.number < 2:
+        return stall(connection)
+    connection.read_request()
+    connection.send(reply(200, {}, "served"))
+    connection.read_to_end()
+
+
 class Upstream(Listening):
     """Listens on a port of its own until closed.
 
