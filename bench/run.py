@@ -6,6 +6,7 @@
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
     bench/run.py scale                what the size of a configuration costs, Envoy and Remora side by side
     bench/run.py mesh                 remora-control over a Kubernetes API server, with simulated sidecars
+    bench/run.py large-table          a route table of 100 MB, changed under traffic: turns, memory, lost requests
     bench/run.py updates              one changed resource among 10,000, and the start with them
     bench/run.py profile remora       instructions per request, and the functions that spend them
 """
@@ -25,7 +26,7 @@ from load import (certificates, fairness, generator, idle_memory, peers, profile
 from load.processes import Processes, free_port  # noqa: E402
 from mesh import scale  # noqa: E402
 from updates import one_of_many  # noqa: E402
-from scale import NAMES as MEASUREMENTS, report as scale_report  # noqa: E402
+from scale import NAMES as MEASUREMENTS, large_table, report as scale_report  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
 PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
@@ -202,6 +203,14 @@ def updates(arguments, setup: peers.Setup, _processes: Processes) -> int:
     return 1 if missing else 0
 
 
+def large(arguments, setup: peers.Setup, _processes: Processes) -> int:
+    data = large_table.run(arguments, setup, say)
+    print(large_table.markdown(data))
+    for path in large_table.write(data, arguments.results):
+        say(f"bench: wrote {path}")
+    return 1 if any(row["lost"] for rows in data["variants"].values() for row in rows.values()) else 0
+
+
 def profile_one(arguments, setup: peers.Setup, processes: Processes) -> int:
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
     print(profile.instructions(arguments.proxy, setup, processes, arguments.requests))
@@ -229,6 +238,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--churn", type=int, default=100, help="of `mesh`: endpoint changes per second")
     parser.add_argument("--xds", choices=("delta", "state"), default="delta", help="of `mesh`: which protocol the sidecars speak")
     parser.add_argument("--clusters", type=int, default=10000, help="of `updates`")
+    parser.add_argument("--mib", type=int, default=100, help="of `large-table`")
     parser.add_argument("--vhds", action="store_true", help="of `updates`: virtual hosts come on their own, not in their table")
     parser.add_argument("--no-pods", dest="pods", action="store_false", help="of `mesh`: endpoints without pods behind them")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(MEASUREMENTS),
@@ -236,7 +246,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "scale", "profile"), default="http1")
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "scale", "large-table", "profile"),
+                        default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
     parser.add_argument("--requests", type=int, default=2000, help="how many to profile")
@@ -257,7 +268,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates, "scale": size,
+    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates, "scale": size, "large-table": large,
               "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)
