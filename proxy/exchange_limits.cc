@@ -30,6 +30,12 @@ void Exchange::watch_try() {
   if (limit.count() > 0 && phase_ == Phase::kForwarding) worker_.arm(per_try_idle_timer_, limit);
 }
 
+/// The attempt is over: nothing limits it any more.
+void Exchange::forget_try() {
+  per_try_timer_.cancel();
+  per_try_idle_timer_.cancel();
+}
+
 void Exchange::on_idle() {
   if (!idle_.expired(worker_.reactor(), clock().now())) return;
   http_stats().add(kDownstreamRqIdleTimeout);
