@@ -161,7 +161,9 @@ Result<void> ListenerManager::add(std::shared_ptr<const ListenerConfig> config,
   for (const auto& address : bound.addresses)
     log_info("listener", "listener '{}' at {}", config->name, address.to_string());
   if (old != nullptr) note_draining(*old->runtime, in_place ? runtime->get() : nullptr);
+  const bool is_same = old != nullptr && config->hash != 0 && old->runtime->config->hash == config->hash;
   listeners_[config->name] = std::move(bound);
+  if (is_same) return {};  // only what its filters are told is new
   count_change(old == nullptr ? kListenerAdded : kListenerModified);
   if (in_place) scope_->block(0).add(kListenerInPlaceUpdated);
   count_success();

@@ -85,9 +85,9 @@ class Answers {
 
   std::deque<Answer> pending_;
   std::optional<Answer> held_[kResourceTypeCount];
-  TokenBucket nacks_[kResourceTypeCount] = {TokenBucket{kNackBurst}, TokenBucket{kNackBurst},
-                                            TokenBucket{kNackBurst}, TokenBucket{kNackBurst},
-                                            TokenBucket{kNackBurst}, TokenBucket{kNackBurst}};
+  TokenBucket nacks_[kResourceTypeCount] = {
+      TokenBucket{kNackBurst}, TokenBucket{kNackBurst}, TokenBucket{kNackBurst}, TokenBucket{kNackBurst},
+      TokenBucket{kNackBurst}, TokenBucket{kNackBurst}, TokenBucket{kNackBurst}};
 };
 
 }  // namespace remora::xds

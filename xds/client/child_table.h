@@ -87,6 +87,17 @@ class ChildTable {
     if (found != entries_.end()) found->second.absent = true;
   }
 
+  /// What was there is gone, though it is still held.
+  void withdraw(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    clear_refusal(name);
+    found->second.record.reset();
+    found->second.value = {};
+    found->second.absent = true;
+    changed_.insert(name);
+  }
+
   [[nodiscard]] const Entry* find(const std::string& name) const {
     const auto found = entries_.find(name);
     return found == entries_.end() ? nullptr : &found->second;

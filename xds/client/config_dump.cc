@@ -182,6 +182,23 @@ admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const Name
   return out;
 }
 
+/// Filters' configurations that came by themselves.
+admin::EcdsConfigDump dump_extensions(const DumpSources& sources, const NameFilter& filter) {
+  admin::EcdsConfigDump out;
+  for (const auto& [key, child] : sources.store.extensions().table().entries()) {
+    const auto name = sources.store.origin_of(ResourceType::kExtensions, key).name;
+    if ((!child.record && !child.refused) || !filter.wants(name)) continue;
+    auto& dynamic = *out.add_ecds_filters();
+    if (child.record) {
+      dynamic.set_version_info(child.record->version);
+      *dynamic.mutable_ecds_filter() = child.record->resource.any();
+      *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
+    }
+    if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
+  }
+  return out;
+}
+
 admin::SecretsConfigDump dump_secrets(const DumpSources& sources, const NameFilter& filter) {
   admin::SecretsConfigDump out;
   const SecretTable& secrets = sources.store.secrets();
@@ -220,6 +237,8 @@ std::vector<std::unique_ptr<Message>> sections(const DumpSources& sources, const
   std::vector<std::unique_ptr<Message>> out;
   out.push_back(std::make_unique<admin::BootstrapConfigDump>(dump_bootstrap(sources)));
   out.push_back(std::make_unique<admin::ClustersConfigDump>(dump_clusters(sources, filter)));
+  if (!sources.store.extensions().table().entries().empty())  // as Envoy: once there are any
+    out.push_back(std::make_unique<admin::EcdsConfigDump>(dump_extensions(sources, filter)));
   if (include_eds)
     out.push_back(std::make_unique<admin::EndpointsConfigDump>(dump_endpoints(sources, filter)));
   out.push_back(std::make_unique<admin::ListenersConfigDump>(dump_listeners(sources, filter)));

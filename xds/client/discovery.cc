@@ -143,8 +143,9 @@ void Discovery::settle(MonotonicTime now) {
 
 void Discovery::follow_new_names() {
   // In this order: tables that nobody holds any more let go of their virtual hosts.
-  for (const ResourceType type : {ResourceType::kEndpoints, ResourceType::kRoutes,
-                                  ResourceType::kVirtualHosts, ResourceType::kSecrets}) {
+  for (const ResourceType type :
+       {ResourceType::kEndpoints, ResourceType::kRoutes, ResourceType::kVirtualHosts, ResourceType::kSecrets,
+        ResourceType::kExtensions}) {
     for (const ResourceStore::Touched& touched : store_.take_touched(type)) {
       if (!touched.is_wanted) {
         unfollow(touched, type);

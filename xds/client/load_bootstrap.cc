@@ -90,7 +90,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   StaticResources resources = translate_static_resources(*proto, environment, loaded.report);
   if (resources.needs_ads() && !dynamic.ads) {
     context.error("dynamic_resources.ads_config",
-                  "is required: a static resource takes its endpoints, routes or secrets over ads");
+                  "is required: a static resource takes its endpoints, routes, secrets or filters over ads");
   }
   out.has_dynamic_resources = !dynamic.empty();
   if (dynamic.has_server() || !metrics_sinks.empty()) check_node(*proto, context);

@@ -78,6 +78,8 @@ void ResourceStore::add_listener_changes(ConfigBatch& batch) {
     batch.routes.emplace_back(name, table ? table : no_routes(name));
     delivered_routes_.insert(name);
   }
+  extensions_.table().take_changed();  // they are in their listeners
+  extensions_.table().take_dropped();
   for (const std::string& name : routes_.take_dropped()) {
     if (delivered_routes_.erase(name) > 0) batch.removed_routes.push_back(name);
   }

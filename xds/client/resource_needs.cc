@@ -9,6 +9,8 @@ template <typename Own>
 void ResourceStore::Keeper<Own>::hold(const NeedKey& key, const std::string& parent) {
   if (key.kind == NeedKind::kSecret) {
     secrets_.hold(key.name, kind_ + parent, std::chrono::system_clock::now());
+  } else if (key.kind == NeedKind::kExtension) {
+    extensions_.hold(key.name, parent);
   } else {
     own_.hold(key.name, parent);
   }
@@ -18,6 +20,8 @@ template <typename Own>
 void ResourceStore::Keeper<Own>::release(const NeedKey& key, const std::string& parent) {
   if (key.kind == NeedKind::kSecret) {
     secrets_.release(key.name, kind_ + parent);
+  } else if (key.kind == NeedKind::kExtension) {
+    extensions_.release(key.name, parent);
   } else {
     own_.release(key.name, parent);
   }
@@ -25,7 +29,8 @@ void ResourceStore::Keeper<Own>::release(const NeedKey& key, const std::string& 
 
 template <typename Own>
 bool ResourceStore::Keeper<Own>::is_settled(const NeedKey& key) const {
-  return key.kind == NeedKind::kSecret ? secrets_.is_settled(key.name) : own_.is_settled(key.name);
+  if (key.kind == NeedKind::kSecret) return secrets_.is_settled(key.name);
+  return key.kind == NeedKind::kExtension ? extensions_.is_settled(key.name) : own_.is_settled(key.name);
 }
 
 template class ResourceStore::Keeper<EndpointTable>;
@@ -39,6 +44,7 @@ std::string target_name(const NeedKey& key) {
     case NeedKind::kEndpoints: return "ClusterLoadAssignment " + key.name;
     case NeedKind::kRoutes: return "target RdsRouteConfigSubscription init " + key.name;
     case NeedKind::kSecret: return "target SdsApi " + key.name;
+    case NeedKind::kExtension: return "target FilterConfigSubscription init " + key.name;
   }
   return {};
 }
@@ -100,6 +106,7 @@ void ResourceStore::offer(const std::string& name, ResourceRecord record, Transl
     needs.push_back({{NeedKind::kRoutes, routes.key}, routes.source->fetch_timeout});
     expect(ResourceType::kRoutes, routes.key, routes.name, routes.source);
   }
+  expect_extensions(translated, needs);
   add_secret_needs(translated.secrets, needs);
   secrets_.expect(translated.secrets);
   listeners_.offer(name, {std::move(record), std::move(translated), std::move(needs)}, now);

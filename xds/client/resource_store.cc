@@ -28,7 +28,8 @@ const ResourceRecord* latest_child_of(const Table& table, const std::string& nam
 ResourceStore::ResourceStore(const Environment& environment)
     : environment_(environment),
       warnings_([](const std::string& line) { log(LogLevel::kWarning, line); }),
-      secrets_(environment_) {
+      secrets_(environment_),
+      extensions_(environment_.stats) {
   std::ranges::fill(keys_limit_, kFirstKeysLimit);
   environment_.unknown_fields = &unknown_fields_;
   environment_.has_cluster = [this](const std::string& name) {
@@ -72,6 +73,7 @@ const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string
     case ResourceType::kListeners: return latest_of(listeners_, key);
     case ResourceType::kSecrets: return latest_child_of(secrets_.table(), key);
     case ResourceType::kVirtualHosts: return nullptr;
+    case ResourceType::kExtensions: return latest_child_of(extensions_.table(), key);
     default: return latest_child_of(routes_, key);
   }
 }
@@ -110,6 +112,8 @@ std::vector<std::string> ResourceStore::wanted(ResourceType type) const {
     for (const auto& [name, child] : routes_.entries()) names.push_back(name);
   } else if (type == ResourceType::kSecrets) {
     return secrets_.ads_names();
+  } else if (type == ResourceType::kExtensions) {
+    for (const auto& [name, child] : extensions_.table().entries()) names.push_back(name);
   }
   return names;
 }
@@ -125,6 +129,7 @@ std::vector<ResourceStore::Touched> ResourceStore::take_touched(ResourceType typ
     }
   };
   if (type == ResourceType::kEndpoints) add(endpoints_.take_touched(), endpoints_);
+  if (type == ResourceType::kExtensions) add(extensions_.table().take_touched(), extensions_.table());
   if (type == ResourceType::kRoutes) {
     const std::set<std::string> keys = routes_.take_touched();
     for (const std::string& key : keys) {
@@ -150,6 +155,7 @@ size_t ResourceStore::refused_count(ResourceType type) const {
     case ResourceType::kRoutes: return routes_.refused_count();
     case ResourceType::kSecrets: return secrets_.table().refused_count();
     case ResourceType::kVirtualHosts: return virtual_hosts_.refused_count();
+    case ResourceType::kExtensions: return extensions_.table().refused_count();
   }
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/child_table.h"
+#include "client/extension_table.h"
 #include "client/resource_feed.h"
 #include "client/resource_types.h"
 #include "client/secret_table.h"
@@ -115,17 +116,20 @@ class ResourceStore {
   [[nodiscard]] const EndpointTable& endpoints() const { return endpoints_; }
   [[nodiscard]] const RoutesTable& routes() const { return routes_; }
   [[nodiscard]] const VirtualHostSets& virtual_hosts() const { return virtual_hosts_; }
+  [[nodiscard]] const ExtensionTable& extensions() const { return extensions_; }
+  ExtensionTable& extensions() { return extensions_; }
   [[nodiscard]] const SecretTable& secrets() const { return secrets_; }
   SecretTable& secrets() { return secrets_; }
 
  private:
-  /// What clusters, or listeners, need: endpoints or routes, and secrets of both.
+  /// What clusters, or listeners, need: endpoints or routes, secrets of both, filters' configurations.
   template <typename Own>
   class Keeper final : public NeedKeeper {
    public:
-    Keeper(Own& own, SecretTable& secrets, std::string_view kind)
+    Keeper(Own& own, SecretTable& secrets, ExtensionTable& extensions, std::string_view kind)
         : own_(own),
           secrets_(secrets),
+          extensions_(extensions),
           kind_(kind) {}
     void hold(const NeedKey& key, const std::string& parent) override;
     void release(const NeedKey& key, const std::string& parent) override;
@@ -134,6 +138,7 @@ class ResourceStore {
    private:
     Own& own_;
     SecretTable& secrets_;
+    ExtensionTable& extensions_;
     const std::string kind_;  // tells a cluster from a listener of the same name
   };
   struct Incoming;
@@ -157,6 +162,14 @@ class ResourceStore {
   void offer(const std::string& name, ResourceRecord record, TranslatedListener translated,
              MonotonicTime now);
   void secret_settled(const std::string& key);
+
+  // Filters' configurations that come by themselves.
+  void expect_extensions(TranslatedListener& listener, std::vector<Need>& needs);
+  bool renew_listeners(const std::string& key, const google::protobuf::Any* config, Context& context);
+  void take_extension(const std::string& key, const google::protobuf::Any& config, ResourceRecord record,
+                      Context& context);
+  void refuse_extension(const std::string& key, RefusedUpdate update);
+  void withdraw_extension(const std::string& key);
 
   // Virtual hosts that come on their own.
   struct HostChange;
@@ -188,8 +201,9 @@ class ResourceStore {
   VirtualHostSets virtual_hosts_;
   bool ads_is_delta_ = false;
   SecretTable secrets_;
-  Keeper<EndpointTable> cluster_needs_{endpoints_, secrets_, "cluster "};
-  Keeper<RoutesTable> listener_needs_{routes_, secrets_, "listener "};
+  ExtensionTable extensions_;
+  Keeper<EndpointTable> cluster_needs_{endpoints_, secrets_, extensions_, "cluster "};
+  Keeper<RoutesTable> listener_needs_{routes_, secrets_, extensions_, "listener "};
   ClusterSet clusters_{cluster_needs_};
   ListenerSet listeners_{listener_needs_};
   std::map<std::string, Origin> origins_[kResourceTypeCount];  // by key, of what is not ADS's

@@ -9,11 +9,19 @@ namespace remora::xds {
 
 /// The types that come over ADS, in the order in which they must change so that nothing is used before it is
 /// there.
-enum class ResourceType : uint8_t { kClusters, kEndpoints, kListeners, kRoutes, kSecrets, kVirtualHosts };
+enum class ResourceType : uint8_t {
+  kClusters,
+  kEndpoints,
+  kListeners,
+  kRoutes,
+  kSecrets,
+  kVirtualHosts,
+  kExtensions
+};
 
-inline constexpr std::array<ResourceType, 6> kResourceTypes = {
-    ResourceType::kClusters, ResourceType::kEndpoints, ResourceType::kListeners,
-    ResourceType::kRoutes,   ResourceType::kSecrets,   ResourceType::kVirtualHosts};
+inline constexpr std::array<ResourceType, 7> kResourceTypes = {
+    ResourceType::kClusters, ResourceType::kEndpoints,    ResourceType::kListeners, ResourceType::kRoutes,
+    ResourceType::kSecrets,  ResourceType::kVirtualHosts, ResourceType::kExtensions};
 inline constexpr size_t kResourceTypeCount = kResourceTypes.size();
 
 constexpr size_t index_of(ResourceType type) { return static_cast<size_t>(type); }
@@ -25,7 +33,8 @@ constexpr std::string_view type_url(ResourceType type) {
       "type.googleapis.com/envoy.config.listener.v3.Listener",
       "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
       "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-      "type.googleapis.com/envoy.config.route.v3.VirtualHost"};
+      "type.googleapis.com/envoy.config.route.v3.VirtualHost",
+      "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"};
   return kUrls[index_of(type)];
 }
 

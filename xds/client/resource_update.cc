@@ -17,6 +17,7 @@ std::unique_ptr<Message> make(ResourceType type) {
       return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
     case ResourceType::kListeners: return std::make_unique<envoy::config::listener::v3::Listener>();
     case ResourceType::kSecrets: return std::make_unique<ProtoSecret>();
+    case ResourceType::kExtensions: return std::make_unique<envoy::config::core::v3::TypedExtensionConfig>();
     case ResourceType::kRoutes:
     case ResourceType::kVirtualHosts: break;  // they have ways of their own
   }
@@ -31,13 +32,15 @@ const std::string& name_of(ResourceType type, const Message& message) {
       return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
     case ResourceType::kListeners:
       return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
+    case ResourceType::kExtensions:
+      return static_cast<const envoy::config::core::v3::TypedExtensionConfig&>(message).name();
     default: return static_cast<const ProtoSecret&>(message).name();
   }
 }
 
 std::string_view noun(ResourceType type) {
-  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener",
-                                         "routes",  "secret",       "virtual host"};
+  constexpr std::string_view kNouns[] = {"cluster", "endpoints of", "listener",        "routes",
+                                         "secret",  "virtual host", "configuration of"};
   return kNouns[index_of(type)];
 }
 
@@ -182,7 +185,13 @@ UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& respo
       refuse(step, incoming, error, result);
     }
   }
-  for (const std::string& name : response.removed_resources()) remove(type, name, source);
+  for (const std::string& name : response.removed_resources()) {
+    if (type == ResourceType::kExtensions) {
+      withdraw_extension(resource_key(name, source));
+    } else {
+      remove(type, name, source);
+    }
+  }
   forget_old_keys(type);
   return result;
 }
@@ -199,6 +208,9 @@ void ResourceStore::remove(ResourceType type, const std::string& name, const std
     case ResourceType::kRoutes: routes_.mark_absent(key); return listeners_.settled({NeedKind::kRoutes, key});
     case ResourceType::kSecrets: secrets_.table().mark_absent(key); return secret_settled(key);
     case ResourceType::kVirtualHosts: return;  // only by a response
+    case ResourceType::kExtensions:
+      extensions_.table().mark_absent(key);
+      return listeners_.settled({NeedKind::kExtension, key});
   }
 }
 
@@ -209,6 +221,7 @@ void ResourceStore::accept_unchanged(ResourceType type, const std::string& key) 
     case ResourceType::kEndpoints: return endpoints_.clear_refusal(key);
     case ResourceType::kRoutes: return routes_.clear_refusal(key);
     case ResourceType::kSecrets: return secrets_.table().clear_refusal(key);
+    case ResourceType::kExtensions: return extensions_.table().clear_refusal(key);
     case ResourceType::kVirtualHosts: return;
   }
 }
@@ -241,6 +254,12 @@ void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResul
       case ResourceType::kListeners: take_listener(step, incoming, context); break;
       case ResourceType::kRoutes: take_routes(step, incoming, context); break;
       case ResourceType::kSecrets: take_secret(step, incoming, context); break;
+      case ResourceType::kExtensions: {
+        using Extension = envoy::config::core::v3::TypedExtensionConfig;
+        const auto& config = static_cast<const Extension&>(*incoming.message).typed_config();
+        take_extension(incoming.key, config, step.record(incoming), context);
+        break;
+      }
       case ResourceType::kVirtualHosts: break;
     }
   }
@@ -311,6 +330,7 @@ void ResourceStore::refuse(const Step& step, const Incoming& incoming, const std
       secrets_.refuse(incoming.key, std::move(update));
       secret_settled(incoming.key);
       break;
+    case ResourceType::kExtensions: refuse_extension(incoming.key, std::move(update)); break;
     case ResourceType::kVirtualHosts: break;
   }
 }

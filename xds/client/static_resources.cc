@@ -120,6 +120,8 @@ bool StaticResources::needs_ads() const {
          std::ranges::any_of(listeners, [&](const Listener& listener) {
            return std::ranges::any_of(listener.translated.routes,
                                       [&](const auto& routes) { return is_ads(routes.source); }) ||
+                  std::ranges::any_of(listener.translated.extensions,
+                                      [&](const auto& extension) { return is_ads(extension.source); }) ||
                   from_ads(listener.translated.secrets);
          });
 }

@@ -52,10 +52,13 @@ std::string discovery_method(ResourceType type, bool is_delta) {
     const char* service;
     const char* resources;
   };
-  constexpr Names kNames[] = {
-      {"cluster", "Cluster", "Clusters"},    {"endpoint", "Endpoint", "Endpoints"},
-      {"listener", "Listener", "Listeners"}, {"route", "Route", "Routes"},
-      {"secret", "Secret", "Secrets"},       {"route", "VirtualHost", "VirtualHosts"}};
+  constexpr Names kNames[] = {{"cluster", "Cluster", "Clusters"},
+                              {"endpoint", "Endpoint", "Endpoints"},
+                              {"listener", "Listener", "Listeners"},
+                              {"route", "Route", "Routes"},
+                              {"secret", "Secret", "Secrets"},
+                              {"route", "VirtualHost", "VirtualHosts"},
+                              {"extension", "ExtensionConfig", "ExtensionConfigs"}};
   const Names& names = kNames[index_of(type)];
   return std::string("/envoy.service.") + names.package + ".v3." + names.service + "DiscoveryService/" +
          (is_delta ? "Delta" : "Stream") + names.resources;

@@ -34,6 +34,12 @@ void SubscriptionStats::failure(ResourceType type, const std::string& source) {
     if (UpdateStats& stats = whole_sets_[index_of(type)]) stats.failure();
     return;
   }
+  if (type == ResourceType::kExtensions) {
+    for (const auto& [key, entry] : store_.extensions().table().entries()) {
+      if (store_.origin_of(type, key).source_key() == source)
+        store_.extensions().stats(key)->updates().failure();
+    }
+  }
   for (auto& [names, stats] : child_stats_[index_of(type)]) {
     if (store_.origin_of(type, names.second).source_key() == source) stats.failure();
   }
@@ -74,6 +80,14 @@ void SubscriptionStats::count_timeout(const std::string& parent, const NeedKey& 
     case NeedKind::kRoutes:
       log(LogLevel::kWarning, "the routes of listener '" + parent + "' did not come in time: it answers 404");
       return child_stats(ResourceType::kRoutes, parent, need.name).fetch_timeout();
+    case NeedKind::kExtension:
+      log(LogLevel::kWarning, "the configuration of the filter '" + need.name +
+                                  "' did not come in time: listener '" + parent + "' goes on without");
+      if (ExtensionStats* stats = store_.extensions().stats(need.name)) {
+        stats->updates().fetch_timeout();
+        stats->failed();
+      }
+      return;
     case NeedKind::kSecret:
       log(LogLevel::kWarning, "the secret '" + need.name + "' did not come in time: connections of '" +
                                   parent + "' that need it are closed");
@@ -99,6 +113,8 @@ void SubscriptionStats::count(ResourceType type, const UpdateResult& result, con
   }
   for (const std::string& name : result.refused) {
     each_child_stats(type, resource_key(name, source), [](UpdateStats& stats) { stats.rejected(); });
+    if (type != ResourceType::kExtensions) continue;
+    if (ExtensionStats* stats = store_.extensions().stats(resource_key(name, source))) stats->failed();
   }
 }
 
@@ -122,6 +138,10 @@ template <typename Call>
 void SubscriptionStats::each_child_stats(ResourceType type, const std::string& child, Call call) {
   if (type == ResourceType::kSecrets) {
     if (UpdateStats& stats = store_.secrets().stats(child)) call(stats);
+    return;
+  }
+  if (type == ResourceType::kExtensions) {
+    if (ExtensionStats* stats = store_.extensions().stats(child)) call(stats->updates());
     return;
   }
   const auto visit = [&](const auto& table) {

@@ -19,6 +19,10 @@ constexpr StatDef kControlPlaneSchema[] = {
     {.name = "rate_limit_enforced"},
 };
 
+enum ExtensionStat : size_t { kConfigReload, kConfigFail, kConfigConflict };
+constexpr StatDef kExtensionSchema[] = {
+    {.name = "config_reload"}, {.name = "config_fail"}, {.name = "config_conflict"}};
+
 constexpr StatDef kWarmingClusters[] = {{.name = "warming_clusters", .kind = StatKind::kGauge}};
 constexpr StatDef kWarmingListeners[] = {{.name = "total_listeners_warming", .kind = StatKind::kGauge}};
 /// In the order of kResourceTypes.
@@ -27,8 +31,17 @@ constexpr StatDef kRefused[] = {{.name = "refused_clusters", .kind = StatKind::k
                                 {.name = "refused_listeners", .kind = StatKind::kGauge},
                                 {.name = "refused_routes", .kind = StatKind::kGauge},
                                 {.name = "refused_secrets", .kind = StatKind::kGauge},
-                                {.name = "refused_virtual_hosts", .kind = StatKind::kGauge}};
+                                {.name = "refused_virtual_hosts", .kind = StatKind::kGauge},
+                                {.name = "refused_extensions", .kind = StatKind::kGauge}};
 constexpr StatDef kUnknownFields[] = {{.name = "dynamic_unknown_fields"}};
+
+/// Of names that Envoy extracts no label from.
+std::string metric_part(std::string name) {
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
 
 }  // namespace
 
@@ -38,11 +51,12 @@ UpdateStats::UpdateStats(StatsStore& store, ScopeName name)
 ScopeName UpdateStats::clusters() { return {"cluster_manager.cds.", "envoy_cluster_manager_cds_", {}}; }
 ScopeName UpdateStats::listeners() { return {"listener_manager.lds.", "envoy_listener_manager_lds_", {}}; }
 ScopeName UpdateStats::secret(const std::string& name) {
-  std::string metric = name;  // Envoy extracts no label from it
-  for (char& c : metric) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-  }
-  return {"sds." + name + ".", "envoy_sds_" + metric + "_", {}};
+  return {"sds." + name + ".", "envoy_sds_" + metric_part(name) + "_", {}};
+}
+ScopeName UpdateStats::extension(const std::string& name) {
+  return {"extension_config_discovery.http_filter." + name + ".",
+          "envoy_extension_config_discovery_http_filter_" + metric_part(name) + "_",
+          {}};
 }
 ScopeName UpdateStats::endpoints(const std::string& stat_name) {
   return {"cluster." + stat_name + ".", "envoy_cluster_", {{"envoy_cluster_name", stat_name}}};
@@ -73,6 +87,13 @@ void UpdateStats::failure() {
   attempt();
 }
 void UpdateStats::fetch_timeout() { scope_->block(kMainShard).add(kInitFetchTimeout); }
+
+ExtensionStats::ExtensionStats(StatsStore& store, const std::string& name)
+    : updates_(store, UpdateStats::extension(name)),
+      scope_(store.make_scope(kExtensionSchema, UpdateStats::extension(name))) {}
+void ExtensionStats::reloaded() { scope_->block(kMainShard).add(kConfigReload); }
+void ExtensionStats::failed() { scope_->block(kMainShard).add(kConfigFail); }
+void ExtensionStats::conflict() { scope_->block(kMainShard).add(kConfigConflict); }
 
 SourceStats::SourceStats(StatsStore& store)
     : clusters_(store.make_scope(kWarmingClusters, {"cluster_manager.", "envoy_cluster_manager_", {}})),

@@ -10,8 +10,8 @@
 namespace remora::xds {
 
 /// Envoy's statistics of one subscription: cluster_manager.cds., listener_manager.lds., cluster.<name>. (its
-/// endpoints), http.<prefix>.rds.<routes>., http.<prefix>.rds.vhds.<routes>. and sds.<name>. Written by the
-/// thread that owns the stream.
+/// endpoints), http.<prefix>.rds.<routes>., http.<prefix>.rds.vhds.<routes>., sds.<name>. and
+/// extension_config_discovery.http_filter.<name>. Written by the thread that owns the stream.
 class UpdateStats {
  public:
   UpdateStats() = default;
@@ -22,6 +22,7 @@ class UpdateStats {
   /// `stat_name` as cluster_stat_name() gives it.
   static ScopeName endpoints(const std::string& stat_name);
   static ScopeName secret(const std::string& name);
+  static ScopeName extension(const std::string& name);
   static ScopeName routes(const std::string& stat_prefix, const std::string& route_config_name);
   static ScopeName virtual_hosts(const std::string& stat_prefix, const std::string& route_config_name);
 
@@ -35,6 +36,23 @@ class UpdateStats {
   explicit operator bool() const { return scope_ != nullptr; }
 
  private:
+  std::shared_ptr<StatScope> scope_;
+};
+
+/// The rest of Envoy's extension_config_discovery.http_filter.<name>.
+class ExtensionStats {
+ public:
+  ExtensionStats(StatsStore& store, const std::string& name);
+  UpdateStats& updates() { return updates_; }
+  /// The filters have another configuration.
+  void reloaded();
+  /// What came was refused, or nothing came in time.
+  void failed();
+  /// What is there is none for a filter that is new.
+  void conflict();
+
+ private:
+  UpdateStats updates_;
   std::shared_ptr<StatScope> scope_;
 };
 

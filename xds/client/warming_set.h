@@ -14,7 +14,7 @@
 
 namespace remora::xds {
 
-enum class NeedKind : uint8_t { kEndpoints, kRoutes, kSecret };
+enum class NeedKind : uint8_t { kEndpoints, kRoutes, kSecret, kExtension };
 
 /// Something without which a resource cannot be used.
 struct NeedKey {
@@ -25,6 +25,7 @@ struct NeedKey {
 struct Need {
   NeedKey key;
   Milliseconds fetch_timeout{0};  // 0: it is waited for for ever
+  bool is_waited_for = true;      // false: used when it is there
 };
 
 /// Where needs are kept. Not owned by a WarmingSet; outlives it.
@@ -73,7 +74,7 @@ class WarmingSet {
     for (const Need& need : version.needs) keeper_.hold(need.key, name);
     const Rare<Version> before = stop_warming(name, entry);
     for (const Need& need : version.needs) {
-      if (keeper_.is_settled(need.key)) continue;
+      if (!need.is_waited_for || keeper_.is_settled(need.key)) continue;
       const bool forever = need.fetch_timeout.count() == 0;
       const auto deadline = forever ? MonotonicTime::max() : now + need.fetch_timeout;
       if (entry.missing.emplace(need.key, deadline).second) ++deadlines_[deadline];
@@ -92,6 +93,16 @@ class WarmingSet {
     entry.active = std::move(version);
   }
   void mark_static(const std::string& name) { entries_[name].is_static = true; }
+
+  /// The same versions mean something else now; null: there is no such one.
+  void renew(const std::string& name, Rare<Parent> active, Rare<Parent> warming) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    if (warming && found->second.warming) found->second.warming->parent = std::move(*warming);
+    if (!active || !found->second.active) return;
+    found->second.active->parent = std::move(*active);
+    changes_.activated.insert(name);
+  }
 
   void remove(const std::string& name) {
     const auto found = entries_.find(name);

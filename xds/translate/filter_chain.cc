@@ -75,6 +75,7 @@ class Chains {
 
   /// Standing at the chain.
   FilterChain make(const v3::FilterChain& source) {
+    const size_t extensions_before = result_.extensions.size();
     FilterChain out;
     out.name = source.name();
     out.hash = content_hash(source);
@@ -90,6 +91,11 @@ class Chains {
                                                              "transport_socket_connect_timeout", context_);
     }
     set_filters(source, out);
+    for (size_t i = extensions_before; i < result_.extensions.size(); ++i) {
+      result_.extensions[i].chain = made_;
+      result_.extensions[i].chain_hash = out.hash;
+    }
+    ++made_;
     return out;
   }
 
@@ -127,12 +133,14 @@ class Chains {
     }
     auto translated = to_connection_manager(*manager, direction_, context_);
     std::ranges::move(translated.routes, std::back_inserter(result_.routes));
+    std::ranges::move(translated.extensions, std::back_inserter(result_.extensions));
     out.http = std::move(translated.config);
   }
 
   Context& context_;
   const TrafficDirection direction_;
   TranslatedListener& result_;
+  size_t made_ = 0;
 };
 
 /// Two chains with the same conditions: one could never be reached. Overlaps are found where the index is

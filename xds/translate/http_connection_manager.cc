@@ -217,7 +217,7 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   out.stat_prefix = manager.stat_prefix();
   out.codec = to_codec(manager, context);
   set_routes(manager, context, result);
-  set_http_filters(manager, direction, context, out);
+  set_http_filters(manager, direction, context, result);
   out.access_logs = to_access_logs(manager.access_log(), "access_log", context);
   set_timeouts(manager, context, out);
   set_limits(manager, context, out);

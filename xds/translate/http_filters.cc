@@ -9,7 +9,6 @@
 namespace remora::xds {
 namespace {
 
-using ProtoFilter = envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
 using envoy::extensions::filters::http::router::v3::Router;
 
 /// Standing at the filter.
@@ -20,32 +19,33 @@ void set_router(const Router& router, Context& context, HttpConnectionManagerCon
 }
 
 /// Standing at the filter. False: a type that this build does not have.
-bool add_filter(const ProtoFilter& filter, const TypedConfig& config,
-                const FilterFactoryContext& factory_context, Context& context,
-                HttpConnectionManagerConfig& out) {
+bool add_filter(const ProtoHttpFilter& filter, const TypedConfig& config, const FilterPlace& place,
+                Context& context, HttpConnectionManagerConfig& out) {
   if (!config.error.empty() || !knows_filter(config.type_url)) return false;
   const auto scope = context.in("typed_config");
   if (config.message && has_rules(*config.message)) check_fields(*config.message, context);
-  auto factory = make_filter(filter.name(), config.type_url, config.bytes, config.is_struct, factory_context,
-                             context.path(), context.report());
+  auto factory =
+      make_filter(filter.name(), config.type_url, config.bytes, config.is_struct,
+                  factory_context_of(place, context.environment()), context.path(), context.report());
   if (factory) out.filters.push_back({std::move(factory), filter.disabled()});
   return true;
 }
 
 class Chain {
  public:
-  Chain(const FilterFactoryContext& factory_context, Context& context, HttpConnectionManagerConfig& out)
-      : factory_context_(factory_context),
-        context_(context),
-        out_(out) {}
+  Chain(Context& context, TranslatedConnectionManager& result)
+      : context_(context),
+        result_(result),
+        out_(*result.config) {}
 
   /// Standing at the filter.
-  void add(const ProtoFilter& filter, bool last) {
+  void add(const ProtoHttpFilter& filter, const FilterPlace& place) {
+    if (filter.has_config_discovery()) return add_extension(filter, place);
     const TypedConfig config = unpack(filter.typed_config());
     if (const auto* router = dynamic_cast<const Router*>(config.message.get()))
-      return add_router(*router, last);
-    if (last) context_.error("the last filter must be the router");
-    if (add_filter(filter, config, factory_context_, context_, out_)) return;
+      return add_router(*router, place.is_last);
+    if (place.is_last) context_.error("the last filter must be the router");
+    if (add_filter(filter, config, place, context_, out_)) return;
     if (filter.is_optional() && config.error.empty()) {
       context_.warning("the HTTP filter '" + filter.name() + "' of type " + std::string(config.type_name()) +
                        " is not implemented by this build; it is optional and left out");
@@ -60,8 +60,29 @@ class Chain {
     set_router(router, context_, out_);
   }
 
-  const FilterFactoryContext& factory_context_;
+  /// It gets its place in the chain, whatever will come.
+  void add_extension(const ProtoHttpFilter& filter, const FilterPlace& place) {
+    if (filter.is_optional() && !place.is_last && ExtensionFilter::is_unknown(filter)) {
+      return context_.warning("the HTTP filter '" + filter.name() +
+                              "' is of types that this build does not have; it is optional and left out");
+    }
+    auto extension = ExtensionFilter::read(filter, place, context_);
+    if (!extension) return;
+    const auto scope = context_.in("config_discovery");
+    auto source = to_resource_source(filter.config_discovery().config_source(), "config_source", context_);
+    const ExtensionFilter::Made& made = extension->fallback();
+    if (place.is_last) out_.suppress_envoy_headers = made.suppress_envoy_headers;
+    const std::string key = resource_key(filter.name(), source.key);
+    result_.extensions.push_back({.key = key,
+                                  .name = filter.name(),
+                                  .source = share(std::move(source)),
+                                  .filter = extension,
+                                  .place = out_.filters.size()});
+    out_.filters.push_back({made.factory, filter.disabled()});
+  }
+
   Context& context_;
+  TranslatedConnectionManager& result_;
   HttpConnectionManagerConfig& out_;
 };
 
@@ -79,18 +100,15 @@ void warn_about_strangers(Context& context, const HttpConnectionManagerConfig& m
 }  // namespace
 
 void set_http_filters(const ProtoConnectionManager& manager, TrafficDirection direction, Context& context,
-                      HttpConnectionManagerConfig& out) {
+                      TranslatedConnectionManager& out) {
   const auto& filters = manager.http_filters();
   if (filters.empty()) return context.error("http_filters", "must end with the router");
-  const Environment& environment = context.environment();
-  const FilterFactoryContext factory_context{
-      environment.stats, environment.node, "http." + out.stat_prefix + ".", direction, &environment.runtime};
-  Chain chain(factory_context, context, out);
+  Chain chain(context, out);
   for (int i = 0; i < filters.size(); ++i) {
     const auto scope = context.in("http_filters", i);
-    chain.add(filters[i], i + 1 == filters.size());
+    chain.add(filters[i], {out.config->stat_prefix, direction, i + 1 == filters.size()});
   }
-  warn_about_strangers(context, out);
+  warn_about_strangers(context, *out.config);
 }
 
 }  // namespace remora::xds

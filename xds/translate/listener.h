@@ -9,6 +9,8 @@
 #include "remora/config/listener.h"
 #include "translate/cluster.h"
 #include "translate/context.h"
+#include "translate/extension_filter.h"
+#include "translate/resource_source.h"
 #include "translate/secret_source.h"
 
 namespace remora::xds {
@@ -23,9 +25,21 @@ struct TranslatedListener {
     std::shared_ptr<const ResourceSource> source;
   };
   std::vector<Routes> routes;
+  /// A filter whose configuration comes by itself; `config` has it as it is without.
+  struct Extension {
+    std::string key;   // how its configuration is known in this process
+    std::string name;  // as its source knows it
+    std::shared_ptr<const ResourceSource> source;
+    std::shared_ptr<const ExtensionFilter> filter;
+    size_t place = 0;         // among the filters of its connection manager
+    size_t chain = 0;         // of filter_chains; behind them: the default chain
+    uint64_t chain_hash = 0;  // of that chain, whatever has come
+    uint64_t content = 0;     // hash of what has come; 0: nothing
+  };
+  std::vector<Extension> extensions;
   SecretNeeds secrets;
   /// Nothing has to come before it can serve.
-  [[nodiscard]] bool complete() const { return routes.empty() && secrets.empty(); }
+  [[nodiscard]] bool complete() const { return routes.empty() && extensions.empty() && secrets.empty(); }
 };
 
 /// Listener -> ListenerConfig. The context stands at the message. `content_hash` names its content.
@@ -45,6 +59,7 @@ using ProtoConnectionManager =
 struct TranslatedConnectionManager {
   std::shared_ptr<HttpConnectionManagerConfig> config;  // never null; meaningful if no error was recorded
   std::vector<TranslatedListener::Routes> routes;       // that come by name
+  std::vector<TranslatedListener::Extension> extensions;
 };
 TranslatedConnectionManager to_connection_manager(const ProtoConnectionManager& manager,
                                                   TrafficDirection direction, Context& context);
@@ -58,6 +73,6 @@ std::shared_ptr<const ScopedRoutes> to_scoped_routes(
 /// The chain without its router, whose settings go to `out` directly. Errors: no router at the end, or one
 /// before it.
 void set_http_filters(const ProtoConnectionManager& manager, TrafficDirection direction, Context& context,
-                      HttpConnectionManagerConfig& out);
+                      TranslatedConnectionManager& out);
 
 }  // namespace remora::xds

@@ -75,8 +75,11 @@ std::span<const MessageRules> listener_rules() {
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList",
        .implemented = "scoped_route_configurations"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
-       .implemented = "name is_optional disabled",
+       .implemented = "name is_optional disabled config_discovery",
        .checked_by_reader = "typed_config"},
+      {.message = "envoy.config.core.v3.ExtensionConfigSource",
+       .implemented = "config_source apply_default_config_without_warming type_urls",
+       .checked_by_reader = "default_config"},
       {.message =
            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig",
        .implemented = "upgrade_type enabled"},
