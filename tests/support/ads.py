@@ -1,6 +1,7 @@
 """A fake management server: aggregated discovery (state of the world) over gRPC, with every request on record."""
 
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.core.v3 import extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
@@ -26,10 +27,12 @@ LISTENERS = TYPE + "envoy.config.listener.v3.Listener"
 ROUTES = TYPE + "envoy.config.route.v3.RouteConfiguration"
 VIRTUAL_HOSTS = TYPE + "envoy.config.route.v3.VirtualHost"
 SECRETS = TYPE + "envoy.extensions.transport_sockets.tls.v3.Secret"
+EXTENSIONS = TYPE + "envoy.config.core.v3.TypedExtensionConfig"
 MESSAGES = {CLUSTERS: cluster_pb2.Cluster, ENDPOINTS: endpoint_pb2.ClusterLoadAssignment,
             LISTENERS: listener_pb2.Listener, ROUTES: route_pb2.RouteConfiguration,
-            VIRTUAL_HOSTS: route_components_pb2.VirtualHost, SECRETS: secret_pb2.Secret}
-NAMED_BY_PARENT = (ENDPOINTS, ROUTES, SECRETS)
+            VIRTUAL_HOSTS: route_components_pb2.VirtualHost, SECRETS: secret_pb2.Secret,
+            EXTENSIONS: extension_pb2.TypedExtensionConfig}
+NAMED_BY_PARENT = (ENDPOINTS, ROUTES, SECRETS, EXTENSIONS)
 
 
 def resource_name(type_url, message):
