@@ -227,7 +227,8 @@ def markdown(data: dict) -> str:
     machine = data["machine"]
     lines = ["# A large route table, changed under traffic", "", "Written by `./dev bench large-table`; `bench/README.md` says how.", "",
              f"{data['hosts']:,} virtual hosts with {data['routes']:,} routes, {data['mib']} MiB over ADS; two workers, "
-             f"{_PROBES} clients that ask 1,000 times a second each.", "",
+             f"{_PROBES} clients that ask 1,000 times a second each. A turn \"in all\", and a request, also wait for a processor that others "
+             "have: on a busy machine the CPU time of a turn is the figure to watch.", "",
              "| protocol | changed | arrives after, s | longest turn of a worker: CPU, ms | in all, ms | slowest request, ms | requests | lost | "
              "memory before, MiB | peak | after | more than half more for, s |", "|---|---|---|---|---|---|---|---|---|---|---|---|"]
     for variant, results in data["variants"].items():
