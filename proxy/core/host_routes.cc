@@ -21,7 +21,7 @@ HostRoutes::HostRoutes(const VirtualHost& host, bool ignore_parameters) : host_(
   }
   for (const RouteGroup& group : host.groups)
     groups_.push_back({group.first, PathIndex(routes_of(host, group), ignore_parameters)});
-  tree_.emplace(*host.tree);
+  tree_ = std::make_unique<const RouteTreeIndex>(*host.tree);
 }
 
 const HostRoutes::Group* HostRoutes::group_of(const HeaderMap& head, const RouteFacts& facts) const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "core/path_index.h"
@@ -36,7 +36,7 @@ class HostRoutes {
 
   const VirtualHost& host_;
   std::vector<Group> groups_;
-  std::optional<RouteTreeIndex> tree_;
+  std::unique_ptr<const RouteTreeIndex> tree_;  // null: one group
 };
 
 }  // namespace remora

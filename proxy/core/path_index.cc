@@ -44,21 +44,21 @@ class PathIndex::Builder {
         return prefix(path.case_sensitive)[path.value + "/"].push_back(position);
       case PathMatch::Kind::kRegex:
         regexes_.push_back(&path.regex);
-        return index_.regexes_.positions.push_back(position);
+        return rest().regexes.positions.push_back(position);
       case PathMatch::Kind::kTemplate:
         templates_.push_back(&path.regex);
-        return index_.templates_.positions.push_back(position);
+        return rest().templates.positions.push_back(position);
       case PathMatch::Kind::kConnect: return connect_.push_back(position);
     }
   }
 
   void finish() {
     for (auto& [path, positions] : exact_[0]) index_.exact_.emplace(path, bucket(positions));
-    for (auto& [path, positions] : exact_[1]) index_.exact_folded_.emplace(path, bucket(positions));
+    for (auto& [path, positions] : exact_[1]) rest().exact_folded.emplace(path, bucket(positions));
     index_.prefixes_ = trie(prefixes_[0]);
-    index_.prefixes_folded_ = trie(prefixes_[1]);
-    index_.regexes_.index = RegexIndex(std::move(regexes_));
-    index_.templates_.index = RegexIndex(std::move(templates_));
+    if (!prefixes_[1].empty()) rest().prefixes_folded = trie(prefixes_[1]);
+    if (!regexes_.empty()) rest().regexes.index = RegexIndex(std::move(regexes_));
+    if (!templates_.empty()) rest().templates.index = RegexIndex(std::move(templates_));
     if (!connect_.empty()) index_.connect_ = bucket(connect_);
     index_.buckets_.shrink_to_fit();
     index_.positions_.shrink_to_fit();
@@ -68,6 +68,10 @@ class PathIndex::Builder {
   using Positions = std::vector<uint32_t>;
   using ByText = absl::flat_hash_map<std::string, Positions>;
 
+  Rest& rest() {
+    if (index_.rest_ == nullptr) index_.rest_ = std::make_unique<Rest>();
+    return *index_.rest_;
+  }
   ByText& exact(bool case_sensitive) { return exact_[case_sensitive ? 0 : 1]; }
   ByText& prefix(bool case_sensitive) { return prefixes_[case_sensitive ? 0 : 1]; }
 
@@ -117,14 +121,15 @@ void PathIndex::add(uint32_t bucket, Candidates& candidates) const {
 
 void PathIndex::add_paths(std::string_view path, Candidates& candidates) const {
   if (const auto found = exact_.find(path); found != exact_.end()) add(found->second, candidates);
-  if (!exact_folded_.empty()) {
-    if (const auto found = exact_folded_.find(path); found != exact_folded_.end())
-      add(found->second, candidates);
-  }
   const auto visit = [&](uint32_t bucket, size_t /*length*/) { add(bucket, candidates); };
   prefixes_.walk(
       path.size(), [path](size_t i) { return path[i]; }, visit);
-  prefixes_folded_.walk(
+  if (rest_ == nullptr) return;
+  if (!rest_->exact_folded.empty()) {
+    if (const auto found = rest_->exact_folded.find(path); found != rest_->exact_folded.end())
+      add(found->second, candidates);
+  }
+  rest_->prefixes_folded.walk(
       path.size(), [path](size_t i) { return ascii_lower(path[i]); }, visit);
 }
 
@@ -136,7 +141,7 @@ void PathIndex::add_regexes(const Expressions& expressions, std::string_view pat
   thread_local std::vector<int> matched;
   // Two lists may wait at once; what stands in them is used before the next search.
   thread_local std::vector<uint32_t> lists[2];
-  std::vector<uint32_t>& conditional = lists[&expressions == &templates_ ? 1 : 0];
+  std::vector<uint32_t>& conditional = lists[&expressions == &rest_->templates ? 1 : 0];
   conditional.clear();
   expressions.index.match(path, matched);
   for (const int index : matched) {
@@ -161,8 +166,10 @@ uint32_t PathIndex::find(const HeaderMap& head, uint64_t random, const RouteFact
   if (head.has(HeaderId::kPath)) {
     const auto path = ignore_parameters_ ? without_parameters(parts.path) : parts.path;
     add_paths(path, candidates);
-    add_regexes(templates_, parts.path, candidates);
-    add_regexes(regexes_, path, candidates);
+    if (rest_ != nullptr) {
+      add_regexes(rest_->templates, parts.path, candidates);
+      add_regexes(rest_->regexes, path, candidates);
+    }
   }
   const RouteQuestion question{head, parts.query, random, facts};
   return candidates.first([&](uint32_t position) { return holds(position, question); });

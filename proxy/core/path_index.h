@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,6 +70,15 @@ class PathIndex {
     std::vector<uint32_t> positions;
   };
 
+  /// What few virtual hosts have; there are many virtual hosts.
+  struct Rest {
+    absl::flat_hash_map<std::string, uint32_t, FoldedHash, FoldedEqual>
+        exact_folded;  // case_sensitive: false
+    ByteTrie prefixes_folded;
+    Expressions regexes;
+    Expressions templates;
+  };
+
   void add(uint32_t bucket, Candidates& candidates) const;
   void add_regexes(const Expressions& expressions, std::string_view path, Candidates& candidates) const;
   void add_paths(std::string_view path, Candidates& candidates) const;
@@ -79,11 +89,8 @@ class PathIndex {
   std::vector<uint32_t> positions_;
 
   absl::flat_hash_map<std::string, uint32_t, TextHash, std::equal_to<>> exact_;
-  absl::flat_hash_map<std::string, uint32_t, FoldedHash, FoldedEqual> exact_folded_;  // case_sensitive: false
   ByteTrie prefixes_;
-  ByteTrie prefixes_folded_;
-  Expressions regexes_;
-  Expressions templates_;
+  std::unique_ptr<Rest> rest_;            // null: nothing of it
   uint32_t connect_ = Candidates::kNone;  // the bucket of connect_matcher
 };
 
@@ -96,15 +103,18 @@ void PathIndex::each_taker(std::string_view text, bool whole, Visit visit) const
   };
   prefixes_.walk(
       text.size(), [text](size_t i) { return text[i]; }, visit_bucket);
-  prefixes_folded_.walk(
-      text.size(), [text](size_t i) { return ascii_lower(text[i]); }, visit_bucket);
   if (whole) {
     if (const auto found = exact_.find(text); found != exact_.end()) visit_bucket(found->second, 0);
-    if (const auto found = exact_folded_.find(text); found != exact_folded_.end())
+  }
+  if (rest_ == nullptr) return;
+  rest_->prefixes_folded.walk(
+      text.size(), [text](size_t i) { return ascii_lower(text[i]); }, visit_bucket);
+  if (whole) {
+    if (const auto found = rest_->exact_folded.find(text); found != rest_->exact_folded.end())
       visit_bucket(found->second, 0);
   }
   std::vector<int> matched;
-  for (const Expressions* expressions : {&regexes_, &templates_}) {
+  for (const Expressions* expressions : {&rest_->regexes, &rest_->templates}) {
     expressions->index.match(text, matched);
     for (const int index : matched) visit(expressions->positions[static_cast<size_t>(index)]);
   }
