@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "local_reply.h"
+#include "core/grpc.h"
 
 namespace remora {
 namespace {

@@ -28,10 +28,6 @@ std::string encode_grpc_message(std::string_view text) {
 
 }  // namespace
 
-bool is_grpc_request(const HeaderMap& request) {
-  return is_grpc_content_type(request.value_of(HeaderId::kContentType));
-}
-
 LocalReply reply_for(Failure failure, std::string_view transport_failure, bool retried, bool request_complete,
                      std::string& details_storage) {
   LocalReply reply;

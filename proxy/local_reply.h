@@ -23,6 +23,4 @@ LocalReply reply_to_bad_head(HeadError error);
 /// local reply; gRPC over HTTP/2.
 std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head);
 
-bool is_grpc_request(const HeaderMap& request);
-
 }  // namespace remora

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/grpc.h"
 #include "local_reply.h"
 #include "remora/http/path.h"
 

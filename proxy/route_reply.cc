@@ -9,8 +9,10 @@
 namespace remora {
 namespace {
 
+/// Where `location` is empty, nowhere.
 RouteReply redirect_to(std::string location, uint16_t status) {
   LocalReply reply{status, {}, "direct_response", ResponseFlag::kNone, {}};
+  if (location.empty()) return {std::move(reply), kRqRedirect};
   reply.edit_head = [to = std::move(location)](HeaderMap& head) { head.set(HeaderId::kLocation, to); };
   return {std::move(reply), kRqRedirect};
 }
@@ -35,13 +37,18 @@ std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Rout
   static const RouteAction kNothingSaid;
   const bool to_https = host != nullptr && must_be_https(*host, request, internal);
   if (route == nullptr && !to_https) return std::nullopt;
-  const auto upgrade = request.get(HeaderId::kUpgrade);
+  // Who asks for a tunnel by CONNECT asks for an upgrade of that name.
+  const auto upgrade =
+      request.method() == "CONNECT" ? request.get(HeaderId::kMethod) : request.get(HeaderId::kUpgrade);
   const bool forwards = !to_https && route->action == Route::Action::kForward;
   if (upgrade && !allows_upgrade(forwards ? route->forward : kNothingSaid, http.upgrades, *upgrade))
     return RouteReply{
         {403, {}, "upgrade_failed", ResponseFlag::kNone, {}}, kDownstreamRqWsOnNonWsRoute, !forwards};
   if (!to_https) return std::nullopt;
-  auto answer = redirect_to("https://" + std::string(request.authority()) + std::string(request.path()), 301);
+  std::string location;
+  if (request.has(HeaderId::kPath))
+    location = "https://" + std::string(request.authority()) + std::string(request.path());
+  auto answer = redirect_to(std::move(location), 301);
   answer.bare = true;
   return answer;
 }
@@ -49,7 +56,9 @@ std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Rout
 std::optional<RouteReply> reply_of_route(const Route& route, const HeaderMap& request) {
   switch (route.action) {
     case Route::Action::kRedirect:
-      return redirect_to(redirect_location(route, request), route.redirect->status);
+      // A tunnel has no path, and is nowhere else.
+      return redirect_to(request.has(HeaderId::kPath) ? redirect_location(route, request) : std::string(),
+                         route.redirect->status);
     case Route::Action::kDirectResponse:
       return RouteReply{
           {route.direct->status, route.direct->body, "direct_response", ResponseFlag::kNone, {}},

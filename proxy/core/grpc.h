@@ -7,7 +7,9 @@
 namespace remora {
 
 /// True if the content type is "application/grpc", alone or with a suffix such as "+proto" (not grpc-web).
+/// What has no path, a CONNECT, calls no method.
 inline bool is_grpc_request(const HeaderMap& head) {
+  if (!head.has(HeaderId::kPath)) return false;
   constexpr std::string_view kGrpc = "application/grpc";
   const std::string_view type = head.value_of(HeaderId::kContentType);
   return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');

@@ -78,8 +78,8 @@ void H1ServerCodec::open_stream() {
       body_.start(request_.framing);
       break;
     default:
-      end = !request_.upgrade;
-      reading_ = request_.upgrade ? Reading::kAwaitUpgrade : Reading::kDone;
+      end = !request_.upgrade && !connect_;
+      reading_ = end ? Reading::kDone : Reading::kAwaitUpgrade;
       break;
   }
   stream_ =
@@ -196,6 +196,8 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
   writer_.start(framing);
   if (draining_ || framing.kind == Framing::Kind::kUntilClose) close_after_ = true;
   if (reading_ == Reading::kBody && body_.left() > kMaxDiscarded) close_after_ = true;  // not waited for
+  // What was meant for a tunnel that was refused is no request.
+  if (connect_ && framing.kind != Framing::Kind::kTunnel) close_after_ = true;
   auto& out = connection_.output();
   write_status_line(out, status);
   write_fields(out, head, settings_.header_case, false);

@@ -191,7 +191,6 @@ void set_upgrades(const Proto& manager, Context& context, Config& out) {
     const std::string type = lower(upgrade.upgrade_type());
     if (type.empty()) context.error("upgrade_type", "is required");
     if (upgrade.has_enabled() && !upgrade.enabled().value()) continue;
-    if (type == "connect") context.unsupported("upgrade_type", "CONNECT");
     out.upgrades.push_back(type);
   }
 }

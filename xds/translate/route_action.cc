@@ -153,7 +153,6 @@ void set_upgrades(const v3::RouteAction& action, Context& context, RouteAction& 
     const auto scope = context.in("upgrade_configs", i);
     const std::string type = lower(upgrade.upgrade_type());
     const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
-    if (type == "connect" && enabled) context.unsupported("upgrade_type", "CONNECT");
     const auto same = [&](const auto& other) { return other.first == type; };
     if (std::any_of(out.upgrades.begin(), out.upgrades.end(), same)) {
       context.error("upgrade_type", "'" + type + "' is there twice");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/grpc.h"
+
 namespace remora {
 namespace {
 
@@ -12,6 +14,15 @@ TEST(Grpc, ContentTypesThatAreGrpc) {
   for (const char* type : {"", "application/grp", "application/grpc-web", "application/json", "text/grpc"}) {
     EXPECT_FALSE(is_grpc_content_type(type)) << type;
   }
+}
+
+TEST(Grpc, WhatHasNoPathCallsNoMethod) {
+  HeaderMap connect;
+  connect.add(HeaderId::kMethod, "CONNECT");
+  connect.add(HeaderId::kContentType, "application/grpc");
+  EXPECT_FALSE(is_grpc_request(connect));
+  connect.add(HeaderId::kPath, "/service/method");
+  EXPECT_TRUE(is_grpc_request(connect));
 }
 
 TEST(Grpc, EveryHttpStatusStandsForAFailure) {

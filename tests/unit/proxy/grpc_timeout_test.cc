@@ -8,7 +8,10 @@ namespace {
 using Ms = Milliseconds;
 
 struct GrpcTimeout : ::testing::Test {
-  GrpcTimeout() { request.add(HeaderId::kContentType, "application/grpc"); }
+  GrpcTimeout() {
+    request.add(HeaderId::kPath, "/service/method");
+    request.add(HeaderId::kContentType, "application/grpc");
+  }
   std::optional<Ms> read(std::string_view text) {
     request.set(HeaderId::kGrpcTimeout, text);
     return read_grpc_timeout(request);
