@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "core/grpc.h"
 #include "core/text.h"
 #include "downstream_connection.h"
 #include "exchange_stats.h"
@@ -63,7 +64,7 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   info_.request_header_bytes = request_.byte_size();
   request_complete_ = end;
   head_only_ = request_.method() == "HEAD";
-  wants_upgrade_ = request_.has(HeaderId::kUpgrade);
+  wants_upgrade_ = request_.has(HeaderId::kUpgrade) || request_.method() == "CONNECT";
   if (end) info_.request_received = clock().now();
   idle_.watch(worker_.reactor(), http().stream_idle_timeout);
   if (!end && http().request_timeout.count() > 0) worker_.arm(request_timer_, http().request_timeout);
@@ -230,15 +231,15 @@ void Exchange::forward() {
   info_.virtual_cluster = counters_.virtual_cluster();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   retry_.begin(policy.get(), request_);
+  limit_time();
+  count_attempt();
+  prepare_upstream_head();
+  retry_.read_wishes(request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
   // again if it is small.
   keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1 ||
                route_->forward.internal_redirect != nullptr;
-  limit_time();
-  count_attempt();
-  prepare_upstream_head();
   hash_request();
-  start_mirrors();
   start_try();
 }
 
@@ -301,6 +302,7 @@ void Exchange::start_try() {
   const auto& endpoint = pool->host()->endpoint();
   info_.upstream_host = &endpoint;
   retry_.on_attempt(endpoint.priority);
+  if (!again) start_mirrors();  // where there is no host, nothing was sent that could be copied
   const auto& rewrite = route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
@@ -344,7 +346,8 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
   const uint16_t status = head.status();
   cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end);
-  const bool tunnel = status == 101 || (wants_upgrade_ && !end && status / 100 == 1);
+  const bool connected = request_.method() == "CONNECT" && status / 100 == 2;
+  const bool tunnel = status == 101 || connected || (wants_upgrade_ && !end && status / 100 == 1);
   const auto decision = retry_.on_response(head, clock().wall(), *cluster_, random());
   if (decision.retry && !tunnel) {
     count_retried_answer(*cluster_, status);
@@ -377,14 +380,13 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   info_.response = &response_;
   info_.details = "via_upstream";
   info_.response_code = response_.status();
-  count_answer(*cluster_, response_.status(), AnswerOf::kUpstream, info_.attempts, origin_.internal);
+  count_answer(*cluster_, response_.status(), origin_.internal);
   counters_.answer(response_.status());
-  if (info_.attempts > 1 && response_.status() < 500) counters_.add(kRouteRqRetrySuccess);
   if (end) info_.upstream_last_received = clock().now();
   for (const auto& cookie : new_cookies_) response_.add(HeaderId::kSetCookie, cookie);
   keep_body_ = false;
   if (request_complete_ || try_.sink() == nullptr) body_.clear();
-  if (response_.status() == 101) {
+  if (response_.status() == 101 || (request_.method() == "CONNECT" && response_.status() / 100 == 2)) {
     info_.upgraded = true;
     http_stats().add(kDownstreamCxUpgradesTotal);
     http_stats().add(kDownstreamCxUpgradesActive);
@@ -514,7 +516,7 @@ void Exchange::break_response_off(Failure failure, std::string_view transport_fa
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
   if (cluster_) {
-    count_answer(*cluster_, reply.status, AnswerOf::kProxy, info_.attempts, origin_.internal);
+    count_answer(*cluster_, reply.status, origin_.internal);
     counters_.answer(reply.status);
   }
   reply_locally(std::move(reply));

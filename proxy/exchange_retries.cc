@@ -65,6 +65,7 @@ bool Exchange::deserves_second_chance(Failure failure) const {
 bool Exchange::retry_after(const RetryDecision& decision) {
   if (decision.limit_reached) counters_.add(kRouteRqRetryLimitExceeded);
   if (decision.overflow) counters_.add(kRouteRqRetryOverflow);
+  if (decision.succeeded) counters_.add(kRouteRqRetrySuccess);
   if (!decision.retry) return false;
   forget_try();
   counters_.add(kRouteRqRetry);

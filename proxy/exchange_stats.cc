@@ -9,13 +9,12 @@ uint64_t since_request(const ExchangeInfo& info, MonotonicTime moment) {
   return elapsed_ms(info.request_received == MonotonicTime{} ? info.start : info.request_received, moment);
 }
 
-void count_answer(WorkerCluster& cluster, uint16_t status, AnswerOf by, uint32_t attempts, bool internal) {
+void count_answer(WorkerCluster& cluster, uint16_t status, bool internal) {
   count_retried_answer(cluster, status);
   auto& origin = cluster.origin_stats(internal);
   origin.add(kOriginRqCompleted);
   origin.add(class_stat(kOriginRq1xx, status));
   origin.count_status(status);
-  if (by == AnswerOf::kUpstream && attempts > 1 && status < 500) cluster.stats().add(kUpstreamRqRetrySuccess);
 }
 
 void count_retried_answer(WorkerCluster& cluster, uint16_t status) {

@@ -8,12 +8,9 @@
 // What exchanges add to the statistics of their connection manager and of their cluster.
 namespace remora {
 
-/// Where an answer came from.
-enum class AnswerOf : uint8_t { kUpstream, kProxy };
-
 /// An answer's status, for the cluster that it came from or should have come from. `internal`: the client is
 /// one of ours.
-void count_answer(WorkerCluster& cluster, uint16_t status, AnswerOf by, uint32_t attempts, bool internal);
+void count_answer(WorkerCluster& cluster, uint16_t status, bool internal);
 
 /// An answer that a retry follows, instead of reaching the client.
 void count_retried_answer(WorkerCluster& cluster, uint16_t status);

@@ -33,9 +33,16 @@ void RetryState::clear() {
 void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
   clear();
   policy_ = policy;
-  if (policy != nullptr) {
-    retry_on_ = policy->retry_on;
-    left_ = policy->num_retries;
+  if (const auto timeout = request.get(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs)) {
+    if (const auto value = read_number<uint32_t>(*timeout)) per_try_timeout_ = Milliseconds(*value);
+    request.remove(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs);
+  }
+}
+
+void RetryState::read_wishes(HeaderMap& request) {
+  if (policy_ != nullptr) {
+    retry_on_ = policy_->retry_on;
+    left_ = policy_->num_retries;
   }
   const auto on = request.get(HeaderId::kXEnvoyRetryOn);
   const auto grpc_on = request.get(HeaderId::kXEnvoyRetryGrpcOn);
@@ -55,16 +62,13 @@ void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
     }
   }
   if (const auto names = request.get(HeaderId::kXEnvoyRetriableHeaderNames)) read_names(*names);
-  if (const auto timeout = request.get(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs)) {
-    if (const auto value = read_number<uint32_t>(*timeout)) per_try_timeout_ = Milliseconds(*value);
-  }
-  if (retry_on_ != 0 && policy != nullptr && !policy->retriable_request_headers.empty() &&
-      !any_matches(policy->retriable_request_headers, request)) {
+  if (retry_on_ != 0 && policy_ != nullptr && !policy_->retriable_request_headers.empty() &&
+      !any_matches(policy_->retriable_request_headers, request)) {
     retry_on_ = 0;
   }
   for (const auto id : {HeaderId::kXEnvoyRetryOn, HeaderId::kXEnvoyRetryGrpcOn, HeaderId::kXEnvoyMaxRetries,
                         HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetriableHeaderNames,
-                        HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyHedgeOnPerTryTimeout}) {
+                        HeaderId::kXEnvoyHedgeOnPerTryTimeout}) {
     request.remove(id);
   }
 }
@@ -181,7 +185,10 @@ RetryDecision RetryState::on_failure(Failure failure, bool sent, WorkerCluster& 
 }
 
 RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& random) {
-  if (!wanted) return {};
+  if (!wanted) {
+    if (attempt_ > 0) cluster.stats().add(kUpstreamRqRetrySuccess);
+    return {.succeeded = attempt_ > 0};
+  }
   if (left_ == 0) {
     cluster.stats().add(kUpstreamRqRetryLimitExceeded);
     return {.limit_reached = true};

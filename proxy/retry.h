@@ -19,20 +19,24 @@ struct RetryDecision {
   bool limit_reached = false;  // would have retried, but the attempts are used up (flag URX)
   bool overflow = false;       // would have retried, but the breaker of retries is open
   bool rate_limited = false;   // the delay is what the response asked for
+  bool succeeded = false;      // there was a retry, and what came of it calls for no other
 };
 
 /// The retries of one exchange: the policy of the route, overruled by x-envoy-retry-* request headers, the
 /// count of what is left and the cluster's retry breaker. Source: Envoy, router filter, retry semantics.
 class RetryState {
  public:
-  /// Reads (and removes) the request's retry headers. `policy` may be null.
+  /// `policy` may be null. Takes how long an attempt may last from the request.
   void begin(const RetryPolicy* policy, HeaderMap& request);
+  /// Reads (and removes) the request's other retry headers, once the route's mutations have been applied:
+  /// they may say how to retry, and `retriable_request_headers` sees what they have made.
+  void read_wishes(HeaderMap& request);
   void clear();
 
   /// Any retry possible at all: the request's body has to be kept.
   [[nodiscard]] bool enabled() const { return retry_on_ != 0 && left_ > 0; }
   /// From here on there is no other attempt: the request is no longer there to be sent again.
-  void give_up() { retry_on_ = 0; }
+  void give_up() { retry_on_ = attempt_ = 0; }
   /// Null: there is none.
   [[nodiscard]] const RetryPolicy* policy() const { return policy_; }
   [[nodiscard]] bool avoid_previous_hosts() const {
