@@ -1,5 +1,5 @@
 """Route tables by the hundred, made of every field of routes that both proxies have, beside the real Envoy: the same answers, the same tries at
-upstreams, the same mirrored requests.
+upstreams, the same mirrored requests, the same statistics of virtual hosts. A quarter of the tables is asked over HTTP/2.
 
 A seed and a number name a table for ever: REMORA_DIFFERENTIAL_SEED, and `-k 17]` for one of them. REMORA_DIFFERENTIAL_TABLES makes more of them
 that were never looked at.
@@ -18,6 +18,7 @@ import time
 import pytest
 import yaml
 
+from support.http2_client import Http2Client
 from support.http_client import Client, ConnectionClosed
 from support.bootstrap import bootstrap
 from support.proxy import Proxy, envoy_binary, under_test
@@ -130,18 +131,19 @@ class Asker:
         key = f"{self.kind}-{self.number}-{case}"
         try:
             response = self.send(method, target, [*headers, (KEY, key)], body, host)
+            if getattr(response, "reset_code", None) is not None:
+                return {"reset": response.reset_code, "tries": self.pair.upstreams.tries[key]}, key
         except (ConnectionClosed, ConnectionResetError):
             self.close()
             return {"closed": True, "tries": self.pair.upstreams.tries[key]}, key
         if response.get("connection") == "close" or response.status == 101:
             self.close()
-        return {**observation(response, method, body, self.ignored(headers)), "tries": self.pair.upstreams.tries[key]}, key
+        return {**observation(response, method, body, self.ignored(method, headers)), "tries": self.pair.upstreams.tries[key]}, key
 
     @staticmethod
-    def ignored(headers):
-        """An upgrade is a request without an end: where it is refused, Envoy closes, and it does not say how long the upstream took."""
-        upgrade = ("connection", "x-envoy-upstream-service-time") if ("upgrade", "websocket") in headers else ()
-        return (KEY, *upgrade)
+    def ignored(method, headers):
+        """A tunnel is a request without an end: where it is refused, Envoy closes, and it does not say how long the upstream took."""
+        return (KEY, *(("connection", "x-envoy-upstream-service-time") if asks_for_tunnel(method, headers) else ()))
 
     def send(self, method, target, headers, body, host):
         self.client = self.client or Client(self.port)
@@ -151,6 +153,46 @@ class Asker:
         if self.client:
             self.client.close()
         self.client = None
+
+
+class Http2Asker(Asker):
+    """The same over HTTP/2, which has no fields about connections, and names an upgrade otherwise."""
+
+    def send(self, method, target, headers, body, host):
+        self.client = self.client or Http2Client(self.port)
+        protocol = [value for name, value in headers if name == "upgrade"]
+        head = [(":method", "CONNECT" if protocol else method), *((":protocol", value) for value in protocol), (":authority", host)]
+        if method != "CONNECT":
+            head += [(":scheme", "http"), (":path", target)]
+        tunnel = asks_for_tunnel(method, headers)
+        headers = [(name, value) for name, value in headers if name not in ("connection", "upgrade") and (name, value) != ("te", "gzip")]
+        try:
+            response = self.client.fetch(fields=[*head, *headers], body=body or None, end=not tunnel)
+        except AssertionError as error:  # closed
+            raise ConnectionResetError(str(error)) from None
+        if self.client.goaway is not None or self.client.closed:
+            self.close()
+        return response
+
+
+def asks_for_tunnel(method, headers):
+    return method == "CONNECT" or ("upgrade", "websocket") in headers
+
+
+def counted(pair, kind, number):
+    """What is counted of this table's virtual hosts: of their routes and groups of requests."""
+    seen = pair.proxies[kind].stats(f"^vhost[.]t{number}-")
+    return {name: value for name, value in seen.items() if value}
+
+
+def counted_alike(pair, number):
+    """The statistics of both proxies, once they are the same; workers publish theirs a moment later."""
+    end = time.monotonic() + MIRROR_PATIENCE
+    while True:
+        seen = [counted(pair, kind, number) for kind in PROXIES]
+        if seen[0] == seen[1] or time.monotonic() > end:
+            return seen
+        time.sleep(0.005)
 
 
 def mirrored_alike(upstreams, keys):
@@ -165,16 +207,18 @@ def mirrored_alike(upstreams, keys):
 
 def compare(pair, number):
     """What differs between the two proxies over one table."""
-    askers = [Asker(pair, kind, number) for kind in PROXIES]
+    speaks = Http2Asker if random.Random(f"{SEED}-protocol-{number}").random() < 0.25 else Asker
+    askers = [speaks(pair, kind, number) for kind in PROXIES]
     found = []
     try:
         for case in range(REQUESTS):
             parts = RouteGenerator(random.Random(f"{SEED}-request-{number}-{case}")).request()
             answers, keys = zip(*(asker.ask(case, *parts) for asker in askers))
             lines = differences(*answers, under_test())
-            if ("upgrade", "websocket") not in parts[3]:  # Envoy mirrors what asks for a tunnel; the copy of a tunnel would have no end.
+            if not asks_for_tunnel(parts[0], parts[3]):  # Envoy mirrors what asks for a tunnel; the copy of a tunnel would have no end.
                 lines += differences(*mirrored_alike(pair.upstreams, keys), under_test(), "mirrored")
             found += [f"{parts}:", *(f"    {line}" for line in lines)] if lines else []
+        found += differences(*counted_alike(pair, number), under_test(), "statistics")
     finally:
         for asker in askers:
             asker.close()

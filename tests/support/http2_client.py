@@ -31,6 +31,10 @@ class Response(Message):
         return f"<stream {self.number}: {self.status} {self.headers} {self.body[:200]!r} reset={self.reset_code}>"
 
     @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
+
+    @property
     def over(self):
         return self.complete or self.reset_code is not None
 

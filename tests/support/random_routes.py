@@ -4,12 +4,12 @@ Chance must not tell the proxies apart: fractions are 0 or 100 %, of the cluster
 cluster with several hosts is only chosen by a hash or by metadata.
 """
 
-from support.bootstrap import add_header, cluster, endpoint, header, http, listener, percent, query, route, routing, string_match, typed, virtual_host
-from support.random_config import HOSTS, PATHS, TEXTS, Generator
+from support.bootstrap import add_header, cluster, endpoint, header, http, listener, percent, route, routing, typed
+from support.random_matching import MatchGenerator
 
 UPSTREAMS = ("a", "b", "c", "shadow")
 ONE_HOST = ("a", "b", "c", "named")  # clusters
-FRAMES = {"websocket": {"upgrade": "websocket", "connection": "upgrade"}}
+WEBSOCKET = (("upgrade", "websocket"), ("connection", "upgrade"))
 RETRIES = ("5xx", "gateway-error", "retriable-4xx", "connect-failure", "reset", "retriable-status-codes", "retriable-headers",
            "reset-before-request", "envoy-ratelimited", "cancelled", "unavailable", "5xx,retriable-4xx", "gateway-error,reset",
            "retriable-status-codes,retriable-headers")
@@ -36,51 +36,66 @@ def clusters(ports, nobody):
             cluster("versions", *hosts, **version, **once), cluster("ring", *(ports[name] for name in "abc"), lb_policy="RING_HASH", **once)]
 
 
-class RouteGenerator(Generator):
+class RouteGenerator(MatchGenerator):
     """The tables and requests of Generator, with what is only about routes in full."""
 
     def table(self, number):
         """A listener with one table."""
         table = routing(*self.virtual_hosts(), validate_clusters=False, **self.mutations(0.2), **self.some({
             "most_specific_header_mutations_wins": (0.3, lambda: True), "ignore_port_in_host_matching": (0.3, lambda: True),
+            "vhost_header": (0.1, lambda: self.pick(("x-vhost", "X-Forwarded-Host"))),
+            "ignore_path_parameters_in_path_matching": (0.15, lambda: True),
             "internal_only_headers": (0.2, lambda: ["x-num", "x-envoy-secret"]), "request_mirror_policies": (0.1, self.mirrors)}))
         for host in table["virtual_hosts"]:
-            host.update(self.some({
-                "require_tls": (0.1, lambda: self.pick(("EXTERNAL_ONLY", "ALL"))), "retry_policy": (0.2, self.retry_policy),
-                "request_mirror_policies": (0.1, self.mirrors)}))
-        upgrades = {"upgrade_configs": [{"upgrade_type": "websocket"}]} if self.maybe(0.4) else {}
-        return listener(http(route_config=table, stat_prefix=f"table-{number}", **self.manager(), **upgrades), name=f"table-{number}")
+            self.complete(host, number)
+        upgrades = [{"upgrade_type": kind} for kind, chance in (("websocket", 0.4), ("CONNECT", 0.3)) if self.maybe(chance)]
+        return listener(http(route_config=table, stat_prefix=f"table-{number}", **self.manager(), upgrade_configs=upgrades,
+                             http2_protocol_options={"allow_connect": True}), name=f"table-{number}")
+
+    def complete(self, host, number):
+        """What else a virtual host of this table may have. Its name is nobody else's, so that its statistics are its own."""
+        host["name"] = f"t{number}-{host['name']}"
+        host.update(self.some({
+            "require_tls": (0.1, lambda: self.pick(("EXTERNAL_ONLY", "ALL"))), "retry_policy": (0.2, self.retry_policy),
+            "request_mirror_policies": (0.1, self.mirrors), "request_body_buffer_limit": (0.1, lambda: self.pick((2, 1000))),
+            "virtual_clusters": (0.4, lambda: [{"name": f"group-{index}", "headers": [
+                self.header_matcher() for _ in range(self.pick((1, 1, 2)))]} for index in range(self.pick((1, 2)))])}))
+        if self.maybe(0.2):
+            host["matcher"] = self.tree(host.pop("routes"))
 
     def route(self, index):
+        if self.maybe(0.05):
+            return self.connect_route(index)
         match = self.path_match()
         prefix = match.get("prefix") is not None or match.get("separated_prefix") is not None
         result = route(**match, **self.action(prefix), name=f"route-{index}", **self.mutations(0.2), **self.some({
-            "metadata": (0.2, lambda: {"filter_metadata": {"test": {"key": f"of-{index}"}}})}))
+            "metadata": (0.2, lambda: {"filter_metadata": {"test": {"key": f"of-{index}"}}}),
+            "stat_prefix": (0.2, lambda: self.pick(("counted", "a.b"))), }))
+        result.update(self.some({self.pick(("request_body_buffer_limit", "per_request_buffer_limit_bytes")): (0.05, lambda: self.pick((0, 2, 1000)))}))
+        if self.maybe(0.08):
+            result["match"], policy = self.template()
+            if "route" in result:
+                result["route"] = {key: value for key, value in result["route"].items() if key not in ("prefix_rewrite", "regex_rewrite")} | policy
+            for action in ("redirect",) if "redirect" in result else ():
+                result[action].pop("prefix_rewrite", None)
         result["match"].update(self.some({
             "headers": (0.3, lambda: [self.header_matcher() for _ in range(self.pick((1, 1, 2)))]),
             "query_parameters": (0.2, lambda: [self.query_matcher()]),
             "grpc": (0.05, lambda: {}),
             "runtime_fraction": (0.1, lambda: {"default_value": percent(self.pick((0, 100))), "runtime_key": "not.set"})}))
+        result["match"].update(self.rare_conditions())
         if "regex" not in match and self.maybe(0.15):
             result["match"]["case_sensitive"] = False
         return result
 
-    def header_matcher(self):
-        kind = self.pick(("common", "common", "common", "older", "older-regex", "pseudo", "repeated"))
-        if kind == "older":
-            key, value = self.pick((("exact_match", "prod"), ("prefix_match", "pr"), ("suffix_match", "od"), ("contains_match", "ro")))
-            return {"name": "x-env", key: value, **self.some({"invert_match": (0.3, lambda: True)})}
-        if kind == "older-regex":
-            return {"name": "x-env", "safe_regex_match": {"regex": self.pick(("p.*d", "dev|prod", "x*"))}}
-        if kind == "pseudo":
-            return header(self.pick((":scheme", ":method", "host", "content-type", "cookie")), **self.pick(TEXTS), missing_as_empty=self.maybe(0.3),
-                          invert=self.maybe(0.3))
-        return super().header_matcher()
-
-    def query_matcher(self):
-        return self.pick((super().query_matcher(), query(self.pick(("x", "page", "q", "url")), present=self.pick((True, False))),
-                          query(self.pick(("x", "q")), **self.pick(({"regex": ".*"}, {"exact": ""}, {"prefix": "1"}, {"suffix": "2"}, {"contains": "?"},
-                                                                    {"exact": "1", "ignore_case": True})))))
+    def connect_route(self, index):
+        """For who asks for a tunnel. An answer of our own must not look like one that is granted."""
+        leads = self.pick(({"to": self.pick(ONE_HOST), **self.behaviour()}, {"respond": (404, "no tunnel")}, {"redirect": {"host_redirect": "new.local"}}))
+        result = route(**leads, name=f"route-{index}", **self.mutations(0.2))
+        result["match"] = {"connect_matcher": {}, **self.some({"headers": (0.3, lambda: [self.header_matcher()])})}
+        if "route" in result and self.maybe(0.8):
+            result["route"]["upgrade_configs"] = [{"upgrade_type": "CONNECT", "enabled": self.maybe(0.9)}]
+        return result
 
     # Where a route leads
 
@@ -127,9 +142,22 @@ class RouteGenerator(Generator):
     def retry_policy(self):
         return {"retry_on": self.pick(RETRIES), "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.002s"}, **self.some({
             "num_retries": (0.6, lambda: self.pick((0, 1, 2, 3))), "per_try_timeout": (0.3, lambda: "6s"),
+            "per_try_idle_timeout": (0.2, lambda: "5s"), "retry_host_predicate": (0.2, self.avoided_hosts),
+            "retry_priority": (0.1, lambda: {"name": "envoy.retry_priorities.previous_priorities", "typed_config": typed(
+                "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", update_frequency=self.pick((1, 2)))}),
+            # Headers that no upstream here sends, or sends as no time.
+            "rate_limited_retry_back_off": (0.1, lambda: {"max_interval": "0.01s", "reset_headers": [
+                {"name": self.pick(("x-up", "x-reset")), "format": self.pick(("SECONDS", "UNIX_TIMESTAMP"))}]}),
             "retriable_status_codes": (0.5, lambda: [self.pick((200, 404, 418, 429))]),
             "retriable_headers": (0.5, lambda: [header("x-retry", present=True)]),
             "retriable_request_headers": (0.2, lambda: [self.header_matcher()])})}
+
+    def avoided_hosts(self):
+        """Where there is only one host it is taken in the end."""
+        kind, name, fields = self.pick((
+            ("omit_canary_hosts", "OmitCanaryHostsPredicate", {}), ("previous_hosts", "PreviousHostsPredicate", {}),
+            ("omit_host_metadata", "OmitHostMetadataConfig", {"metadata_match": {"filter_metadata": {"envoy.lb": {"version": "v1"}}}})))
+        return [{"name": f"envoy.retry_host_predicates.{kind}", "typed_config": typed(f"envoy.extensions.retry.host.{kind}.v3.{name}", **fields)}]
 
     def mirrors(self):
         def one():
@@ -176,9 +204,18 @@ class RouteGenerator(Generator):
             "x-envoy-upstream-rq-per-try-timeout-ms": (0.05, lambda: "5000"), "x-envoy-upstream-alt-stat-name": (0.05, lambda: "alt"),
             "x-envoy-upstream-stream-duration-ms": (0.05, lambda: "60000"), "x-envoy-decorator-operation": (0.05, lambda: "op"),
             "x-envoy-secret": (0.1, lambda: "s"), "x-env": (0.05, lambda: "again"),
+            "x-vhost": (0.3, lambda: self.pick(("a.local", "B.local", "c.com:80", "nobody"))),
         }.items() if self.maybe(chance)]
         if self.maybe(0.04) and not body:
             # The upstream refuses: when it answers 200, Envoy drops the body, which is nobody's model.
             headers = [(name, value) for name, value in headers if name not in ("connection", "x-do")]
-            headers += [*FRAMES["websocket"].items(), ("x-do", self.pick(("404", "500")))]
+            headers += [*WEBSOCKET, ("x-do", self.pick(("404", "500")))]
+        elif self.maybe(0.04):
+            method, host, body = "CONNECT", self.pick(("a.local:80", "b.local:8080", "other:99")), b""
+            target = host
+            headers = [(name, value) for name, value in headers if name not in ("connection", "x-do")] + [("x-do", self.pick(("404", "500")))]
+        if any(escape in target for escape in ("%2F", "%5C")):
+            # Envoy gives a refused path the headers of a route only if the client itself has said by which scheme it came: without it, no
+            # route is found. Here what is refused before routes are looked at has none of their headers.
+            headers = [(name, value) for name, value in headers if name != "x-forwarded-proto"]
         return method, target, host, headers, body
