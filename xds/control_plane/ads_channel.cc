@@ -227,6 +227,7 @@ void AdsChannel::want(const Names& names, const DiscoveryQuery& query) {
   Names added = names;
   if (take_out("*", added) && !wildcard_) {
     wildcard_ = true;
+    own_tables_ = own_tables_ || by_table_;
     must_answer_ = must_answer_ || query.initial_versions.empty();
     check_all();
   }
@@ -265,13 +266,15 @@ Names AdsChannel::hosts_of(const std::string& table) const {
   return hosts;
 }
 
-void AdsChannel::follow_tables(Names tables) {
+void AdsChannel::follow_tables(Names tables, bool tell_empty) {
   const Names added = missing_in(tables_, tables);
   const Names left = missing_in(tables, tables_);
   tables_ = std::move(tables);
   if (!left.empty()) drop_unfollowed();
   for (const std::string& table : added) {
-    for (const std::string& host : hosts_of(table)) check(host);
+    const Names hosts = hosts_of(table);
+    for (const std::string& host : hosts) check(host);
+    if (tell_empty && hosts.empty()) gone_.insert(table);
   }
 }
 

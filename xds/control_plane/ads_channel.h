@@ -71,9 +71,9 @@ class AdsChannel {
   /// Takes what a request says of the subscription. False where it is for more than kMaxNames.
   bool subscribe(const DiscoveryQuery& query);
   /// Virtual hosts: whether the client wants those of whatever route tables it has, without naming them.
-  /// Which these are (sorted), follow_tables() says from then on.
+  /// Which these are (sorted), follow_tables() says from then on. `tell_empty`: also that one has no hosts.
   bool follows_own_tables() const { return own_tables_; }
-  void follow_tables(std::vector<std::string> tables);
+  void follow_tables(std::vector<std::string> tables, bool tell_empty = false);
   /// Takes its answer to the last response, if it is one.
   enum class Answer : uint8_t { kNone, kStale, kAck, kNack };
   Answer answer(const DiscoveryQuery& query);

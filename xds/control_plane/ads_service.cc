@@ -164,7 +164,7 @@ void AdsService::push() {
   const auto streams = streams_;  // a stream may leave meanwhile
   for (const auto& stream : streams) {
     if (!stream->node() || stream->scope() == AdsStream::Scope::kSecrets) continue;
-    stream->set_snapshot(mesh_.snapshot_for(*stream->node()));
+    stream->follow_mesh();
   }
 }
 

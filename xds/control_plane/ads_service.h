@@ -79,9 +79,11 @@ class AdsService {
   // For the streams.
   bool add(std::shared_ptr<AdsStream> stream);  ///< false while shutting down
   void remove(const AdsStream* stream);
-  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node) {
-    return mesh_.snapshot_for(node);
+  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node, AskedNames& asked) {
+    return mesh_.snapshot_for(node, asked);
   }
+  /// Whether sidecars that can ask get what they ask for.
+  bool waits_to_be_asked() const { return mesh_.default_scope() == DefaultScope::kAsked; }
   Result<std::optional<istio::SpiffeId>> identify(const Caller& caller, const istio::ProxyNode& node) const;
   /// Null where nothing has to be asked about the caller's token.
   kubernetes::TokenReview* reviewer_for(const Caller& caller) const {

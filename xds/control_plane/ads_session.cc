@@ -101,7 +101,8 @@ void AdsSession::tables_change() {
   tables_ = routes.sent().sum();
   std::vector<std::string> tables;
   for (const auto& entry : routes.sent()) tables.emplace_back(entry.first);
-  hosts.follow_tables(std::move(tables));
+  // Who asks for hosts waits to hear that there are none yet.
+  hosts.follow_tables(std::move(tables), snapshot_->on_demand);
 }
 
 /// Whether what is gone may be taken from the proxy now: after what names it.
@@ -120,7 +121,7 @@ bool AdsSession::may_leave(XdsType type, const std::string& name) {
 }
 
 bool AdsSession::asked_for_routes() const {
-  const bool has_hosts = !channel(XdsType::kVirtualHost).group().resources.empty();
+  const bool has_hosts = snapshot_->on_demand || !channel(XdsType::kVirtualHost).group().resources.empty();
   return channel(XdsType::kListener).subscribed() && channel(XdsType::kRoute).subscribed() &&
          (!has_hosts || channel(XdsType::kVirtualHost).subscribed());
 }

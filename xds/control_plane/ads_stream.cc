@@ -121,13 +121,30 @@ bool AdsStream::identify(const IncomingRequest& request) {
   }
   node_ = std::move(*node);
   node_->vhds = node_->vhds && session_.protocol() == AdsProtocol::kDelta;
+  decide_scope();
   if (!authenticate()) return false;
   spdlog::info("ads: {} ({}) connected{}", node_->id, caller_.peer,
                secrets_ == nullptr ? "" : " as " + secrets_->id().uri());
   set_snapshot(scope_ == Scope::kSecrets ? std::make_shared<const istio::Snapshot>()
-                                         : service_.snapshot_for(*node_));
+                                         : service_.snapshot_for(*node_, asked_));
   return true;
 }
+
+/// It asks if it has the means to, and is told to by us. A stock Envoy has the filter, but is known not to
+/// ask again for what it had when its stream has broken.
+void AdsStream::decide_scope() {
+  const bool is_sidecar = scope_ == Scope::kEverything && !node_->is_gateway() && !node_->grpc;
+  if (!service_.waits_to_be_asked() || !is_sidecar) return;
+  node_->on_demand = node_->vhds && !node_->plain_envoy;
+  if (node_->on_demand) return;
+  spdlog::info("ads: {} ({}) gets the whole mesh: it cannot ask for what it calls ({})", node_->id,
+               caller_.peer,
+               session_.protocol() != AdsProtocol::kDelta ? "it does not speak delta xDS"
+               : node_->plain_envoy                       ? "it is a stock Envoy"
+                                                          : "its metadata have no REMORA_VHDS");
+}
+
+void AdsStream::follow_mesh() { set_snapshot(service_.snapshot_for(*node_, asked_)); }
 
 /// From here on the proxy's configuration and its secrets are those of the identity that it has proved.
 bool AdsStream::authenticate() {
@@ -175,6 +192,8 @@ void AdsStream::on_request(const IncomingRequest& request) {
     return;
   }
   if (query->type == istio::XdsType::kSecret && secrets_ != nullptr) secrets_->start();
+  // Before the session looks for what it names; what is due is sent once it has.
+  if (node_->on_demand && asked_.take(*query)) take_snapshot(service_.snapshot_for(*node_, asked_));
   const auto outcome = session_.on_request(*query);
   if (outcome == AdsSession::Outcome::kTooMuch) {
     spdlog::warn("ads: {} ({}) follows more than {} names of {}", node_->id, caller_.peer,
@@ -204,6 +223,11 @@ void AdsStream::log_outcome(const DiscoveryQuery& query, AdsSession::Outcome out
 }
 
 void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
+  take_snapshot(std::move(snapshot));
+  pump();
+}
+
+void AdsStream::take_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
   const bool known = session_.snapshot() != nullptr && session_.snapshot()->notes == snapshot->notes;
   for (const istio::Diagnostic& note : snapshot->notes) {
     if (!known) spdlog::warn("config: {}", istio::to_string(note));
@@ -213,11 +237,9 @@ void AdsStream::set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot) {
                                     : session_.snapshot()->credentials == snapshot->credentials;
   session_.set_snapshot(std::move(snapshot));
   last_progress_ = std::chrono::steady_clock::now();
-  if (!same_credentials) {
-    service_.follow_credentials();
-    renew_credentials();
-  }
-  pump();
+  if (same_credentials) return;
+  service_.follow_credentials();
+  renew_credentials();
 }
 
 void AdsStream::pump() {

@@ -12,6 +12,7 @@
 
 #include "control_plane/ads_messages.h"
 #include "control_plane/ads_session.h"
+#include "control_plane/asked_names.h"
 #include "control_plane/caller.h"
 #include "control_plane/secret_feed.h"
 #include "istio/build/proxy_node.h"
@@ -37,7 +38,8 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void start();
 
   // The control thread's side.
-  void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
+  /// Sends what changed of the mesh for this proxy.
+  void follow_mesh();
   /// Sends what changed of the Secrets that the proxy's listeners show.
   void renew_credentials();
   void close(const grpc::Status& status);
@@ -55,6 +57,9 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void OnDone() override;
 
  private:
+  void set_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
+  void take_snapshot(std::shared_ptr<const istio::Snapshot> snapshot);
+  void decide_scope();
   void take(const IncomingRequest& request);
   void review_token(const IncomingRequest& first);
   void on_request(const IncomingRequest& request);
@@ -76,6 +81,7 @@ class AdsStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   grpc::ByteBuffer outgoing_;
   AdsSession session_;
   std::optional<istio::ProxyNode> node_;
+  AskedNames asked_;                                         ///< of a proxy that asks
   std::shared_ptr<void> review_;                             // of its token, under way
   std::unique_ptr<SecretFeed> secrets_;                      // of a proxy that has proved who it is
   std::shared_ptr<const istio::ResourceGroup> own_secrets_;  // what it has made last

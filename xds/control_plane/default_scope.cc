@@ -13,7 +13,7 @@ bool holds_for_the_mesh(const istio::Resource& resource, const std::string& root
 }  // namespace
 
 istio::ResourcePtr default_sidecar(DefaultScope scope, const std::string& root_namespace) {
-  if (scope == DefaultScope::kMesh) return nullptr;
+  if (scope != DefaultScope::kNamespace) return nullptr;
   istio::Sidecar sidecar;
   sidecar.egress_hosts = {{".", "*"}, {root_namespace, "*"}};
   auto resource = std::make_shared<istio::Resource>();

@@ -12,10 +12,11 @@ namespace remora::xds {
 enum class DefaultScope : uint8_t {
   kMesh,       ///< all that exportTo shows them, as in Istio
   kNamespace,  ///< their own namespace and the root namespace, and what their routes lead to
+  kAsked,      ///< what they have asked for by name (asked_names.h), where they can; all others: kMesh
 };
 
-/// The Sidecar that says so, in the root namespace, where Istio has one for the whole mesh. Null for kMesh,
-/// which needs none.
+/// The Sidecar that says so, in the root namespace, where Istio has one for the whole mesh. Null for kMesh
+/// and kAsked, which need none.
 istio::ResourcePtr default_sidecar(DefaultScope scope, const std::string& root_namespace);
 
 /// Adds it (null: nothing) to `resources`, unless they have one for the whole mesh.

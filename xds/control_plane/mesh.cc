@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control_plane/steering_labels.h"
+#include "istio/build/names.h"
 #include "istio/build/outbound_change.h"
 #include "istio/build/predecessor.h"
 
@@ -64,6 +65,7 @@ Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSetti
     : source_(source),
       inventory_(inventory),
       settings_(std::move(settings)),
+      scope_(scope),
       default_sidecar_(default_sidecar(scope, settings_.root_namespace)) {
   refresh();
   source_.watch([this] {
@@ -77,6 +79,7 @@ void Mesh::refresh() {
   add_default_sidecar(default_sidecar_, list.resources);
   take_inventory(list.resources);
   follow_inventory();  // so that the next registry differs from this one in its configuration only
+  const auto before = state_.registry;
   state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);
   steering_ = steering_labels(*state_.registry);
   istio::Diagnostics findings = std::move(list.findings);
@@ -85,6 +88,8 @@ void Mesh::refresh() {
   join_findings();
   ++version_;
   change_.reset();
+  if (scope_ == DefaultScope::kAsked)
+    asked_.use(state_.registry, before == nullptr ? istio::ConfigChange{true, {}, {}} : change_since(before));
   keep_outbound();
   forget_unused_own();
   spdlog::info("configuration {}: {} resources, {} services, {} findings", version_,
@@ -142,6 +147,7 @@ std::vector<istio::EndpointChange> Mesh::follow_inventory() {
   auto changes = state_.registry->update_endpoints(inventory_changes);
   if (changes.empty()) return changes;
   change_.reset();
+  asked_.forget(changes);
   std::set<std::string> addresses;
   for (const istio::EndpointChange& change : changes) {
     addresses.insert(change.addresses.begin(), change.addresses.end());
@@ -182,22 +188,40 @@ const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::Pr
   Outbound& outbound = outbound_[key];
   if (outbound.snapshot != nullptr) return outbound.snapshot;
   const auto before = outbound_before_.extract(key);
-  outbound = {node,
-              before.empty()
-                  ? std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node))
-                  : make_outbound(node, before.mapped()),
-              state_.registry};
+  auto snapshot = before.empty()
+                      ? std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node))
+                      : make_outbound(node, before.mapped());
+  outbound = {node, std::move(snapshot), state_.registry};
   return outbound.snapshot;
 }
 
 /// From what proxies of this kind had, as far as it is still right.
 std::shared_ptr<const istio::Snapshot> Mesh::make_outbound(const istio::ProxyNode& node,
                                                            const Outbound& before) {
-  if (auto changed = istio::change_outbound(*before.registry, *state_.registry, node, before.snapshot,
-                                            change_since(before.registry)))
+  const istio::ConfigChange& change = change_since(before.registry);
+  if (node.on_demand) {
+    if (is_asked_for(change, *before.snapshot)) return before.snapshot;
+  } else if (auto changed =
+                 istio::change_outbound(*before.registry, *state_.registry, node, before.snapshot, change)) {
     return changed;
+  }
   istio::Predecessor predecessor(*before.registry, *before.snapshot);
   return std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node, &predecessor));
+}
+
+/// Whether all that has changed is of services that proxies have no clusters for until they ask.
+bool Mesh::is_asked_for(const istio::ConfigChange& change, const istio::Snapshot& outbound) const {
+  const auto& clusters = outbound.group(istio::XdsType::kCluster).resources;
+  const auto is_there = [&](const std::string& host) {
+    const auto& ports = state_.registry->find_service(host)->ports;
+    return std::any_of(ports.begin(), ports.end(), [&](const istio::MeshPort& port) {
+      return clusters.contains(istio::outbound_cluster_name(port.number, "", host));
+    });
+  };
+  // What a note says is missing may come to be there.
+  return !change.everything && outbound.notes.empty() &&
+         std::none_of(change.routes.begin(), change.routes.end(), is_there) &&
+         std::none_of(change.clusters.begin(), change.clusters.end(), is_there);
 }
 
 /// Found out once for all proxies: they mostly come from the same registry.
@@ -229,6 +253,17 @@ std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode
   own = {node.addresses, snapshot, outbound, state_.registry};
   own.addresses.push_back(node.ip);
   return snapshot;
+}
+
+std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node, AskedNames& asked) {
+  const auto& settings = state_.registry->settings();
+  const auto scope = state_.registry->sidecars().scope_of(node.ns, node.labels, settings.outbound_policy);
+  istio::ProxyNode kind = node;
+  kind.on_demand = node.on_demand && scope.sidecar() == nullptr;
+  const auto unasked = snapshot_for(kind);
+  if (!kind.on_demand) return unasked;
+  const std::string key = outbound_key(kind, steering_);
+  return asked.compose(unasked, [&](const auto& name) { return asked_.part(key, kind, *unasked, name); });
 }
 
 }  // namespace remora::xds

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "control_plane/asked_parts.h"
 #include "control_plane/default_scope.h"
 #include "control_plane/resource_source.h"
 #include "istio/build/snapshot.h"
@@ -37,6 +38,10 @@ class Mesh {
 
   /// What a proxy should have now. Proxies that differ in nothing share one snapshot.
   std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node);
+  /// The same for one that has asked for `asked`. `node.on_demand` counts only where no Sidecar holds for the
+  /// workload.
+  std::shared_ptr<const istio::Snapshot> snapshot_for(const istio::ProxyNode& node, AskedNames& asked);
+  DefaultScope default_scope() const { return scope_; }
 
   /// Brings endpoints in line with the inventory. Costs what has changed since the last time, and nothing
   /// that the proxies have for other services.
@@ -75,6 +80,7 @@ class Mesh {
   void forget_unused_own();
   const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
   std::shared_ptr<const istio::Snapshot> make_outbound(const istio::ProxyNode& node, const Outbound& before);
+  bool is_asked_for(const istio::ConfigChange& change, const istio::Snapshot& outbound) const;
   const istio::ConfigChange& change_since(const std::shared_ptr<const istio::Registry>& registry);
   std::shared_ptr<const istio::Snapshot> follow_own(
       const Own& own, const std::shared_ptr<const istio::Snapshot>& outbound) const;
@@ -83,6 +89,7 @@ class Mesh {
   ResourceSource& source_;
   istio::Inventory& inventory_;
   const istio::MeshSettings settings_;
+  const DefaultScope scope_;
   const istio::ResourcePtr default_sidecar_;  ///< null: none
   istio::Reconciled state_;
   std::set<std::string> steering_;  ///< labels by which clients are told apart
@@ -99,6 +106,7 @@ class Mesh {
   std::map<std::string, Own> snapshots_;
   size_t snapshots_in_use_ = 0;  // when they were counted last
   std::optional<Change> change_;
+  AskedParts asked_;
 };
 
 }  // namespace remora::xds

@@ -35,6 +35,7 @@ std::optional<istio::OutboundPolicy> parse_policy(const std::string& text) {
 std::optional<DefaultScope> parse_scope(const std::string& text) {
   if (text == "mesh") return DefaultScope::kMesh;
   if (text == "namespace") return DefaultScope::kNamespace;
+  if (text == "asked") return DefaultScope::kAsked;
   return std::nullopt;
 }
 
@@ -143,9 +144,8 @@ const std::vector<Flag>& flags() {
        "or REGISTRY_ONLY",
        [](Options& o, const std::string& v) { o.outbound_policy = parse_policy(v); }},
       {"--default-scope", "SCOPE",
-       "what workloads know of the mesh without a Sidecar: mesh (default) or namespace, their own and the "
-       "root "
-       "namespace",
+       "what workloads know of the mesh without a Sidecar: mesh (default), namespace (their own and the root "
+       "namespace), or asked (what their requests have asked for; other proxies than Remora get mesh)",
        [](Options& o, const std::string& v) { o.default_scope = parse_scope(v); }},
       {"--protocol-detection-timeout", "DURATION",
        "how long an intercepted client may be silent before its server is let speak first (default 5s)",

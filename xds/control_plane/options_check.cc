@@ -12,7 +12,7 @@ Result<void> check_outbound(const Options& options) {
   if (!options.outbound_policy) {
     return Error{"--outbound-traffic-policy must be ALLOW_ANY or REGISTRY_ONLY"};
   }
-  if (!options.default_scope) return Error{"--default-scope must be mesh or namespace"};
+  if (!options.default_scope) return Error{"--default-scope must be mesh, namespace or asked"};
   if (options.protocol_detection_timeout.count() <= 0) {
     return Error{"--protocol-detection-timeout must be a duration of at least 1s, such as 5s"};
   }

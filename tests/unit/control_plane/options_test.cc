@@ -55,7 +55,7 @@ TEST(Options, FaultsAreNamed) {
   EXPECT_EQ(error_of({"--api-cert-file", "a"}), "--api-cert-file and --api-key-file belong together");
   EXPECT_EQ(error_of({"--config"}), "--config needs a value: PATH");
   EXPECT_EQ(error_of({"--config", "a", "--turbo"}), "unknown argument --turbo; --help lists what there is");
-  EXPECT_EQ(error_of({"--default-scope", "all"}), "--default-scope must be mesh or namespace");
+  EXPECT_EQ(error_of({"--default-scope", "all"}), "--default-scope must be mesh, namespace or asked");
   EXPECT_EQ(error_of({"mesh"}), "unknown argument mesh; --help lists what there is");
   EXPECT_EQ(error_of({"--config=a", "--validate=yes"}), "--validate takes no value");
   EXPECT_EQ(error_of({"--config=a", "-l", "loud"}), "--log-level: \"loud\" is no level");

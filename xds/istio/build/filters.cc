@@ -9,6 +9,7 @@
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
@@ -75,6 +76,15 @@ void add_route_filters(HttpConnectionManager& manager) {
   add_http_filter(kCorsFilter, envoy::extensions::filters::http::cors::v3::Cors(), manager);
 }
 
+/// Before all that looks at the route: what is missing is asked for over the proxy's own stream.
+void add_on_demand(HttpConnectionManager& manager) {
+  envoy::extensions::filters::http::on_demand::v3::OnDemand config;
+  auto& source = *config.mutable_odcds()->mutable_source();
+  source.mutable_ads();
+  source.set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
+  add_http_filter("envoy.filters.http.on_demand", config, manager);
+}
+
 void add_http_filters(Direction direction, const HttpChain& http, const ProxyNode& node,
                       HttpConnectionManager& manager) {
   if (!node.plain_envoy) {
@@ -86,6 +96,7 @@ void add_http_filters(Direction direction, const HttpChain& http, const ProxyNod
     add_http_filter(kJwtFilter, build_jwt_filter(http.jwt_rules, http.routes_by_claims), manager);
   }
   if (http.grpc) add_grpc_stats(manager);
+  if (direction == Direction::kOutbound && node.on_demand) add_on_demand(manager);
   if (direction == Direction::kOutbound) add_route_filters(manager);
   if (!node.plain_envoy) {
     auto& stats = *manager.add_http_filters();

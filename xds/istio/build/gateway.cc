@@ -3,25 +3,11 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "istio/build/intercepted.h"
+#include "istio/build/named_clusters.h"
 #include "istio/build/names.h"
 
 namespace remora::istio {
 namespace {
-
-using envoy::config::route::v3::RouteAction;
-using envoy::config::route::v3::RouteConfiguration;
-
-void take_clusters(const RouteAction& action, std::set<std::string>& clusters) {
-  if (!action.cluster().empty()) clusters.insert(action.cluster());
-  for (const auto& choice : action.weighted_clusters().clusters()) clusters.insert(choice.name());
-  for (const auto& mirror : action.request_mirror_policies()) clusters.insert(mirror.cluster());
-}
-
-void take_clusters(const RouteConfiguration& routes, std::set<std::string>& clusters) {
-  for (const auto& host : routes.virtual_hosts()) {
-    for (const auto& route : host.routes()) take_clusters(route.route(), clusters);
-  }
-}
 
 /// Where the keys of tokens are.
 void take_key_servers(const MeshView& view, std::set<std::string>& clusters) {
@@ -37,7 +23,7 @@ void add_tables(const GatewayPort& port, const MeshView& view, GatewayLayout& la
   const auto add = [&](const std::vector<BoundServer>& servers) {
     layout.layout.routes.push_back(
         build_gateway_routes(gateway_table_name(servers.front(), port.number), servers, view));
-    take_clusters(layout.layout.routes.back(), layout.clusters);
+    for (const auto& host : layout.layout.routes.back().virtual_hosts()) take_clusters(host, layout.clusters);
   };
   if (port.servers.front().server->is_plain_http()) return add(port.servers);
   for (const BoundServer& bound : port.servers) {

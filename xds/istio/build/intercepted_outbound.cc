@@ -38,6 +38,9 @@ class Plan {
     for (const MeshService* service : view.services()) {
       for (const MeshPort& port : service->ports) add(*service, port);
     }
+    for (const MeshService* service : view.unasked()) {
+      for (const MeshPort& port : service->ports) add(*service, port);
+    }
   }
 
   const std::map<PlaceKey, Place>& places() const { return places_; }

@@ -1,9 +1,22 @@
 #include "istio/build/mesh_view.h"
 
+#include <algorithm>
+
 #include "istio/build/names.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
+namespace {
+
+/// With interception also what declares nothing: such a port has a listener of its own.
+bool carries_bytes(const MeshService& service, const ProxyNode& node) {
+  return std::any_of(service.ports.begin(), service.ports.end(), [&](const MeshPort& port) {
+    const bool undeclared = port.protocol == Protocol::kUndeclared;
+    return port.carried() && (!port.is_http() || (undeclared && node.intercepted()));
+  });
+}
+
+}  // namespace
 
 MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
     : registry_(registry),
@@ -11,7 +24,9 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
       scope_(registry.sidecars().scope_of(node.ns, node.labels, registry.settings().outbound_policy)) {
   if (scope == Scope::kClusters) return;
   for (const ResourcePtr& resource : registry.effective_virtual_services()) add_virtual_service(*resource);
-  if (scope == Scope::kEverything) add_services();
+  if (scope != Scope::kEverything) return;
+  if (node.on_demand) add_key_servers();
+  add_services();
 }
 
 /// In the registry's order. What a VirtualService leads to is known with it.
@@ -20,6 +35,10 @@ void MeshView::add_services() {
     if (!exported_to(service.export_to, service.ns, node_.ns)) continue;
     if (service.as_called && !node_.intercepted()) {
       unreachable_.push_back(&service);
+      continue;
+    }
+    if (node_.on_demand) {
+      (is_standing(service) ? services_ : unasked_).push_back(&service);
       continue;
     }
     const bool known = scope_.knows(service.ns, service.host) || destinations_.contains(service.host);
@@ -55,7 +74,35 @@ void MeshView::add_virtual_service(const Resource& resource) {
     if (first && !wildcard && registry_.find_service(host) == nullptr)
       serviceless_.emplace_back(host, &resource);
   }
-  if (known && !scope_.knows_everything()) add_destinations(service, resource.ns);
+  const bool keeps = node_.on_demand ? leads_from_standing(resource) : !scope_.knows_everything();
+  if (known && keeps) add_destinations(service, resource.ns);
+}
+
+/// Whether a proxy that asks has it unasked: who sends bytes cannot say in time whom they are for.
+bool MeshView::is_standing(const MeshService& service) const {
+  return carries_bytes(service, node_) || destinations_.contains(service.host);
+}
+
+bool MeshView::leads_from_standing(const Resource& resource) const {
+  const auto& service = std::get<VirtualService>(resource.spec);
+  if (!service.tls.empty() || !service.tcp.empty()) return true;
+  return std::any_of(service.hosts.begin(), service.hosts.end(), [&](const std::string& name) {
+    const std::string host = resolve_host(name, resource.ns);
+    const MeshService* called = registry_.find_service(host);
+    return host.starts_with('*') || (called != nullptr && carries_bytes(*called, node_));
+  });
+}
+
+/// Where the keys of tokens are, the proxy itself asks.
+void MeshView::add_key_servers() {
+  for (const ResourcePtr& resource : registry_.resources()) {
+    const auto* policy = std::get_if<RequestAuthentication>(&resource->spec);
+    if (policy == nullptr) continue;
+    for (const JwtRule& rule : policy->rules) {
+      if (const auto address = parse_jwks_uri(rule.jwks_uri); rule.jwks.empty() && address)
+        destinations_.insert(address->host);
+    }
+  }
 }
 
 const Resource* MeshView::virtual_service_for(const std::string& host) const {

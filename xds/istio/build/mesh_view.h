@@ -28,6 +28,10 @@ class MeshView {
   const std::vector<const MeshService*>& services() const { return services_; }
   /// Services that only intercepted connections reach, where the proxy's are not.
   const std::vector<const MeshService*>& unreachable() const { return unreachable_; }
+  /// Of a proxy that asks (ProxyNode::on_demand): the services that it has no clusters for until it does.
+  /// They take nothing but requests, so all that must be there before the first one is a listener for their
+  /// port.
+  const std::vector<const MeshService*>& unasked() const { return unasked_; }
   /// Whether no Sidecar keeps anything from the proxy.
   bool knows_everything() const { return scope_.knows_everything(); }
   /// The Sidecar that holds for the workload; null: none does.
@@ -55,13 +59,18 @@ class MeshView {
   void add_services();
   void add_destinations(const VirtualService& service, const std::string& ns);
   void add_virtual_service(const Resource& resource);
+  bool is_standing(const MeshService& service) const;
+  bool leads_from_standing(const Resource& resource) const;
+  void add_key_servers();
 
   const Registry& registry_;
   const ProxyNode& node_;
   const SidecarScope scope_;
   std::vector<const MeshService*> services_;
   std::vector<const MeshService*> unreachable_;
-  std::set<std::string> destinations_;  ///< of VirtualServices, where a Sidecar does not know everything
+  std::vector<const MeshService*> unasked_;
+  /// Of VirtualServices, where a Sidecar does not know everything; of what a proxy that asks has unasked.
+  std::set<std::string> destinations_;
   std::map<std::string, const Resource*> exact_;
   std::map<std::string, const Resource*> wildcards_;
   std::vector<std::pair<std::string, const Resource*>> serviceless_;

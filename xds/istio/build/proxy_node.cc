@@ -93,7 +93,8 @@ bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& 
 std::string ProxyNode::outbound_key() const {
   std::string key = ns + '\n' + cluster_id + '\n' + outbound_address + '\n' + (plain_envoy ? "plain" : "") +
                     (is_gateway() ? "gateway" : "") + (grpc ? "grpc" : "") + (vhds ? "vhds" : "") +
-                    (identified ? "identified" : "") + std::to_string(static_cast<int>(interception));
+                    (on_demand ? "asks" : "") + (identified ? "identified" : "") +
+                    std::to_string(static_cast<int>(interception));
   if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;

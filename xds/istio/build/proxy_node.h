@@ -56,6 +56,9 @@ struct ProxyNode {
   /// It takes the virtual hosts of its route tables as resources of their own. Over delta only: state of the
   /// world has no such thing.
   bool vhds = false;
+  /// It knows of services that take requests only by asking for them, over its own stream. Whether it may is
+  /// for the control plane to say; it goes with `vhds`.
+  bool on_demand = false;
 
   bool is_gateway() const { return type == ProxyType::kGateway; }
   bool intercepted() const { return interception != Interception::kNone; }

@@ -6,6 +6,7 @@
 #include "istio/build/proto_util.h"
 #include "istio/build/sticky.h"
 #include "istio/build/translate.h"
+#include "istio/build/virtual_hosts.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
@@ -47,14 +48,19 @@ Route build_route(const HttpRoute& http, const HttpMatch& match, const Resource&
   return route;
 }
 
+RouteConfiguration empty_table(std::string name) {
+  RouteConfiguration config;
+  config.set_name(std::move(name));
+  config.mutable_validate_clusters()->set_value(false);
+  config.mutable_max_direct_response_body_size_bytes()->set_value(1024 * 1024);
+  return config;
+}
+
 /// Virtual hosts under construction: a domain may stand in a table once, and the first to ask for it has it.
 class Table {
  public:
-  Table(std::string name, uint16_t port) : port_(port) {
-    config_.set_name(std::move(name));
-    config_.mutable_validate_clusters()->set_value(false);
+  Table(std::string name, uint16_t port) : port_(port), config_(empty_table(std::move(name))) {
     config_.set_ignore_port_in_host_matching(true);
-    config_.mutable_max_direct_response_body_size_bytes()->set_value(1024 * 1024);
   }
 
   void add(const std::string& host, const std::vector<std::string>& domains, std::vector<Route> routes) {
@@ -73,18 +79,10 @@ class Table {
   RouteConfiguration finish(bool pass_unknown) {
     if (used_.contains("*")) return std::move(config_);
     VirtualHost& rest = *config_.add_virtual_hosts();
-    rest.set_name(pass_unknown ? "allow_any" : "block_all");
+    const Route& route = *rest.add_routes() = build_unknown_route(pass_unknown);
+    rest.set_name(route.name());
     rest.add_domains("*");
-    Route& route = *rest.add_routes();
-    route.set_name(rest.name());
-    route.mutable_match()->set_prefix("/");
-    if (pass_unknown) {
-      rest.set_include_request_attempt_count(true);
-      route.mutable_route()->set_cluster(kPassthroughCluster);
-      route.mutable_route()->mutable_timeout();
-    } else {
-      route.mutable_direct_response()->set_status(502);
-    }
+    if (pass_unknown) rest.set_include_request_attempt_count(true);
     return std::move(config_);
   }
 
@@ -119,6 +117,8 @@ RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_po
 }
 
 }  // namespace
+
+bool passes_unknown_hosts(const MeshView& view) { return view.node().intercepted() && !view.registry_only(); }
 
 bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
   const bool any_path = match.prefix() == "/" || match.safe_regex().regex() == ".*";
@@ -164,6 +164,19 @@ std::vector<Route> build_service_routes(const MeshService& service, uint16_t por
   return {build_default_route(service.host, port, consistent_hash_of(service.host, "", port, view))};
 }
 
+Route build_unknown_route(bool pass) {
+  Route route;
+  route.set_name(pass ? "allow_any" : "block_all");
+  route.mutable_match()->set_prefix("/");
+  if (pass) {
+    route.mutable_route()->set_cluster(kPassthroughCluster);
+    route.mutable_route()->mutable_timeout();
+  } else {
+    route.mutable_direct_response()->set_status(502);
+  }
+  return route;
+}
+
 Route build_default_route(const std::string& host, uint16_t port, const std::optional<ConsistentHash>& hash) {
   Route route;
   route.set_name("default");
@@ -191,7 +204,12 @@ Route build_inbound_route(const std::string& cluster) {
 
 RouteConfiguration build_route_configuration(uint16_t port, const std::vector<const MeshService*>& services,
                                              const MeshView& view) {
-  constexpr uint16_t kServicelessPort = 80;  // Istio's rule: hosts without a service are called on port 80
+  if (view.node().on_demand) {
+    // Names are the clients' own words, port and all: see asked.h.
+    auto asked = empty_table(std::to_string(port));
+    ask_for_virtual_hosts(asked);
+    return asked;
+  }
   Table table(std::to_string(port), port);
   for (const MeshService* service : services) {
     table.add(service->host, domains_of(*service, view.node()), build_service_routes(*service, port, view));
@@ -201,7 +219,7 @@ RouteConfiguration build_route_configuration(uint16_t port, const std::vector<co
       table.add(host, host_aliases(host, view.node().ns), build_routes(*owner, port, view));
     }
   }
-  return table.finish(view.node().intercepted() && !view.registry_only());
+  return table.finish(passes_unknown_hosts(view));
 }
 
 RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port, const MeshView& view) {

@@ -14,6 +14,7 @@
 #include "istio/build/hash_bytes.h"
 #include "istio/build/inbound.h"
 #include "istio/build/intercepted.h"
+#include "istio/build/named_clusters.h"
 #include "istio/build/names.h"
 #include "istio/build/predecessor.h"
 #include "istio/build/proto_util.h"
@@ -25,20 +26,6 @@
 
 namespace remora::istio {
 namespace {
-
-void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
-  if (lacks_identity(parts)) {
-    const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
-    add_note(parts.view.node(),
-             "cluster " + outbound_cluster_name(parts.port.number, subset, parts.service.host),
-             "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
-    return;
-  }
-  const auto cluster = build_outbound_cluster(parts);
-  add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  if (chosen_by_client(parts)) return;
-  add_resource(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
-}
 
 using OutboundPorts = std::map<uint16_t, OutboundPort>;
 
@@ -89,25 +76,16 @@ OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snap
     if (same && take_over(*service, view, before->snapshot(), snapshot)) continue;
     for_each_cluster(*service, view, [&](const ClusterParts& parts) { add_cluster(parts, snapshot); });
   }
+  for (const MeshService* service : view.unasked()) {
+    for (const MeshPort& port : service->ports) {
+      if (port.carried()) add_to_port(*service, port, ports);
+    }
+  }
   return ports;
 }
 
-/// A gateway's clusters are those that its routes lead to, and no others.
-void add_named_clusters(const std::set<std::string>& names, const MeshView& view, Snapshot& snapshot) {
-  std::set<std::string> hosts;
-  for (const std::string& name : names) hosts.insert(name.substr(name.rfind('|') + 1));
-  for (const std::string& host : hosts) {
-    const MeshService* service = view.registry().find_service(host);
-    if (service == nullptr || !exported_to(service->export_to, service->ns, view.node().ns)) continue;
-    for_each_cluster(*service, view, [&](const ClusterParts& parts) {
-      const std::string subset = parts.subset == nullptr ? "" : parts.subset->name;
-      if (names.contains(outbound_cluster_name(parts.port.number, subset, host)))
-        add_cluster(parts, snapshot);
-    });
-  }
-}
-
-/// Made anew each time: it is small. What is equal to `before` (null: nothing) is shared with it.
+/// A gateway's clusters are those that its routes lead to, and no others. Made anew each time: it is small.
+/// What is equal to `before` (null: nothing) is shared with it.
 Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const Predecessor* before) {
   const MeshView view(registry, node, MeshView::Scope::kClusters);
   GatewayLayout gateway = build_gateway(view);
@@ -215,6 +193,7 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
   if (node.is_gateway()) return gateway_snapshot(registry, node, before);
   const MeshView view(registry, node);
   Snapshot snapshot;
+  snapshot.on_demand = node.on_demand;
   if (before != nullptr) before->compare_with(registry, node);
   const OutboundPorts ports = add_clusters(view, before, snapshot);
   if (node.intercepted()) {

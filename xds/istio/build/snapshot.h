@@ -43,6 +43,7 @@ class Snapshot {
  public:
   Diagnostics notes;           ///< what this proxy could not get, and why
   CredentialUses credentials;  ///< of a gateway: the Secrets that its listeners show
+  bool on_demand = false;      ///< virtual hosts, and clusters for them, are here once they were asked for
 
   const ResourceGroup& group(XdsType type) const { return *groups_[static_cast<size_t>(type)]; }
   const std::shared_ptr<const ResourceGroup>& shared_group(XdsType type) const {

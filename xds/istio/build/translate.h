@@ -21,6 +21,7 @@ class RouteConfiguration;
 class Route;
 class RouteAction;
 class RouteMatch;
+class VirtualHost;
 }  // namespace route::v3
 }  // namespace envoy::config
 
@@ -81,6 +82,12 @@ std::vector<envoy::config::route::v3::Route> build_service_routes(const MeshServ
 /// The route that services without a VirtualService have.
 envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port,
                                                     const std::optional<ConsistentHash>& hash);
+/// The route of requests to hosts that the mesh does not know: where the connection was going, or nowhere.
+envoy::config::route::v3::Route build_unknown_route(bool pass);
+/// Which of the two holds for the proxy.
+bool passes_unknown_hosts(const MeshView& view);
+/// Istio's rule: hosts without a service are called on this port.
+inline constexpr uint16_t kServicelessPort = 80;
 /// The route of an inbound listener to the application.
 envoy::config::route::v3::Route build_inbound_route(const std::string& cluster);
 
@@ -105,7 +112,8 @@ void add_hash_policy(const std::optional<ConsistentHash>& hash,
                      envoy::config::route::v3::RouteAction& action);
 
 /// The route table for all services with this port: one virtual host each, and a last one for unknown hosts,
-/// which are refused, or passed on where interception knows the way and the mesh lets them.
+/// which are refused, or passed on where interception knows the way and the mesh lets them. For a proxy that
+/// asks, a table without hosts, which come when they were asked for.
 envoy::config::route::v3::RouteConfiguration build_route_configuration(
     uint16_t port, const std::vector<const MeshService*>& services, const MeshView& view);
 /// The table of a port that declares no protocol and has an address of its own: whatever the client calls the

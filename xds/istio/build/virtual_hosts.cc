@@ -15,14 +15,6 @@ bool takes_every_host(const VirtualHost& host) {
   return std::find(host.domains().begin(), host.domains().end(), "*") != host.domains().end();
 }
 
-/// Over the proxy's own stream, waited for as long as it takes.
-void ask_for_more(RouteConfiguration& table) {
-  auto& source = *table.mutable_vhds()->mutable_config_source();
-  source.mutable_ads();
-  source.mutable_initial_fetch_timeout();  // zero
-  source.set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
-}
-
 }  // namespace
 
 std::string virtual_host_resource(std::string_view table, std::string_view name) {
@@ -32,6 +24,13 @@ std::string virtual_host_resource(std::string_view table, std::string_view name)
 std::string_view table_of(std::string_view resource) {
   const size_t slash = resource.rfind('/');
   return slash == std::string_view::npos ? std::string_view() : resource.substr(0, slash);
+}
+
+void ask_for_virtual_hosts(RouteConfiguration& table) {
+  auto& source = *table.mutable_vhds()->mutable_config_source();
+  source.mutable_ads();
+  source.mutable_initial_fetch_timeout();  // zero
+  source.set_resource_api_version(envoy::config::core::v3::ApiVersion::V3);
 }
 
 std::vector<VirtualHost> take_out_virtual_hosts(RouteConfiguration& table) {
@@ -49,7 +48,7 @@ std::vector<VirtualHost> take_out_virtual_hosts(RouteConfiguration& table) {
   }
   table.clear_virtual_hosts();
   for (VirtualHost& host : stay) *table.add_virtual_hosts() = std::move(host);
-  if (!out.empty()) ask_for_more(table);
+  if (!out.empty()) ask_for_virtual_hosts(table);
   return out;
 }
 

@@ -19,6 +19,9 @@ std::string virtual_host_resource(std::string_view table, std::string_view name)
 /// "80" of that; empty where it is a table's own name.
 std::string_view table_of(std::string_view resource);
 
+/// Has the table say that there is more: over the proxy's own stream, waited for as long as it takes.
+void ask_for_virtual_hosts(envoy::config::route::v3::RouteConfiguration& table);
+
 /// Takes out of `table` what a proxy gets beside it, under the names of resources, and has the table say that
 /// there is more. The virtual host for "*" stays in the table: it is what a proxy has before the others come,
 /// and where it is the only one the table stays as it is.
