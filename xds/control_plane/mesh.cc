@@ -58,6 +58,21 @@ bool reaches_listeners(const istio::ProxyNode& node, const std::vector<istio::En
                      [](const istio::EndpointChange& change) { return change.service->headless; });
 }
 
+/// Whether what two proxies know differs in little more than their namespaces' short names.
+bool is_like(const istio::ProxyNode& one, const istio::ProxyNode& other) {
+  return one.type == other.type && one.interception == other.interception && one.grpc == other.grpc &&
+         one.plain_envoy == other.plain_envoy && one.vhds == other.vhds && one.on_demand == other.on_demand &&
+         one.identified == other.identified;
+}
+
+/// What is equal in both is there once: of most services all namespaces have the same clusters.
+std::shared_ptr<const istio::Snapshot> sharing(const istio::Snapshot& snapshot,
+                                               const istio::Snapshot& alike) {
+  auto shared = std::make_shared<istio::Snapshot>(snapshot);
+  shared->share_with(alike);
+  return shared;
+}
+
 }  // namespace
 
 Mesh::Mesh(ResourceSource& source, istio::Inventory& inventory, istio::MeshSettings settings,
@@ -191,6 +206,11 @@ const std::shared_ptr<const istio::Snapshot>& Mesh::outbound_for(const istio::Pr
   auto snapshot = before.empty()
                       ? std::make_shared<const istio::Snapshot>(istio::build_outbound(*state_.registry, node))
                       : make_outbound(node, before.mapped());
+  const auto alike = std::find_if(outbound_.begin(), outbound_.end(), [&](const auto& other) {
+    return other.second.snapshot != nullptr && is_like(other.second.node, node);
+  });
+  const bool is_new = before.empty() || snapshot != before.mapped().snapshot;
+  if (is_new && alike != outbound_.end()) snapshot = sharing(*snapshot, *alike->second.snapshot);
   outbound = {node, std::move(snapshot), state_.registry};
   return outbound.snapshot;
 }
