@@ -48,7 +48,7 @@ void RetryState::read_wishes(HeaderMap& request) {
   const auto grpc_on = request.get(HeaderId::kXEnvoyRetryGrpcOn);
   if (on) retry_on_ |= parse_retry_on(*on, nullptr) & ~kGrpcBits;
   if (grpc_on) retry_on_ |= parse_retry_on(*grpc_on, nullptr) & kGrpcBits;
-  if ((on || grpc_on) && left_ == 0) left_ = 1;
+  if (policy_ == nullptr && (on || grpc_on)) left_ = 1;  // a policy of none stays one
   if (const auto most = request.get(HeaderId::kXEnvoyMaxRetries)) {
     if (const auto value = read_number<uint32_t>(*most); value && retry_on_ != 0) left_ = *value;
   }

@@ -381,3 +381,23 @@ def test_headers_of_responses_that_a_client_names(start):
         proxy = start(bootstrap([listener(http([route("/", to="up")], **INTERNAL))], [cluster("up", up.port)]))
         response = proxy.fetch(headers={"x-envoy-retry-on": "retriable-headers", "x-envoy-retriable-header-names": "x-other, X-Again"})
         assert response.text == "second"
+
+
+def test_a_policy_without_retries_stays_one_whatever_a_client_asks(start):
+    with Upstream("up", lambda request: reply(503)) as up:
+        only = route("/", to="up", retry_policy={"retry_on": "reset", "num_retries": 0, **POLICY})
+        proxy = start(bootstrap([listener(http([only], **INTERNAL))], [cluster("up", up.port)]))
+        assert proxy.fetch(headers={"x-envoy-retry-on": "5xx"}).status == 503
+        assert len(up.requests) == 1
+
+
+@pytest.mark.parametrize("value, tries", [("made", 2), ("sent", 1)])
+def test_what_retries_is_the_request_that_the_route_has_made(start, value, tries):
+    with Upstream("up", lambda request: reply(503)) as up:
+        wanted = [{"name": "x-kind", "string_match": {"exact": value}}]
+        only = {**route("/", to="up", retry_policy={"retry_on": "5xx", "retriable_request_headers": wanted, **POLICY}),
+                "request_headers_to_add": [{"header": {"key": "x-kind", "value": "made"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+        proxy = start(bootstrap([listener(http([only]))], [cluster("up", up.port)]))
+        assert proxy.fetch(headers={"x-kind": "sent"}).status == 503
+        assert len(up.requests) == tries
+        assert proxy.stat("cluster.up.upstream_rq_retry_success") == 0
