@@ -109,6 +109,23 @@ TEST_F(MeshTest, AChangeOfTheConfigurationSharesWhatItLeavesAsItWas) {
       << "equal groups are one";
 }
 
+TEST_F(MeshTest, WhatNamespacesHaveAlikeIsThereOnce) {
+  const auto here = mesh_->snapshot_for(proxy("10.9.0.1"));
+  auto elsewhere = proxy("10.9.0.2");
+  elsewhere.ns = "elsewhere";
+  const auto check = [&](const istio::Snapshot& one, const istio::Snapshot& two) {
+    EXPECT_NE(one.group(XdsType::kRoute).version, two.group(XdsType::kRoute).version) << "short names";
+    EXPECT_EQ(one.shared_group(XdsType::kEndpoint), two.shared_group(XdsType::kEndpoint));
+    const std::string web = "outbound|80||web.default.svc.cluster.local";
+    EXPECT_EQ(one.group(XdsType::kCluster).resources.get(web),
+              two.group(XdsType::kCluster).resources.get(web));
+  };
+  check(*here, *mesh_->snapshot_for(elsewhere));
+  source_.yaml += Source::service("new");
+  source_.tell();
+  check(*mesh_->snapshot_for(proxy("10.9.0.1")), *mesh_->snapshot_for(elsewhere));
+}
+
 TEST_F(MeshTest, NothingToTakeIsNothingToTell) {
   const auto before = mesh_->snapshot_for(proxy("10.9.0.1"));
   const uint64_t version = mesh_->version();
