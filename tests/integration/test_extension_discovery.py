@@ -143,6 +143,7 @@ def test_the_default_serves_without_waiting_where_told_to(begin, server):
     server.holding.add(EXTENSIONS)
     proxy = begin(serving(discovered(default_config=mutation("default"), apply_default_config_without_warming=True)))
     assert answer(proxy) == "default"
+    server.wait_asked(EXTENSIONS, "x")
     server.put(EXTENSIONS, "x", told("1"))
     wait_until(lambda: answer(proxy) == "1", "what came")
     server.put(EXTENSIONS, "x", None)
