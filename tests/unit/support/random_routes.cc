@@ -19,7 +19,8 @@ std::string lower(std::string text) {
 bool conditions_match(const RouteMatch& match, const HeaderMap& head, uint64_t random) {
   const size_t question = std::min(head.path().find('?'), head.path().size());
   const std::string_view query = head.path().substr(std::min(question + 1, head.path().size()));
-  if (match.grpc && head.value_of(HeaderId::kContentType) != "application/grpc") return false;
+  const bool call = !head.path().empty() && head.value_of(HeaderId::kContentType) == "application/grpc";
+  if (match.grpc && !call) return false;
   if (match.runtime_fraction && random % 100 >= match.runtime_fraction->value.numerator) return false;
   for (const auto& header : match.headers) {
     if (!header.matches(head)) return false;
