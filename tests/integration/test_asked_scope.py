@@ -39,6 +39,7 @@ class TestProxies:
     def mesh(self, tmp_path, closing):
         mesh = AskedMesh(tmp_path / "config", "a", {"a-1": (upstream("a", closing), {})}, closing)
         mesh.apply("b.yaml", service("b", mesh.port), workload("b-1", "b", upstream("b", closing)))
+        wait_until(lambda: " 2 services" in mesh.control.tail(), "the control plane knowing both")
         mesh.other = closing(mesh.sidecar("other", REMORA_OUTBOUND=OTHER))
         for place in ("127.0.0.1", OTHER):
             wait_until(lambda place=place: self.answers(mesh, place), f"the listener at {place}")
