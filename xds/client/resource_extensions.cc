@@ -84,11 +84,12 @@ void ResourceStore::refuse_extension(const std::string& key, RefusedUpdate updat
 }
 
 /// As Envoy: the filters are what they are without one.
-void ResourceStore::withdraw_extension(const std::string& key) {
+void ResourceStore::withdraw_extension(const std::string& key, const std::string& version) {
   if (extensions_.table().find(key) == nullptr) return;
   ConfigReport report;
   Context context(environment_, report);
   renew_listeners(key, nullptr, context);
+  extensions_.stats(key)->updates().success(version);
   extensions_.table().withdraw(key);
   listeners_.settled({NeedKind::kExtension, key});
 }

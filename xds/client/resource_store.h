@@ -169,7 +169,7 @@ class ResourceStore {
   void take_extension(const std::string& key, const google::protobuf::Any& config, ResourceRecord record,
                       Context& context);
   void refuse_extension(const std::string& key, RefusedUpdate update);
-  void withdraw_extension(const std::string& key);
+  void withdraw_extension(const std::string& key, const std::string& version);
 
   // Virtual hosts that come on their own.
   struct HostChange;

@@ -187,7 +187,7 @@ UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& respo
   }
   for (const std::string& name : response.removed_resources()) {
     if (type == ResourceType::kExtensions) {
-      withdraw_extension(resource_key(name, source));
+      withdraw_extension(resource_key(name, source), response.system_version_info());
     } else {
       remove(type, name, source);
     }

@@ -174,6 +174,7 @@ TEST_F(ExtensionsTest, WhatIsTakenAwayIsTheDefaultOrNothing) {
   EXPECT_EQ(changes(), "listeners bare safe");
   EXPECT_NE(filters("bare"), before);
   EXPECT_EQ(counter(kStats + "config_reload"), 2U);
+  EXPECT_EQ(counter(kStats + "update_success"), 1U) << "a removal is an update, as in Envoy";
   EXPECT_TRUE(update(Type::kExtensions, {fault("x", 418)}).ok());
   EXPECT_EQ(changes(), "listeners bare safe") << "the same bytes are news";
 }
