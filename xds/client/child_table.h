@@ -5,11 +5,50 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "client/resource_record.h"
 #include "remora/core/rare.h"
 
 namespace remora::xds {
+
+/// The names of those who hold something: of most things there is one.
+class Users {
+ public:
+  void insert(const std::string& name) {
+    if (!first_ || *first_ == name) {
+      first_ = name;
+      return;
+    }
+    if (!others_) others_.emplace();
+    others_->insert(name);
+  }
+  void erase(const std::string& name) {
+    if (first_ != name) {
+      if (others_) others_->erase(name);
+    } else if (others_ && !others_->empty()) {
+      first_ = std::move(others_->extract(others_->begin()).value());
+    } else {
+      first_.reset();
+    }
+  }
+  [[nodiscard]] bool empty() const { return !first_; }
+  template <typename Visit>
+  void each(Visit visit) const {
+    if (first_) visit(*first_);
+    if (!others_) return;
+    for (const std::string& name : *others_) visit(name);
+  }
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    each([&](const std::string& name) { all.push_back(name); });
+    return all;
+  }
+
+ private:
+  std::optional<std::string> first_;
+  Rare<std::set<std::string>> others_;
+};
 
 /// What others need before they can be used, by name: endpoints, routes, secrets. An entry lives as long as
 /// somebody holds it, and is asked for meanwhile. Single-threaded.
@@ -18,8 +57,8 @@ class ChildTable {
  public:
   struct Entry {
     std::optional<ResourceRecord> record;
-    Value value{};                // null until it came
-    std::set<std::string> users;  // who holds it
+    Value value{};  // null until it came
+    Users users;    // who holds it
     Rare<RefusedUpdate> refused;
     bool absent = false;      // its source says that there is none
     bool incomplete = false;  // it needs something else before it can be used
@@ -76,6 +115,11 @@ class ChildTable {
     if (found == entries_.end() || !found->second.refused) return;
     --refused_count_;
     found->second.refused.reset();
+  }
+  /// The same bytes came as another version.
+  void set_version(const std::string& name, const std::string& version) {
+    const auto found = entries_.find(name);
+    if (found != entries_.end() && found->second.record) found->second.record->version = version;
   }
   void set_incomplete(const std::string& name, bool incomplete) {
     const auto found = entries_.find(name);

@@ -42,7 +42,7 @@ void DeltaProtocol::unfollow(ResourceType type, const std::string& name) {
   subscription.added.erase(name);
   subscription.removed.insert(name);
   if (!subscription.all) {
-    subscription.versions.erase(name);
+    subscription.accepted.erase(name);
     subscription.expiry.erase(name);
   }
   ask(type);
@@ -75,12 +75,16 @@ void DeltaProtocol::disconnected() {
 
 /// The first request of a type: everything that is followed, and what of it is already here. A wildcard alone
 /// is said by naming nothing, which older servers understand too.
-void DeltaProtocol::introduce(Subscription& subscription, Request& request) {
+void DeltaProtocol::introduce(ResourceType type, Request& request) {
+  Subscription& subscription = at(type);
   subscription.introduced = true;
   if (subscription.all && !subscription.names.empty()) request.add_resource_names_subscribe(kWildcard);
   for (const std::string& name : subscription.names) request.add_resource_names_subscribe(name);
   auto& versions = *request.mutable_initial_resource_versions();
-  for (const auto& [name, version] : subscription.versions) versions[name] = version;
+  for (const std::string& name : subscription.accepted) {
+    if (std::string version = receiver_.version_of(identity_.feed, type, name); !version.empty())
+      versions[name] = std::move(version);
+  }
 }
 
 std::optional<DeltaProtocol::Request> DeltaProtocol::next_request() {
@@ -90,7 +94,7 @@ std::optional<DeltaProtocol::Request> DeltaProtocol::next_request() {
     Subscription& subscription = at(next->type);
     Request request;
     if (!subscription.introduced) {
-      introduce(subscription, request);
+      introduce(next->type, request);
     } else if (subscription.added.empty() && subscription.removed.empty() && next->nonce.empty()) {
       continue;  // it was said together with an answer
     } else {
@@ -136,7 +140,7 @@ void DeltaProtocol::remember(Subscription& subscription, const Response& respons
   for (const auto& resource : response.resources()) {
     if (!accepted.contains(resource.name())) continue;
     if (!subscription.all && !subscription.names.contains(resource.name())) continue;
-    if (resource.has_resource()) subscription.versions[resource.name()] = resource.version();
+    if (resource.has_resource()) subscription.accepted.insert(resource.name());
     if (!resource.has_ttl()) {
       subscription.expiry.erase(resource.name());
       continue;
@@ -145,7 +149,7 @@ void DeltaProtocol::remember(Subscription& subscription, const Response& respons
     subscription.expiry[resource.name()] = now + Milliseconds{std::max<int64_t>(milliseconds, 0)};
   }
   for (const std::string& name : response.removed_resources()) {
-    subscription.versions.erase(name);
+    subscription.accepted.erase(name);
     subscription.expiry.erase(name);
   }
 }

@@ -13,7 +13,7 @@
 namespace remora::xds {
 
 /// The incremental variant of xDS over one stream, without the stream. Used as SotwProtocol is. What was
-/// accepted is remembered with its version, so that after a reconnect the server sends only what differs.
+/// accepted is told with its version, so that after a reconnect the server sends only what differs.
 /// Single-threaded. Source: Envoy, xDS protocol, "Incremental xDS".
 class DeltaProtocol final : public ResourceFeed {
  public:
@@ -44,12 +44,12 @@ class DeltaProtocol final : public ResourceFeed {
     std::set<std::string> names;  // besides `all`
     std::set<std::string> added;  // names to say in the next request
     std::set<std::string> removed;
-    std::map<std::string, std::string> versions;  // what was accepted
+    std::set<std::string> accepted;               // what is here; the receiver knows in which version
     std::map<std::string, MonotonicTime> expiry;  // of those that must be renewed
   };
   Subscription& at(ResourceType type) { return subscriptions_[index_of(type)]; }
   void ask(ResourceType type);
-  void introduce(Subscription& subscription, Request& request);
+  void introduce(ResourceType type, Request& request);
   void remember(Subscription& subscription, const Response& response, const UpdateResult& result,
                 MonotonicTime now);
 

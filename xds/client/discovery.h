@@ -61,6 +61,10 @@ class Discovery final : public ResourceReceiver {
   void on_failure(const std::string& feed, ResourceType type) override;
   void on_disconnected(const std::string& feed) override;
   void on_nack_held() override;
+  [[nodiscard]] std::string version_of(const std::string& feed, ResourceType type,
+                                       const std::string& name) const override {
+    return store_.version_of(type, name, feed);
+  }
   void on_time(MonotonicTime now) override;
   [[nodiscard]] MonotonicTime next_deadline() const override;
 

@@ -52,11 +52,11 @@ void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
   }
   for (const std::string& key : endpoints_.take_changed()) {
     const auto* entry = endpoints_.find(key);
-    for (const std::string& name : entry->users) {
+    entry->users.each([&](const std::string& name) {
       const auto* parent = clusters_.find(name);
       const bool uses = parent->active && parent->active->parent.endpoints_key == key;
       if (uses && !changes.activated.contains(name)) batch.endpoints.emplace_back(name, entry->value);
-    }
+    });
   }
   endpoints_.take_dropped();  // they go with their clusters
   batch.removed_clusters.assign(changes.removed.begin(), changes.removed.end());

@@ -56,7 +56,7 @@ void ResourceStore::expect_extensions(TranslatedListener& listener, std::vector<
 bool ResourceStore::renew_listeners(const std::string& key, const Any* config, Context& context) {
   const size_t errors_before = context.report().error_count();
   std::vector<Renewed> changes;
-  for (const std::string& name : extensions_.table().find(key)->users) {
+  for (const std::string& name : extensions_.table().find(key)->users.names()) {
     const auto* listener = listeners_.find(name);
     if (listener == nullptr) continue;
     const auto scope = context.in_key("listeners", name);

@@ -61,6 +61,9 @@ class ResourceReceiver {
   virtual void on_disconnected(const std::string& feed) = 0;
   /// A NACK has to wait, because there were many.
   virtual void on_nack_held() = 0;
+  /// The version of the resource of that name that serves, or is to; "": it is not here.
+  [[nodiscard]] virtual std::string version_of(const std::string& feed, ResourceType type,
+                                               const std::string& name) const = 0;
   /// When next_deadline() has passed.
   virtual void on_time(MonotonicTime now) = 0;
   [[nodiscard]] virtual MonotonicTime next_deadline() const = 0;

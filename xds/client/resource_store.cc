@@ -78,6 +78,16 @@ const ResourceRecord* ResourceStore::latest(ResourceType type, const std::string
   }
 }
 
+std::string ResourceStore::version_of(ResourceType type, const std::string& name,
+                                      const std::string& source) const {
+  if (type == ResourceType::kVirtualHosts) {
+    const ResourceRecord* record = virtual_hosts_.record_of(name, source);
+    return record == nullptr ? std::string() : record->version;
+  }
+  const ResourceRecord* record = latest(type, is_whole_set(type) ? name : resource_key(name, source));
+  return record == nullptr ? std::string() : record->version;
+}
+
 bool ResourceStore::is_static(ResourceType type, const std::string& name) const {
   const auto check = [&](const auto& set) {
     const auto* entry = set.find(name);

@@ -105,6 +105,9 @@ class ResourceStore {
     [[nodiscard]] std::string source_key() const { return source ? source->key : std::string(); }
   };
   [[nodiscard]] Origin origin_of(ResourceType type, const std::string& key) const;
+  /// In which version the resource of that name from there was accepted last; "": it is not here.
+  [[nodiscard]] std::string version_of(ResourceType type, const std::string& name,
+                                       const std::string& source) const;
   /// Resources whose last update was refused.
   [[nodiscard]] size_t refused_count(ResourceType type) const;
   /// What warms, and what it waits for, in Envoy's words.
@@ -151,7 +154,7 @@ class ResourceStore {
   bool read(const Step& step, Incoming& incoming, std::string& error) const;
   void expect(ResourceType type, const std::string& key, const std::string& name,
               const std::shared_ptr<const ResourceSource>& source);
-  void accept_unchanged(ResourceType type, const std::string& key);
+  void accept_unchanged(const Step& step, const Incoming& incoming);
   void take(const Step& step, const Incoming& incoming, UpdateResult& result);
   void take_cluster(const Step& step, const Incoming& incoming, Context& context);
   void take_endpoints(const Step& step, const Incoming& incoming, Context& context);

@@ -62,6 +62,7 @@ struct ResourceStore::Step {
   const std::string& source;
   MonotonicTime now;
   WallTime wall;
+  bool is_delta = false;  // each resource has a version of its own
   [[nodiscard]] ResourceRecord record(const Incoming& incoming) const {
     return {*incoming.resource, *incoming.version, wall};
   }
@@ -165,7 +166,7 @@ UpdateResult ResourceStore::update(ResourceType type, const DeltaResponse& respo
   UpdateResult result;
   if (!are_told_apart(response, result)) return result;
   if (type == ResourceType::kVirtualHosts) return update_virtual_hosts(response, wall, source);
-  const Step step{type, source, now, wall};
+  const Step step{type, source, now, wall, true};
   for (const auto& resource : response.resources()) {
     if (!resource.has_resource()) {  // a heartbeat: it is as it was
       result.accepted.push_back(resource.name());
@@ -214,14 +215,18 @@ void ResourceStore::remove(ResourceType type, const std::string& name, const std
   }
 }
 
-void ResourceStore::accept_unchanged(ResourceType type, const std::string& key) {
-  switch (type) {
-    case ResourceType::kClusters: return clusters_.clear_refusal(key);
-    case ResourceType::kListeners: return listeners_.clear_refusal(key);
-    case ResourceType::kEndpoints: return endpoints_.clear_refusal(key);
-    case ResourceType::kRoutes: return routes_.clear_refusal(key);
-    case ResourceType::kSecrets: return secrets_.table().clear_refusal(key);
-    case ResourceType::kExtensions: return extensions_.table().clear_refusal(key);
+void ResourceStore::accept_unchanged(const Step& step, const Incoming& incoming) {
+  const auto accept = [&](auto& set) {
+    set.clear_refusal(incoming.key);
+    if (step.is_delta) set.set_version(incoming.key, *incoming.version);
+  };
+  switch (step.type) {
+    case ResourceType::kClusters: return accept(clusters_);
+    case ResourceType::kListeners: return accept(listeners_);
+    case ResourceType::kEndpoints: return accept(endpoints_);
+    case ResourceType::kRoutes: return accept(routes_);
+    case ResourceType::kSecrets: return accept(secrets_.table());
+    case ResourceType::kExtensions: return accept(extensions_.table());
     case ResourceType::kVirtualHosts: return;
   }
 }
@@ -239,7 +244,7 @@ void ResourceStore::forget_old_keys(ResourceType type) {
 
 void ResourceStore::take(const Step& step, const Incoming& incoming, UpdateResult& result) {
   if (!incoming.is_new()) {
-    accept_unchanged(step.type, incoming.key);
+    accept_unchanged(step, incoming);
     result.accepted.push_back(incoming.name);
     return;
   }

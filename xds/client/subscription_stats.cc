@@ -147,7 +147,7 @@ void SubscriptionStats::each_child_stats(ResourceType type, const std::string& c
   const auto visit = [&](const auto& table) {
     const auto* entry = table.find(child);
     if (entry == nullptr) return;
-    for (const std::string& parent : entry->users) call(child_stats(type, parent, child));
+    entry->users.each([&](const std::string& parent) { call(child_stats(type, parent, child)); });
   };
   if (type == ResourceType::kEndpoints) {
     visit(store_.endpoints());

@@ -82,6 +82,15 @@ void VirtualHostSets::let_go(std::shared_ptr<const ResourceSource> source) {
   if (keys_from(source->key).empty()) touched_.push_back({{}, std::move(source), false});
 }
 
+const ResourceRecord* VirtualHostSets::record_of(const std::string& name, const std::string& source) const {
+  for (const auto& [key, set] : sets_) {
+    if (set.source_key() != source) continue;
+    if (const auto host = set.hosts.find(name); host != set.hosts.end()) return &host->second.record;
+  }
+  const auto found = unclaimed_.find({source, name});
+  return found == unclaimed_.end() ? nullptr : &found->second;
+}
+
 VirtualHostSets::Set* VirtualHostSets::find(const std::string& key) {
   const auto found = sets_.find(key);
   return found == sets_.end() ? nullptr : &found->second;

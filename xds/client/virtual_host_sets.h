@@ -53,6 +53,8 @@ class VirtualHostSets {
   }
   /// Those of a set, taken out.
   std::vector<std::pair<std::string, ResourceRecord>> claim(const Set& set);
+  /// Of the virtual host of that resource name, whether its table is here or not; null: it is not here.
+  [[nodiscard]] const ResourceRecord* record_of(const std::string& name, const std::string& source) const;
   /// Null: that table has none.
   Set* find(const std::string& key);
   [[nodiscard]] const Set* find(const std::string& key) const;

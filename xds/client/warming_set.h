@@ -156,6 +156,14 @@ class WarmingSet {
     found->second.refused.reset();
   }
 
+  /// The same bytes came as another version.
+  void set_version(const std::string& name, const std::string& version) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    auto& latest = found->second.warming ? found->second.warming : found->second.active;
+    if (latest) latest->record.version = version;
+  }
+
   /// Goes on without what was waited for long enough.
   void expire(MonotonicTime now) {
     if (next_deadline() > now) return;

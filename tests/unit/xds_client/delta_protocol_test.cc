@@ -121,6 +121,30 @@ TEST_F(DeltaProtocolTest, AfterALossTheServerHearsWhatIsHere) {
   EXPECT_EQ(sink_.batches, std::vector<std::string>{"removed_clusters a"}) << "gone while nobody listened";
 }
 
+TEST_F(DeltaProtocolTest, TheSameBytesAsAnotherVersionAreToldAsThatVersion) {
+  serve();
+  respond(Type::kClusters, {{"a", "c2", eds_cluster("a")}});
+  respond(Type::kEndpoints, {{"a", "e2", endpoints("a", 80)}});
+  requests();
+  EXPECT_TRUE(sink_.batches.empty()) << "nothing is different";
+  protocol_.disconnected();
+  protocol_.connected();
+  EXPECT_EQ(requests(),
+            "Cluster  {a=c2 }\nClusterLoadAssignment  +a {a=e2 }\nListener  {in=l1 }\n"
+            "RouteConfiguration  +r {r=r1 }\n");
+}
+
+TEST_F(DeltaProtocolTest, WhatIsNoLongerFollowedOrWasRemovedIsNotToldAsHere) {
+  serve();
+  respond(Type::kEndpoints, {}, {"a"});
+  respond(Type::kRoutes, {}, {"r"});
+  requests();
+  protocol_.disconnected();
+  protocol_.connected();
+  EXPECT_EQ(requests(),
+            "Cluster  {a=c1 }\nClusterLoadAssignment  +a\nListener  {in=l1 }\nRouteConfiguration  +r\n");
+}
+
 TEST_F(DeltaProtocolTest, ARefusedResourceIsNamedAndTheOthersOfItsResponseServe) {
   serve();
   const auto bad = eds_cluster("a", "connect_timeout: -1s");
