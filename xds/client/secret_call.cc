@@ -27,9 +27,9 @@ struct SecretCall::State {
   std::string reason;
 };
 
-/// Deletes itself when gRPC is done with it, on a thread of gRPC's. The last reference to the channel must not
-/// go there, because its end waits for that very thread: so the context, which has one, goes before the end is
-/// told, while the SecretCall still has its own.
+/// Deletes itself when gRPC is done with it, on a thread of gRPC's. The last reference to the channel must
+/// not go there, because its end waits for that very thread: so the context, which has one, goes before the
+/// end is told, while the SecretCall still has its own.
 class SecretCall::Reactor final : public grpc::ClientBidiReactor<Request, Response> {
  public:
   Reactor(Options options, Owner& owner, std::shared_ptr<State> state)
