@@ -17,6 +17,7 @@ bool usually_without_body(std::string_view method) {
 
 MessageSink& H1ClientCodec::open(MessageEvents& response) {
   stream_ = &response;
+  forget_early_bytes();
   reading_ = Reading::kHead;
   scanner_.reset();
   informationals_ = 0;
@@ -85,9 +86,10 @@ void H1ClientCodec::final_head() {
     case Framing::Kind::kTunnel:
       reading_ = Reading::kTunnel;
       reusable_ = false;
-      writer_.start({Framing::Kind::kTunnel, 0});
+      open_tunnel();
       break;
   }
+  if (reading_ != Reading::kTunnel) forget_early_bytes();
   if (upgrade_asked_ && reading_ != Reading::kTunnel) request_done_ = true;
   if (!response_.keep_alive) reusable_ = false;
   auto* stream = stream_;
@@ -194,11 +196,37 @@ void H1ClientCodec::send_head(const HeaderMap& head, bool end) {
 }
 
 void H1ClientCodec::send_body(BodyChunk chunk, bool end) {
-  if (!writer_.write(connection_, std::move(chunk))) {
-    reset(Failure::kLocalReset);
+  if (has_no_tunnel()) {
+    // Before the answer the server would read it as its next request; after a refusal it is nobody's.
+    if (reading_ == Reading::kHead) {
+      early_.append(chunk.bytes);
+      early_credit_.merge(std::move(chunk.credit));
+    }
+  } else if (!writer_.write(connection_, std::move(chunk))) {
+    break_off();
     return;
   }
   if (end) finish_request(nullptr);
+}
+
+void H1ClientCodec::open_tunnel() {
+  writer_.start({Framing::Kind::kTunnel, 0});
+  if (!early_.empty()) writer_.write(connection_, {early_.view(), std::move(early_credit_)});
+  forget_early_bytes();
+  if (request_done_) connection_.shutdown_write();
+}
+
+void H1ClientCodec::forget_early_bytes() {
+  early_.clear();
+  early_credit_ = Credit();
+}
+
+/// The request's body is not what its head says: nobody could tell where the next request begins.
+void H1ClientCodec::break_off() {
+  if (stream_ == nullptr) return;
+  auto* stream = stream_;
+  reset(Failure::kLocalReset);
+  stream->on_reset(Failure::kLocalReset);
 }
 
 void H1ClientCodec::send_trailers(const HeaderMap& trailers) {
@@ -208,7 +236,7 @@ void H1ClientCodec::send_trailers(const HeaderMap& trailers) {
 void H1ClientCodec::finish_request(const HeaderMap* trailers) {
   request_done_ = true;
   if (!writer_.finish(connection_, trailers, HeaderCase::kLower)) {
-    reset(Failure::kLocalReset);
+    break_off();
     return;
   }
   if (writer_.kind() == Framing::Kind::kTunnel) connection_.shutdown_write();

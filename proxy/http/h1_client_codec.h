@@ -4,6 +4,7 @@
 #include "http/h1_body_reader.h"
 #include "http/h1_head.h"
 #include "http/h1_writer.h"
+#include "net/byte_queue.h"
 #include "net/connection.h"
 
 namespace remora {
@@ -50,6 +51,13 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   void send_trailers(const HeaderMap& trailers) override;
   void reset(Failure failure) override;
   void finish_request(const HeaderMap* trailers);
+  /// The request asks for a tunnel, and is not one (yet).
+  [[nodiscard]] bool has_no_tunnel() const {
+    return (upgrade_asked_ || connect_) && writer_.kind() == Framing::Kind::kNone;
+  }
+  void open_tunnel();
+  void forget_early_bytes();
+  void break_off();
 
   Connection& connection_;
   CreditAccount& account_;
@@ -69,6 +77,8 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   bool request_done_ = false;
   bool reusable_ = true;
   BodyWriter writer_;
+  ByteQueue early_;  // meant for the tunnel that is not granted yet
+  Credit early_credit_;
 };
 
 }  // namespace remora

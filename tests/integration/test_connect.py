@@ -78,6 +78,20 @@ def test_a_tunnel_over_http2(proxy):
         client.finish(stream)
 
 
+def test_what_comes_before_the_grant_waits_for_it(proxy, ups):
+    """What a client says too early reaches the tunnel, once there is one, and never a server that refuses it."""
+    with Http2Client(proxy.port()) as client:
+        stream = client.request(fields=[(":method", "CONNECT"), (":authority", "granted.local:80")], end=False)
+        for text in (b"too ", b"early", b"!"):
+            client.send(stream.number, text)
+        client.wait(lambda: stream.body == b"too early!", "the echo")
+        refused = client.request(fields=[(":method", "CONNECT"), (":authority", "refused.local:80")], end=False)
+        client.send(refused.number, b"GET /smuggled HTTP/1.1\r\nhost: refused.local\r\n\r\n")
+        client.wait(lambda: refused.status is not None, "the answer")
+        assert refused.status == 407
+    assert {request.method for request in ups["refusing"].requests} == {"CONNECT"}
+
+
 def test_what_the_upstream_refuses_is_an_answer(proxy):
     with Client(proxy.port()) as client:
         head = connect(client, "refused")

@@ -204,11 +204,12 @@ class ClientCodecTest : public testing::Test, public ClientCodecEvents {
   void on_going_away() override {}
   void on_capacity() override {}
   void on_connection_failed(Failure /*failure*/) override {}
-  MessageSink& request(std::string_view method, bool end) {
+  MessageSink& request(std::string_view method, bool end, std::string_view length = {}) {
     HeaderMap head;
     head.add(HeaderId::kMethod, method);
     head.add(HeaderId::kPath, "/p");
     head.add(HeaderId::kAuthority, "h");
+    if (!length.empty()) head.add(HeaderId::kContentLength, length);
     auto& sink = codec_.open(recorder_);
     sink.send_head(head, end);
     return sink;
@@ -277,6 +278,39 @@ TEST_F(ClientCodecTest, CutBodiesAreNeverCompleted) {
   wire_.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
   codec_.on_end();
   EXPECT_EQ(recorder_.log, "head(200) body(ab) reset ");
+}
+
+TEST_F(ClientCodecTest, WhatIsMeantForATunnelWaitsForIt) {
+  auto& sink = request("CONNECT", false);
+  EXPECT_EQ(wire_.sent(), "CONNECT h HTTP/1.1\r\nhost: h\r\n\r\n");
+  sink.send_body({"ear", {}}, false);
+  sink.send_body({"ly", {}}, false);
+  EXPECT_EQ(wire_.sent(), "") << "a server that refuses would read a request";
+  wire_.send("HTTP/1.1 200 OK\r\n\r\n");
+  EXPECT_EQ(wire_.sent(), "early");
+  sink.send_body({"more", {}}, false);
+  EXPECT_EQ(wire_.sent(), "more");
+}
+
+TEST_F(ClientCodecTest, WhatWasMeantForARefusedTunnelIsNobodys) {
+  auto& sink = request("CONNECT", false);
+  sink.send_body({"GET / HTTP/1.1", {}}, false);
+  wire_.sent();
+  wire_.send("HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nn");
+  sink.send_body({"more", {}}, true);
+  wire_.send("o");
+  EXPECT_EQ(wire_.sent(), "");
+  EXPECT_EQ(recorder_.log, "head(407) body(n) body(o) end ");
+}
+
+TEST_F(ClientCodecTest, ABodyThatIsNotAsLongAsItsHeadSaysIsToldToWhoReads) {
+  auto& sink = request("POST", false, "3");
+  sink.send_body({"four", {}}, false);
+  EXPECT_EQ(recorder_.last_failure, Failure::kLocalReset);
+  EXPECT_FALSE(reusable_);
+  auto& shorter = request("POST", false, "3");
+  shorter.send_body({"ab", {}}, true);
+  EXPECT_EQ(recorder_.log, "reset reset ");
 }
 
 TEST_F(ClientCodecTest, Unasked101IsAnError) {
