@@ -353,7 +353,7 @@ class TestStatNames:
     ALLOWED = {
         r"istio_.*": "Istio's own metrics, which in Envoy come from a filter it does not ship",
         r"cluster\.up\.upstream_rq_pending_overflow.*": "older name kept",
-        r"xds\.refused_(clusters|endpoints|listeners|routes|secrets|virtual_hosts)": "Envoy does not count what it holds back",
+        r"xds\.refused_(clusters|endpoints|listeners|routes|secrets|virtual_hosts|extensions)": "Envoy does not count what it holds back",
     }
 
     @staticmethod
