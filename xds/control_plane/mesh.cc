@@ -280,7 +280,7 @@ std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode
   const auto scope = state_.registry->sidecars().scope_of(node.ns, node.labels, settings.outbound_policy);
   istio::ProxyNode kind = node;
   kind.on_demand = node.on_demand && scope.sidecar() == nullptr;
-  const auto unasked = snapshot_for(kind);
+  auto unasked = snapshot_for(kind);
   if (!kind.on_demand) return unasked;
   const std::string key = outbound_key(kind, steering_);
   return asked.compose(unasked, [&](const auto& name) { return asked_.part(key, kind, *unasked, name); });
