@@ -358,5 +358,16 @@ TEST(Protocols, TwoTcpServicesCannotShareAPort) {
             std::string::npos);
 }
 
+TEST(Protocols, ATcpServiceWithRoutesHasThePortBeforeAnOlderOne) {
+  const std::string second =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: zdb}\nspec: {ports: [{name: tcp, port: 5432}]}\n---\n"
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: zdb}\n"
+      "spec: {hosts: [zdb], tcp: [{route: [{destination: {host: myapp}}]}]}\n---\n";
+  const Snapshot snapshot = build_snapshot(registry(kMesh + second), sidecar_at("127.0.9.1", true));
+  ASSERT_EQ(snapshot.notes.size(), 1U);
+  EXPECT_NE(snapshot.notes[0].message.find("does not lead to myapp.default.svc.cluster.local"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace remora::istio::test

@@ -39,6 +39,16 @@ void add_to_port(const MeshService& service, const MeshPort& port, OutboundPorts
   }
 }
 
+/// Without interception one TCP service has a port: one that routes speak of, as a canary's do, before what
+/// they lead to, else the oldest.
+void put_routed_first(const MeshView& view, OutboundPorts& ports) {
+  const auto is_routed = [&](const MeshService* service) {
+    const Resource* owner = view.virtual_service_for(service->host);
+    return owner != nullptr && !std::get<VirtualService>(owner->spec).tcp.empty();
+  };
+  for (auto& [number, port] : ports) std::stable_partition(port.tcp.begin(), port.tcp.end(), is_routed);
+}
+
 /// The clusters and endpoints that `service` has had. False where there are not all of them.
 bool take_over(const MeshService& service, const MeshView& view, const Snapshot& before, Snapshot& snapshot) {
   const EncodedResources& clusters = before.group(XdsType::kCluster).resources;
@@ -81,6 +91,7 @@ OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snap
       if (port.carried()) add_to_port(*service, port, ports);
     }
   }
+  put_routed_first(view, ports);
   return ports;
 }
 
