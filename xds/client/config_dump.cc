@@ -101,6 +101,14 @@ admin::ListenersConfigDump dump_listeners(const DumpSources& sources, const Name
 
 using ConnectionManager = ProtoConnectionManager;
 
+/// What came, when, and as which version; `content` is the message's place for it.
+template <typename Dynamic>
+void show(const ResourceRecord& record, Dynamic& dynamic, google::protobuf::Any& content) {
+  dynamic.set_version_info(record.version);
+  content = record.resource.any();
+  *dynamic.mutable_last_updated() = to_timestamp(record.updated);
+}
+
 /// The route configurations that stand in a listener.
 std::vector<envoy::config::route::v3::RouteConfiguration> inline_routes(const PackedResource& resource) {
   std::vector<envoy::config::route::v3::RouteConfiguration> out;
@@ -149,9 +157,7 @@ admin::RoutesConfigDump dump_routes(const DumpSources& sources, const NameFilter
     if ((!child.record && !child.refused) || !filter.wants(name)) continue;
     auto& dynamic = *out.add_dynamic_route_configs();
     if (child.record) {
-      dynamic.set_version_info(child.record->version);
-      *dynamic.mutable_route_config() = child.record->resource.any();
-      *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
+      show(*child.record, dynamic, *dynamic.mutable_route_config());
       if (const auto* set = sources.store.virtual_hosts().find(name)) add_virtual_hosts(*set, dynamic);
     }
     if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
@@ -172,11 +178,7 @@ admin::EndpointsConfigDump dump_endpoints(const DumpSources& sources, const Name
   for (const auto& [name, child] : sources.store.endpoints().entries()) {
     if ((!child.record && !child.refused) || !filter.wants(name)) continue;
     auto& dynamic = *out.add_dynamic_endpoint_configs();
-    if (child.record) {
-      dynamic.set_version_info(child.record->version);
-      *dynamic.mutable_endpoint_config() = child.record->resource.any();
-      *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
-    }
+    if (child.record) show(*child.record, dynamic, *dynamic.mutable_endpoint_config());
     if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
   }
   return out;
@@ -189,11 +191,7 @@ admin::EcdsConfigDump dump_extensions(const DumpSources& sources, const NameFilt
     const auto name = sources.store.origin_of(ResourceType::kExtensions, key).name;
     if ((!child.record && !child.refused) || !filter.wants(name)) continue;
     auto& dynamic = *out.add_ecds_filters();
-    if (child.record) {
-      dynamic.set_version_info(child.record->version);
-      *dynamic.mutable_ecds_filter() = child.record->resource.any();
-      *dynamic.mutable_last_updated() = to_timestamp(child.record->updated);
-    }
+    if (child.record) show(*child.record, dynamic, *dynamic.mutable_ecds_filter());
     if (child.refused) *dynamic.mutable_error_state() = to_failure(*child.refused);
   }
   return out;

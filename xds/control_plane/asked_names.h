@@ -40,7 +40,7 @@ class AskedNames {
   bool refresh(const PartOf& part_of);
 
   std::map<Name, std::shared_ptr<const istio::AskedPart>> parts_;  // null: not looked up yet
-  std::deque<Name> order_;                                         // oldest first; some may have gone
+  std::deque<Name> order_;                                         // the same names, oldest first
   std::shared_ptr<const istio::Snapshot> base_;
   std::shared_ptr<const istio::Snapshot> composed_;
   size_t composed_parts_ = 0;  // that composed_ was made of

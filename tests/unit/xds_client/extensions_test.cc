@@ -17,15 +17,9 @@ std::string discovered(const std::string& name, const std::string& types, const 
          (has_source ? "" : ", config_source: {ads: {}}") + (more.empty() ? "" : ", " + more) + "}}";
 }
 
-google::protobuf::Any listener_with(const std::string& name, const std::string& filters,
-                                    const std::string& more = "") {
-  return pack<envoy::config::listener::v3::Listener>(
-      "{name: " + name +
-      R"(, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{filters: [{
-        name: hcm, typed_config: {
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
-          stat_prefix: in, route_config: {name: r}, http_filters: [)" +
-      filters + "]}}]}]" + (more.empty() ? "" : ", " + more) + "}");
+google::protobuf::Any filtering_listener(const std::string& name, const std::string& filters,
+                                         const std::string& more = "") {
+  return listener_with(name, "route_config: {name: r}, http_filters: [" + filters + "]", more);
 }
 
 const std::string kRouterFilter = ", {name: router, typed_config: {\"@type\": " + std::string(kRouter) + "}}";
@@ -89,7 +83,8 @@ class ExtensionsTest : public testing::Test {
 const std::string kStats = "extension_config_discovery.http_filter.x.";
 
 TEST_F(ExtensionsTest, AListenerWaitsForItsFilters) {
-  ASSERT_TRUE(update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter)}).ok());
+  ASSERT_TRUE(
+      update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter)}).ok());
   EXPECT_EQ(changes(), "");
   EXPECT_EQ(store_.wanted(Type::kExtensions), std::vector<std::string>{"x"});
   EXPECT_EQ(store_.waiting().at(0).second,
@@ -103,7 +98,7 @@ TEST_F(ExtensionsTest, AnUpdateChangesItsFiltersAndNothingElse) {
   const std::string cors =
       ", {name: cors, typed_config: {\"@type\": "
       "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}";
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + cors + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + cors + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   const auto before = latest_.at("in");
@@ -123,7 +118,7 @@ TEST_F(ExtensionsTest, AnUpdateChangesItsFiltersAndNothingElse) {
 }
 
 TEST_F(ExtensionsTest, TheSameAgainIsTheSameChain) {
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   const uint64_t first = chain_hash("in");
@@ -131,14 +126,14 @@ TEST_F(ExtensionsTest, TheSameAgainIsTheSameChain) {
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   EXPECT_EQ(chain_hash("in"), first);
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter,
-                                          "per_connection_buffer_limit_bytes: 5")});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter,
+                                               "per_connection_buffer_limit_bytes: 5")});
   EXPECT_EQ(changes(), "listeners in") << "what is here need not be waited for";
   EXPECT_EQ(chain_hash("in"), first);
 }
 
 TEST_F(ExtensionsTest, ARefusedOneLeavesTheLastGood) {
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   const auto before = filters("in");
@@ -154,7 +149,7 @@ TEST_F(ExtensionsTest, ARefusedOneLeavesTheLastGood) {
 }
 
 TEST_F(ExtensionsTest, OneThatIsRefusedAtFirstIsNotWaitedFor) {
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter)});
   const UpdateResult result = update(Type::kExtensions, {extension("x", kBuffer, "max_request_bytes: 5")});
   EXPECT_EQ(
       result.details(),
@@ -165,8 +160,8 @@ TEST_F(ExtensionsTest, OneThatIsRefusedAtFirstIsNotWaitedFor) {
 
 TEST_F(ExtensionsTest, WhatIsTakenAwayIsTheDefaultOrNothing) {
   const std::string by_default = "default_config: {\"@type\": " + std::string(kFault) + "}";
-  update(Type::kListeners, {listener_with("bare", discovered("x", kFault) + kRouterFilter),
-                            listener_with("safe", discovered("x", kFault, by_default) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("bare", discovered("x", kFault) + kRouterFilter),
+                            filtering_listener("safe", discovered("x", kFault, by_default) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   const auto before = filters("bare");
@@ -182,7 +177,7 @@ TEST_F(ExtensionsTest, WhatIsTakenAwayIsTheDefaultOrNothing) {
 TEST_F(ExtensionsTest, TheDefaultServesAtOnceWhereItIsToldTo) {
   const std::string by_default =
       "default_config: {\"@type\": " + std::string(kFault) + "}, apply_default_config_without_warming: true";
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault, by_default) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault, by_default) + kRouterFilter)});
   EXPECT_EQ(changes(), "listeners in");
   EXPECT_EQ(store_.wanted(Type::kExtensions), std::vector<std::string>{"x"}) << "and yet it is asked for";
   const auto before = filters("in");
@@ -193,8 +188,9 @@ TEST_F(ExtensionsTest, TheDefaultServesAtOnceWhereItIsToldTo) {
 
 TEST_F(ExtensionsTest, WhatDoesNotComeIsGivenUp) {
   update(Type::kListeners,
-         {listener_with("in", discovered("x", kFault, "config_source: {ads: {}, initial_fetch_timeout: 2s}") +
-                                  kRouterFilter)});
+         {filtering_listener("in",
+                             discovered("x", kFault, "config_source: {ads: {}, initial_fetch_timeout: 2s}") +
+                                 kRouterFilter)});
   EXPECT_EQ(store_.next_deadline(), now_ + std::chrono::seconds(2));
   store_.expire(now_ + std::chrono::seconds(2));
   EXPECT_EQ(changes(), "listeners in");
@@ -204,17 +200,17 @@ TEST_F(ExtensionsTest, WhatDoesNotComeIsGivenUp) {
 }
 
 TEST_F(ExtensionsTest, WhatIsNotForANewListenerIsItsConflict) {
-  update(Type::kListeners, {listener_with("a", discovered("x", kFault) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("a", discovered("x", kFault) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
-  update(Type::kListeners, {listener_with("a", discovered("x", kFault) + kRouterFilter),
-                            listener_with("b", discovered("x", kBuffer) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("a", discovered("x", kFault) + kRouterFilter),
+                            filtering_listener("b", discovered("x", kBuffer) + kRouterFilter)});
   EXPECT_EQ(changes(), "listeners a b");
   EXPECT_EQ(counter(kStats + "config_conflict"), 1U);
   EXPECT_FALSE(update(Type::kExtensions, {fault("x", 503)}).ok()) << "as Envoy: all who use it, or none";
 }
 
 TEST_F(ExtensionsTest, ARouterMayComeToo) {
-  update(Type::kListeners, {listener_with("in", discovered("x", std::string(kRouter) + ", " + kFault))});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", std::string(kRouter) + ", " + kFault))});
   EXPECT_EQ(update(Type::kExtensions, {fault("x", 418)}).details(),
             R"(configuration of 'x': listeners["in"]: the last filter must be the router, not )"
             "envoy.extensions.filters.http.fault.v3.HTTPFault");
@@ -225,8 +221,8 @@ TEST_F(ExtensionsTest, ARouterMayComeToo) {
 
 TEST_F(ExtensionsTest, SourcesAreToldApart) {
   const std::string file = "config_source: {path_config_source: {path: /dev/null}}";
-  update(Type::kListeners, {listener_with("a", discovered("x", kFault) + kRouterFilter),
-                            listener_with("b", discovered("x", kFault, file) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("a", discovered("x", kFault) + kRouterFilter),
+                            filtering_listener("b", discovered("x", kFault, file) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   EXPECT_EQ(changes(), "listeners a");
   update(Type::kExtensions, {fault("x", 503)}, "/dev/null");
@@ -234,7 +230,7 @@ TEST_F(ExtensionsTest, SourcesAreToldApart) {
 }
 
 TEST_F(ExtensionsTest, ItGoesWithItsLastUser) {
-  update(Type::kListeners, {listener_with("in", discovered("x", kFault) + kRouterFilter)});
+  update(Type::kListeners, {filtering_listener("in", discovered("x", kFault) + kRouterFilter)});
   update(Type::kExtensions, {fault("x", 418)});
   changes();
   update(Type::kListeners, {});
@@ -248,7 +244,7 @@ TEST_F(ExtensionsTest, ItGoesWithItsLastUser) {
 TEST_F(ExtensionsTest, AnOptionalOneOfAnUnknownTypeIsLeftOut) {
   const std::string optional =
       "{name: x, is_optional: true, config_discovery: {type_urls: [a/b.C], config_source: {ads: {}}}}";
-  EXPECT_TRUE(update(Type::kListeners, {listener_with("in", optional + kRouterFilter)}).ok());
+  EXPECT_TRUE(update(Type::kListeners, {filtering_listener("in", optional + kRouterFilter)}).ok());
   EXPECT_EQ(changes(), "listeners in");
   EXPECT_TRUE(filters("in").empty());
   EXPECT_EQ(store_.wanted(Type::kExtensions), std::vector<std::string>{});
@@ -256,7 +252,7 @@ TEST_F(ExtensionsTest, AnOptionalOneOfAnUnknownTypeIsLeftOut) {
 
 TEST_F(ExtensionsTest, WhatCannotBeIsSaidAtOnce) {
   const auto error = [&](const std::string& filters) {
-    return update(Type::kListeners, {listener_with("in", filters)}).details();
+    return update(Type::kListeners, {filtering_listener("in", filters)}).details();
   };
   const std::string at = "listener 'in': filter_chains[0].filters[0].typed_config.http_filters[0]";
   EXPECT_EQ(error(discovered("x", "a/b.C") + kRouterFilter),

@@ -34,17 +34,23 @@ inline google::protobuf::Any endpoints(const std::string& name, int port) {
       "port_value: " +
       std::to_string(port) + "}}}}]}]}");
 }
-inline google::protobuf::Any listener(const std::string& name, const std::string& routes,
-                                      const std::string& more = "") {
+/// `manager`: fields of its connection manager.
+inline google::protobuf::Any listener_with(const std::string& name, const std::string& manager,
+                                           const std::string& more = "") {
   return pack<envoy::config::listener::v3::Listener>(
       "{name: " + name +
       R"(, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [{filters: [{
         name: hcm, typed_config: {
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
-          stat_prefix: in, rds: {route_config_name: )" +
-      routes + R"(, config_source: {ads: {}}}, http_filters: [{
-            name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}])" +
-      (more.empty() ? "" : ", " + more) + "}");
+          stat_prefix: in, )" +
+      manager + "}}]}]" + (more.empty() ? "" : ", " + more) + "}");
+}
+inline google::protobuf::Any listener(const std::string& name, const std::string& routes,
+                                      const std::string& more = "") {
+  return listener_with(name,
+                       "rds: {route_config_name: " + routes + R"(, config_source: {ads: {}}}, http_filters: [{
+            name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}])",
+                       more);
 }
 inline google::protobuf::Any routes(const std::string& name, const std::string& cluster) {
   return pack<envoy::config::route::v3::RouteConfiguration>(
