@@ -22,11 +22,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from load import (certificates, fairness, generator, idle_memory, peers, profile, protocol_report,  # noqa: E402
-                  protocols, report)  # noqa: E402
+                  protocols, report, results)  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
 from mesh import scale  # noqa: E402
 from updates import one_of_many  # noqa: E402
-from scale import NAMES as MEASUREMENTS, large_table, report as scale_report  # noqa: E402
+from scale import NAMES as MEASUREMENTS, large_table, report as scale_report, updates as scale_updates  # noqa: E402
 
 RESULTS = peers.ROOT / "bench" / "results"
 PACED_SHARE = 0.3  # of what the slowest peer reached at full speed: below everybody's knee
@@ -188,19 +188,12 @@ def mesh(arguments, setup: peers.Setup, processes: Processes) -> int:
     return 1 if data["churn"]["missing"] else 0
 
 
-def updates(arguments, setup: peers.Setup, _processes: Processes) -> int:
-    programs = {"remora": lambda: peers.built(setup, "remora", "remora"), "envoy": peers.envoy}
-    data, missing = {"clusters": arguments.clusters, "proxies": {}}, {}
-    for name in (name for name in programs if name in arguments.peers):
-        try:
-            data["proxies"][name] = one_of_many.run(name, programs[name](), arguments, setup.directory, say)
-        except (peers.Missing, RuntimeError) as error:
-            missing[name] = str(error)
-            say(f"bench: {name} NOT RUN: {error}")
+def updates(arguments, setup: peers.Setup, processes: Processes) -> int:
+    data = {**results.circumstances(os.getloadavg()[0]), **scale_updates.run(arguments, setup, processes, say)}
     print(one_of_many.markdown(data))
     for path in one_of_many.write(data, arguments.results):
         say(f"bench: wrote {path}")
-    return 1 if missing else 0
+    return 1 if data["missing"] else 0
 
 
 def large(arguments, setup: peers.Setup, _processes: Processes) -> int:

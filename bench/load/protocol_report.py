@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 
-from load import report
+from load import results
 from load.protocols import Result, Scenario
 
 _GOALS = {"haproxy": 1.05, "envoy": 0.32}  # CPU per request of Remora, as a share of the peer's
@@ -16,10 +14,9 @@ _GOALS = {"haproxy": 1.05, "envoy": 0.32}  # CPU per request of Remora, as a sha
 
 def summary(measured: dict[Scenario, dict[str, Result]], missing: dict[str, str], settings: dict) -> dict:
     """The result of a run as plain data."""
-    return {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            **report.machine(settings.pop("load_before")), "settings": settings,
-            "scenarios": {scenario.name: {"title": scenario.title, "proxies": _proxies(results)}
-                          for scenario, results in measured.items()},
+    return {**results.circumstances(settings.pop("load_before")), "settings": settings,
+            "scenarios": {scenario.name: {"title": scenario.title, "proxies": _proxies(runs)}
+                          for scenario, runs in measured.items()},
             "not_run": missing}
 
 
@@ -46,8 +43,7 @@ def _ratio(ours: Result, theirs: Result) -> dict:
 def markdown(data: dict) -> str:
     settings = data["settings"]
     lines = ["# HTTP/2, TLS and mutual TLS through one worker of each proxy", "",
-             f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, "
-             f"Linux {data['machine']['kernel']}; load average before the run {data['machine']['load_before']:.1f}.",
+             results.line(data),
              f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback at full speed (h2load), "
              f"{settings['body_bytes']}-byte answers; HTTP/1.1: {settings['connections']} connections; HTTP/2: "
              f"{settings['h2_connections']} connections of {settings['streams']} streams. Medians of the rounds, with "
@@ -82,8 +78,4 @@ def _row(name: str, proxy: dict) -> str:
 
 def write(data: dict, directory: Path, name: str) -> list[Path]:
     """Writes NAME.json and NAME.md; returns the paths."""
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = [directory / f"{name}.json", directory / f"{name}.md"]
-    paths[0].write_text(json.dumps(data, indent=1) + "\n")
-    paths[1].write_text(markdown(data))
-    return paths
+    return results.write(data, markdown(data), directory, name)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 
-from load import peers
+from load import results
 from load.generator import Sample
 
 _FIELDS = ("requests_per_second", "cpu_us_per_request", "cpu_share", "p50_us", "p99_us")
@@ -37,18 +31,11 @@ def summary(measured: dict[str, Measured], missing: dict[str, str], settings: di
         proxy["ratios"] = {reference: _ratios(measured[name], measured[reference])
                            for reference in _REFERENCES if reference in measured}
     return {
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        **machine(settings.pop("load_before")),
+        **results.circumstances(settings.pop("load_before")),
         "settings": settings,
         "proxies": proxies,
         "not_run": missing,
     }
-
-
-def machine(load_before: float) -> dict:
-    """Where a run took place, and of what."""
-    return {"machine": {"cpu": _cpu_model(), "kernel": platform.release(), "cpus": _cpus(), "load_before": load_before},
-            "commit": _commit()}
 
 
 def _one(result: Measured) -> dict:
@@ -90,8 +77,7 @@ def markdown(data: dict) -> str:
     settings, proxies = data["settings"], data["proxies"]
     lines = [
         "# HTTP/1.1 through one worker of each proxy", "",
-        f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, "
-        f"Linux {data['machine']['kernel']}; load average before the run {data['machine']['load_before']:.1f}.",
+        results.line(data),
         f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s over loopback, "
         f"{settings['body_bytes']}-byte answers from the {settings['backend']} backend. "
         "Medians of the rounds, with [min - max].",
@@ -131,31 +117,5 @@ def _ratio_cells(proxy: dict, name: str) -> str:
 
 def write(data: dict, directory: Path, name: str) -> list[Path]:
     """Writes NAME.json, NAME.md and NAME.png; returns the paths."""
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = [directory / f"{name}.{ending}" for ending in ("json", "md", "png")]
-    paths[0].write_text(json.dumps(data, indent=1) + "\n")
-    paths[1].write_text(markdown(data))
-    plot = Path(__file__).resolve().parent / "plot.py"
-    try:
-        subprocess.run([str(peers.python()), str(plot), str(paths[0]), str(paths[2])], check=True)
-    except (peers.Missing, subprocess.CalledProcessError) as error:
-        print(f"bench: no plot: {error}", file=sys.stderr)
-        paths.pop()
-    return paths
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _commit() -> str:
-    run = subprocess.run(["git", "-C", str(peers.ROOT), "rev-parse", "--short", "HEAD"],
-                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return run.stdout.strip() or "unknown"
+    paths = results.write(data, markdown(data), directory, name)
+    return paths + results.plot(Path(__file__).resolve().parent / "plot.py", paths[0])

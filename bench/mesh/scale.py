@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from pathlib import Path
 
-from load import peers, report
+from load import peers, results
 from load.processes import Process, free_port
 from mesh import one_change
 from mesh.cluster import Mesh, Writer, write_all
@@ -172,8 +170,7 @@ XDS = {"state": "ADS (state of the world)", "delta": "delta ADS"}
 
 def summary(figures: dict, arguments, load_before: float) -> dict:
     keys = ("services", "endpoints", "sidecars", "churn", "seconds", "pods", "xds")
-    return {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), **report.machine(load_before),
-            "settings": {key: getattr(arguments, key) for key in keys}, **figures}
+    return {**results.circumstances(load_before), "settings": {key: getattr(arguments, key) for key in keys}, **figures}
 
 
 def markdown(data: dict) -> str:
@@ -193,8 +190,7 @@ def markdown(data: dict) -> str:
     others = ", ".join(f"{name} {100 * seconds / churn['seconds']:.0f} %" for name, seconds in churn["cpu_seconds"].items() if name != "control")
     return "\n".join([
         "# remora-control over a Kubernetes API server", "",
-        f"{data['when']}, commit {data['commit']}; {data['machine']['cpu']}, {data['machine']['cpus']} CPUs, Linux {data['machine']['kernel']}; "
-        f"load average before the run {data['machine']['load_before']:.1f}.",
+        results.line(data),
         f"{settings['services']:,} services, {total:,} endpoints{', as many pods' if settings['pods'] else ''}, in {data['apiserver']} over etcd, "
         f"and {settings['sidecars']} simulated sidecars over {XDS[settings['xds']]}, each with a connection of its own; all on this machine.",
         *(["Others were at work on the machine meanwhile: CPU time counts here, latencies only say what a crowd does to them."]
@@ -209,10 +205,6 @@ def markdown(data: dict) -> str:
 
 
 def write(data: dict, directory: Path) -> list[Path]:
-    directory.mkdir(parents=True, exist_ok=True)
     settings = data["settings"]
     name = "mesh" + ("" if settings["services"] == 2000 else f"-{settings['services']}") + ("-state" if settings["xds"] == "state" else "")
-    json_path, text_path = directory / f"{name}.json", directory / f"{name}.md"
-    json_path.write_text(json.dumps(data, indent=1) + "\n")
-    text_path.write_text(markdown(data))
-    return [json_path, text_path]
+    return results.write(data, markdown(data), directory, name)

@@ -8,10 +8,9 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 
-from load import peers, report
+from load import peers, results
 from load.processes import Process, free_port
 from scale import probe
 from updates.one_of_many import rss_mib
@@ -204,8 +203,7 @@ def run(arguments, setup, say) -> dict:
     load_before = os.getloadavg()[0]
     first, hosts = table(arguments.mib)
     say(f"bench: {hosts:,} virtual hosts, {hosts * _ROUTES_A_HOST:,} routes, {len(first) / 2**20:.1f} MiB")
-    data = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), **report.machine(load_before), "hosts": hosts,
-            "routes": hosts * _ROUTES_A_HOST, "mib": round(len(first) / 2**20, 1), "variants": {}}
+    data = {**results.circumstances(load_before), "hosts": hosts, "routes": hosts * _ROUTES_A_HOST, "mib": round(len(first) / 2**20, 1), "variants": {}}
     for variant, (kind, api) in VARIANTS.items():
         port, turns = free_port(), setup.directory / f"turns-{api}.txt"
         turns.touch()
@@ -215,33 +213,27 @@ def run(arguments, setup, say) -> dict:
             server.send("1", first)
             answered(port, "table-1")
             time.sleep(_REST)
-            results = {}
+            rows = data["variants"][variant] = {}
             for number, (name, value) in enumerate(versions(first).items(), 2):
-                results[name] = change(server, process.pid, port, str(number), value, setup, turns)
-                say(f"bench: {variant}: {name}: {results[name]}")
-            data["variants"][variant] = results
+                rows[name] = change(server, process.pid, port, str(number), value, setup, turns)
+                say(f"bench: {variant}: {name}: {rows[name]}")
     return data
 
 
 def markdown(data: dict) -> str:
-    machine = data["machine"]
     lines = ["# A large route table, changed under traffic", "", "Written by `./dev bench large-table`; `bench/README.md` says how.", "",
              f"{data['hosts']:,} virtual hosts with {data['routes']:,} routes, {data['mib']} MiB over ADS; two workers, "
              f"{_PROBES} clients that ask 1,000 times a second each. A turn \"in all\", and a request, also wait for a processor that others "
              "have: on a busy machine the CPU time of a turn is the figure to watch.", "",
              "| protocol | changed | arrives after, s | longest turn of a worker: CPU, ms | in all, ms | slowest request, ms | requests | lost | "
              "memory before, MiB | peak | after | more than half more for, s |", "|---|---|---|---|---|---|---|---|---|---|---|---|"]
-    for variant, results in data["variants"].items():
-        for name, row in results.items():
+    for variant, rows in data["variants"].items():
+        for name, row in rows.items():
             lines.append(f"| {variant} | {name} | {row['arrived_s']} | {row['turn_cpu_ms']:.2f} | {row['turn_ms']:.2f} | {row['slowest_ms']} | "
                          f"{row['requests']:,} | {row['lost']} | {row['before_mib']} | {row['peak_mib']} | {row['after_mib']} | {row['over_half_more_s']} |")
-    lines += ["", f"{data['when']}, commit {data['commit']}, {machine['cpus']} x {machine['cpu']}, load before {machine['load_before']:.1f}.", ""]
+    lines += ["", results.line(data), ""]
     return "\n".join(lines)
 
 
-def write(data: dict, results: Path) -> list[Path]:
-    results.mkdir(parents=True, exist_ok=True)
-    files = [results / "large_table.json", results / "large_table.md"]
-    files[0].write_text(json.dumps(data, indent=1) + "\n")
-    files[1].write_text(markdown(data))
-    return files
+def write(data: dict, directory: Path) -> list[Path]:
+    return results.write(data, markdown(data), directory, "large_table")

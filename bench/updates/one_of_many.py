@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from load import peers
+from load import peers, results
 from load.processes import Process, free_port
 
 sys.path.insert(0, str(peers.ROOT / "tests"))
@@ -170,9 +170,5 @@ def markdown(data: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(data: dict, results: Path) -> list[Path]:
-    results.mkdir(parents=True, exist_ok=True)
-    files = [results / "updates.json", results / "updates.md"]
-    files[0].write_text(json.dumps(data, indent=2) + "\n")
-    files[1].write_text(markdown(data))
-    return files
+def write(data: dict, directory: Path) -> list[Path]:
+    return results.write(data, f"{markdown(data)}\n{results.line(data)}\n", directory, "updates")
