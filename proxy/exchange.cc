@@ -247,7 +247,7 @@ void Exchange::forward() {
 void Exchange::hash_request() {
   const auto& table = cluster_->config().consistent_hash;
   if (!table) return;
-  const auto& policies = table->policies.empty() ? route_->forward.hash_policies : table->policies;
+  const auto& policies = table->policies.empty() ? route_->forward.hash_policies.list() : table->policies;
   hash_ =
       request_hash(policies, {request_, origin_.remote, connection_->peer(), &filter_state_}, &new_cookies_);
 }
@@ -279,9 +279,9 @@ void Exchange::start_mirrors() {
 // ---------------------------------------------------------------------------------------------- the upstream
 
 void Exchange::start_try() {
-  const auto& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
-                          ? choice_.weighted->metadata_match
-                          : route_->forward.metadata_match;
+  const SubsetMatch& match = choice_.weighted != nullptr && !choice_.weighted->metadata_match.empty()
+                                 ? choice_.weighted->metadata_match
+                                 : route_->forward.metadata_match;
   const bool again = info_.attempts > 1;
   if (again && retry_.avoid_previous_hosts() && try_.host() != nullptr)
     tried_.push_back(&try_.host()->host().state());
@@ -303,7 +303,7 @@ void Exchange::start_try() {
   info_.upstream_host = &endpoint;
   retry_.on_attempt(endpoint.priority);
   if (!again) start_mirrors();  // where there is no host, nothing was sent that could be copied
-  const auto& rewrite = route_->forward.host_rewrite;
+  const HostRewrite& rewrite = *route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
   const auto per_try = retry_.per_try_timeout();

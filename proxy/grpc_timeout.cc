@@ -88,7 +88,7 @@ RequestLimits route_limits(const RouteAction& action, Milliseconds listener_dura
 
 void announce_grpc_timeout(const RouteAction& action, const RequestLimits& limits, Milliseconds expected,
                            HeaderMap& request) {
-  if (!action.has_stream_duration && !action.grpc_timeouts.max) return;
+  if (!action.has_stream_duration && !action.grpc_timeouts->max) return;
   if (!is_grpc_request(request)) return;
   if (action.has_stream_duration) {
     if (limits.duration) write_grpc_timeout(request, *limits.duration);

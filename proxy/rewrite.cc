@@ -53,7 +53,7 @@ void append_forwarded_host(HeaderMap& head) {
 }  // namespace
 
 void rewrite_path(const Route& route, bool keep_original, HeaderMap& head) {
-  const auto& rewrite = route.forward.path_rewrite;
+  const PathRewrite& rewrite = *route.forward.path_rewrite;
   if (rewrite.kind == PathRewrite::Kind::kNone) return;
   const auto old = head.path();
   const auto parts = split_path(old);

@@ -9,8 +9,8 @@ namespace remora {
 namespace {
 
 const WeightedCluster* choose_weighted(const RouteAction& action, const HeaderMap& request, uint64_t random) {
-  if (!action.weighted_random_header.empty()) {
-    const auto text = request.get(action.weighted_random_header).value_or(std::string_view());
+  if (!action.weighted_random_header->empty()) {
+    const auto text = request.get(*action.weighted_random_header).value_or(std::string_view());
     random = read_number<uint64_t>(text).value_or(random);
   }
   uint64_t pick = random % action.total_weight;
@@ -41,8 +41,8 @@ ClusterChoice choose_cluster(const RouteAction& action, const HeaderMap& request
   return {by_header ? named_by(weighted->cluster_header) : std::string_view(weighted->name), weighted};
 }
 
-const std::vector<MirrorPolicy>& choose_mirrors(const RouteConfig& table, const VirtualHost& host,
-                                                const Route& route) {
+const RareList<MirrorPolicy>& choose_mirrors(const RouteConfig& table, const VirtualHost& host,
+                                             const Route& route) {
   if (!route.forward.mirrors.empty()) return route.forward.mirrors;
   return !host.mirrors.empty() ? host.mirrors : table.mirrors;
 }

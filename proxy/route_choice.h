@@ -26,8 +26,8 @@ ClusterChoice choose_cluster(const RouteAction& action, const HeaderMap& request
 
 /// The mirrors of the route, else of its virtual host, else of the table. Source: Envoy,
 /// request_mirror_policies.
-const std::vector<MirrorPolicy>& choose_mirrors(const RouteConfig& table, const VirtualHost& host,
-                                                const Route& route);
+const RareList<MirrorPolicy>& choose_mirrors(const RouteConfig& table, const VirtualHost& host,
+                                             const Route& route);
 std::string_view mirror_cluster(const MirrorPolicy& policy, const HeaderMap& request);
 
 /// Whether a request may ask for this upgrade: as its route says, else as the listener does.

@@ -77,7 +77,7 @@ void append_host(std::string& out, const std::string& cluster, const AdminHost& 
 void append_text(std::string& out, const AdminCluster& cluster) {
   const ClusterConfig& config = *cluster.config;
   append_line(out, config.name, "observability_name",
-              config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
+              config.alt_stat_name->empty() ? config.name : *config.alt_stat_name);
   if (config.outlier) {
     const std::string start = config.name + "::outlier";
     append_line(out, start, "success_rate_average", cluster.success_rate_average);
@@ -186,7 +186,7 @@ void write_cluster(JsonWriter& json, const AdminCluster& cluster) {
     json.end_array();
   }
   write_circuit_breakers(json, config);
-  json.member("observability_name", config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
+  json.member("observability_name", config.alt_stat_name->empty() ? config.name : *config.alt_stat_name);
   if (config.discovery == ClusterConfig::Discovery::kEds)
     json.member("eds_service_name", config.eds_service_name);
   json.end_object();

@@ -37,16 +37,16 @@ std::string dotted_quad(uint32_t address) {
 Result<Address> Address::ip(std::string_view host, uint16_t port) {
   const std::string text(host);
   Address result;
-  if (inet_pton(AF_INET, text.c_str(), &result.storage_.v4.sin_addr) == 1) {
-    result.storage_.v4.sin_family = AF_INET;
-    result.storage_.v4.sin_port = htons(port);
+  if (inet_pton(AF_INET, text.c_str(), &result.ip_.v4.sin_addr) == 1) {
+    result.ip_.v4.sin_family = AF_INET;
+    result.ip_.v4.sin_port = htons(port);
     result.length_ = sizeof(sockaddr_in);
     return result;
   }
   result = Address();
-  if (inet_pton(AF_INET6, text.c_str(), &result.storage_.v6.sin6_addr) == 1) {
-    result.storage_.v6.sin6_family = AF_INET6;
-    result.storage_.v6.sin6_port = htons(port);
+  if (inet_pton(AF_INET6, text.c_str(), &result.ip_.v6.sin6_addr) == 1) {
+    result.ip_.v6.sin6_family = AF_INET6;
+    result.ip_.v6.sin6_port = htons(port);
     result.length_ = sizeof(sockaddr_in6);
     return result;
   }
@@ -55,8 +55,8 @@ Result<Address> Address::ip(std::string_view host, uint16_t port) {
 
 Result<Address> Address::unix_path(std::string_view path) {
   Address result;
-  sockaddr_un& to = result.storage_.path;
   if (path.empty()) return Error{"a Unix socket needs a path"};
+  sockaddr_un& to = result.path_.emplace();
   const bool abstract = path.front() == '@';
   // A file's path needs room for its final zero byte; an abstract name is as long as the kernel is told.
   const size_t room = sizeof(to.sun_path) - (abstract ? 0 : 1);
@@ -66,7 +66,7 @@ Result<Address> Address::unix_path(std::string_view path) {
   }
   if (path.find('\0') != std::string_view::npos)
     return Error{"a Unix socket path must not contain a zero byte"};
-  to.sun_family = AF_UNIX;
+  result.ip_.any.sa_family = to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());
   if (abstract) to.sun_path[0] = '\0';
   result.length_ = kPathOffset + static_cast<socklen_t>(path.size() + (abstract ? 0 : 1));
@@ -75,27 +75,33 @@ Result<Address> Address::unix_path(std::string_view path) {
 
 Address Address::from_sockaddr(const sockaddr* address, socklen_t length) {
   Address result;
-  result.length_ = std::min<socklen_t>(length, sizeof(result.storage_));
-  std::memcpy(&result.storage_, address, result.length_);
+  if (length > kPathOffset && address->sa_family == AF_UNIX) {
+    result.length_ = std::min<socklen_t>(length, sizeof(sockaddr_un));
+    result.ip_.any.sa_family = AF_UNIX;
+    std::memcpy(&result.path_.emplace(), address, result.length_);
+    return result;
+  }
+  result.length_ = std::min<socklen_t>(length, sizeof(result.ip_));
+  std::memcpy(&result.ip_, address, result.length_);
   return result;
 }
 
 bool Address::is_ip() const { return family() == AF_INET || family() == AF_INET6; }
 
 uint16_t Address::port() const {
-  if (family() == AF_INET) return ntohs(storage_.v4.sin_port);
-  if (family() == AF_INET6) return ntohs(storage_.v6.sin6_port);
+  if (family() == AF_INET) return ntohs(ip_.v4.sin_port);
+  if (family() == AF_INET6) return ntohs(ip_.v6.sin6_port);
   return 0;
 }
 
 void Address::set_port(uint16_t port) {
-  if (family() == AF_INET) storage_.v4.sin_port = htons(port);
-  if (family() == AF_INET6) storage_.v6.sin6_port = htons(port);
+  if (family() == AF_INET) ip_.v4.sin_port = htons(port);
+  if (family() == AF_INET6) ip_.v6.sin6_port = htons(port);
 }
 
 bool Address::is_loopback() const {
-  if (family() == AF_INET) return (ntohl(storage_.v4.sin_addr.s_addr) >> 24) == 127;
-  return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&storage_.v6.sin6_addr);
+  if (family() == AF_INET) return (ntohl(ip_.v4.sin_addr.s_addr) >> 24) == 127;
+  return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ip_.v6.sin6_addr);
 }
 
 std::string Address::to_string() const {
@@ -105,13 +111,13 @@ std::string Address::to_string() const {
 }
 
 std::string Address::host() const {
-  if (family() == AF_INET) return dotted_quad(ntohl(storage_.v4.sin_addr.s_addr));
+  if (family() == AF_INET) return dotted_quad(ntohl(ip_.v4.sin_addr.s_addr));
   if (family() == AF_INET6) {
     char text[INET6_ADDRSTRLEN];
-    return inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text, sizeof(text));
+    return inet_ntop(AF_INET6, &ip_.v6.sin6_addr, text, sizeof(text));
   }
-  if (!is_unix() || length_ <= kPathOffset) return "";
-  const char* const path = storage_.path.sun_path;
+  if (!path_) return "";
+  const char* const path = path_->sun_path;
   const size_t size = length_ - kPathOffset;
   if (path[0] != '\0') return {path, strnlen(path, size)};
   return "@" + std::string(path + 1, size - 1);
@@ -121,8 +127,8 @@ bool Address::operator==(const Address& other) const {
   if (length_ == 0 || other.length_ == 0) return length_ == other.length_;
   if (family() != other.family()) return false;
   if (is_ip()) {
-    return port() == other.port() && ip_bytes(&storage_.any) == ip_bytes(&other.storage_.any) &&
-           (family() != AF_INET6 || storage_.v6.sin6_scope_id == other.storage_.v6.sin6_scope_id);
+    return port() == other.port() && ip_bytes(&ip_.any) == ip_bytes(&other.ip_.any) &&
+           (family() != AF_INET6 || ip_.v6.sin6_scope_id == other.ip_.v6.sin6_scope_id);
   }
   return host() == other.host();
 }

@@ -11,7 +11,7 @@ const std::shared_ptr<const Locality>& no_locality() {
 }
 
 std::string cluster_stat_name(const ClusterConfig& config) {
-  std::string_view rest = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+  std::string_view rest = config.alt_stat_name->empty() ? config.name : *config.alt_stat_name;
   std::string name;
   name.reserve(rest.size());
   while (!rest.empty()) {

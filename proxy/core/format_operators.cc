@@ -81,8 +81,8 @@ Text upstream_cluster_raw(const ExchangeInfo& info) {
   return info.cluster == nullptr ? Text() : non_empty(info.cluster->name);
 }
 Text upstream_cluster(const ExchangeInfo& info) {
-  if (info.cluster == nullptr || info.cluster->alt_stat_name.empty()) return upstream_cluster_raw(info);
-  return info.cluster->alt_stat_name;
+  if (info.cluster == nullptr || info.cluster->alt_stat_name->empty()) return upstream_cluster_raw(info);
+  return *info.cluster->alt_stat_name;
 }
 Text filter_chain_name(const ExchangeInfo& info) { return non_empty(info.filter_chain); }
 // Envoy's stream id of an HTTP request is its request id.

@@ -24,7 +24,7 @@ bool look(const RouteMatch& match, const RouteQuestion& question, Unmet unmet) {
   const auto all = [&](const auto& matchers, std::string_view field, const auto& subject) {
     for (const auto& matcher : matchers) {
       if (matcher.matches(subject)) continue;
-      unmet(field, &matcher - matchers.data(), matcher, subject);
+      unmet(field, &matcher - matchers.begin(), matcher, subject);
       return false;
     }
     return true;

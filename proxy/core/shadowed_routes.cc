@@ -170,8 +170,7 @@ std::vector<std::string> spelled(const RouteMatch& match) {
 }
 
 /// Requests that the later fraction takes, the earlier one takes: both look at the same random value.
-bool fraction_covers(const std::optional<RuntimeFraction>& earlier,
-                     const std::optional<RuntimeFraction>& later) {
+bool fraction_covers(const Rare<RuntimeFraction>& earlier, const Rare<RuntimeFraction>& later) {
   if (!earlier || earlier->value.numerator >= earlier->value.denominator) return true;
   return later && later->value.denominator == earlier->value.denominator &&
          later->value.numerator <= earlier->value.numerator;

@@ -236,7 +236,7 @@ void write_forwarding(JsonWriter& json, Request& request, const RouteTable& tabl
   json.member("path", request.head.path());
   write_changed(json, "path_rewrite", before.path(), request.head.path());
   write_changed(json, "host_rewrite", before.authority(), request.head.authority());
-  if (action.host_rewrite.kind == HostRewrite::Kind::kAuto)
+  if (action.host_rewrite->kind == HostRewrite::Kind::kAuto)
     json.member("auto_host_rewrite", "the chosen endpoint's host name");
   write_difference(json, "added_headers", request.head, before);
   write_difference(json, "removed_headers", before, request.head);

@@ -175,7 +175,7 @@ std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const Cl
   if (config.default_priority.track_remaining)
     made.remaining[0] =
         stats_.make_scope(remaining_stat_schema(), remaining_scope_name(stat_name, "default"));
-  if (config.high_priority.track_remaining)
+  if (config.high_priority->track_remaining)
     made.remaining[1] = stats_.make_scope(remaining_stat_schema(), remaining_scope_name(stat_name, "high"));
   if (config.consistent_hash)
     made.table = stats_.make_scope(table_stat_schema(config.consistent_hash->maglev),

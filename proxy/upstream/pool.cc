@@ -23,7 +23,7 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
       host_(new WorkerHost(std::move(host), cluster_->context().shard)),
       name_(key.name),
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
-      usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2.max_concurrent_streams)),
+      usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
       protocol_(key.protocol) {}
 
 HostPool::~HostPool() = default;

@@ -36,7 +36,8 @@ void set_circuit_breakers(const CircuitBreakers& breakers, Context& /*context*/,
   for (const auto& thresholds : breakers.thresholds()) {
     const bool high = thresholds.priority() == envoy::config::core::v3::HIGH;
     if (std::exchange(seen[high ? 1 : 0], true)) continue;
-    (high ? out.high_priority : out.default_priority) = to_thresholds(thresholds);
+    if (high) out.high_priority = to_thresholds(thresholds);
+    if (!high) out.default_priority = to_thresholds(thresholds);
   }
 }
 

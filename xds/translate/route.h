@@ -62,7 +62,7 @@ RetryPolicy to_retry_policy(const envoy::config::route::v3::RetryPolicy& policy,
 /// path_match_policy and path_rewrite_policy: URI templates.
 PathMatch to_template_match(const envoy::config::core::v3::TypedExtensionConfig& policy, Context& context);
 void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, const PathMatch& path,
-                          Context& context, PathRewrite& out);
+                          Context& context, RareValue<PathRewrite>& out);
 PathRewrite to_regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& rewrite,
                              Context& context);
 

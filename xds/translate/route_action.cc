@@ -129,10 +129,10 @@ void set_stream_duration(const v3::RouteAction& action, Context& context, RouteA
   if (limits.has_max_stream_duration())
     out.max_stream_duration = to_milliseconds(limits.max_stream_duration(), "max_stream_duration", context);
   if (limits.has_grpc_timeout_header_max())
-    out.grpc_timeouts.header_max =
+    out.grpc_timeouts.edit().header_max =
         to_milliseconds(limits.grpc_timeout_header_max(), "grpc_timeout_header_max", context);
   if (limits.has_grpc_timeout_header_offset())
-    out.grpc_timeouts.header_offset =
+    out.grpc_timeouts.edit().header_offset =
         to_milliseconds(limits.grpc_timeout_header_offset(), "grpc_timeout_header_offset", context);
 }
 
@@ -142,9 +142,9 @@ void set_timeouts(const v3::RouteAction& action, Context& context, RouteAction& 
     out.idle_timeout = to_milliseconds(action.idle_timeout(), "idle_timeout", context);
   set_stream_duration(action, context, out);
   if (action.has_max_grpc_timeout())
-    out.grpc_timeouts.max = to_milliseconds(action.max_grpc_timeout(), "max_grpc_timeout", context);
+    out.grpc_timeouts.edit().max = to_milliseconds(action.max_grpc_timeout(), "max_grpc_timeout", context);
   if (action.has_grpc_timeout_offset())
-    out.grpc_timeouts.offset = to_milliseconds(action.grpc_timeout_offset(), "grpc_timeout_offset", context);
+    out.grpc_timeouts.edit().offset = to_milliseconds(action.grpc_timeout_offset(), "grpc_timeout_offset", context);
 }
 
 void set_upgrades(const v3::RouteAction& action, Context& context, RouteAction& out) {

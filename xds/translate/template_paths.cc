@@ -44,13 +44,13 @@ PathMatch to_template_match(const envoy::config::core::v3::TypedExtensionConfig&
 }
 
 void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, const PathMatch& path,
-                          Context& context, PathRewrite& out) {
+                          Context& context, RareValue<PathRewrite>& out) {
   const bool is_template = path.kind == PathMatch::Kind::kTemplate;
   if (is_template && !action.prefix_rewrite().empty())
     context.error("prefix_rewrite", "cannot be used with path_match_policy");
   if (!action.has_path_rewrite_policy()) return;
   const auto scope = context.in("path_rewrite_policy");
-  if (out.kind != PathRewrite::Kind::kNone)
+  if (out->kind != PathRewrite::Kind::kNone)
     return context.error("only one of prefix_rewrite, regex_rewrite and path_rewrite_policy can be set");
   if (!is_template) return context.error("needs a path_match_policy");
   const auto config_scope = context.in("typed_config");
@@ -63,8 +63,8 @@ void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, c
   auto substitution = to_substitution(message->path_template_rewrite(), *parsed);
   if (!substitution) return context.error(substitution.error().message);
   // The whole path is replaced: nothing may be left on either side.
-  out = {PathRewrite::Kind::kRegex, std::move(*substitution),
-         compile("\\A" + parsed->expression + "\\z", context)};
+  out = PathRewrite{PathRewrite::Kind::kRegex, std::move(*substitution),
+                    compile("\\A" + parsed->expression + "\\z", context)};
 }
 
 }  // namespace remora::xds

@@ -45,6 +45,15 @@ void set_http1(const Http1Options& options, Context& context, ClusterConfig& out
   }
 }
 
+template <typename Config>
+void set_http2_of(const Config& config, Context& context, ClusterConfig& out) {
+  if (!config.has_http2_protocol_options()) return;
+  const auto scope = context.in("http2_protocol_options");
+  Http2Options http2;
+  set_http2(config.http2_protocol_options(), context, http2);
+  out.http2 = http2;
+}
+
 /// The options of both protocols, which all three ways to choose between them hold.
 template <typename Config>
 void set_both(const Config& config, Context& context, ClusterConfig& out) {
@@ -52,10 +61,7 @@ void set_both(const Config& config, Context& context, ClusterConfig& out) {
     const auto http1 = context.in("http_protocol_options");
     set_http1(config.http_protocol_options(), context, out);
   }
-  if (config.has_http2_protocol_options()) {
-    const auto http2 = context.in("http2_protocol_options");
-    set_http2(config.http2_protocol_options(), context, out.http2);
-  }
+  set_http2_of(config, context, out);
 }
 
 void set_protocol(const TypedOptions& options, Context& context, ClusterConfig& out) {
@@ -100,11 +106,8 @@ void set_legacy(const ProtoCluster& cluster, Context& context, ClusterConfig& ou
     const auto scope = context.in("http_protocol_options");
     set_http1(cluster.http_protocol_options(), context, out);
   }
-  if (cluster.has_http2_protocol_options()) {
-    const auto scope = context.in("http2_protocol_options");
-    set_http2(cluster.http2_protocol_options(), context, out.http2);
-    out.protocol = UpstreamProtocol::kHttp2;
-  }
+  set_http2_of(cluster, context, out);
+  if (cluster.has_http2_protocol_options()) out.protocol = UpstreamProtocol::kHttp2;
   if (cluster.protocol_selection() == ProtoCluster::USE_DOWNSTREAM_PROTOCOL)
     out.protocol = UpstreamProtocol::kDownstream;
   if (cluster.has_upstream_http_protocol_options()) set_names(cluster.upstream_http_protocol_options(), out);

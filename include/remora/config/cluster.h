@@ -21,6 +21,11 @@ namespace remora {
 /// Plain structs for envoy.config.cluster.v3 and envoy.config.endpoint.v3. Defaults are Envoy's. Built and
 /// validated by xds/translate, immutable afterwards, shared by all threads.
 
+struct DnsDiscovery;         // dns.h
+struct HealthChecks;         // health_check.h
+struct EndpointHealthCheck;  // health_check.h
+struct BalancerSettings;     // balancer.h
+
 struct Locality {
   std::string region;
   std::string zone;
@@ -44,6 +49,16 @@ struct Endpoint {
   bool canary = false;                                       // metadata envoy.lb canary
   std::shared_ptr<const Locality> locality = no_locality();  // never null; endpoints share it
   std::shared_ptr<const Metadata> metadata;                  // never null
+  /// How it is checked where it differs from others; null: as the cluster says.
+  std::shared_ptr<const EndpointHealthCheck> health_check;
+};
+
+/// The share of one locality's hosts of one priority, where localities are weighted. Source:
+/// envoy.config.endpoint.v3.LocalityLbEndpoints.
+struct LocalityWeight {
+  std::shared_ptr<const Locality> locality;  // never null
+  uint32_t priority = 0;
+  uint32_t weight = 0;
 };
 
 /// Each endpoint is there once, however many versions of a set, and however many hosts, know of it.
@@ -55,6 +70,7 @@ struct EndpointSet {
   std::string version;
   EndpointList endpoints;  // unique addresses
   uint32_t overprovisioning_percent = 140;
+  RareList<LocalityWeight> locality_weights;  // of localities that have one, which is never 0
 };
 
 /// Circuit breakers of one priority. Source: envoy.config.cluster.v3.CircuitBreakers.Thresholds.
@@ -66,6 +82,7 @@ struct Thresholds {
   std::optional<double> retry_budget_percent;  // overrides max_retries
   uint32_t retry_budget_min = 3;
   bool track_remaining = false;
+  bool operator==(const Thresholds&) const = default;
 };
 
 /// Source: envoy.config.cluster.v3.OutlierDetection; semantics in proxy/upstream/outlier.h.
@@ -95,7 +112,16 @@ struct OutlierDetection {
   bool always_eject_one_host = false;
 };
 
-enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
+enum class LbPolicy : uint8_t {
+  kRoundRobin,
+  kLeastRequest,
+  kRandom,
+  kRingHash,
+  kMaglev,
+  kClientSideWeighted,  ///< client_side_weighted_round_robin: weights from the hosts' load reports
+  kPeakEwma,            ///< ours: latency times requests under way, the lesser of two
+  kPrequal,             ///< ours: hot and cold hosts by requests in flight, then latency
+};
 
 /// How kRingHash and kMaglev spread hashes over hosts. Source:
 /// envoy.config.cluster.v3.Cluster.RingHashLbConfig, MaglevLbConfig and
@@ -153,14 +179,26 @@ struct OriginalDst {
 
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
-  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst };
+  enum class Discovery : uint8_t {
+    kStatic,
+    kEds,
+    kOriginalDst,
+    kStrictDns,
+    kLogicalDns,
+    kAggregate,
+    kForwardProxy
+  };
   std::string name;
-  std::string version;        // of the CDS resource; "" for static ones
-  std::string alt_stat_name;  // "" : name
+  std::string version;                   // of the CDS resource; "" for static ones
+  RareValue<std::string> alt_stat_name;  // "" : name
   bool added_via_api = false;
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;    // never empty for kEds
-  Rare<OriginalDst> original_dst;  // set for kOriginalDst
+  std::string eds_service_name;                       // never empty for kEds
+  Rare<OriginalDst> original_dst;                     // set for kOriginalDst
+  std::shared_ptr<const DnsDiscovery> dns;            // set for kStrictDns, kLogicalDns and kForwardProxy
+  RareList<std::string> aggregate;                    // of kAggregate: the clusters, the preferred first
+  std::shared_ptr<const HealthChecks> health_checks;  // null: hosts are not asked
+  std::shared_ptr<const BalancerSettings> balancer;   // slow start, localities, zones; null: none of them
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
   uint32_t choice_count = 2;             // least request
   double active_request_bias = 1.0;      // least request, unequal weights
@@ -169,7 +207,7 @@ struct ClusterConfig {
   uint32_t panic_threshold_percent = 50;  // 0: no panic
   Milliseconds connect_timeout{5000};
   Thresholds default_priority;
-  Thresholds high_priority;
+  RareValue<Thresholds> high_priority;
   Rare<OutlierDetection> outlier;
   Milliseconds idle_timeout{3600000};        // of pooled connections; 0: none
   Milliseconds max_connection_duration{0};   // 0: none
@@ -179,15 +217,14 @@ struct ClusterConfig {
   uint32_t max_headers_count = 100;
   bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
-  Http2Options http2;
+  RareValue<Http2Options> http2;
   std::shared_ptr<const UpstreamBind> bind;  // null: the kernel chooses where connections come from
   std::shared_ptr<const UpstreamTls> tls;    // null: plain text
-  std::vector<TransportSocketMatch>
-      transport_socket_matches;              // the first that matches a host wins over `tls`
-  bool auto_sni = false;                     // SNI from the request's host, or from:
-  std::string auto_sni_header;               // override_auto_sni_header, lower-case
-  bool auto_san_validation = false;          // the certificate must name that host
-  std::shared_ptr<const Metadata> metadata;  // never null
+  RareList<TransportSocketMatch> transport_socket_matches;  // the first that matches a host wins over `tls`
+  bool auto_sni = false;                                    // SNI from the request's host, or from:
+  RareValue<std::string> auto_sni_header;                   // override_auto_sni_header, lower-case
+  bool auto_san_validation = false;                         // the certificate must name that host
+  std::shared_ptr<const Metadata> metadata;                 // never null
 };
 
 /// The name that statistics use: alt_stat_name or name, ':' replaced by '_' as in Envoy.

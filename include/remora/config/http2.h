@@ -30,6 +30,7 @@ struct Http2Options {
   uint32_t keepalive_jitter_percent = 15;
   /// A PING before the first stream on a connection that was idle for so long; 0: none.
   Milliseconds keepalive_idle_interval{0};
+  bool operator==(const Http2Options&) const = default;
 };
 
 }  // namespace remora

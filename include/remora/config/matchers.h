@@ -31,6 +31,7 @@ class Regex {
   /// Replaces every match by `substitution` (\0..\9 name groups): Envoy's regex_rewrite.
   [[nodiscard]] std::string replace_all(std::string_view text, std::string_view substitution) const;
   [[nodiscard]] const std::string& pattern() const;
+  bool operator==(const Regex&) const = default;  // the same compiled program
 
   static constexpr int kMaxProgramSize = 10000;
 

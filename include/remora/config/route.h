@@ -12,6 +12,7 @@
 #include "remora/config/metadata.h"
 #include "remora/core/clock.h"
 #include "remora/core/format.h"
+#include "remora/core/rare.h"
 
 namespace remora {
 
@@ -33,8 +34,8 @@ struct HeaderMutation {
 
 /// One level's edits of one head: removals first, then additions, as Envoy applies them.
 struct HeaderMutations {
-  std::vector<HeaderMutation> add;
-  std::vector<std::string> remove;  // lower-case
+  RareList<HeaderMutation> add;
+  RareList<std::string> remove;  // lower-case
   [[nodiscard]] bool empty() const { return add.empty() && remove.empty(); }
   void apply(HeaderMap& headers, const ExchangeInfo& info) const;
 };
@@ -49,11 +50,12 @@ void apply(const std::vector<HeaderEdit>& edits, HeaderMap& headers, const Excha
 
 /// Subset keys with their wanted values, sorted by key (metadata_match in the namespace "envoy.lb").
 using SubsetMatch = std::vector<std::pair<std::string, MetadataValue>>;
+using RareSubsetMatch = RareList<SubsetMatch::value_type>;
 
 /// What a place says to HTTP filters. RouteTable::compile fills in `resolved`: places that say nothing share
 /// that of the place around them; null where no place of the table says anything.
 struct PlaceFilterConfig {
-  std::vector<FilterOverride> overrides;  // typed_per_filter_config, sorted by name
+  RareList<FilterOverride> overrides;  // typed_per_filter_config, sorted by name
   std::shared_ptr<const PlaceFilters> resolved;
 };
 
@@ -79,12 +81,12 @@ struct ClientCertMatch {
 /// Source: envoy.config.route.v3.RouteMatch. All parts must hold.
 struct RouteMatch {
   PathMatch path;
-  std::vector<HeaderMatcher> headers;
-  std::vector<QueryMatcher> query_parameters;
-  std::vector<MetadataMatcher> dynamic_metadata;
-  std::vector<FilterStateMatcher> filter_state;
+  RareList<HeaderMatcher> headers;
+  RareList<QueryMatcher> query_parameters;
+  RareList<MetadataMatcher> dynamic_metadata;
+  RareList<FilterStateMatcher> filter_state;
   std::optional<ClientCertMatch> tls_context;
-  std::optional<RuntimeFraction> runtime_fraction;
+  Rare<RuntimeFraction> runtime_fraction;
   bool grpc = false;
 };
 
@@ -92,7 +94,7 @@ struct WeightedCluster {
   std::string name;
   std::string cluster_header;  // instead of name: the request header that holds it
   uint32_t weight = 0;
-  SubsetMatch metadata_match;
+  RareSubsetMatch metadata_match;
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::string host_rewrite;
@@ -113,12 +115,14 @@ struct MirrorPolicy {
 struct ShadowCompare {
   bool body = false;                      // by a digest of both
   uint64_t max_body_bytes = 1024 * 1024;  // of larger ones, the bodies are not compared
+  bool operator==(const ShadowCompare&) const = default;
 };
 
 /// Ours: what a route says about its shadows, in its metadata under "remora", key "shadow".
 struct ShadowSettings {
   size_t max_queued_bytes = 1024 * 1024;  // of the request's body, for one shadow
   std::optional<ShadowCompare> compare;
+  bool operator==(const ShadowSettings&) const = default;
 };
 
 /// How the path of the forwarded request, or of a redirect, is made.
@@ -127,6 +131,7 @@ struct PathRewrite {
   Kind kind = Kind::kNone;
   std::string value;  // the new prefix, the substitution, or the whole path
   Regex regex;
+  bool operator==(const PathRewrite&) const = default;
 };
 
 /// One part of what a request's hash is made of. Source: envoy.config.route.v3.RouteAction.HashPolicy.
@@ -186,6 +191,11 @@ struct RetryPolicy {
   Milliseconds reset_max{300000};
 };
 
+/// A further try beside one that is slow. Source: envoy.config.route.v3.HedgePolicy.
+struct HedgePolicy {
+  bool on_per_try_timeout = false;  ///< a try whose time is up goes on; another is sent beside it
+};
+
 /// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is
 /// not null.
 uint32_t parse_retry_on(std::string_view words, std::vector<std::string>* unknown);
@@ -196,6 +206,7 @@ struct HostRewrite {
   std::string value;  // the host, the header's name, or the substitution
   Regex regex;
   bool append_x_forwarded_host = false;
+  bool operator==(const HostRewrite&) const = default;
 };
 
 /// How long a gRPC call may take, from its grpc-timeout. Source: envoy.config.route.v3.RouteAction,
@@ -205,6 +216,7 @@ struct GrpcTimeouts {
   Milliseconds header_offset{0};           ///< so much earlier
   std::optional<Milliseconds> max;         ///< instead of `timeout`: grpc-timeout, at most this; 0: no limit
   Milliseconds offset{0};                  ///< so much earlier, unless nothing would be left
+  bool operator==(const GrpcTimeouts&) const = default;
 };
 
 /// Which redirects of an upstream the proxy follows itself. Source:
@@ -225,25 +237,26 @@ struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
   Target target = Target::kCluster;
   std::string cluster;  // or the header's name
-  std::vector<WeightedCluster> weighted;
-  uint64_t total_weight = 0;           // sum of `weighted`, never 0
-  std::string weighted_random_header;  // weighted_clusters.header_name: its value picks
-  bool weighted_by_hash = false;       // weighted_clusters.use_hash_policy: the request's hash picks
-  std::vector<HashPolicy> hash_policies;
+  RareList<WeightedCluster> weighted;
+  uint64_t total_weight = 0;                      // sum of `weighted`, never 0
+  RareValue<std::string> weighted_random_header;  // weighted_clusters.header_name: its value picks
+  bool weighted_by_hash = false;  // weighted_clusters.use_hash_policy: the request's hash picks
+  RareList<HashPolicy> hash_policies;
   std::shared_ptr<const InternalRedirect> internal_redirect;  // null: redirects go to the client
   uint16_t cluster_not_found_status = 503;
-  SubsetMatch metadata_match;
-  PathRewrite path_rewrite;
-  HostRewrite host_rewrite;
+  RareSubsetMatch metadata_match;
+  RareValue<PathRewrite> path_rewrite;
+  RareValue<HostRewrite> host_rewrite;
   Milliseconds timeout{15000};               // 0: none
   std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
   bool has_stream_duration =
       false;  // max_stream_duration is there, even empty: then `timeout` does not count
-  GrpcTimeouts grpc_timeouts;
-  std::shared_ptr<const RetryPolicy> retry;            // null: the virtual host's
-  std::vector<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
-  std::vector<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
+  RareValue<GrpcTimeouts> grpc_timeouts;
+  std::shared_ptr<const RetryPolicy> retry;         // null: the virtual host's
+  std::shared_ptr<const HedgePolicy> hedge;         // null: the virtual host's
+  RareList<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
+  RareList<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
   bool high_priority = false;
 };
 
@@ -290,7 +303,7 @@ struct Route {
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   std::shared_ptr<const Metadata> metadata;
-  ShadowSettings shadow;
+  RareValue<ShadowSettings> shadow;
   PlaceFilterConfig filters;
   /// vhost.<host>.route.<stat_prefix> (route_stats.h); null: nothing is counted.
   std::shared_ptr<StatScope> stats;
@@ -307,18 +320,19 @@ struct VirtualHost {
   std::vector<std::string> domains;  // lower-case
   std::vector<Route> routes;         // in order, or where `tree` is set: of one of the groups
   std::shared_ptr<const RouteTree> tree;
-  std::vector<RouteGroup> groups;  // what the tree leads to; they cover `routes` without gaps
+  RareList<RouteGroup> groups;  // what the tree leads to; they cover `routes` without gaps
   HeaderMutations request_headers;
   HeaderMutations response_headers;
   RequireTls require_tls = RequireTls::kNone;
   bool include_attempt_count_in_request = false;
   bool include_attempt_count_in_response = false;
   std::shared_ptr<const RetryPolicy> retry;
-  std::vector<MirrorPolicy> mirrors;
+  std::shared_ptr<const HedgePolicy> hedge;
+  RareList<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
-  std::vector<VirtualCluster> virtual_clusters;  // the first that matches; the last matches everything
-  uint64_t digest = 0;                           ///< of the bytes that it was made of; 0: not known
-  std::shared_ptr<const HostRoutes> index;       ///< of `routes`; by RouteTable::compile
+  RareList<VirtualCluster> virtual_clusters;  // the first that matches; the last matches everything
+  uint64_t digest = 0;                        ///< of the bytes that it was made of; 0: not known
+  std::shared_ptr<const HostRoutes> index;    ///< of `routes`; by RouteTable::compile
 };
 
 /// The virtual hosts of a table, in their order. Tables that follow one another share those that did not
@@ -403,7 +417,7 @@ struct RouteConfig {
   bool ignore_path_parameters = false;  // paths are matched without what follows a ';' in a segment
   std::string vhost_header;             // lower-case; instead of the authority; empty: the authority
   bool most_specific_mutations_win = false;
-  std::vector<MirrorPolicy> mirrors;
+  RareList<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
   std::vector<std::string> overridden_filters;  // every name in any `filters`; by RouteTable::compile
   /// Further virtual hosts come and go on their own; with the on_demand filter, those that requests ask for.

@@ -28,7 +28,7 @@ class FormatTest : public testing::Test {
     trailers_.add("grpc-status", "5");
 
     cluster_.name = "outbound|80||shop.test";
-    cluster_.alt_stat_name = "shop";
+    cluster_.alt_stat_name.edit() = "shop";
     cluster_.metadata = metadata("istio", "config", "dr/shop");
     endpoint_.address = Address::ip("10.1.2.3", 8080).value();
     endpoint_.address_text = "10.1.2.3:8080";

@@ -120,7 +120,7 @@ TEST(ClusterNames, StatisticsSeeNoColons) {
     config.name = name;
     EXPECT_EQ(cluster_stat_name(config), expected) << name;
   }
-  config.alt_stat_name = "alt:1";
+  config.alt_stat_name.edit() = "alt:1";
   EXPECT_EQ(cluster_stat_name(config), "alt_1");
 }
 

@@ -68,14 +68,14 @@ TEST_F(GrpcTimeout, WithoutRulesTheHeaderMeansNothing) {
 
 TEST_F(GrpcTimeout, MaxGrpcTimeoutTakesTheHeaderInsteadOfTheTimeout) {
   action.timeout = Ms(15000);
-  action.grpc_timeouts.max = Ms(5000);
+  action.grpc_timeouts.edit().max = Ms(5000);
   EXPECT_EQ(limits("1S").response, Ms(1000));
   EXPECT_EQ(limits("9S").response, Ms(5000));
   EXPECT_EQ(limits().response, Ms(5000));
-  action.grpc_timeouts.max = Ms(0);
+  action.grpc_timeouts.edit().max = Ms(0);
   EXPECT_EQ(limits("9S").response, Ms(9000));
   EXPECT_EQ(limits().response, Ms(0));
-  action.grpc_timeouts.offset = Ms(4000);
+  action.grpc_timeouts.edit().offset = Ms(4000);
   EXPECT_EQ(limits("9S").response, Ms(5000));
   EXPECT_EQ(limits("4S").response, Ms(4000));  // nothing would be left of it
   announce_grpc_timeout(action, {}, Ms(700), request);
@@ -91,14 +91,14 @@ TEST_F(GrpcTimeout, MaxStreamDurationReplacesTheTimeout) {
   EXPECT_EQ(limits("1S").duration, std::nullopt);
   action.max_stream_duration = Ms(8000);
   EXPECT_EQ(limits("1S").duration, Ms(8000));
-  action.grpc_timeouts.header_max = Ms(5000);
+  action.grpc_timeouts.edit().header_max = Ms(5000);
   EXPECT_EQ(limits("1S").duration, Ms(1000));
   EXPECT_EQ(limits("7S").duration, Ms(5000));
   EXPECT_EQ(limits().duration, Ms(8000));
-  action.grpc_timeouts.header_offset = Ms(1500);
+  action.grpc_timeouts.edit().header_offset = Ms(1500);
   EXPECT_EQ(limits("7S").duration, Ms(3500));
   EXPECT_EQ(limits("1S").duration, Ms(0));
-  action.grpc_timeouts.header_max = Ms(0);
+  action.grpc_timeouts.edit().header_max = Ms(0);
   EXPECT_EQ(limits("7S").duration, Ms(5500));
   announce_grpc_timeout(action, limits("7S"), Ms(1), request);
   EXPECT_EQ(request.value_of(HeaderId::kGrpcTimeout), "5500m");

@@ -25,7 +25,7 @@ TEST_F(PoolTest, WaitingRequestsShareTheConnectionThatIsUnderWay) {
 }
 
 TEST_F(PoolTest, AsManyConnectionsAsOurLimitAsksFor) {
-  config_.http2.max_concurrent_streams = 4;
+  config_.http2.edit().max_concurrent_streams = 4;
   begin();
   for (int i = 0; i < 9; ++i) ask();
   turns();
@@ -62,7 +62,7 @@ TEST_F(PoolTest, AStreamsEndServesWhoWaits) {
 
 TEST_F(PoolTest, BreakersGetEveryPlaceBack) {
   config_.default_priority.max_requests = 3;
-  config_.high_priority.max_requests = 2;
+  config_.high_priority.edit().max_requests = 2;
   begin();
   for (int i = 0; i < 4; ++i) ask();
   for (int i = 0; i < 3; ++i) ask(true);

@@ -31,7 +31,7 @@ TEST(RouteChoice, GivesEachClusterItsShare) {
 
 TEST(RouteChoice, FollowsTheCallersNumberIfItIsOne) {
   auto action = three_clusters();
-  action.weighted_random_header = "x-lot";
+  action.weighted_random_header.edit() = "x-lot";
   HeaderMap request;
   EXPECT_EQ(chosen(action, 1, request), "b");
   request.add("x-lot", "4");

@@ -217,8 +217,8 @@ common_lb_config: {healthy_panic_threshold: {value: 0}}
   ASSERT_TRUE(cluster.config) << errors();
   EXPECT_EQ(cluster.config->default_priority.max_connections, 10u);
   EXPECT_EQ(cluster.config->default_priority.max_pending_requests, 1024u);
-  EXPECT_EQ(cluster.config->high_priority.max_retries, 7u);
-  EXPECT_DOUBLE_EQ(*cluster.config->high_priority.retry_budget_percent, 30);
+  EXPECT_EQ(cluster.config->high_priority->max_retries, 7u);
+  EXPECT_DOUBLE_EQ(*cluster.config->high_priority->retry_budget_percent, 30);
   EXPECT_EQ(cluster.config->outlier->consecutive_5xx, 2u);
   EXPECT_EQ(cluster.config->outlier->max_ejection_time, Milliseconds(400000)) << "never below the base";
   EXPECT_EQ(cluster.config->panic_threshold_percent, 0u);

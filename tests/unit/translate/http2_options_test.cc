@@ -136,15 +136,15 @@ TEST_F(Http2OptionsTest, ProtocolOfACluster) {
       "{auto_sni: true, auto_san_validation: true, override_auto_sni_header: X-Host}");
   ASSERT_TRUE(http2.config) << errors();
   EXPECT_EQ(http2.config->protocol, UpstreamProtocol::kHttp2);
-  EXPECT_EQ(http2.config->http2.max_concurrent_streams, 7u);
+  EXPECT_EQ(http2.config->http2->max_concurrent_streams, 7u);
   EXPECT_TRUE(http2.config->auto_sni);
   EXPECT_TRUE(http2.config->auto_san_validation);
-  EXPECT_EQ(http2.config->auto_sni_header, "x-host");
+  EXPECT_EQ(*http2.config->auto_sni_header, "x-host");
   const auto downstream =
       cluster("use_downstream_protocol_config: {http2_protocol_options: {hpack_table_size: 9}}");
   ASSERT_TRUE(downstream.config) << errors();
   EXPECT_EQ(downstream.config->protocol, UpstreamProtocol::kDownstream);
-  EXPECT_EQ(downstream.config->http2.hpack_table_size, 9u);
+  EXPECT_EQ(downstream.config->http2->hpack_table_size, 9u);
 }
 
 TEST_F(Http2OptionsTest, OlderSpellingsOfACluster) {
@@ -154,7 +154,7 @@ TEST_F(Http2OptionsTest, OlderSpellingsOfACluster) {
                                        {}, context_);
   ASSERT_TRUE(older.config) << errors();
   EXPECT_EQ(older.config->protocol, UpstreamProtocol::kHttp2);
-  EXPECT_TRUE(older.config->http2.allow_connect);
+  EXPECT_TRUE(older.config->http2->allow_connect);
   EXPECT_TRUE(older.config->auto_sni);
   const auto both =
       cluster("explicit_http_config: {http_protocol_options: {}}", "http2_protocol_options: {}\n");

@@ -22,12 +22,12 @@ class RouteTest : public TranslateTest {
 TEST_F(RouteTest, TimeoutsOfGrpc) {
   const auto plain = one_route("{match: {prefix: /}, route: {cluster: a}}").forward;
   EXPECT_FALSE(plain.has_stream_duration);
-  EXPECT_EQ(plain.grpc_timeouts.max, std::nullopt);
+  EXPECT_EQ(plain.grpc_timeouts->max, std::nullopt);
   const auto older =
       one_route("{match: {prefix: /}, route: {cluster: a, max_grpc_timeout: 0s, grpc_timeout_offset: 2s}}")
           .forward;
-  EXPECT_EQ(older.grpc_timeouts.max, Milliseconds(0));
-  EXPECT_EQ(older.grpc_timeouts.offset, Milliseconds(2000));
+  EXPECT_EQ(older.grpc_timeouts->max, Milliseconds(0));
+  EXPECT_EQ(older.grpc_timeouts->offset, Milliseconds(2000));
   const auto newer =
       one_route(
           "{match: {prefix: /}, route: {cluster: a, max_stream_duration: {grpc_timeout_header_max: 3s, "
@@ -35,8 +35,8 @@ TEST_F(RouteTest, TimeoutsOfGrpc) {
           .forward;
   EXPECT_TRUE(newer.has_stream_duration);
   EXPECT_EQ(newer.max_stream_duration, std::nullopt);
-  EXPECT_EQ(newer.grpc_timeouts.header_max, Milliseconds(3000));
-  EXPECT_EQ(newer.grpc_timeouts.header_offset, Milliseconds(500));
+  EXPECT_EQ(newer.grpc_timeouts->header_max, Milliseconds(3000));
+  EXPECT_EQ(newer.grpc_timeouts->header_offset, Milliseconds(500));
   EXPECT_EQ(errors() + warnings(), "");
 }
 
