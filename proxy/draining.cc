@@ -31,8 +31,7 @@ Draining::Draining(boost::asio::io_context& io, const Options& options, const Wo
 void Draining::set_health_check_failed(bool failed) {
   health_check_failed_ = failed;
   if (exiting_ || inbound_drains_) return;
-  if (failed) return drain_workers(false, false, false);
-  for (const auto& worker : workers_) worker->post([target = worker.get()] { target->drain({}, false); });
+  tell_workers({.active = failed, .of_health = true}, false);
 }
 
 void Draining::drain_listeners(const DrainRequest& request) {
@@ -91,10 +90,10 @@ void Draining::await_last() {
 }
 
 void Draining::drain_workers(bool inbound_only, bool gradual, bool stop_accepting) {
-  DrainState drain;
-  drain.active = true;
-  drain.inbound_only = inbound_only;
-  drain.gradual = gradual;
+  tell_workers({.active = true, .inbound_only = inbound_only, .gradual = gradual}, stop_accepting);
+}
+
+void Draining::tell_workers(DrainState drain, bool stop_accepting) {
   drain.start = Clock::now();
   drain.duration = std::chrono::seconds(options_.drain_time_s);
   for (const auto& worker : workers_)

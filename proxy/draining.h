@@ -14,6 +14,7 @@ namespace remora {
 
 class Worker;
 struct DrainRequest;
+struct DrainState;
 
 /// How traffic leaves: what is told to go elsewhere, in which order, and when the process may end.
 ///
@@ -48,6 +49,7 @@ class Draining {
   enum class Which { kAll, kTraffic };
 
   void drain_workers(bool inbound_only, bool gradual, bool stop_accepting);
+  void tell_workers(DrainState drain, bool stop_accepting);
   void let_application_end();
   void finish();
   void await_last();

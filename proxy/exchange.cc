@@ -28,7 +28,8 @@ Exchange::Exchange(Worker& worker)
       request_timer_(timer_calls<&Exchange::on_request_timeout>, this),
       back_off_timer_(timer_calls<&Exchange::on_back_off_over>, this),
       filter_timer_(timer_calls<&Exchange::on_filter_timer>, this),
-      pace_timer_(timer_calls<&Exchange::send_paced>, this) {}
+      pace_timer_(timer_calls<&Exchange::send_paced>, this),
+      log_timer_(timer_calls<&Exchange::on_log_interval>, this) {}
 
 Exchange::~Exchange() = default;
 
@@ -55,6 +56,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
   http_stats().add(kDownstreamRqTotal);
   http_stats().add(kDownstreamRqActive);
   http_stats().add(protocol == Protocol::kHttp2 ? kDownstreamRqHttp2Total : kDownstreamRqHttp1Total);
+  log_from_time_to_time();
   touch();
 }
 
@@ -71,6 +73,7 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   if (http().max_stream_duration.count() > 0) worker_.arm(max_duration_timer_, http().max_stream_duration);
   if (!admit_head()) return;
   find_route();
+  log_beginning();
   phase_ = Phase::kRequestFilters;
   filters_.begin(http().filters, connection_->shared_filters(), route_filters());
   run_request_filters();
@@ -204,7 +207,7 @@ void Exchange::send_to_route() {
     if (answer->bare) route_ = nullptr;  // nothing that it says is for this answer
   } else {
     answer = route_ == nullptr ? std::optional(reply_without_route(static_cast<bool>(routes_)))
-                               : reply_of_route(*route_, request_);
+                               : reply_of_route(*route_, info_);
   }
   if (!answer) {
     forward();
@@ -292,6 +295,7 @@ void Exchange::start_try() {
                               .left_out = retry_.left_out(),
                               .hash = hash_,
                               .protocol = info_.protocol,
+                              .tcp = asks_for_tcp(route_->forward, request_),
                               .request = &request_,
                               .origin = connection_->peer().origin.get()});
   if (!pool) {
@@ -316,6 +320,8 @@ void Exchange::on_try_ready(MessageSink& request) {
   counters_.add(kRouteRqTotal);
   info_.upstream_local = try_.local_address();
   info_.upstream_tls = try_.tls();
+  if (http().scheme_of_upstream)
+    request_.set(HeaderId::kScheme, info_.upstream_tls != nullptr ? "https" : "http");
   if (info_.upstream_first_sent == MonotonicTime{}) info_.upstream_first_sent = clock().now();
   const bool head_is_all = request_complete_ && body_.empty() && !has_request_trailers_;
   request.send_head(request_, head_is_all);
@@ -352,10 +358,10 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   if (decision.retry && !tunnel) {
     count_retried_answer(*cluster_, status);
     if (!end) try_.abandon();
-    retry_after(decision);
+    retry_after(decision, false);
     return;
   }
-  if (!decision.retry) retry_after(decision);
+  if (!decision.retry) retry_after(decision, false);
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   per_try_timer_.cancel();
   if (end) {
@@ -421,6 +427,7 @@ void Exchange::send_response_head(bool end) {
   info_.downstream_first_sent = clock().now();
   response_begun_ = true;
   connection_->before_response_head();
+  if (info_.upgraded) log_tunnel();
   if (end) {
     auto* sink = std::exchange(response_sink_, nullptr);
     finish();
@@ -535,12 +542,8 @@ void Exchange::reply_locally(LocalReply reply) {
     if (sink != nullptr) sink->reset(Failure::kLocalReset);
     return;
   }
-  const bool grpc = is_grpc_request(request_);
-  const auto body = render_local_reply(reply, grpc, response_);
+  const auto body = render_local_reply(reply, http().local_reply.get(), random_value_, info_, response_);
   if (head_only_) response_.remove(HeaderId::kGrpcMessage);  // it stands for the body, and HEAD has none
-  info_.response = &response_;
-  info_.response_code = response_.status();
-  info_.local_reply_body = reply.body;
   // Where a filter answers instead of an upstream, the route's mutations hold as they would for that one.
   const bool of_filter =
       phase_ == Phase::kRequestFilters && route_ != nullptr && route_->action == Route::Action::kForward;
@@ -576,7 +579,7 @@ void Exchange::finish() {
   if (info_.upstream_first_received != MonotonicTime{}) counters_.time(since_request(info_, info_.end));
   if (info_.response_code != 0) connection_->count_listener_response(info_.response_code);
   filters_.complete(*this);
-  worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
+  log(AccessLogType::kDownstreamEnd);
   mirrors_.finish(info_, request_complete_);
   retry_.clear();
   try_.abandon();

@@ -102,7 +102,7 @@ class Exchange final : public MessageEvents,
   void on_try_failed(Failure failure, std::string_view transport_failure) override;
   void send_held_body(MessageSink& request);
   [[nodiscard]] bool deserves_second_chance(Failure failure) const;
-  bool retry_after(const RetryDecision& decision);
+  bool retry_after(const RetryDecision& decision, bool late);
   bool follows_redirect(const HeaderMap& head);
   void start_again();
   void on_back_off_over();
@@ -119,6 +119,13 @@ class Exchange final : public MessageEvents,
   void end_paced();
   void send_paced();
   void finish();
+
+  // Its lines in the logs.
+  void log(AccessLogType type);
+  void log_beginning();
+  void log_tunnel();
+  void log_from_time_to_time();
+  void on_log_interval();
 
   // Time.
   void touch() { idle_.touch(clock().now()); }
@@ -215,6 +222,7 @@ class Exchange final : public MessageEvents,
   Timer back_off_timer_;
   Timer filter_timer_;
   Timer pace_timer_;
+  Timer log_timer_;
   std::function<void()> filter_call_;
 };
 

@@ -73,7 +73,7 @@ void Exchange::on_request_timeout() {
 void Exchange::cancel_timers() {
   idle_.stop();
   for (auto* timer : {&route_timer_, &per_try_timer_, &per_try_idle_timer_, &max_duration_timer_,
-                      &request_timer_, &back_off_timer_, &filter_timer_, &pace_timer_}) {
+                      &request_timer_, &back_off_timer_, &filter_timer_, &pace_timer_, &log_timer_}) {
     timer->cancel();
   }
 }

@@ -60,7 +60,7 @@ void Exchange::start_again() {
   redirected_ = false;
   info_.end = clock().now();
   filters_.complete(*this);
-  worker_.log_access(connection_->http_runtime().runtime(), info_, random_value_);
+  log(AccessLogType::kDownstreamEnd);
   if (info_.response_code == 303 && request_.method() == "GET") {
     body_.clear();
     request_trailers_.clear();

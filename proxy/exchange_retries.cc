@@ -40,7 +40,8 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
   }
   cluster_->report_failure(*try_.host(), failure);
   const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
-  if (retry_after(decision)) return;
+  const bool late = failure == Failure::kPerTryTimeout || failure == Failure::kPerTryIdleTimeout;
+  if (retry_after(decision, late)) return;
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   if (failure == Failure::kConnectFailure) {
     details_ = transport_failure;  // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
@@ -62,12 +63,14 @@ bool Exchange::deserves_second_chance(Failure failure) const {
   return idempotent && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_;
 }
 
-bool Exchange::retry_after(const RetryDecision& decision) {
+bool Exchange::retry_after(const RetryDecision& decision, bool late) {
   if (decision.limit_reached) counters_.add(kRouteRqRetryLimitExceeded);
   if (decision.overflow) counters_.add(kRouteRqRetryOverflow);
   if (decision.succeeded) counters_.add(kRouteRqRetrySuccess);
   if (!decision.retry) return false;
   forget_try();
+  if (virtual_host_->include_is_timeout_retry_header)
+    request_.set(HeaderId::kXEnvoyIsTimeoutRetry, late ? "true" : "false");
   counters_.add(kRouteRqRetry);
   cluster_->stats().add(kUpstreamRqRetry);
   cluster_->stats().add(decision.rate_limited ? kUpstreamRqRetryBackoffRatelimited

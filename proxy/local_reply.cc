@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/grpc.h"
 #include "remora/http/grpc.h"
 
 namespace remora {
@@ -24,6 +25,40 @@ std::string encode_grpc_message(std::string_view text) {
     }
   }
   return out;
+}
+
+/// The format for the body of what the first mapper that takes the answer has made of it; null: none.
+const BodyFormat* map_reply(const LocalReplyConfig& config, uint64_t random, LocalReply& reply,
+                            ExchangeInfo& info, HeaderMap& head) {
+  const BodyFormat* const usual = config.body_format ? &*config.body_format : nullptr;
+  for (const auto& mapper : config.mappers) {
+    if (!mapper.filter.matches(info, random)) continue;
+    if (mapper.body) reply.body = *mapper.body;
+    mapper.headers.apply(head, info);
+    if (mapper.status) {
+      reply.status = info.response_code = *mapper.status;
+      head.set(HeaderId::kStatus, uint64_t{reply.status});
+    }
+    return mapper.body_format ? &*mapper.body_format : usual;
+  }
+  return usual;
+}
+
+void format_body(const BodyFormat& format, ExchangeInfo& info, std::string& body) {
+  std::string made;
+  format.append(info, made);
+  body = std::move(made);
+  info.local_reply_body = body;
+}
+
+/// The caller's status is the answer's if it names one, else what its HTTP status stands for.
+std::string_view render_grpc(const LocalReply& reply, HeaderMap& head) {
+  head.set(HeaderId::kStatus, "200");
+  head.set(HeaderId::kContentType, "application/grpc");
+  const int16_t status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for_http(reply.status);
+  head.set(HeaderId::kGrpcStatus, static_cast<uint64_t>(status));
+  if (!reply.body.empty()) head.set(HeaderId::kGrpcMessage, encode_grpc_message(reply.body));
+  return {};
 }
 
 }  // namespace
@@ -53,22 +88,27 @@ LocalReply reply_to_bad_head(HeadError error) {
   return reply;
 }
 
-std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head) {
+std::string_view render_local_reply(LocalReply& reply, const LocalReplyConfig* rewrite, uint64_t random,
+                                    ExchangeInfo& info, HeaderMap& head) {
   head.clear();
-  if (grpc) {
-    head.add(HeaderId::kStatus, "200");
-    head.add(HeaderId::kContentType, "application/grpc");
-    const int16_t status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for_http(reply.status);
-    head.add(HeaderId::kGrpcStatus, static_cast<uint64_t>(status));
-    if (!reply.body.empty()) head.add(HeaderId::kGrpcMessage, encode_grpc_message(reply.body));
-    if (reply.edit_head) reply.edit_head(head);
-    return {};
-  }
   head.add(HeaderId::kStatus, uint64_t{reply.status});
   if (reply.edit_head) reply.edit_head(head);
+  info.response = &head;
+  info.response_code = reply.status;
+  const BodyFormat* format = rewrite == nullptr ? nullptr : map_reply(*rewrite, random, reply, info, head);
+  info.local_reply_body = reply.body;
+  if (format != nullptr) format_body(*format, info, reply.body);
+  if (info.request != nullptr && is_grpc_request(*info.request)) {
+    if (format != nullptr && format->json) reply.body.pop_back();  // no line of a header ends with a new line
+    return render_grpc(reply, head);
+  }
   if (!reply.body.empty()) {
     head.set(HeaderId::kContentLength, uint64_t{reply.body.size()});
-    if (!head.has(HeaderId::kContentType)) head.add(HeaderId::kContentType, "text/plain");
+    if (format != nullptr) {
+      head.set(HeaderId::kContentType, format->content_type);
+    } else if (!head.has(HeaderId::kContentType)) {
+      head.add(HeaderId::kContentType, "text/plain");
+    }
   }
   return reply.body;
 }

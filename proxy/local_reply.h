@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/h1_head.h"
+#include "remora/config/local_reply.h"
 #include "remora/core/failure.h"
 #include "remora/filter/http_filter.h"
 #include "remora/http/header_map.h"
@@ -18,9 +19,11 @@ LocalReply reply_for(Failure failure, std::string_view transport_failure, bool r
 /// What a client is told whose bytes were no request.
 LocalReply reply_to_bad_head(HeadError error);
 
-/// Fills `head` with the answer's head and returns the body to send. A gRPC caller (content-type
-/// application/grpc) gets HTTP 200 with grpc-status and grpc-message in the head and no body. Source: Envoy,
-/// local reply; gRPC over HTTP/2.
-std::string_view render_local_reply(const LocalReply& reply, bool grpc, HeaderMap& head);
+/// Fills `head` with the answer's head and returns the body to send, which `reply` holds. A gRPC caller
+/// (content-type application/grpc) gets HTTP 200 with grpc-status and grpc-message in the head and no body.
+/// `rewrite`, if not null, may first make another answer of it; its filters and formats see `info` with
+/// `head` as the response. Source: Envoy, local reply; gRPC over HTTP/2.
+std::string_view render_local_reply(LocalReply& reply, const LocalReplyConfig* rewrite, uint64_t random,
+                                    ExchangeInfo& info, HeaderMap& head);
 
 }  // namespace remora

@@ -210,6 +210,7 @@ HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerCon
   forward_client_cert(head, config, peer.tls_info, peer.client_cert);
   if (!config.via.empty()) append_list(head, HeaderId::kVia, config.via);
   set_request_id(head, config, config.use_remote_address && !origin.internal, random);
+  if (!config.scheme.empty()) head.set(HeaderId::kXForwardedProto, config.scheme);
   head.set(HeaderId::kScheme, head.value_of(HeaderId::kXForwardedProto) == "https" ? "https" : "http");
   return {};
 }

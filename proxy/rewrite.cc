@@ -20,6 +20,7 @@ std::string rewritten(const PathRewrite& rewrite, const PathMatch& match, std::s
       return rewrite.value + std::string(path.substr(matched_length(match, path)));
     case PathRewrite::Kind::kRegex: return rewrite.regex.replace_all(path, rewrite.value);
     case PathRewrite::Kind::kWhole: return rewrite.value;
+    case PathRewrite::Kind::kFormat:
     case PathRewrite::Kind::kNone: break;
   }
   return std::string(path);
@@ -52,12 +53,18 @@ void append_forwarded_host(HeaderMap& head) {
 
 }  // namespace
 
-void rewrite_path(const Route& route, bool keep_original, HeaderMap& head) {
+void rewrite_path(const Route& route, bool keep_original, HeaderMap& head, const ExchangeInfo& info) {
   const PathRewrite& rewrite = *route.forward.path_rewrite;
   if (rewrite.kind == PathRewrite::Kind::kNone) return;
   const auto old = head.path();
   const auto parts = split_path(old);
-  auto path = rewritten(rewrite, route.match.path, parts.path);
+  std::string path;
+  if (rewrite.kind == PathRewrite::Kind::kFormat) {
+    rewrite.format->append(info, "", path);
+    if (path.empty()) return;
+  } else {
+    path = rewritten(rewrite, route.match.path, parts.path);
+  }
   if (parts.has_query) path.append("?").append(parts.query);
   if (keep_original) head.set(HeaderId::kXEnvoyOriginalPath, old);
   head.set(HeaderId::kPath, path);
@@ -70,7 +77,7 @@ void rewrite_host_to(std::string_view host, bool append_x_forwarded_host, Header
   head.set(HeaderId::kAuthority, host);
 }
 
-void rewrite_host(const HostRewrite& rewrite, HeaderMap& head) {
+void rewrite_host(const HostRewrite& rewrite, HeaderMap& head, const ExchangeInfo& info) {
   switch (rewrite.kind) {
     case HostRewrite::Kind::kNone:
     case HostRewrite::Kind::kAuto: return;
@@ -83,6 +90,12 @@ void rewrite_host(const HostRewrite& rewrite, HeaderMap& head) {
       return;
     case HostRewrite::Kind::kPathRegex: {
       const auto host = rewrite.regex.replace_all(split_path(head.path()).path, rewrite.value);
+      rewrite_host_to(host, rewrite.append_x_forwarded_host, head);
+      return;
+    }
+    case HostRewrite::Kind::kFormat: {
+      std::string host;
+      rewrite.format->append(info, "-", host);
       rewrite_host_to(host, rewrite.append_x_forwarded_host, head);
       return;
     }

@@ -61,4 +61,9 @@ bool allows_upgrade(const RouteAction& action, const std::vector<std::string>& l
   return std::any_of(listener.begin(), listener.end(), same);
 }
 
+bool asks_for_tcp(const RouteAction& action, const HeaderMap& request) {
+  if (!action.tcp_tunnel) return false;
+  return request.method() == "CONNECT" || (action.tcp_tunnel->allow_post && request.method() == "POST");
+}
+
 }  // namespace remora

@@ -34,4 +34,7 @@ std::string_view mirror_cluster(const MirrorPolicy& policy, const HeaderMap& req
 bool allows_upgrade(const RouteAction& action, const std::vector<std::string>& listener,
                     std::string_view type);
 
+/// Whether the request's body is for an upstream that speaks TCP. Source: Envoy, ConnectConfig.
+bool asks_for_tcp(const RouteAction& action, const HeaderMap& request);
+
 }  // namespace remora

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "remora/config/local_reply.h"
 #include "rewrite.h"
 #include "route_choice.h"
 
@@ -22,6 +23,18 @@ bool must_be_https(const VirtualHost& host, const HeaderMap& request, bool inter
   if (host.require_tls == RequireTls::kNone || request.value_of(HeaderId::kXForwardedProto) == "https")
     return false;
   return host.require_tls == RequireTls::kAll || !internal;
+}
+
+LocalReply direct_response(const DirectResponse& response, ExchangeInfo& info) {
+  LocalReply reply{response.status, response.body, "direct_response", ResponseFlag::kNone, {}};
+  if (!response.format) return reply;
+  reply.body.clear();
+  info.local_reply_body = response.body;
+  response.format->append(info, reply.body);
+  reply.edit_head = [&type = response.format->content_type](HeaderMap& head) {
+    head.set(HeaderId::kContentType, type);
+  };
+  return reply;
 }
 
 }  // namespace
@@ -53,16 +66,15 @@ std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Rout
   return answer;
 }
 
-std::optional<RouteReply> reply_of_route(const Route& route, const HeaderMap& request) {
+std::optional<RouteReply> reply_of_route(const Route& route, ExchangeInfo& info) {
+  const HeaderMap& request = *info.request;
   switch (route.action) {
     case Route::Action::kRedirect:
       // A tunnel has no path, and is nowhere else.
       return redirect_to(request.has(HeaderId::kPath) ? redirect_location(route, request) : std::string(),
                          route.redirect->status);
     case Route::Action::kDirectResponse:
-      return RouteReply{
-          {route.direct->status, route.direct->body, "direct_response", ResponseFlag::kNone, {}},
-          kRqDirectResponse};
+      return RouteReply{direct_response(*route.direct, info), kRqDirectResponse};
     case Route::Action::kNonForwarding:
       return RouteReply{{500, {}, "non_forwarding_action", ResponseFlag::kNone, {}}, std::nullopt};
     case Route::Action::kForward: break;

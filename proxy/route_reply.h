@@ -27,7 +27,8 @@ std::optional<RouteReply> reply_before_route(const VirtualHost* host, const Rout
                                              const HeaderMap& request, bool internal);
 
 /// What the route itself answers: a redirect or a direct response. Empty where the request is to be
-/// forwarded. Source: Envoy, Route.
-std::optional<RouteReply> reply_of_route(const Route& route, const HeaderMap& request);
+/// forwarded. `info`: of the request, which it has; a body's format sees the body in it. Source: Envoy,
+/// Route.
+std::optional<RouteReply> reply_of_route(const Route& route, ExchangeInfo& info);
 
 }  // namespace remora

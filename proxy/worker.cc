@@ -187,6 +187,15 @@ void Worker::accept(LocalRef<WorkerListener> listener, AcceptedSocket socket) {
   added.start();
 }
 
+void Worker::take_over(const std::string& listener, AcceptedSocket socket) {
+  const auto found = listeners_.find(listener);
+  if (found != listeners_.end()) {
+    accept(found->second, std::move(socket));
+  } else {
+    ::close(socket.fd);
+  }
+}
+
 LocalRef<WorkerListener> Worker::find_listener_at(const Address& destination) const {
   auto found = listeners_by_address_.find(destination.to_string());
   if (found == listeners_by_address_.end() && destination.is_ip()) {
@@ -260,11 +269,12 @@ size_t Worker::traffic_connections() const {
 }
 
 bool Worker::drains(const WorkerListener& listener) const {
-  return drain_.active && (!drain_.inbound_only || listener.config().direction == TrafficDirection::kInbound);
+  if (!drain_.active || (drain_.of_health && listener.config().drain_modify_only)) return false;
+  return !drain_.inbound_only || listener.config().direction == TrafficDirection::kInbound;
 }
 
-bool Worker::drain_closes(TrafficDirection direction) {
-  if (!drain_.active || (drain_.inbound_only && direction != TrafficDirection::kInbound)) return false;
+bool Worker::drain_closes(const WorkerListener& listener) {
+  if (!drains(listener)) return false;
   if (!drain_.gradual || drain_.duration.count() <= 0) return true;
   const auto elapsed = elapsed_ms(drain_.start, clock().now());
   return random_.below(static_cast<uint64_t>(drain_.duration.count())) < elapsed;

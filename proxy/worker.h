@@ -55,7 +55,8 @@ struct WorkerBatch {
 struct DrainState {
   bool active = false;
   bool inbound_only = false;
-  bool gradual = false;  // the share of closed connections rises linearly over `duration`
+  bool of_health = false;  // only since health checks are to fail: not where drain_type is MODIFY_ONLY
+  bool gradual = false;    // the share of closed connections rises linearly over `duration`
   MonotonicTime start{};
   Milliseconds duration{0};
 };
@@ -110,13 +111,15 @@ class Worker final : public FilterWorker, private TurnEndHandler {
 
   /// A listener's socket gave a connection.
   void accept(LocalRef<WorkerListener> listener, AcceptedSocket socket);
+  /// One that another worker has accepted, for the listener of that name.
+  void take_over(const std::string& listener, AcceptedSocket socket);
   /// All that can be known of the connection is known: chooses its filter chain and begins to serve it. With
   /// use_original_dst it first goes to the listener at its original destination, if there is one.
   void begin_connection(LocalRef<WorkerListener> listener, AcceptedSocket socket);
   void add_connection(std::unique_ptr<WorkerConnection> connection);
   void remove_connection(WorkerConnection& connection);
   /// Whether a response in that direction should be the connection's last.
-  [[nodiscard]] bool drain_closes(TrafficDirection direction);
+  [[nodiscard]] bool drain_closes(const WorkerListener& listener);
 
   std::unique_ptr<Exchange> take_exchange();
   [[nodiscard]] HeaderMapPool& heads() { return heads_; }

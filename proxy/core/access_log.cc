@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/grpc.h"
+
 namespace remora {
 namespace {
 
@@ -28,6 +30,13 @@ bool has_flag(const ResponseFlags& flags, const std::vector<std::string>& names)
     }
     return false;
   });
+}
+
+constexpr int kUnknown = 2;  // of gRPC
+
+template <typename T, typename U>
+bool contains(const std::vector<T>& list, U wanted) {
+  return std::ranges::find(list, wanted) != list.end();
 }
 
 void append_key(const std::string& key, std::string& out) {
@@ -81,6 +90,13 @@ bool AccessLogFilter::matches(const ExchangeInfo& info, uint64_t random) const {
     case Kind::kResponseFlag: return has_flag(info.flags, flags);
     case Kind::kHeader: return info.request != nullptr && header.matches(*info.request);
     case Kind::kRuntime: return fraction.value.includes(random);
+    case Kind::kGrpcStatus:
+      return contains(grpc_statuses, grpc_status_of(info).value_or(kUnknown)) != exclude;
+    case Kind::kMetadata: {
+      const MetadataValue* const found = metadata.find(info.dynamic_metadata);
+      return found == nullptr ? match_if_key_not_found : metadata.value.matches(*found);
+    }
+    case Kind::kLogType: return contains(types, info.log_type) != exclude;
     case Kind::kAnd: return std::ranges::all_of(children, child_matches);
     case Kind::kOr: return std::ranges::any_of(children, child_matches);
   }

@@ -12,4 +12,17 @@ std::string_view protocol_name(Protocol protocol) {
   return "-";
 }
 
+std::string_view access_log_type_name(AccessLogType type) {
+  switch (type) {
+    case AccessLogType::kNotSet: break;
+    case AccessLogType::kTcpConnectionEnd: return "TcpConnectionEnd";
+    case AccessLogType::kDownstreamStart: return "DownstreamStart";
+    case AccessLogType::kDownstreamPeriodic: return "DownstreamPeriodic";
+    case AccessLogType::kDownstreamEnd: return "DownstreamEnd";
+    case AccessLogType::kDownstreamTunnelSuccessfullyEstablished:
+      return "DownstreamTunnelSuccessfullyEstablished";
+  }
+  return "NotSet";
+}
+
 }  // namespace remora

@@ -61,7 +61,10 @@ Text protocol(const ExchangeInfo& info) {
   return info.protocol == Protocol::kNone ? Text() : Text(protocol_name(info.protocol));
 }
 Text termination_details(const ExchangeInfo& info) { return non_empty(info.termination_details); }
-Text local_reply_body(const ExchangeInfo& info) { return non_empty(info.local_reply_body); }
+// Of a local reply also where it is empty.
+Text local_reply_body(const ExchangeInfo& info) {
+  return info.local_reply_body.data() == nullptr ? Text() : Text(info.local_reply_body);
+}
 Text route_name(const ExchangeInfo& info) {
   return info.route == nullptr ? Text() : non_empty(info.route->name);
 }
@@ -90,9 +93,7 @@ Text stream_id(const ExchangeInfo& info) {
   return info.request == nullptr ? Text() : info.request->get(HeaderId::kXRequestId);
 }
 Text hostname(const ExchangeInfo& /*info*/) { return non_empty(environment().hostname); }
-Text access_log_type(const ExchangeInfo& info) {
-  return info.end == MonotonicTime{} ? "NotSet" : "DownstreamEnd";
-}
+Text access_log_type(const ExchangeInfo& info) { return access_log_type_name(info.log_type); }
 
 enum class Argument : uint8_t { kNone, kOptional, kRequired };
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
+#include "remora/http/exchange_info.h"
 #include "remora/http/header_map.h"
 
 namespace remora {
@@ -14,5 +16,9 @@ inline bool is_grpc_request(const HeaderMap& head) {
   const std::string_view type = head.value_of(HeaderId::kContentType);
   return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
 }
+
+/// The grpc-status of the trailers, else of the head, else what the response's status stands for: what logs
+/// and their filters mean by it. Without a response there is none. -1: one that is no number.
+std::optional<int> grpc_status_of(const ExchangeInfo& info);
 
 }  // namespace remora

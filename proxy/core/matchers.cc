@@ -141,11 +141,16 @@ bool ValueMatcher::matches(const MetadataValue& subject) const {
 }
 
 bool MetadataMatcher::matches(const Metadata* metadata) const {
-  if (metadata == nullptr) return invert;
+  const MetadataValue* const found = find(metadata);
+  return (found != nullptr && value.matches(*found)) != invert;
+}
+
+const MetadataValue* MetadataMatcher::find(const Metadata* metadata) const {
+  if (metadata == nullptr) return nullptr;
   const auto found = metadata->filters.find(filter);
   const MetadataValue* at = found == metadata->filters.end() ? nullptr : &found->second;
   for (const std::string& step : path) at = at == nullptr ? nullptr : at->find(step);
-  return (at != nullptr && value.matches(*at)) != invert;
+  return at;
 }
 
 }  // namespace remora

@@ -65,10 +65,7 @@ int status_of_http(uint16_t code) {
 
 std::optional<int> grpc_status(const ExchangeInfo& info) {
   if (info.request == nullptr || !is_grpc_request(*info.request)) return std::nullopt;
-  if (const auto status = status_in(info.response_trailers)) return status;
-  if (const auto status = status_in(info.response)) return status;
-  if (info.response_code == 0) return std::nullopt;
-  return status_of_http(info.response_code);
+  return grpc_status_of(info);
 }
 
 struct GrpcStatusOperator final : Format::Operator {
@@ -93,6 +90,13 @@ struct GrpcStatusOperator final : Format::Operator {
 };
 
 }  // namespace
+
+std::optional<int> grpc_status_of(const ExchangeInfo& info) {
+  if (const auto status = status_in(info.response_trailers)) return status;
+  if (const auto status = status_in(info.response)) return status;
+  if (info.response_code == 0) return std::nullopt;
+  return status_of_http(info.response_code);
+}
 
 Result<OperatorPtr> make_grpc_status(const OperatorCall& call) {
   auto made = std::make_shared<GrpcStatusOperator>();

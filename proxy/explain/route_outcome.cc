@@ -35,7 +35,9 @@ RouteOutcome route_outcome(const RouteTable::Match& match, const HttpConnectionM
     tell(reply_without_route(true).reply, outcome);
     return outcome;
   }
-  if (auto answer = reply_of_route(*match.route, request)) {
+  ExchangeInfo info;
+  info.request = &request;
+  if (auto answer = reply_of_route(*match.route, info)) {
     tell(std::move(answer->reply), outcome);
     return outcome;
   }

@@ -7,6 +7,7 @@
 
 #include "access_log_writer.h"
 #include "core/filter_chain_index.h"
+#include "listener/connection_balance.h"
 #include "remora/config/listener.h"
 #include "remora/core/stats.h"
 #include "stats/lazy_scope.h"
@@ -71,6 +72,7 @@ struct ListenerRuntime {
   FilterChainIndex index;            // over filter_chains
   ListenerFilterStats filter_stats;
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of config->access_logs
+  std::shared_ptr<ConnectionBalance> balance;  // null: workers keep what they accept
   /// Expires with the last version-holder: workers let go of a listener when its last connection ends.
   std::shared_ptr<const void> alive = std::make_shared<int>(0);
 

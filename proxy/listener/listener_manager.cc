@@ -100,6 +100,7 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   auto files = open_logs(logs_, config->access_logs);
   if (!files) return std::move(files).error();
   runtime->logs = std::move(*files);
+  if (config->exact_balance) runtime->balance = std::make_shared<ConnectionBalance>();
   ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_, http2_stats_);
   ChainHeritage inherited(heritage);
   for (size_t i = 0; i <= config->filter_chains.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "listener/connection_balance.h"
 #include "log.h"
 #include "stats/http_stats.h"
 #include "worker.h"
@@ -33,10 +34,12 @@ WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<const ListenerRun
 }
 
 WorkerListener::~WorkerListener() {
+  leave_balance();
   for (const int socket : sockets_) ::close(socket);
 }
 
 bool WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
+  leave_balance();
   auto old = std::exchange(chains_, {});
   chains_.reserve(runtime->chains.size());
   for (const auto& chain : runtime->chains) {
@@ -49,6 +52,7 @@ bool WorkerListener::update(std::shared_ptr<const ListenerRuntime> runtime) {
   }
   runtime_ = std::move(runtime);
   stats_ = &runtime_->stats->block(worker_.shard());
+  if (runtime_->balance) runtime_->balance->join(worker_, *stats_);
   bool any = false;
   for (const auto& chain : old) {
     if (!chain) continue;
@@ -76,7 +80,12 @@ void WorkerListener::listen(std::vector<int> sockets) {
   for (const int socket : sockets_) worker_.reactor().add_level(socket, *this);
 }
 
+void WorkerListener::leave_balance() {
+  if (runtime_ != nullptr && runtime_->balance) runtime_->balance->leave(worker_);
+}
+
 void WorkerListener::stop() {
+  leave_balance();
   for (const int socket : sockets_) {
     worker_.reactor().remove(socket);
     while (accept_one(socket)) {}
@@ -107,7 +116,8 @@ bool WorkerListener::accept_one(int socket) {
   accepted.fd = fd;
   accepted.direct_remote = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length);
   accepted.local = local_address(fd);
-  worker_.accept(LocalRef<WorkerListener>(this), std::move(accepted));
+  if (!runtime_->balance || !runtime_->balance->hand_over(worker_, config().name, accepted))
+    worker_.accept(LocalRef<WorkerListener>(this), std::move(accepted));
   return true;
 }
 

@@ -48,6 +48,7 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   void on_events(uint32_t events) override;
   /// False when there is nothing more to accept.
   bool accept_one(int socket);
+  void leave_balance();
   void pause_accepting();
   void on_accept_again();
 

@@ -27,7 +27,9 @@ Result<void> prepare(int fd, int family, const DialOptions& options) {
     const SocketOption mark{SOL_SOCKET, SO_MARK, static_cast<int>(options.source.mark)};
     if (auto done = set_socket_options(fd, {&mark, 1}, SocketOption::State::kPrebind); !done) return done;
   }
-  return set_socket_options(fd, options.options, SocketOption::State::kPrebind);
+  if (auto done = set_socket_options(fd, options.options, SocketOption::State::kPrebind); !done) return done;
+  if (family == AF_UNIX) return {};
+  return set_socket_options(fd, options.tcp_options, SocketOption::State::kPrebind);
 }
 
 Result<void> bind_source(int fd, const Address& source) {

@@ -10,10 +10,11 @@ namespace remora {
 
 /// What is asked of a socket before it connects. Borrowed for the call.
 struct DialOptions {
-  ConnectionSource source;   ///< where the connection comes from
-  bool transparent = false;  ///< the source is somebody else's address
-  bool freebind = false;     ///< the source need not be an address of this machine yet
-  std::span<const SocketOption> options = {};
+  ConnectionSource source;                         ///< where the connection comes from
+  bool transparent = false;                        ///< the source is somebody else's address
+  bool freebind = false;                           ///< the source need not be an address of this machine yet
+  std::span<const SocketOption> options = {};      ///< of the address that it comes from
+  std::span<const SocketOption> tcp_options = {};  ///< not for Unix sockets
 };
 
 struct Dialled {

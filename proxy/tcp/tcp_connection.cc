@@ -283,7 +283,9 @@ void TcpConnection::finish() {
   if (std::exchange(finished_, true)) return;
   for (auto* timer : {&handshake_timer_, &idle_timer_, &duration_timer_, &deadline_timer_}) timer->cancel();
   info_.end = worker_.clock().now();
+  info_.log_type = AccessLogType::kTcpConnectionEnd;
   worker_.log_access(*runtime_, info_, worker_.random().next());
+  info_.log_type = AccessLogType::kNotSet;
   worker_.log_connection(*listener_, info_);
   if (flushing_) stats().sub(kTcpUpstreamFlushActive);
   drop_upstream();

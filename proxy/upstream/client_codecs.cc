@@ -1,6 +1,7 @@
 #include "upstream/client_codecs.h"
 
 #include "http/h2_client_codec.h"
+#include "http/tcp_client_codec.h"
 #include "net/connection.h"
 #include "stats/http2_stats.h"
 #include "upstream/cluster_runtime.h"
@@ -20,6 +21,11 @@ ClientCodecs::ClientCodecs(const ClusterRuntime& runtime, size_t shard) : runtim
 std::unique_ptr<ClientCodec> ClientCodecs::http1(Connection& connection, CreditAccount& account,
                                                  ClientCodecEvents& events) const {
   return std::make_unique<H1ClientCodec>(connection, account, events, h1_);
+}
+
+std::unique_ptr<ClientCodec> ClientCodecs::tcp(Connection& connection, Reactor& reactor,
+                                               CreditAccount& account, ClientCodecEvents& events) {
+  return std::make_unique<TcpClientCodec>(connection, reactor, account, events);
 }
 
 std::unique_ptr<ClientCodec> ClientCodecs::http2(Connection& connection, Reactor& reactor,

@@ -21,6 +21,8 @@ class ClientCodecs {
   // All borrowed; this object outlives what it makes.
   std::unique_ptr<ClientCodec> http1(Connection& connection, CreditAccount& account,
                                      ClientCodecEvents& events) const;
+  static std::unique_ptr<ClientCodec> tcp(Connection& connection, Reactor& reactor, CreditAccount& account,
+                                          ClientCodecEvents& events);
   std::unique_ptr<ClientCodec> http2(Connection& connection, Reactor& reactor, ClientCodecEvents& events);
 
  private:

@@ -53,6 +53,7 @@ struct LbContext {
   // Not for the host, but for its pool: what the request came in (use_downstream_protocol_config), and whom
   // it asks for (auto_sni, auto_san_validation); null: nobody.
   Protocol protocol{};
+  bool tcp = false;  ///< a tunnel whose upstream speaks TCP
   const HeaderMap* request = nullptr;
   /// Of the downstream connection; null: it was not redirected and speaks for itself.
   const ConnectionOrigin* origin = nullptr;

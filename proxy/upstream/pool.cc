@@ -24,11 +24,13 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
       name_(key.name),
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
-      protocol_(key.protocol) {}
+      protocol_(key.protocol),
+      tcp_(key.tcp) {}
 
 HostPool::~HostPool() = default;
 
 bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
+  if (tcp_) return cluster_->make_transport(*host_, out);
   return cluster_->make_transport(*host_, protocol_, name_, out);
 }
 
@@ -112,9 +114,16 @@ void HostPool::connect_if_needed() {
   while (connecting_ < waiting_ && connect(first_waiting_->high_priority_)) {}
 }
 
+/// Of all workers together, which do not wait for each other: at times it has one more for each of them.
+bool HostPool::host_is_full() const {
+  const uint32_t most = cluster_->config().max_connections_per_host;
+  return most < UINT32_MAX && host_->host().state().total(&HostStats::cx_active) >= most;
+}
+
 bool HostPool::connect(bool high_priority) {
-  auto unit = BreakerUnit::take(cluster_->breakers(), Resource::kConnections, high_priority,
-                                cluster_->context().shard);
+  auto unit = host_is_full() ? BreakerUnit()
+                             : BreakerUnit::take(cluster_->breakers(), Resource::kConnections, high_priority,
+                                                 cluster_->context().shard);
   if (!unit) {
     cluster_->stats().add(kUpstreamCxOverflow);
     // A pool without any connection gets one all the same, or its requests would wait for somebody else's to

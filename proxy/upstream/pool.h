@@ -22,6 +22,7 @@ struct PoolKey {
   /// auto_sni, auto_san_validation: the host that requests name. "" without these.
   std::string_view name;
   const ConnectionSource* source = nullptr;  // original_src; null: our own
+  bool tcp = false;                          // for tunnels to an upstream that speaks TCP; then kHttp1
 };
 
 /// One worker's connections to one host that can serve the same requests. Hands streams out at once where a
@@ -40,11 +41,12 @@ class HostPool final : public LocalCounted {
   void retire();
 
   [[nodiscard]] bool serves(const PoolKey& key) const {
-    return protocol_ == key.protocol && name_ == key.name &&
+    return protocol_ == key.protocol && tcp_ == key.tcp && name_ == key.name &&
            (key.source == nullptr ? source_.address.empty() : source_ == *key.source);
   }
   /// One of many of its host: goes when it has nothing left.
   [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty(); }
+  [[nodiscard]] bool tcp() const { return tcp_; }
   [[nodiscard]] const LocalRef<WorkerHost>& host() const { return host_; }
   [[nodiscard]] WorkerCluster& cluster() { return *cluster_; }
   /// What the transport said of the last connection that it gave up after connecting.
@@ -77,6 +79,7 @@ class HostPool final : public LocalCounted {
   void assign(UpstreamConnection& connection, StreamRequest& request);
   void connect_if_needed();
   bool connect(bool high_priority);
+  [[nodiscard]] bool host_is_full() const;
   void fail_waiting(Failure failure, std::string_view transport_failure);
   void list(UpstreamConnection& connection, bool ready);
   void renew();
@@ -97,6 +100,7 @@ class HostPool final : public LocalCounted {
   std::string transport_failure_;
   UpstreamProtocol protocol_;
   UpstreamProtocol agreed_ = UpstreamProtocol::kAuto;  // kAuto: what the last handshake led to
+  bool tcp_;
   bool retired_ = false;
 };
 

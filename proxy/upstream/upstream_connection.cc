@@ -27,7 +27,7 @@ UpstreamConnection::UpstreamConnection(LocalRef<HostPool> pool, UpstreamProtocol
       protocol_(protocol) {
   stats().add(kUpstreamCxTotal);
   stats().add(kUpstreamCxActive);
-  if (protocol_ != UpstreamProtocol::kAuto) count_protocol();
+  if (protocol_ != UpstreamProtocol::kAuto && !pool_->tcp()) count_protocol();
   host_->stats().cx_total.add();
   host_->stats().cx_active.add();
 }
@@ -76,6 +76,10 @@ void UpstreamConnection::make_codec() {
     count_protocol();
   }
   auto& cluster = pool_->cluster();
+  if (pool_->tcp()) {
+    codec_ = ClientCodecs::tcp(connection_, reactor(), *account_, *this);
+    return;
+  }
   codec_ = multiplexes() ? cluster.codecs().http2(connection_, reactor(), *this)
                          : cluster.codecs().http1(connection_, *account_, *this);
 }

@@ -131,7 +131,8 @@ void WorkerCluster::drop_pools(const HostState& host) {
 }
 
 PoolKey WorkerCluster::key_for(const LbContext& context) const {
-  PoolKey key{config().protocol, {}};
+  PoolKey key{context.tcp ? UpstreamProtocol::kHttp1 : config().protocol, {}};
+  key.tcp = context.tcp;
   if (key.protocol == UpstreamProtocol::kDownstream)
     key.protocol = context.protocol == Protocol::kHttp2 ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   if ((config().auto_sni || config().auto_san_validation) && context.request != nullptr)
@@ -148,7 +149,9 @@ void WorkerCluster::forget(const HostPool& pool) {
 
 Dialled WorkerCluster::dial(const WorkerHost& host, const ConnectionSource& source) {
   const auto& to = host.endpoint().address;
-  DialOptions options{.source = source, .transparent = !source.address.empty()};
+  DialOptions options{.source = source,
+                      .transparent = !source.address.empty(),
+                      .tcp_options = config().socket_options.list()};
   if (const auto& bind = config().bind) {
     const auto fits = [&to](const auto& from) { return from.address.family() == to.family(); };
     auto from = std::find_if(bind->sources.begin(), bind->sources.end(), fits);

@@ -100,6 +100,12 @@ class TestReady:
         assert fresh.admin("/healthcheck/ok", "POST").text == "OK\n"
         assert fresh.admin("/ready").text == "LIVE\n"
 
+    def test_a_listener_that_drains_for_changes_alone_does_not_hear_of_health(self, start):
+        proxy = start(bootstrap([{**http_listener(route(respond=(200, "here"))), "drain_type": "MODIFY_ONLY"}]))
+        assert proxy.admin("/healthcheck/fail", "POST").text == "OK\n"
+        assert proxy.admin("/ready").status == 503
+        assert proxy.fetch().get("connection") is None
+
     def test_not_ready_before_the_first_configuration(self, start, closing):
         ads = closing(AdsServer())
         proxy = start(bootstrap(ads=ads.port), wait_ready=False)

@@ -2,6 +2,8 @@
 
 import collections
 import contextlib
+import re
+import subprocess
 import threading
 
 import pytest
@@ -283,6 +285,24 @@ class TestCircuitBreakers:
         assert [client.response().status for client in waiting] == [200] * 5
         assert [request.target for request in upstream.requests[1:]] == [f"/{index}" for index in range(5)]
 
+    def test_connections_of_each_host_may_be_limited(self, start, closing):
+        release = threading.Event()
+
+        def answer(_):
+            release.wait(20)
+            return reply(200)
+
+        hosts = [closing(Upstream(name, answer)) for name in "ab"]
+        proxy = start(bootstrap([http_listener(route(to="up"))], [cluster("up", *(host.port for host in hosts), circuit_breakers={
+            "per_host_thresholds": [{"max_connections": 2}]})]))
+        held = self.hold(proxy, closing, 8)
+        wait_until(lambda: sum(len(host.requests) for host in hosts) == 4, "as many requests as connections are allowed")
+        proxy.wait_stat("cluster.up.upstream_rq_pending_active", 4)
+        assert proxy.stat("cluster.up.upstream_cx_active") == 4 and proxy.stat("cluster.up.upstream_cx_overflow") >= 1
+        release.set()
+        assert [client.response().status for client in held] == [200] * 8
+        assert [len(host.connections) for host in hosts] == [2, 2]
+
     def test_client_that_leaves_gives_its_place_back(self, limited, closing):
         proxy, upstream, release = limited(max_requests=1)
         for _ in range(5):
@@ -294,6 +314,18 @@ class TestCircuitBreakers:
             wait_until(lambda: proxy.stat("cluster.up.upstream_rq_active") == 0, "the place given back")
         release.set()
         assert proxy.fetch().status == 200
+
+
+def test_connections_may_be_kept_alive(start, closing):
+    upstream = closing(Upstream("up"))
+    keepalive = {"keepalive_probes": 3, "keepalive_time": 77, "keepalive_interval": 5}
+    proxy = start(bootstrap([http_listener(route(to="kept")), http_listener(route(to="other"), name="other")], [
+        cluster("kept", upstream.port, upstream_connection_options={"tcp_keepalive": keepalive}), cluster("other", upstream.port)]))
+    with proxy.connect() as client, proxy.connect("other") as other:
+        assert client.request().text == other.request().text == "up"
+        sockets = subprocess.run(["ss", "-tno", "state", "established", f"dport = :{upstream.port}"], capture_output=True, text=True, check=True)
+        timers = [line for line in sockets.stdout.splitlines() if "keepalive" in line]
+        assert len(timers) == 1 and re.search(r"timer:\(keepalive,1?min1?[0-9]*(sec|ms)?", timers[0]), sockets.stdout
 
 
 class TestOutlierDetection:

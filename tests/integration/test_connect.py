@@ -20,6 +20,11 @@ def to(cluster_name, host, **action):
     return virtual_host(one, name=host, domains=[f"{host}.local:80"])
 
 
+def posted(**action):
+    """The virtual host whose POSTs are tunnels."""
+    return virtual_host(route(to="plain", **action), name="posted", domains=["posted.local"])
+
+
 def tunnel(connection):
     """An upstream that grants tunnels and sends back what comes, until the other side ends."""
     if connection.read_request() is None:
@@ -30,16 +35,26 @@ def tunnel(connection):
         connection.send(data)
 
 
+def plain_tcp(connection):
+    """An upstream that is none of HTTP: greets, then sends back what comes, until the other side ends."""
+    connection.send("220 ready\n")
+    while data := connection.sock.recv(1000):
+        connection.send(data.upper())
+    connection.send("bye")
+
+
 @pytest.fixture(scope="module")
 def ups():
     with Upstream("tunnel", script=tunnel) as granting, Upstream("refusing", lambda request: reply(407, {}, "no")) as refusing, \
-            Upstream("shadow") as shadow:
-        yield {"granting": granting, "refusing": refusing, "shadow": shadow}
+            Upstream("shadow") as shadow, Upstream("plain", script=plain_tcp) as plain:
+        yield {"granting": granting, "refusing": refusing, "shadow": shadow, "plain": plain}
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def proxy(request, ups):
     hosts = [to("granting", "granted", request_mirror_policies=[{"cluster": "shadow"}]), to("refusing", "refused"),
+             to("plain", "plain", upgrade_configs=[{"upgrade_type": "CONNECT", "connect_config": {}}]),
+             posted(upgrade_configs=[{"upgrade_type": "CONNECT", "connect_config": {"allow_post": True}}]),
              to("granting", "forbidden", upgrade_configs=[{"upgrade_type": "CONNECT", "enabled": False}])]
     config = bootstrap([
         listener(http(route_config=routing(*hosts), **CONNECT)),
@@ -110,3 +125,38 @@ def test_what_no_route_allows_is_no_tunnel(proxy, listener_name, host, status, h
         assert (head.status, head.get("connection"), head.get("grpc-status")) == (status, "close", None)
         client.read_body(head, "CONNECT")
         assert client.read_to_end() == b""
+
+
+class TestToTcp:
+    def test_the_upstream_gets_the_bytes_alone(self, proxy):
+        with Client(proxy.port()) as client:
+            head = connect(client, "plain")
+            assert (head.status, head.get("content-length"), head.get("transfer-encoding")) == (200, None, None)
+            assert client.read_exactly(10, "the greeting") == b"220 ready\n"
+            for text in (b"hello", b"x" * 200_000):
+                client.send(text)
+                assert client.read_exactly(len(text), "in the tunnel") == text.upper()
+
+    def test_over_http2_to_its_end(self, proxy):
+        with Http2Client(proxy.port()) as client:
+            stream = client.request(fields=[(":method", "CONNECT"), (":authority", "plain.local:80")], end=False)
+            client.send(stream.number, b"hello")
+            client.wait(lambda: bytes(stream.body) == b"220 ready\nHELLO", "what comes back")
+            assert stream.status == 200
+            client.send(stream.number, b"", end=True)
+            client.wait(lambda: bytes(stream.body).endswith(b"bye"), "the end")
+
+    def test_a_post_may_be_a_tunnel(self, proxy):
+        with Client(proxy.port()) as client:
+            response = client.request("POST", "/", {"content-length": "5"}, b"hello", host="posted.local")
+        assert (response.status, response.body) == (200, b"220 ready\nHELLObye")
+
+    def test_each_tunnel_has_a_connection_of_its_own(self, proxy):
+        with Client(proxy.port()) as one, Client(proxy.port()) as other:
+            for client in (one, other):
+                assert connect(client, "plain").status == 200
+                assert client.read_exactly(10, "the greeting") == b"220 ready\n"
+            one.send(b"one")
+            assert one.read_exactly(3, "of one") == b"ONE"
+            other.send(b"other")
+            assert other.read_exactly(5, "of the other") == b"OTHER"

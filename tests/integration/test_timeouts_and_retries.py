@@ -230,6 +230,22 @@ class TestRetries:
         proxy = start(bootstrap([listener(http(route_config=table))], [cluster("up", upstream.port)]))
         assert proxy.fetch().text == "served"
 
+    def test_a_retry_says_whether_the_try_before_was_too_slow(self, start, closing):
+        statuses = iter([503])
+
+        def script(connection):
+            if connection.number == 0:
+                return stall(connection)
+            while connection.read_request() is not None:
+                connection.send(reply(next(statuses, 200), {}, "served"))
+
+        upstream = closing(Upstream(script=script))
+        policy = {"retry_on": "5xx", "num_retries": 3, "per_try_timeout": "0.3s", **POLICY}
+        table = routing(virtual_host(route(to="up", retry_policy=policy), include_is_timeout_retry_header=True))
+        proxy = start(bootstrap([listener(http(route_config=table))], [cluster("up", upstream.port)]))
+        assert proxy.fetch().text == "served"
+        assert [request.get("x-envoy-is-timeout-retry") for request in upstream.requests] == [None, "true", "false"]
+
     def test_attempts_are_numbered(self, start, closing):
         answer = failing(2)
         upstream = closing(Upstream(answer=answer))

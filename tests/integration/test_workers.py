@@ -1,6 +1,7 @@
 """Several workers: the same behaviour, one set of statistics, one configuration at a time."""
 
 import collections
+import contextlib
 import threading
 
 import pytest
@@ -53,6 +54,18 @@ def test_every_worker_serves_and_statistics_are_their_sum(start, hosts):
     shares = proxy.stats(r"listener[.].*worker_\d+[.]downstream_cx_total")
     assert len(shares) == WORKERS and sum(shares.values()) == 40
     assert sum(1 for share in shares.values() if share) >= 2, shares
+
+
+def test_an_exact_balance_gives_every_worker_as_many_connections(start, hosts):
+    exact = bootstrap([{**http_listener(route(to="a")), "connection_balance_config": {"exact_balance": {}}}], [cluster("a", hosts["a"].port)])
+    proxy = start(exact, concurrency=WORKERS)
+    with contextlib.ExitStack() as clients:
+        for number in range(1, 4 * WORKERS + 1):
+            client = clients.enter_context(proxy.connect())
+            assert client.request().text == "a"
+            counts = proxy.stats(r"listener[.].*worker_\d+[.]downstream_cx_active")
+            assert len(counts) == WORKERS and sum(counts.values()) == number
+            assert max(counts.values()) - min(counts.values()) <= 1, counts
 
 
 def test_circuit_breaker_counts_all_workers_together(start, closing):

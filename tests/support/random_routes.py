@@ -49,7 +49,8 @@ class RouteGenerator(MatchGenerator):
         for host in table["virtual_hosts"]:
             self.complete(host, number)
         upgrades = [{"upgrade_type": kind} for kind, chance in (("websocket", 0.4), ("CONNECT", 0.3)) if self.maybe(chance)]
-        return listener(http(route_config=table, stat_prefix=f"table-{number}", **self.manager(), upgrade_configs=upgrades,
+        own = self.some({"local_reply_config": (0.2, self.local_replies)})
+        return listener(http(route_config=table, stat_prefix=f"table-{number}", **self.manager(), **own, upgrade_configs=upgrades,
                              http2_protocol_options={"allow_connect": True}), name=f"table-{number}")
 
     def complete(self, host, number):
@@ -75,9 +76,11 @@ class RouteGenerator(MatchGenerator):
         if self.maybe(0.08):
             result["match"], policy = self.template()
             if "route" in result:
-                result["route"] = {key: value for key, value in result["route"].items() if key not in ("prefix_rewrite", "regex_rewrite")} | policy
+                result["route"] = {key: value for key, value in result["route"].items() if key not in ("prefix_rewrite", "regex_rewrite", "path_rewrite")} | policy
             for action in ("redirect",) if "redirect" in result else ():
                 result[action].pop("prefix_rewrite", None)
+        if result.get("direct_response", {}).get("status", 204) != 204 and self.maybe(0.2):
+            result["direct_response"]["body_format"] = self.body_format()
         result["match"].update(self.some({
             "headers": (0.3, lambda: [self.header_matcher() for _ in range(self.pick((1, 1, 2)))]),
             "query_parameters": (0.2, lambda: [self.query_matcher()]),
@@ -183,7 +186,28 @@ class RouteGenerator(MatchGenerator):
         rewrites = super().rewrites(prefix)
         if "to" not in rewrites and not any(name.startswith("host_rewrite") for name in rewrites) and self.maybe(0.1):
             rewrites["auto_host_rewrite"] = True
+        elif self.maybe(0.1):
+            rewrites = {name: value for name, value in rewrites.items() if not name.startswith(("host_rewrite", "auto_host"))}
+            rewrites["host_rewrite"] = self.pick(("%REQ(x-env)%.local", "%PROTOCOL%", "%REQ(x-nowhere)%"))
+        if self.maybe(0.1):
+            rewrites = {name: value for name, value in rewrites.items() if name not in ("prefix_rewrite", "regex_rewrite")}
+            rewrites["path_rewrite"] = self.pick(("/made/%REQ(x-env)%", "%REQ(x-nowhere)%", "/of/%REQ(:METHOD)%?and=%REQ(:AUTHORITY)%"))
         return rewrites
+
+    def body_format(self):
+        text = {"text_format_source": {"inline_string": self.pick(("[%LOCAL_REPLY_BODY%] %RESPONSE_CODE% %REQ(x-env)%\n", "%RESPONSE_CODE_DETAILS%"))}}
+        json = {"json_format": {"text": "%LOCAL_REPLY_BODY%", "status": "%RESPONSE_CODE%", "env": "%REQ(x-env)%"}}
+        return {**self.pick((text, json)), **self.some({"content_type": (0.5, lambda: "text/x")})}
+
+    def local_replies(self):
+        """What becomes of the proxy's own answers."""
+        def mapper():
+            wanted = {"status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": self.pick((301, 403, 404, 503)), "runtime_key": "not.set"}}}}
+            return {"filter": wanted, **self.some({
+                "status_code": (0.5, lambda: self.pick((404, 418, 500))), "body": (0.5, lambda: {"inline_string": "mapped"}),
+                "headers_to_add": (0.5, lambda: [add_header("x-mapped", "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%")]),
+                "body_format_override": (0.3, self.body_format)})}
+        return {"mappers": [mapper() for _ in range(self.pick((0, 1, 2)))], **self.some({"body_format": (0.5, self.body_format)})}
 
     def header_value(self):
         return self.pick(VALUES) if self.maybe(0.4) else super().header_value()

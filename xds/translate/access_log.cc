@@ -1,10 +1,9 @@
 #include "translate/access_log.h"
 
-#include <algorithm>
-
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "translate/field_check.h"
+#include "translate/format.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
 
@@ -16,44 +15,16 @@ using envoy::extensions::access_loggers::file::v3::FileAccessLog;
 using envoy::extensions::access_loggers::stream::v3::StderrAccessLog;
 using envoy::extensions::access_loggers::stream::v3::StdoutAccessLog;
 
-Format to_format(std::string_view text, Context& context) {
-  auto format = Format::parse(text);
-  if (format.ok()) return std::move(*format);
-  context.error(format.error().message);
-  return {};
-}
-
 Format default_format() {
   auto format = Format::parse(default_access_log_format());
   return std::move(*format);
-}
-
-std::vector<JsonTemplate::Member> to_members(const google::protobuf::Struct& shape, Context& context) {
-  using google::protobuf::Value;
-  std::vector<JsonTemplate::Member> members;
-  for (const auto& [key, value] : shape.fields()) {
-    const auto scope = context.in(key);
-    JsonTemplate::Member member;
-    member.key = key;
-    if (value.kind_case() == Value::kStringValue) {
-      member.value = to_format(value.string_value(), context);
-    } else if (value.kind_case() == Value::kStructValue) {
-      member.members = to_members(value.struct_value(), context);
-    } else {
-      context.error("only strings and objects are implemented in a JSON log");
-    }
-    members.push_back(std::move(member));
-  }
-  // A proto map has no order of its own.
-  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-  return members;
 }
 
 void set_json(const google::protobuf::Struct& shape, std::string_view field, Context& context,
               AccessLogConfig& out) {
   const auto scope = context.in(field);
   out.json = true;
-  out.json_format.members = to_members(shape, context);
+  out.json_format = to_json_template(shape, context);
 }
 
 void set_text(std::string_view text, std::string_view field, Context& context, AccessLogConfig& out) {
@@ -77,6 +48,8 @@ void set_format(const SubstitutionFormatString& format, Context& context, Access
     default: break;
   }
   out.json_format.omit_empty = format.omit_empty_values();
+  if (!format.content_type().empty())
+    context.warning("content_type", "has no effect: it is for bodies, not for logs");
   if (format.omit_empty_values() && !out.json)
     context.unsupported("omit_empty_values", "it for a text format");
 }

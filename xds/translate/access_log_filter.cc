@@ -38,6 +38,36 @@ void set_runtime(const v3::RuntimeFilter& filter, const Context& context, Access
   out.fraction = to_fraction(fraction, context);
 }
 
+void set_grpc(const v3::GrpcStatusFilter& filter, AccessLogFilter& out) {
+  out.kind = Kind::kGrpcStatus;
+  for (const int status : filter.statuses()) out.grpc_statuses.push_back(static_cast<int16_t>(status));
+  out.exclude = filter.exclude();
+}
+
+void set_metadata(const v3::MetadataFilter& filter, Context& context, AccessLogFilter& out) {
+  out.kind = Kind::kMetadata;
+  if (filter.has_match_if_key_not_found())
+    out.match_if_key_not_found = filter.match_if_key_not_found().value();
+  if (!filter.has_matcher()) return;
+  const auto scope = context.in("matcher");
+  out.metadata = to_metadata_matcher(filter.matcher(), context);
+}
+
+/// Types of which this build writes no line match nothing.
+void set_types(const v3::LogTypeFilter& filter, AccessLogFilter& out) {
+  using enum AccessLogType;
+  out.kind = Kind::kLogType;
+  out.exclude = filter.exclude();
+  for (const auto type : {kNotSet, kTcpConnectionEnd, kDownstreamStart, kDownstreamPeriodic, kDownstreamEnd,
+                          kDownstreamTunnelSuccessfullyEstablished}) {
+    for (const int wanted : filter.types()) {
+      if (access_log_type_name(type) == envoy::data::accesslog::v3::AccessLogType_Name(
+                                            static_cast<envoy::data::accesslog::v3::AccessLogType>(wanted)))
+        out.types.push_back(type);
+    }
+  }
+}
+
 }  // namespace
 
 AccessLogFilter to_access_log_filter(const v3::AccessLogFilter& filter, Context& context) {
@@ -73,6 +103,13 @@ AccessLogFilter to_access_log_filter(const v3::AccessLogFilter& filter, Context&
       out.flags.assign(filter.response_flag_filter().flags().begin(),
                        filter.response_flag_filter().flags().end());
       break;
+    case v3::AccessLogFilter::kGrpcStatusFilter: set_grpc(filter.grpc_status_filter(), out); break;
+    case v3::AccessLogFilter::kMetadataFilter: {
+      const auto scope = context.in("metadata_filter");
+      set_metadata(filter.metadata_filter(), context, out);
+      break;
+    }
+    case v3::AccessLogFilter::kLogTypeFilter: set_types(filter.log_type_filter(), out); break;
     default: break;  // refused by check_fields
   }
   return out;

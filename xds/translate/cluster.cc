@@ -117,6 +117,8 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
     const auto scope = context.in("upstream_bind_config");
     out.bind = to_upstream_bind(cluster.upstream_bind_config(), context);
   }
+  if (cluster.upstream_connection_options().has_tcp_keepalive())
+    out.socket_options = to_keepalive_options(cluster.upstream_connection_options().tcp_keepalive());
   out.metadata = to_metadata(cluster.metadata());
 }
 

@@ -2,6 +2,7 @@
 #include "translate/field_check.h"
 #include "translate/http2_options.h"
 #include "translate/listener.h"
+#include "translate/local_reply.h"
 #include "translate/route.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
@@ -74,6 +75,26 @@ Config::Underscores to_underscores(CommonOptions::HeadersWithUnderscoresAction a
   }
 }
 
+/// access_log_options, or the older fields that say the same.
+void set_log_options(const Proto& manager, Context& context, Config& out) {
+  const bool older = manager.flush_access_log_on_new_request() || manager.has_access_log_flush_interval();
+  if (older && manager.has_access_log_options())
+    return context.error(
+        "access_log_options",
+        "cannot be set beside flush_access_log_on_new_request and access_log_flush_interval");
+  const auto& options = manager.access_log_options();
+  out.log_new_requests =
+      manager.flush_access_log_on_new_request() || options.flush_access_log_on_new_request();
+  out.log_established_tunnels = options.flush_log_on_tunnel_successfully_established();
+  if (manager.has_access_log_flush_interval())
+    out.log_interval =
+        to_milliseconds(manager.access_log_flush_interval(), "access_log_flush_interval", context);
+  if (!options.has_access_log_flush_interval()) return;
+  const auto scope = context.in("access_log_options");
+  out.log_interval =
+      to_milliseconds(options.access_log_flush_interval(), "access_log_flush_interval", context);
+}
+
 void set_limits(const Proto& manager, Context& context, Config& out) {
   if (manager.has_max_request_headers_kb())
     out.max_request_headers_kb = manager.max_request_headers_kb().value();
@@ -115,6 +136,15 @@ Config::ServerHeader to_server_header(Proto::ServerHeaderTransformation transfor
   }
 }
 
+void set_scheme(const envoy::config::core::v3::SchemeHeaderTransformation& scheme, Context& context,
+                Config& out) {
+  const auto scope = context.in("scheme_header_transformation");
+  out.scheme = scheme.scheme_to_overwrite();
+  if (!out.scheme.empty() && out.scheme != "http" && out.scheme != "https")
+    context.error("scheme_to_overwrite", "must be http or https");
+  out.scheme_of_upstream = scheme.match_upstream();
+}
+
 void set_identity(const Proto& manager, Context& context, Config& out) {
   if (!manager.server_name().empty()) out.server_name = manager.server_name();
   out.server_header = to_server_header(manager.server_header_transformation());
@@ -128,6 +158,7 @@ void set_identity(const Proto& manager, Context& context, Config& out) {
   out.append_x_forwarded_port = manager.append_x_forwarded_port();
   out.forward_client_cert = to_forward_client_cert(manager.forward_client_cert_details());
   out.client_cert_details = to_cert_details(manager.set_current_client_cert_details());
+  set_scheme(manager.scheme_header_transformation(), context, out);
   const auto scope = context.in("internal_address_config");
   const auto& internal = manager.internal_address_config();
   out.unix_sockets_internal = internal.unix_sockets();
@@ -218,6 +249,12 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   set_routes(manager, context, result);
   set_http_filters(manager, direction, context, result);
   out.access_logs = to_access_logs(manager.access_log(), "access_log", context);
+  set_log_options(manager, context, out);
+  if (manager.has_local_reply_config()) {
+    const auto scope = context.in("local_reply_config");
+    out.local_reply =
+        std::make_shared<const LocalReplyConfig>(to_local_reply(manager.local_reply_config(), context));
+  }
   set_timeouts(manager, context, out);
   set_limits(manager, context, out);
   set_identity(manager, context, out);

@@ -40,6 +40,8 @@ void set_socket(const v3::Listener& listener, Context& context, ListenerConfig& 
   if (listener.has_max_connections_to_accept_per_socket_event()) {
     out.max_connections_per_accept = listener.max_connections_to_accept_per_socket_event().value();
   }
+  out.exact_balance = listener.connection_balance_config().has_exact_balance();
+  out.drain_modify_only = listener.drain_type() == envoy::config::listener::v3::Listener::MODIFY_ONLY;
   out.bind_to_port = !listener.has_bind_to_port() || listener.bind_to_port().value();
   out.transparent = listener.transparent().value();
   out.freebind = listener.freebind().value();

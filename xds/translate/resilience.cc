@@ -30,7 +30,7 @@ Thresholds to_thresholds(const CircuitBreakers::Thresholds& source) {
 
 }  // namespace
 
-void set_circuit_breakers(const CircuitBreakers& breakers, Context& /*context*/, ClusterConfig& out) {
+void set_circuit_breakers(const CircuitBreakers& breakers, Context& context, ClusterConfig& out) {
   // Of several entries for one priority the first counts, as in Envoy.
   bool seen[2] = {false, false};
   for (const auto& thresholds : breakers.thresholds()) {
@@ -38,6 +38,16 @@ void set_circuit_breakers(const CircuitBreakers& breakers, Context& /*context*/,
     if (std::exchange(seen[high ? 1 : 0], true)) continue;
     if (high) out.high_priority = to_thresholds(thresholds);
     if (!high) out.default_priority = to_thresholds(thresholds);
+  }
+  for (int i = 0; i < breakers.per_host_thresholds_size(); ++i) {
+    const auto scope = context.in("per_host_thresholds", i);
+    const auto& thresholds = breakers.per_host_thresholds(i);
+    if (thresholds.priority() != envoy::config::core::v3::DEFAULT)
+      context.unsupported("priority", "a priority other than DEFAULT");
+    if (thresholds.has_max_connections()) out.max_connections_per_host = thresholds.max_connections().value();
+    if (thresholds.has_max_pending_requests() || thresholds.has_max_requests() ||
+        thresholds.has_max_retries() || thresholds.has_retry_budget() || thresholds.track_remaining())
+      context.error("only max_connections can be set for each host");
   }
 }
 

@@ -1,4 +1,5 @@
 #include "translate/route.h"
+#include "translate/format.h"
 
 #include "translate/header_mutations.h"
 #include "translate/matchers.h"
@@ -45,6 +46,10 @@ DirectResponse to_direct_response(const v3::DirectResponseAction& action, const 
                                   Context& context) {
   DirectResponse out;
   out.status = static_cast<uint16_t>(action.status());
+  if (action.has_body_format()) {
+    const auto scope = context.in("body_format");
+    out.format = std::make_shared<const BodyFormat>(to_body_format(action.body_format(), context));
+  }
   if (!action.has_body()) return out;
   out.body = to_bytes(action.body(), "body", context);
   if (out.body.size() > limits.max_direct_response_body) {

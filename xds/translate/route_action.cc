@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "translate/format.h"
 #include "translate/header_mutations.h"
 #include "translate/matchers.h"
 #include "translate/route.h"
@@ -80,8 +81,21 @@ void set_target(const v3::RouteAction& action, Context& context, RouteAction& ou
   }
 }
 
+std::shared_ptr<const Format> to_shared_format(std::string_view text, std::string_view field,
+                                               Context& context) {
+  const auto scope = context.in(field);
+  return std::make_shared<const Format>(to_format(text, context));
+}
+
 PathRewrite to_path_rewrite(const v3::RouteAction& action, Context& context) {
   PathRewrite out;
+  if (!action.path_rewrite().empty()) {
+    if (!action.prefix_rewrite().empty() || action.has_regex_rewrite())
+      context.error("only one of prefix_rewrite, regex_rewrite and path_rewrite can be set");
+    out.kind = PathRewrite::Kind::kFormat;
+    out.format = to_shared_format(action.path_rewrite(), "path_rewrite", context);
+    return out;
+  }
   if (action.has_regex_rewrite()) {
     const auto scope = context.in("regex_rewrite");
     if (!action.prefix_rewrite().empty())
@@ -116,6 +130,10 @@ HostRewrite to_host_rewrite(const v3::RouteAction& action, Context& context) {
       out.regex = to_regex(action.host_rewrite_path_regex().pattern(), context);
       break;
     }
+    case v3::RouteAction::kHostRewrite:
+      out.kind = Kind::kFormat;
+      out.format = to_shared_format(action.host_rewrite(), "host_rewrite", context);
+      break;
     default: break;
   }
   return out;
@@ -144,7 +162,8 @@ void set_timeouts(const v3::RouteAction& action, Context& context, RouteAction& 
   if (action.has_max_grpc_timeout())
     out.grpc_timeouts.edit().max = to_milliseconds(action.max_grpc_timeout(), "max_grpc_timeout", context);
   if (action.has_grpc_timeout_offset())
-    out.grpc_timeouts.edit().offset = to_milliseconds(action.grpc_timeout_offset(), "grpc_timeout_offset", context);
+    out.grpc_timeouts.edit().offset =
+        to_milliseconds(action.grpc_timeout_offset(), "grpc_timeout_offset", context);
 }
 
 void set_upgrades(const v3::RouteAction& action, Context& context, RouteAction& out) {
@@ -158,6 +177,9 @@ void set_upgrades(const v3::RouteAction& action, Context& context, RouteAction& 
       context.error("upgrade_type", "'" + type + "' is there twice");
     }
     out.upgrades.emplace_back(type, enabled);
+    if (!upgrade.has_connect_config() || !enabled) continue;
+    if (type != "connect") context.error("connect_config", "is for upgrade_type CONNECT");
+    out.tcp_tunnel = TcpTunnel{.allow_post = upgrade.connect_config().allow_post()};
   }
 }
 

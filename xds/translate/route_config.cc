@@ -162,6 +162,7 @@ VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, c
   out.request_headers = to_request_mutations(host, context);
   out.response_headers = to_response_mutations(host, context);
   out.include_attempt_count_in_request = host.include_request_attempt_count();
+  out.include_is_timeout_retry_header = host.include_is_timeout_retry_header();
   out.include_attempt_count_in_response = host.include_attempt_count_in_response();
   if (host.has_retry_policy()) {
     const auto scope = context.in("retry_policy");

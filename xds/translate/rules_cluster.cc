@@ -21,7 +21,8 @@ std::span<const MessageRules> cluster_rules() {
            "least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config "
            "common_lb_config transport_socket metadata "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
-           "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config",
+           "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config "
+           "upstream_connection_options",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters",
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
@@ -29,6 +30,9 @@ std::span<const MessageRules> cluster_rules() {
              kNoDns},
             {"ignore_health_on_host_removal", kNoHealthChecks}},
        .only = {{"wait_for_warm_on_init", "true"}}},
+      {.message = "envoy.config.cluster.v3.UpstreamConnectionOptions", .implemented = "tcp_keepalive"},
+      {.message = "envoy.config.core.v3.TcpKeepalive",
+       .implemented = "keepalive_probes keepalive_time keepalive_interval"},
       {.message = "envoy.config.cluster.v3.Cluster.TransportSocketMatch",
        .implemented = "name match transport_socket"},
       {.message = "envoy.config.cluster.v3.Cluster.EdsClusterConfig",
@@ -56,7 +60,7 @@ std::span<const MessageRules> cluster_rules() {
        .only = {{"metadata_fallback_policy", "METADATA_NO_FALLBACK"}}},
       {.message = "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector",
        .implemented = "keys single_host_per_subset fallback_policy fallback_keys_subset"},
-      {.message = "envoy.config.cluster.v3.CircuitBreakers", .implemented = "thresholds"},
+      {.message = "envoy.config.cluster.v3.CircuitBreakers", .implemented = "thresholds per_host_thresholds"},
       {.message = "envoy.config.cluster.v3.CircuitBreakers.Thresholds",
        .implemented = "priority max_connections max_pending_requests max_requests max_retries retry_budget "
                       "track_remaining",

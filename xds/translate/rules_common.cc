@@ -109,11 +109,15 @@ std::span<const MessageRules> common_rules() {
       {.message = "envoy.config.accesslog.v3.AccessLogFilter",
        .implemented =
            "status_code_filter duration_filter not_health_check_filter runtime_filter and_filter or_filter "
-           "header_filter response_flag_filter"},
+           "header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter"},
       {.message = "envoy.config.accesslog.v3.StatusCodeFilter", .implemented = "comparison"},
       {.message = "envoy.config.accesslog.v3.DurationFilter", .implemented = "comparison"},
       {.message = "envoy.config.accesslog.v3.ComparisonFilter", .implemented = "op value"},
       {.message = "envoy.config.accesslog.v3.NotHealthCheckFilter", .implemented = ""},
+      {.message = "envoy.config.accesslog.v3.GrpcStatusFilter", .implemented = "statuses exclude"},
+      {.message = "envoy.config.accesslog.v3.MetadataFilter",
+       .implemented = "matcher match_if_key_not_found"},
+      {.message = "envoy.config.accesslog.v3.LogTypeFilter", .implemented = "types exclude"},
       {.message = "envoy.config.accesslog.v3.RuntimeFilter",
        .implemented = "runtime_key percent_sampled",
        .no_effect = {{"use_independent_randomness", "sampling never depends on the request id"}}},
@@ -126,8 +130,8 @@ std::span<const MessageRules> common_rules() {
       {.message = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", .implemented = "log_format"},
       {.message = "envoy.extensions.access_loggers.stream.v3.StderrAccessLog", .implemented = "log_format"},
       {.message = "envoy.config.core.v3.SubstitutionFormatString",
-       .implemented = "text_format json_format text_format_source omit_empty_values json_format_options",
-       .no_effect = {{"content_type", "it is for bodies of local replies, not for logs"}}},
+       .implemented =
+           "text_format json_format text_format_source omit_empty_values json_format_options content_type"},
       {.message = "envoy.config.core.v3.JsonFormatOptions", .implemented = "sort_properties"},
   };
   return kRules;

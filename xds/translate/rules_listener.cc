@@ -11,19 +11,24 @@ constexpr std::string_view kNoTracing = "tracing is not implemented";
 
 std::span<const MessageRules> listener_rules() {
   static const MessageRules kRules[] = {
-      {.message = "envoy.config.listener.v3.Listener",
-       .implemented =
-           "name address additional_addresses stat_prefix filter_chains default_filter_chain "
-           "per_connection_buffer_limit_bytes transparent freebind traffic_direction "
-           "enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event bind_to_port "
-           "listener_filters_timeout continue_on_listener_filters_timeout use_original_dst socket_options "
-           "access_log",
-       .checked_by_reader = "listener_filters",
-       .no_effect = {{"metadata", "no extension of this build reads it"},
-                     {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"},
-                     {"bypass_overload_manager", kNoOverload},
-                     {"ignore_global_conn_limit", "there is no global limit of connections"}},
-       .only = {{"drain_type", "DEFAULT"}}},
+      {
+          .message = "envoy.config.listener.v3.Listener",
+          .implemented =
+              "name address additional_addresses stat_prefix filter_chains default_filter_chain "
+              "per_connection_buffer_limit_bytes transparent freebind traffic_direction "
+              "enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event bind_to_port "
+              "listener_filters_timeout continue_on_listener_filters_timeout use_original_dst socket_options "
+              "access_log drain_type connection_balance_config",
+          .checked_by_reader = "listener_filters",
+          .no_effect = {{"metadata", "no extension of this build reads it"},
+                        {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"},
+                        {"bypass_overload_manager", kNoOverload},
+                        {"ignore_global_conn_limit", "there is no global limit of connections"}},
+      },
+      {.message = "envoy.config.listener.v3.Listener.ConnectionBalanceConfig",
+       .implemented = "exact_balance"},
+      {.message = "envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance",
+       .implemented = ""},
       {.message = "envoy.config.listener.v3.AdditionalAddress", .implemented = "address"},
       {.message = "envoy.config.listener.v3.FilterChain",
        .implemented = "filters transport_socket name filter_chain_match transport_socket_connect_timeout",
@@ -47,7 +52,9 @@ std::span<const MessageRules> listener_rules() {
            "forward_client_cert_details proxy_100_continue upgrade_configs normalize_path merge_slashes "
            "path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port "
            "strip_trailing_host_dot append_x_forwarded_port http2_protocol_options "
-           "set_current_client_cert_details stream_error_on_invalid_http_message",
+           "set_current_client_cert_details stream_error_on_invalid_http_message local_reply_config "
+           "access_log_options access_log_flush_interval flush_access_log_on_new_request "
+           "scheme_header_transformation",
        .checked_by_reader = "route_config request_id_extension",
        .no_effect = {{"http3_protocol_options", kNoQuic},
                      {"tracing", kNoTracing},
@@ -57,6 +64,16 @@ std::span<const MessageRules> listener_rules() {
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager."
                   "SetCurrentClientCertDetails",
        .implemented = "subject cert chain dns uri"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager."
+                  "HcmAccessLogOptions",
+       .implemented = "access_log_flush_interval flush_access_log_on_new_request "
+                      "flush_log_on_tunnel_successfully_established"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig",
+       .implemented = "mappers body_format"},
+      {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper",
+       .implemented = "filter status_code body body_format_override headers_to_add"},
+      {.message = "envoy.config.core.v3.SchemeHeaderTransformation",
+       .implemented = "scheme_to_overwrite match_upstream"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.Rds",
        .implemented = "config_source route_config_name"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes",

@@ -22,6 +22,7 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.VirtualHost",
        .implemented = "name domains routes require_tls request_headers_to_add request_headers_to_remove "
                       "response_headers_to_add response_headers_to_remove include_request_attempt_count "
+                      "include_is_timeout_retry_header "
                       "include_attempt_count_in_response retry_policy request_mirror_policies matcher "
                       "virtual_clusters per_request_buffer_limit_bytes request_body_buffer_limit",
        .checked_by_reader = "typed_per_filter_config",
@@ -89,7 +90,8 @@ std::span<const MessageRules> route_rules() {
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
            "request_mirror_policies priority upgrade_configs max_stream_duration max_grpc_timeout "
-           "grpc_timeout_offset hash_policy internal_redirect_policy path_rewrite_policy",
+           "grpc_timeout_offset hash_policy internal_redirect_policy path_rewrite_policy path_rewrite "
+           "host_rewrite",
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
                      {"early_data_policy", "early data is never accepted"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
@@ -116,7 +118,10 @@ std::span<const MessageRules> route_rules() {
       {.message = "envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties",
        .implemented = "source_ip"},
       {.message = "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter", .implemented = "name"},
-      {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig", .implemented = "upgrade_type enabled"},
+      {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig",
+       .implemented = "upgrade_type enabled connect_config"},
+      {.message = "envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig",
+       .implemented = "allow_post"},
       {.message = "envoy.config.route.v3.RouteAction.RequestMirrorPolicy",
        .implemented = "cluster cluster_header runtime_fraction disable_shadow_host_suffix_append "
                       "request_headers_mutations host_rewrite_literal",
@@ -158,7 +163,7 @@ std::span<const MessageRules> route_rules() {
        .implemented =
            "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite "
            "regex_rewrite response_code strip_query"},
-      {.message = "envoy.config.route.v3.DirectResponseAction", .implemented = "status body"},
+      {.message = "envoy.config.route.v3.DirectResponseAction", .implemented = "status body body_format"},
       {.message = "envoy.config.route.v3.NonForwardingAction", .implemented = ""},
   };
   return kRules;

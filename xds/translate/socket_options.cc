@@ -1,5 +1,9 @@
 #include "translate/socket_options.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <limits>
 #include <utility>
 
@@ -59,6 +63,17 @@ std::vector<SocketOption> to_socket_options(const ProtoSocketOptions& options, s
     const auto scope = context.in(field, i);
     out.push_back(to_option(options[i], context));
   }
+  return out;
+}
+
+std::vector<SocketOption> to_keepalive_options(const envoy::config::core::v3::TcpKeepalive& keepalive) {
+  std::vector<SocketOption> out{{SOL_SOCKET, SO_KEEPALIVE, 1}};
+  const auto take = [&out](bool present, uint32_t value, int name) {
+    if (present) out.push_back({IPPROTO_TCP, name, static_cast<int>(value)});
+  };
+  take(keepalive.has_keepalive_probes(), keepalive.keepalive_probes().value(), TCP_KEEPCNT);
+  take(keepalive.has_keepalive_time(), keepalive.keepalive_time().value(), TCP_KEEPIDLE);
+  take(keepalive.has_keepalive_interval(), keepalive.keepalive_interval().value(), TCP_KEEPINTVL);
   return out;
 }
 

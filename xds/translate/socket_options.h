@@ -19,6 +19,9 @@ using ProtoSocketOptions = google::protobuf::RepeatedPtrField<envoy::config::cor
 std::vector<SocketOption> to_socket_options(const ProtoSocketOptions& options, std::string_view field,
                                             Context& context);
 
+/// Of a socket that asks its silent peer whether it is still there; what is not set is the kernel's.
+std::vector<SocketOption> to_keepalive_options(const envoy::config::core::v3::TcpKeepalive& keepalive);
+
 /// Standing at the message. Null: it says nothing. Errors: more than one extra source, or one of the same
 /// family.
 std::shared_ptr<const UpstreamBind> to_upstream_bind(const envoy::config::core::v3::BindConfig& bind,

@@ -51,7 +51,8 @@ void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, c
   if (!action.has_path_rewrite_policy()) return;
   const auto scope = context.in("path_rewrite_policy");
   if (out->kind != PathRewrite::Kind::kNone)
-    return context.error("only one of prefix_rewrite, regex_rewrite and path_rewrite_policy can be set");
+    return context.error(
+        "only one of prefix_rewrite, regex_rewrite, path_rewrite and path_rewrite_policy can be set");
   if (!is_template) return context.error("needs a path_match_policy");
   const auto config_scope = context.in("typed_config");
   const TypedConfig config = unpack(action.path_rewrite_policy().typed_config());

@@ -20,6 +20,9 @@ struct AccessLogFilter {
     kResponseFlag,
     kHeader,
     kRuntime,
+    kGrpcStatus,
+    kMetadata,
+    kLogType,
     kAnd,
     kOr
   };
@@ -30,6 +33,11 @@ struct AccessLogFilter {
   std::vector<std::string> flags;  // kResponseFlag: short names; empty: any flag
   HeaderMatcher header;
   RuntimeFraction fraction;
+  std::vector<int16_t> grpc_statuses;  // kGrpcStatus
+  std::vector<AccessLogType> types;    // kLogType
+  bool exclude = false;                // of both: all but these
+  MetadataMatcher metadata;            // kMetadata, of the dynamic metadata; keys that are not there:
+  bool match_if_key_not_found = true;
   std::vector<AccessLogFilter> children;
 
   [[nodiscard]] bool matches(const ExchangeInfo& info, uint64_t random) const;

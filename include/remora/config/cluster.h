@@ -118,9 +118,8 @@ enum class LbPolicy : uint8_t {
   kRandom,
   kRingHash,
   kMaglev,
-  kClientSideWeighted,  ///< client_side_weighted_round_robin: weights from the hosts' load reports
-  kPeakEwma,            ///< ours: latency times requests under way, the lesser of two
-  kPrequal,             ///< ours: hot and cold hosts by requests in flight, then latency
+  kPeakEwma,  ///< ours: latency times requests under way, the lesser of two
+  kPrequal,   ///< ours: hot and cold hosts by requests in flight, then latency
 };
 
 /// How kRingHash and kMaglev spread hashes over hosts. Source:
@@ -179,15 +178,7 @@ struct OriginalDst {
 
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
-  enum class Discovery : uint8_t {
-    kStatic,
-    kEds,
-    kOriginalDst,
-    kStrictDns,
-    kLogicalDns,
-    kAggregate,
-    kForwardProxy
-  };
+  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst, kStrictDns, kLogicalDns, kAggregate };
   std::string name;
   std::string version;                   // of the CDS resource; "" for static ones
   RareValue<std::string> alt_stat_name;  // "" : name
@@ -195,7 +186,7 @@ struct ClusterConfig {
   Discovery discovery = Discovery::kStatic;
   std::string eds_service_name;                       // never empty for kEds
   Rare<OriginalDst> original_dst;                     // set for kOriginalDst
-  std::shared_ptr<const DnsDiscovery> dns;            // set for kStrictDns, kLogicalDns and kForwardProxy
+  std::shared_ptr<const DnsDiscovery> dns;            // set for kStrictDns and kLogicalDns
   RareList<std::string> aggregate;                    // of kAggregate: the clusters, the preferred first
   std::shared_ptr<const HealthChecks> health_checks;  // null: hosts are not asked
   std::shared_ptr<const BalancerSettings> balancer;   // slow start, localities, zones; null: none of them
@@ -218,8 +209,10 @@ struct ClusterConfig {
   bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   RareValue<Http2Options> http2;
-  std::shared_ptr<const UpstreamBind> bind;  // null: the kernel chooses where connections come from
-  std::shared_ptr<const UpstreamTls> tls;    // null: plain text
+  uint32_t max_connections_per_host = UINT32_MAX;  // per_host_thresholds
+  RareList<SocketOption> socket_options;           // of every connection; TCP keep-alive is among them
+  std::shared_ptr<const UpstreamBind> bind;        // null: the kernel chooses where connections come from
+  std::shared_ptr<const UpstreamTls> tls;          // null: plain text
   RareList<TransportSocketMatch> transport_socket_matches;  // the first that matches a host wins over `tls`
   bool auto_sni = false;                                    // SNI from the request's host, or from:
   RareValue<std::string> auto_sni_header;                   // override_auto_sni_header, lower-case

@@ -19,6 +19,7 @@ namespace remora {
 
 class FilterFactory;
 class ScopedRoutes;
+struct LocalReplyConfig;  // local_reply.h
 
 /// One entry of http_filters.
 struct HttpFilterEntry {
@@ -62,6 +63,12 @@ struct HttpConnectionManagerConfig {
   std::vector<HttpFilterEntry> filters;
   bool suppress_envoy_headers = false;  // router
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
+  // access_log_options: lines that are written before the end.
+  bool log_new_requests = false;
+  bool log_established_tunnels = false;
+  Milliseconds log_interval{0};  // 0: none
+  /// What the proxy's own answers look like; null: as they come.
+  std::shared_ptr<const LocalReplyConfig> local_reply;
 
   // Limits.
   uint32_t max_request_headers_kb = 60;
@@ -90,6 +97,8 @@ struct HttpConnectionManagerConfig {
   bool preserve_external_request_id = false;
   bool always_set_request_id_in_response = false;
   bool append_x_forwarded_port = false;
+  std::string scheme;               // scheme_to_overwrite; "": as it came
+  bool scheme_of_upstream = false;  // match_upstream: "https" where the upstream is spoken to through TLS
   ForwardClientCert forward_client_cert = ForwardClientCert::kSanitize;
   ClientCertDetails client_cert_details;
 
@@ -142,6 +151,8 @@ struct ListenerConfig {
   uint32_t tcp_backlog = 0;                 // 0: the system's maximum
   uint32_t max_connections_per_accept = 0;  // 0: this build's own bound
   bool bind_to_port = true;
+  bool exact_balance = false;  // connection_balance_config: workers have as many connections as each other
+  bool drain_modify_only = false;  // drain_type MODIFY_ONLY: not when the process or its health says so
   bool transparent = false;
   bool freebind = false;
   std::vector<SocketOption> socket_options;

@@ -106,6 +106,8 @@ struct MetadataMatcher {
 
   /// `metadata` may be null: there is none.
   [[nodiscard]] bool matches(const Metadata* metadata) const;
+  /// What the path leads to; null: nothing is there.
+  [[nodiscard]] const MetadataValue* find(const Metadata* metadata) const;
 };
 
 /// Source: envoy.type.matcher.v3.FilterStateMatcher, of which texts can be asked. A request for which no

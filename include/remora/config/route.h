@@ -17,6 +17,7 @@
 namespace remora {
 
 class StatScope;
+struct BodyFormat;  // local_reply.h
 struct RouteTree;
 struct TlsInfo;
 
@@ -127,10 +128,11 @@ struct ShadowSettings {
 
 /// How the path of the forwarded request, or of a redirect, is made.
 struct PathRewrite {
-  enum class Kind : uint8_t { kNone, kPrefix, kRegex, kWhole };
+  enum class Kind : uint8_t { kNone, kPrefix, kRegex, kWhole, kFormat };
   Kind kind = Kind::kNone;
   std::string value;  // the new prefix, the substitution, or the whole path
   Regex regex;
+  std::shared_ptr<const Format> format;  // kFormat: the new path, its query included
   bool operator==(const PathRewrite&) const = default;
 };
 
@@ -191,20 +193,16 @@ struct RetryPolicy {
   Milliseconds reset_max{300000};
 };
 
-/// A further try beside one that is slow. Source: envoy.config.route.v3.HedgePolicy.
-struct HedgePolicy {
-  bool on_per_try_timeout = false;  ///< a try whose time is up goes on; another is sent beside it
-};
-
 /// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is
 /// not null.
 uint32_t parse_retry_on(std::string_view words, std::vector<std::string>* unknown);
 
 struct HostRewrite {
-  enum class Kind : uint8_t { kNone, kLiteral, kHeader, kAuto, kPathRegex };
+  enum class Kind : uint8_t { kNone, kLiteral, kHeader, kAuto, kPathRegex, kFormat };
   Kind kind = Kind::kNone;
   std::string value;  // the host, the header's name, or the substitution
   Regex regex;
+  std::shared_ptr<const Format> format;  // kFormat
   bool append_x_forwarded_host = false;
   bool operator==(const HostRewrite&) const = default;
 };
@@ -232,6 +230,12 @@ struct InternalRedirect {
   std::optional<std::vector<std::string>> allowed_routes;  // by name
 };
 
+/// The upstream of a CONNECT request speaks TCP, not HTTP: it gets the bytes of the tunnel alone. Source:
+/// envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig.
+struct TcpTunnel {
+  bool allow_post = false;  ///< a POST is taken as a CONNECT is
+};
+
 /// Where a request goes. Source: envoy.config.route.v3.RouteAction.
 struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
@@ -254,8 +258,8 @@ struct RouteAction {
       false;  // max_stream_duration is there, even empty: then `timeout` does not count
   RareValue<GrpcTimeouts> grpc_timeouts;
   std::shared_ptr<const RetryPolicy> retry;         // null: the virtual host's
-  std::shared_ptr<const HedgePolicy> hedge;         // null: the virtual host's
   RareList<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
+  Rare<TcpTunnel> tcp_tunnel;                       // a CONNECT's bytes go to the upstream as TCP
   RareList<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
   bool high_priority = false;
 };
@@ -273,6 +277,7 @@ struct RedirectAction {
 struct DirectResponse {
   uint16_t status = 200;
   std::string body;
+  std::shared_ptr<const BodyFormat> format;  // of the body; null: as it is
 };
 
 /// Requests that are counted together: statistics vhost.<host>.vcluster.<name>. The one that the rest belongs
@@ -326,8 +331,8 @@ struct VirtualHost {
   RequireTls require_tls = RequireTls::kNone;
   bool include_attempt_count_in_request = false;
   bool include_attempt_count_in_response = false;
+  bool include_is_timeout_retry_header = false;
   std::shared_ptr<const RetryPolicy> retry;
-  std::shared_ptr<const HedgePolicy> hedge;
   RareList<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
   RareList<VirtualCluster> virtual_clusters;  // the first that matches; the last matches everything

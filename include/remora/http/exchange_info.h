@@ -27,6 +27,18 @@ enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kNone };
 /// "HTTP/1.0", "HTTP/1.1", "HTTP/2", "-".
 std::string_view protocol_name(Protocol protocol);
 
+/// What a line of a log is written for. Source: envoy.data.accesslog.v3.AccessLogType.
+enum class AccessLogType : uint8_t {
+  kNotSet,
+  kTcpConnectionEnd,
+  kDownstreamStart,
+  kDownstreamPeriodic,
+  kDownstreamEnd,
+  kDownstreamTunnelSuccessfullyEstablished,
+};
+/// Its name, "DownstreamEnd".
+std::string_view access_log_type_name(AccessLogType type);
+
 /// Messages of a gRPC call, by their frames' beginnings. Source: Envoy, grpc_stats.v3.FilterObject.
 struct GrpcMessages {
   uint64_t request = 0;
@@ -102,6 +114,7 @@ struct ExchangeInfo {
 
   bool health_check = false;
   bool upgraded = false;
+  AccessLogType log_type = AccessLogType::kNotSet;  ///< %ACCESS_LOG_TYPE%, while it is logged
 
   [[nodiscard]] uint64_t duration_ms() const { return elapsed_ms(start, end); }
 };

@@ -58,6 +58,7 @@ class FormatTest : public testing::Test {
     info_.upstream_local = &upstream_local_;
     info_.upstream_host = &endpoint_;
     info_.attempts = 2;
+    info_.log_type = AccessLogType::kDownstreamEnd;
     info_.route = &route_;
     info_.cluster = &cluster_;
     info_.request = &request_;

@@ -1,5 +1,8 @@
 #include "translate/cluster.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "unit/translate/translate_test.h"
 
 namespace remora::xds {
@@ -222,6 +225,21 @@ common_lb_config: {healthy_panic_threshold: {value: 0}}
   EXPECT_EQ(cluster.config->outlier->consecutive_5xx, 2u);
   EXPECT_EQ(cluster.config->outlier->max_ejection_time, Milliseconds(400000)) << "never below the base";
   EXPECT_EQ(cluster.config->panic_threshold_percent, 0u);
+}
+
+TEST_F(ClusterTest, LimitsOfEachHostAndKeepAlive) {
+  const auto cluster = translate(R"(
+name: a
+circuit_breakers: {per_host_thresholds: [{max_connections: 3}]}
+upstream_connection_options: {tcp_keepalive: {keepalive_time: 60}}
+)");
+  ASSERT_TRUE(cluster.config) << errors();
+  EXPECT_EQ(cluster.config->max_connections_per_host, 3u);
+  const std::vector<SocketOption> expected{{SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 60}};
+  EXPECT_EQ(cluster.config->socket_options.list(), expected);
+  translate("{name: a, circuit_breakers: {per_host_thresholds: [{max_requests: 3}]}}");
+  EXPECT_NE(errors().find("circuit_breakers.per_host_thresholds[0]: only max_connections"), std::string::npos)
+      << errors();
 }
 
 TEST_F(ClusterTest, RangesOfTheProtosHold) {

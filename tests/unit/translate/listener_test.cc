@@ -156,16 +156,34 @@ filter_chains:
   }
 }
 
+TEST_F(ListenerTest, WhatCannotBeSaidOfLocalRepliesAndLogsIsNamed) {
+  with_manager(std::string(kInline) + R"(
+        flush_access_log_on_new_request: true
+        access_log_options: {flush_access_log_on_new_request: true}
+        scheme_header_transformation: {scheme_to_overwrite: ftp}
+        local_reply_config:
+          mappers: [{status_code: 700}]
+          body_format: {text_format_source: {inline_string: "%NOTHING%"}}
+)");
+  const std::string at = "filter_chains[0].filters[0].typed_config.";
+  for (const char* expected :
+       {"access_log_options: cannot be set beside", "scheme_header_transformation.scheme_to_overwrite: ",
+        "local_reply_config.mappers[0].filter: ", "local_reply_config.mappers[0].status_code: ",
+        "local_reply_config.body_format.text_format_source: "}) {
+    EXPECT_NE(errors().find(at + expected), std::string::npos) << expected << "\nin\n" << errors();
+  }
+}
+
 TEST_F(ListenerTest, FieldsOfTheConnectionManagerThatAreNotImplemented) {
   with_manager(std::string(kInline) + R"(
         codec_type: HTTP3
-        local_reply_config: {}
+        proxy_status_config: {}
         http3_protocol_options: {}
         original_ip_detection_extensions: [{name: x}]
 )");
   const std::string at = "filter_chains[0].filters[0].typed_config.";
   for (const char* expected : {"codec_type: HTTP3 is not implemented by this build",
-                               "local_reply_config: is not implemented by this build",
+                               "proxy_status_config: is not implemented by this build",
                                "original_ip_detection_extensions: is not implemented by this build"}) {
     EXPECT_NE(errors().find(at + expected), std::string::npos) << expected << "\nin\n" << errors();
   }
