@@ -351,7 +351,7 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
   touch();
   if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
   const uint16_t status = head.status();
-  cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end);
+  cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end, try_.started());
   const bool connected = request_.method() == "CONNECT" && status / 100 == 2;
   const bool tunnel = status == 101 || connected || (wants_upgrade_ && !end && status / 100 == 1);
   const auto decision = retry_.on_response(head, clock().wall(), *cluster_, random());

@@ -46,7 +46,7 @@ void Exchange::on_route_timeout() {
   cluster_->stats().add(kUpstreamRqTimeout);
   counters_.add(kRouteRqTimeout);
   if (try_.host() != nullptr && try_.active())
-    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout);
+    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout, try_.started());
   fail(Failure::kUpstreamTimeout, {});
 }
 

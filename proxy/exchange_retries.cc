@@ -26,7 +26,7 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
   forget_try();
   if (phase_ == Phase::kOver) return;
   if (response_begun_) {
-    cluster_->report_failure(*try_.host(), failure);
+    cluster_->report_failure(*try_.host(), failure, try_.started());
     break_response_off(failure, transport_failure);
     return;
   }
@@ -38,7 +38,7 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
     start_try();
     return;
   }
-  cluster_->report_failure(*try_.host(), failure);
+  cluster_->report_failure(*try_.host(), failure, try_.started());
   const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
   const bool late = failure == Failure::kPerTryTimeout || failure == Failure::kPerTryIdleTimeout;
   if (retry_after(decision, late)) return;

@@ -50,7 +50,7 @@ void FilterFetch::on_stream(MessageSink& request, UpstreamConnection& /*connecti
 }
 
 void FilterFetch::on_no_stream(Failure failure, std::string_view /*transport_failure*/) {
-  cluster_->report_failure(*host_, failure);
+  cluster_->report_failure(*host_, failure, started_);
   over();
 }
 
@@ -60,7 +60,7 @@ void FilterFetch::on_head(HeaderMap& head, bool end) {
   stats.add(kUpstreamRqCompleted);
   stats.add(class_stat(kUpstreamRq1xx, answer_.status));
   stats.count_status(answer_.status);
-  cluster_->report_response(*host_, head, false, end);
+  cluster_->report_response(*host_, head, false, end, started_);
   if (end) on_body({}, true);
 }
 
@@ -81,13 +81,13 @@ void FilterFetch::on_trailers(HeaderMap& /*trailers*/) { on_body({}, true); }
 void FilterFetch::on_reset(Failure failure) {
   sink_ = nullptr;
   answer_ = {};
-  cluster_->report_failure(*host_, failure);
+  cluster_->report_failure(*host_, failure, started_);
   over();
 }
 
 void FilterFetch::on_timeout() {
   cluster_->stats().add(kUpstreamRqTimeout);
-  cluster_->report_failure(*host_, Failure::kUpstreamTimeout);
+  cluster_->report_failure(*host_, Failure::kUpstreamTimeout, started_);
   give_up();
 }
 

@@ -7,6 +7,7 @@ namespace remora {
 void UpstreamTry::start(LocalRef<HostPool> pool, bool high_priority) {
   pool_ = std::move(pool);
   host_ = pool_->host();
+  started_ = pool_->cluster().context().reactor.clock().now();
   used_connection_ = false;
   response_begun_ = false;
   const auto held = pool_;  // an answer from within may start the next attempt elsewhere
@@ -26,6 +27,7 @@ void UpstreamTry::clear() {
 
 void UpstreamTry::on_stream(MessageSink& request, UpstreamConnection& connection) {
   sink_ = &request;
+  started_ = pool_->cluster().context().reactor.clock().now();
   used_connection_ = connection.was_resting();
   local_address_ = connection.local_address();
   tls_ = connection.tls();

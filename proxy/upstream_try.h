@@ -46,6 +46,8 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   /// The connection had been resting since an earlier request: a failure may be an idle close that crossed
   /// ours.
   [[nodiscard]] bool on_used_connection() const { return used_connection_; }
+  /// When the last attempt got its stream; until then, when it began to wait for one.
+  [[nodiscard]] MonotonicTime started() const { return started_; }
   [[nodiscard]] bool response_begun() const { return response_begun_; }
   [[nodiscard]] const Address* local_address() const { return &local_address_; }
   /// Of the last attempt that got a connection; null for plain text. Lives until clear() or the next one.
@@ -70,6 +72,7 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   MessageSink* sink_ = nullptr;
   Address local_address_;
   LocalRef<UpstreamTlsInfo> tls_;
+  MonotonicTime started_{};
   bool used_connection_ = false;
   bool response_begun_ = false;
 };

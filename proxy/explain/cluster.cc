@@ -4,6 +4,7 @@
 #include <array>
 
 #include "upstream/host_set.h"
+#include "upstream/localities.h"
 #include "upstream/subset.h"
 
 namespace remora::explain {
@@ -12,8 +13,9 @@ namespace {
 using admin::JsonWriter;
 
 std::string_view policy_name(LbPolicy policy) {
-  static constexpr std::array<std::string_view, 5> kNames = {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM",
-                                                             "RING_HASH", "MAGLEV"};
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV", "CLIENT_SIDE_WEIGHTED_ROUND_ROBIN",
+      "PEAK_EWMA",   "PREQUAL"};
   const auto number = static_cast<size_t>(policy);
   return number < kNames.size() ? kNames[number] : std::string_view();
 }
@@ -23,8 +25,13 @@ bool takes_requests(const PriorityLevel& level, const Host* host) {
   const auto in = [host](const HostChoices& choices) {
     return std::ranges::find(choices.hosts, host) != choices.hosts.end();
   };
+  const auto among = [&in](const HostChoices& all, const LocalityChoices* localities) {
+    if (localities == nullptr) return in(all);
+    return std::ranges::any_of(localities->shares, [&in](const auto& share) { return in(share.hosts); });
+  };
   if (level.panic) return level.healthy_load > 0 || level.degraded_load > 0;
-  return (level.healthy_load > 0 && in(level.healthy)) || (level.degraded_load > 0 && in(level.degraded));
+  return (level.healthy_load > 0 && among(level.healthy, level.healthy_localities.get())) ||
+         (level.degraded_load > 0 && among(level.degraded, level.degraded_localities.get()));
 }
 
 void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {

@@ -161,7 +161,7 @@ void Mirror::reset_stream() {
 
 void Mirror::on_timeout() {
   cluster_->stats().add(kUpstreamRqTimeout);
-  cluster_->report_failure(*host_, Failure::kUpstreamTimeout);
+  cluster_->report_failure(*host_, Failure::kUpstreamTimeout, started_);
   reset_stream();
   fail();
 }
@@ -173,7 +173,7 @@ void Mirror::on_quiet() {
 // ------------------------------------------------------------------------------------------- the answer
 
 void Mirror::on_no_stream(Failure failure, std::string_view /*transport_failure*/) {
-  cluster_->report_failure(*host_, failure);
+  cluster_->report_failure(*host_, failure, started_);
   fail();
 }
 
@@ -185,7 +185,7 @@ void Mirror::on_head(HeaderMap& head, bool end) {
   stats.add(class_stat(kUpstreamRq1xx, status));
   stats.count_status(status);
   const bool grpc = is_grpc_request(request_);
-  cluster_->report_response(*host_, head, grpc, end);
+  cluster_->report_response(*host_, head, grpc, end, started_);
   answer_.status = status;
   if (grpc) answer_.grpc = grpc_status_in(&head, nullptr);
   if (end) on_body({}, true);
@@ -215,7 +215,7 @@ void Mirror::on_trailers(HeaderMap& trailers) {
 
 void Mirror::on_reset(Failure failure) {
   sink_ = nullptr;
-  cluster_->report_failure(*host_, failure);
+  cluster_->report_failure(*host_, failure, started_);
   fail();
 }
 

@@ -139,7 +139,7 @@ void TcpConnection::on_upstream_failed(Failure failure, std::string_view transpo
   info_.details_storage = transport_failure;
   std::replace(info_.details_storage.begin(), info_.details_storage.end(), ' ', '_');
   info_.upstream_transport_failure = info_.details_storage;
-  cluster_->report_failure(*host_, failure);
+  cluster_->report_failure(*host_, failure, worker_.clock().now());
   drop_upstream();
   connect_upstream();
 }

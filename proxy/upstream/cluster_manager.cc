@@ -9,6 +9,7 @@
 
 #include "admin/admin_view.h"
 #include "log.h"
+#include "remora/config/balancer.h"
 #include "stats/cluster_stats.h"
 #include "upstream/destination_hosts.h"
 #include "upstream/hash_table.h"
@@ -50,6 +51,26 @@ void report_spread(const HostSet& set, StatBlock& block) {
     block.set(kTableMost, spread.most);
     block.set(kTableSize, spread.size);
   }
+}
+
+/// Whether hosts that are the same in both get the same of the traffic.
+bool have_same_shares(const EndpointSet& a, const EndpointSet& b) {
+  const auto same = [](const LocalityWeight& x, const LocalityWeight& y) {
+    return x.priority == y.priority && x.weight == y.weight && *x.locality == *y.locality;
+  };
+  return a.overprovisioning_percent == b.overprovisioning_percent &&
+         std::ranges::equal(a.locality_weights, b.locality_weights, same);
+}
+
+LoadRules rules_of(const ClusterConfig& config, const EndpointSet& endpoints) {
+  LoadRules rules{.panic_threshold = config.panic_threshold_percent,
+                  .overprovisioning = endpoints.overprovisioning_percent,
+                  .hashing = config.consistent_hash.get()};
+  if (!config.balancer) return rules;
+  if (config.balancer->locality_weighted) rules.localities = &endpoints.locality_weights.list();
+  rules.subset_localities = config.balancer->subsets_locality_weighted;
+  if (config.balancer->slow_start) rules.slow_start_window = config.balancer->slow_start->window;
+  return rules;
 }
 
 }  // namespace
@@ -186,20 +207,17 @@ std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const Cl
 
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
   auto update = update_hosts(entry.hosts, endpoints.endpoints, stats_.shards());
-  const bool same_rules =
-      entry.set != nullptr && entry.endpoints->overprovisioning_percent == endpoints.overprovisioning_percent;
+  const bool same_rules = entry.set != nullptr && have_same_shares(*entry.endpoints, endpoints);
   if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
   if (!update.changed && same_rules) return;
   entry.hosts = std::move(update.hosts);
   if (auto* outlier = entry.outlier()) outlier->set_hosts(entry.hosts);
-  rebuild(entry);
+  rebuild(entry, endpoints);
 }
 
-void ClusterManager::rebuild(Entry& entry) {
+void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
   const auto& config = *entry.runtime->config;
-  const LoadRules rules{config.panic_threshold_percent, entry.endpoints->overprovisioning_percent,
-                        config.consistent_hash.get()};
-  entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset.get());
+  entry.set = std::make_shared<const HostSet>(entry.hosts, rules_of(config, endpoints), config.subset.get());
   auto& block = entry.runtime->stats->block(0);
   block.set(kMembershipTotal, entry.hosts.size());
   block.set(kMembershipHealthy, entry.set->healthy());
@@ -238,7 +256,7 @@ void ClusterManager::start_outlier(Entry& entry) {
   // Hosts keep what is known of them (HostState); a new detector takes it over.
   entry.sweeps->detector = std::make_unique<OutlierDetector>(
       *config.outlier, entry.sweeps->scope->block(0), random_, [this, &entry] {
-        rebuild(entry);
+        rebuild(entry, *entry.endpoints);
         const auto& name = entry.runtime->config->name;
         log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
                  entry.set->healthy(), entry.hosts.size());

@@ -54,7 +54,7 @@ class ClusterManager {
   void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
   std::unique_ptr<MoreScopes> make_scopes(const ClusterConfig& config, const std::string& stat_name);
   void set_hosts(Entry& entry, const EndpointSet& endpoints);
-  void rebuild(Entry& entry);
+  void rebuild(Entry& entry, const EndpointSet& endpoints);
   void start_outlier(Entry& entry);
   void schedule_sweep(Entry& entry);
   static void refresh_breakers(const Entry& entry);

@@ -175,7 +175,6 @@ void HashTable::note_share(uint64_t count) {
 
 std::shared_ptr<const HashTable> HashTable::make(const std::vector<const Host*>& hosts,
                                                  const ConsistentHash& config) {
-  if (hosts.empty()) return nullptr;
   uint64_t sum = 0;
   for (const Host* host : hosts) sum += host->weight();
   Members members;
@@ -183,6 +182,11 @@ std::shared_ptr<const HashTable> HashTable::make(const std::vector<const Host*>&
   for (const Host* host : hosts) {
     members.push_back({host, static_cast<double>(host->weight()) / static_cast<double>(sum)});
   }
+  return of(std::move(members), config);
+}
+
+std::shared_ptr<const HashTable> HashTable::of(std::vector<Member> members, const ConsistentHash& config) {
+  if (members.empty()) return nullptr;
   if (config.maglev) return std::make_shared<const Maglev>(std::move(members), config);
   return std::make_shared<const Ring>(std::move(members), config);
 }

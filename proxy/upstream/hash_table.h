@@ -30,6 +30,8 @@ class HashTable {
   /// Null without hosts. O(size of the table).
   static std::shared_ptr<const HashTable> make(const std::vector<const Host*>& hosts,
                                                const ConsistentHash& config);
+  /// Of hosts whose shares are known; those need not be 1 together. Null without any.
+  static std::shared_ptr<const HashTable> of(std::vector<Member> members, const ConsistentHash& config);
   virtual ~HashTable() = default;
   HashTable(const HashTable&) = delete;
   HashTable& operator=(const HashTable&) = delete;

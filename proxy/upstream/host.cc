@@ -5,7 +5,7 @@
 
 namespace remora {
 
-HostState::HostState(size_t shards) : stats_(shards) {}
+HostState::HostState(size_t shards) : healthy_since_(std::chrono::steady_clock::now()), stats_(shards) {}
 
 HostState::~HostState() {
   for (auto& slot : stats_) delete slot.load(std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 
 #include "remora/config/cluster.h"
 #include "remora/core/clock.h"
+#include "upstream/response_time.h"
 
 namespace remora {
 
@@ -40,6 +41,7 @@ struct alignas(64) HostStats {
   OwnedCount external_success;
   OwnedCount local_total;
   OwnedCount local_success;
+  ResponseTime response_time;  // only that worker reads it, too
 };
 
 /// What outlier detection remembers of one host. Main thread only.
@@ -61,7 +63,7 @@ struct OutlierMonitor {
 /// weight, metadata or reported health change. Shared by all threads.
 class HostState {
  public:
-  /// `shards`: as for StatsStore (0: main thread, 1..N: workers).
+  /// A host that has just come. `shards`: as for StatsStore (0: main thread, 1..N: workers).
   explicit HostState(size_t shards);
   ~HostState();
   HostState(const HostState&) = delete;
@@ -76,6 +78,10 @@ class HostState {
   [[nodiscard]] bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
   void set_ejected(bool ejected) { ejected_.store(ejected, std::memory_order_relaxed); }
 
+  /// Since when it takes requests: slow start counts from there. Set by the main thread, read by any.
+  [[nodiscard]] MonotonicTime healthy_since() const { return healthy_since_.load(std::memory_order_relaxed); }
+  void set_healthy_since(MonotonicTime time) { healthy_since_.store(time, std::memory_order_relaxed); }
+
   // Consecutive errors, charged by all workers. A healthy steady state only reads them.
   std::atomic<uint32_t> consecutive_5xx{0};
   std::atomic<uint32_t> consecutive_gateway{0};
@@ -88,6 +94,7 @@ class HostState {
 
  private:
   std::atomic<bool> ejected_{false};
+  std::atomic<MonotonicTime> healthy_since_;
   std::unique_ptr<OutlierMonitor> monitor_;
   std::vector<std::atomic<HostStats*>> stats_;
 };

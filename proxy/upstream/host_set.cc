@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "upstream/hash_table.h"
+#include "upstream/localities.h"
 #include "upstream/subset.h"
 
 namespace remora {
@@ -102,20 +103,42 @@ void compute_loads(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
     share_by_size(levels);
 }
 
-void finish(HostChoices& choices, uint32_t& next_id) {
-  choices.id = next_id++;
-  const auto& hosts = choices.hosts;
-  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(), [&](const Host* host) {
-    return host->weight() == hosts.front()->weight();
-  });
-}
-
 uint64_t next_generation() {
   static std::atomic<uint64_t> last{0};
   return ++last;
 }
 
+void finish_level(PriorityLevel& level, uint32_t priority, const LoadRules& rules, uint32_t& next_id) {
+  for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, rules, next_id);
+  if (rules.localities == nullptr || rules.hashing != nullptr) return;
+  level.healthy_localities = make_localities(level.healthy, level.all, priority, rules, next_id);
+  level.degraded_localities = make_localities(level.degraded, level.all, priority, rules, next_id);
+}
+
+void make_tables(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
+  for (uint32_t priority = 0; priority < levels.size(); ++priority) {
+    auto& level = levels[priority];
+    const auto& hosts = level.panic ? level.all.hosts : level.healthy.hosts;
+    level.table = rules.localities == nullptr
+                      ? HashTable::make(hosts, *rules.hashing)
+                      : HashTable::of(locality_members(hosts, priority, *rules.localities), *rules.hashing);
+  }
+}
+
 }  // namespace
+
+void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id) {
+  choices.id = next_id++;
+  const auto& hosts = choices.hosts;
+  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(), [&](const Host* host) {
+    return host->weight() == hosts.front()->weight();
+  });
+  if (rules.slow_start_window == Milliseconds(0)) return;
+  for (const Host* host : hosts) {
+    choices.slow_until =
+        std::max(choices.slow_until, host->state().healthy_since() + rules.slow_start_window);
+  }
+}
 
 bool PriorityLevels::has_hosts() const {
   return std::any_of(levels.begin(), levels.end(), [](const auto& level) { return !level.all.empty(); });
@@ -133,15 +156,10 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
     if (health == HostHealth::kHealthy) level.healthy.hosts.push_back(host);
     if (health == HostHealth::kDegraded) level.degraded.hosts.push_back(host);
   }
-  for (auto& level : result.levels) {
-    for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, next_id);
-  }
+  for (uint32_t priority = 0; priority < result.levels.size(); ++priority)
+    finish_level(result.levels[priority], priority, rules, next_id);
   compute_loads(result.levels, rules);
-  if (rules.hashing != nullptr) {
-    for (auto& level : result.levels) {
-      level.table = HashTable::make(level.panic ? level.all.hosts : level.healthy.hosts, *rules.hashing);
-    }
-  }
+  if (rules.hashing != nullptr) make_tables(result.levels, rules);
   return result;
 }
 
@@ -159,7 +177,10 @@ HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
     healthy_ += level.healthy.hosts.size();
     degraded_ += level.degraded.hosts.size();
   }
-  if (subset != nullptr) subsets_ = std::make_unique<const SubsetIndex>(borrowed, *subset, rules, choices_);
+  if (subset == nullptr) return;
+  LoadRules within = rules;
+  if (!rules.subset_localities) within.localities = nullptr;
+  subsets_ = std::make_unique<const SubsetIndex>(borrowed, *subset, within, choices_);
 }
 
 HostSet::~HostSet() = default;

@@ -10,6 +10,7 @@ namespace remora {
 
 class HashTable;
 class SubsetIndex;
+struct LocalityChoices;
 
 /// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep
 /// their place in each list (round robin, schedules) under it.
@@ -17,6 +18,8 @@ struct HostChoices {
   std::vector<const Host*> hosts;
   bool equal_weights = true;
   uint32_t id = 0;
+  /// When the last of them leaves slow start; long ago where there is none.
+  MonotonicTime slow_until{};
   [[nodiscard]] bool empty() const { return hosts.empty(); }
 };
 
@@ -34,6 +37,10 @@ struct PriorityLevel {
   bool panic = false;  ///< too few hosts are available: all of them are used
   /// Where hosts are chosen by hash: of the healthy hosts, or in panic of all; null if that is nobody.
   std::shared_ptr<const HashTable> table;
+  /// The same hosts by locality; null where localities have no weights, then `healthy` or `degraded` itself
+  /// is chosen from.
+  std::shared_ptr<const LocalityChoices> healthy_localities;
+  std::shared_ptr<const LocalityChoices> degraded_localities;
 };
 
 /// The levels of one choice (a whole cluster, or one subset of it) with their loads. Never without a level.
@@ -48,7 +55,14 @@ struct LoadRules {
   uint32_t panic_threshold = 50;
   uint32_t overprovisioning = 140;
   const ConsistentHash* hashing = nullptr;  ///< null: hosts are not chosen by hash
+  /// Null: hosts are not chosen by locality.
+  const std::vector<LocalityWeight>* localities = nullptr;
+  bool subset_localities = false;     ///< the same within subsets
+  Milliseconds slow_start_window{0};  ///< 0: there is no slow start
 };
+
+/// What is to know of a list whose hosts are there.
+void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id);
 
 /// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.
 PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id);

@@ -1,13 +1,11 @@
 #include "upstream/load_balancer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "remora/config/metadata.h"
 #include "remora/config/route.h"
 #include "remora/core/stats.h"
 #include "upstream/bounded_load.h"
-#include "upstream/edf_schedule.h"
 #include "upstream/hash_table.h"
 #include "upstream/subset.h"
 
@@ -26,16 +24,15 @@ bool has_all(const Endpoint& endpoint, const SubsetMatch& wanted) {
 
 }  // namespace
 
-LoadBalancer::LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random)
-    : policy_(config.lb_policy),
-      choice_count_(std::max(2u, config.choice_count)),
-      bias_(config.active_request_bias),
-      shard_(shard),
-      stats_(stats),
-      random_(random),
+LoadBalancer::LoadBalancer(const ClusterConfig& config, const PickerContext& context, LbStats stats)
+    : stats_(stats),
+      random_(context.random),
       hashed_(config.consistent_hash.has_value()) {
-  if (hashed_ && config.consistent_hash->hash_balance_factor > 0)
+  if (!hashed_) {
+    picker_ = make_picker(config, context);
+  } else if (config.consistent_hash->hash_balance_factor > 0) {
     bounded_ = std::make_unique<BoundedLoad>(config.consistent_hash->hash_balance_factor);
+  }
 }
 
 LoadBalancer::~LoadBalancer() = default;
@@ -62,16 +59,10 @@ const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   return host;
 }
 
-/// Round robin goes on where it was, as far as lists correspond; new lists begin anywhere. Schedules start
-/// anew.
 void LoadBalancer::adopt(const HostSet& hosts) {
   generation_ = hosts.generation();
-  const size_t known = std::min<size_t>(places_.size(), hosts.choices());
-  places_.resize(hosts.choices());
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (i >= known) places_[i].next = random_.next() >> 32;
-    places_[i].schedule.reset();
-  }
+  localities_.adopt();
+  if (picker_) picker_->adopt(hosts.choices());
 }
 
 const Host* LoadBalancer::pick_once(const HostSet& hosts, const LbContext& context) {
@@ -81,13 +72,20 @@ const Host* LoadBalancer::pick_once(const HostSet& hosts, const LbContext& conte
 const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
   std::optional<Level> other;
   if (left_out_ != nullptr && !left_out_->empty()) other = pick_other_level(all.levels);
-  const auto [level, degraded] = other ? *other : pick_level(all.levels);
-  if (level->panic) count(&LbStats::healthy_panic);
-  if (hashed_) return pick_hashed(*level);
-  const HostChoices& choices = level->panic ? level->all : degraded ? level->degraded : level->healthy;
-  if (choices.empty()) return nullptr;
-  const bool by_weight = !choices.equal_weights && policy_ != LbPolicy::kRandom;
-  return by_weight ? pick_weighted(choices) : pick_equal(choices);
+  const Level chosen = other ? *other : pick_level(all.levels);
+  if (chosen.level->panic) count(&LbStats::healthy_panic);
+  if (hashed_) return pick_hashed(*chosen.level);
+  const HostChoices& choices = choices_of(chosen);
+  return choices.empty() ? nullptr : picker_->pick(choices);
+}
+
+/// In panic localities do not count either. Source: Envoy.
+const HostChoices& LoadBalancer::choices_of(const Level& chosen) {
+  const auto& level = *chosen.level;
+  if (level.panic) return level.all;
+  const auto& localities = chosen.degraded ? level.degraded_localities : level.healthy_localities;
+  if (localities != nullptr) return localities_.next(*localities, random_);
+  return chosen.degraded ? level.degraded : level.healthy;
 }
 
 LoadBalancer::Level LoadBalancer::pick_level(const std::vector<PriorityLevel>& levels) {
@@ -149,43 +147,6 @@ const Host* LoadBalancer::pick_hashed(const PriorityLevel& level) {
     owner = bounded_->choose(*level.table, owner, hash_, active);
   }
   return level.table->members()[owner].host;
-}
-
-const Host* LoadBalancer::pick_equal(const HostChoices& choices) {
-  const auto& hosts = choices.hosts;
-  if (hosts.size() == 1) return hosts.front();
-  if (policy_ == LbPolicy::kRoundRobin) return hosts[places_[choices.id].next++ % hosts.size()];
-  const Host* best = hosts[random_.below(hosts.size())];
-  if (policy_ == LbPolicy::kRandom) return best;
-  uint64_t least = best->state().stats(shard_).rq_active.get();
-  for (uint32_t draw = 1; draw < choice_count_; ++draw) {
-    const Host* other = hosts[random_.below(hosts.size())];
-    const uint64_t active = other->state().stats(shard_).rq_active.get();
-    if (active < least) {
-      best = other;
-      least = active;
-    }
-  }
-  return best;
-}
-
-const Host* LoadBalancer::pick_weighted(const HostChoices& choices) {
-  auto& schedule = places_[choices.id].schedule;
-  if (schedule == nullptr) {
-    schedule = std::make_unique<EdfSchedule>(choices.hosts.size());
-    for (uint32_t i = 0; i < choices.hosts.size(); ++i)
-      schedule->add(i, weight_now(*choices.hosts[i]), random_);
-  }
-  const Host* host = choices.hosts[schedule->first()];
-  schedule->reschedule_first(weight_now(*host));
-  return host;
-}
-
-double LoadBalancer::weight_now(const Host& host) const {
-  const double weight = host.weight();
-  if (policy_ != LbPolicy::kLeastRequest || bias_ == 0) return weight;
-  const auto active = static_cast<double>(host.state().stats(shard_).rq_active.get() + 1);
-  return weight / (bias_ == 1 ? active : std::pow(active, bias_));
 }
 
 void LoadBalancer::count(size_t LbStats::*stat) {

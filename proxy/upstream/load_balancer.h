@@ -9,13 +9,13 @@
 
 #include "remora/config/cluster.h"
 #include "remora/core/random.h"
-#include "upstream/host_set.h"
+#include "upstream/host_picker.h"
+#include "upstream/locality_turns.h"
 
 namespace remora {
 
 class BoundedLoad;
 struct ConnectionOrigin;
-class EdfSchedule;
 class HeaderMap;
 class StatBlock;
 class StatScope;
@@ -59,14 +59,13 @@ struct LbContext {
   const ConnectionOrigin* origin = nullptr;
 };
 
-/// Chooses hosts of one cluster on one worker: round_robin (earliest deadline first when weights differ),
-/// least_request (the best of choice_count draws; by weight / (active + 1)^bias when weights differ) and
-/// random, ring_hash and maglev (by the request's hash), behind priorities, panic and subsets. Not
-/// thread-safe. No allocation per choice; the first one after a new HostSet may make schedules. Active
-/// requests are those of this worker. Source: Envoy, load balancers.
+/// Chooses hosts of one cluster on one worker: a level, by priorities, health and panic, perhaps one of its
+/// localities or a subset, and there a host by the policy, or by the request's hash. Not thread-safe. No
+/// allocation per choice; the first one after a new HostSet may make schedules. Source: Envoy, load
+/// balancers.
 class LoadBalancer {
  public:
-  LoadBalancer(const ClusterConfig& config, size_t shard, LbStats stats, Random& random);
+  LoadBalancer(const ClusterConfig& config, const PickerContext& context, LbStats stats);
   ~LoadBalancer();
 
   /// Null when there is nothing to choose. The Host lives as long as `hosts`.
@@ -74,11 +73,6 @@ class LoadBalancer {
 
  private:
   friend class SubsetIndex;
-  struct Place {
-    uint64_t next;                          // round robin: the next position, before the modulus
-    std::unique_ptr<EdfSchedule> schedule;  // only when weights differ
-  };
-
   static bool is_to_be_avoided(const Host& host, const LbContext& context);
   void adopt(const HostSet& hosts);
   const Host* pick_once(const HostSet& hosts, const LbContext& context);
@@ -91,19 +85,14 @@ class LoadBalancer {
   Level pick_level(const std::vector<PriorityLevel>& levels);
   std::optional<Level> pick_other_level(const std::vector<PriorityLevel>& levels);
   const Host* pick_hashed(const PriorityLevel& level);
-  const Host* pick_equal(const HostChoices& choices);
-  const Host* pick_weighted(const HostChoices& choices);
-  [[nodiscard]] double weight_now(const Host& host) const;
+  const HostChoices& choices_of(const Level& chosen);
   void count(size_t LbStats::*stat);
 
-  LbPolicy policy_;
-  uint32_t choice_count_;
-  double bias_;
-  size_t shard_;
   LbStats stats_;
   Random& random_;
   uint64_t generation_ = 0;
-  std::vector<Place> places_;  // by HostChoices::id
+  std::unique_ptr<HostPicker> picker_;  // null: by hash
+  LocalityTurns localities_;
   bool hashed_;
   std::unique_ptr<BoundedLoad> bounded_;  // null: hosts may have any load
   // Of the choice under way.

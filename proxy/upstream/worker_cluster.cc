@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "net/dial.h"
 #include "net/transport.h"
+#include "remora/config/balancer.h"
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
 #include "stats/shadow_stats.h"
@@ -33,11 +34,12 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
     : context_(context),
       runtime_(std::move(runtime)),
       stats_(runtime_->stats->block(context.shard)),
-      balancer_(*runtime_->config, context.shard,
+      balancer_(*runtime_->config, {context.shard, context.random, context.reactor.clock()},
                 LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback,
-                        kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive},
-                context.random),
-      codecs_(*runtime_, context.shard) {
+                        kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive}),
+      codecs_(*runtime_, context.shard),
+      latency_aware_(config().balancer && (config().lb_policy == LbPolicy::kPeakEwma ||
+                                           config().lb_policy == LbPolicy::kPrequal)) {
   if (!config().original_dst) return;
   destinations_ = std::make_unique<DestinationTable>(
       *config().original_dst,
@@ -195,11 +197,13 @@ void WorkerCluster::report_connected(const WorkerHost& host) {
 }
 
 /// Outlier detection judges by the head alone, as Envoy does: a head without a gRPC status is the HTTP one's.
-void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end) {
+void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end,
+                                    MonotonicTime started) {
   const uint16_t status = head.status();
   const uint16_t grpc_status = grpc ? http_status_of_grpc(head) : 0;
-  if (config().outlier)
-    charge_outlier(host, OutlierResult::kResponse, grpc_status != 0 ? grpc_status : status);
+  const uint16_t meant = grpc_status != 0 ? grpc_status : status;
+  if (config().outlier) charge_outlier(host, OutlierResult::kResponse, meant);
+  note_latency(host, started, meant >= 500);
   if (status >= 500) {
     host.stats().rq_error.add();
   } else if (!grpc) {
@@ -211,10 +215,22 @@ void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& hea
 
 void WorkerCluster::report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers) {
   const uint16_t status = http_status_of_grpc(trailers);
-  (status == 0 || status >= 500 ? host.stats().rq_error : host.stats().rq_success).add();
+  const bool failed = status == 0 || status >= 500;
+  (failed ? host.stats().rq_error : host.stats().rq_success).add();
+  if (failed) note_latency(host, context_.reactor.clock().now(), true);
 }
 
-void WorkerCluster::report_failure(const WorkerHost& host, Failure failure) {
+/// Who fails at once must not look fast.
+void WorkerCluster::note_latency(const WorkerHost& host, MonotonicTime started, bool failed) {
+  if (!latency_aware_) return;
+  const auto& settings = config().balancer->latency;
+  const auto now = context_.reactor.clock().now();
+  auto took = now - started;
+  if (failed) took = std::max<MonotonicTime::duration>(took, settings.failure_latency);
+  host.stats().response_time.add(took, now, settings.decay);
+}
+
+void WorkerCluster::report_failure(const WorkerHost& host, Failure failure, MonotonicTime started) {
   auto result = OutlierResult::kConnectFailed;
   switch (failure) {
     case Failure::kUpstreamTimeout:
@@ -227,6 +243,7 @@ void WorkerCluster::report_failure(const WorkerHost& host, Failure failure) {
     default: break;
   }
   host.stats().rq_error.add();
+  note_latency(host, started, true);
   if (config().outlier) charge_outlier(host, result, 0);
 }
 

@@ -76,10 +76,12 @@ class WorkerCluster final : public LocalCounted {
   // What became of an attempt: for outlier detection and the host's own counters.
   void report_connected(const WorkerHost& host);
   /// A response's head. Where it answers a gRPC request (`grpc`), the status in `grpc-status` is what counts;
-  /// it may come with the trailers only, then report_grpc_trailers() follows.
-  void report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end);
+  /// it may come with the trailers only, then report_grpc_trailers() follows. `started`: when its stream was
+  /// there.
+  void report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end,
+                       MonotonicTime started);
   void report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers);
-  void report_failure(const WorkerHost& host, Failure failure);
+  void report_failure(const WorkerHost& host, Failure failure, MonotonicTime started);
 
   [[nodiscard]] const ClusterConfig& config() const { return *runtime_->config; }
   [[nodiscard]] StatBlock& stats() { return stats_; }
@@ -97,6 +99,7 @@ class WorkerCluster final : public LocalCounted {
   void drop_pools(const HostState& host);
   [[nodiscard]] PoolKey key_for(const LbContext& context) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
+  void note_latency(const WorkerHost& host, MonotonicTime started, bool failed);
 
   UpstreamContext context_;
   std::shared_ptr<const ClusterRuntime> runtime_;
@@ -108,6 +111,7 @@ class WorkerCluster final : public LocalCounted {
   ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   std::shared_ptr<StatScope> shadow_scope_;
+  bool latency_aware_;  // the policy asks how long answers take
   bool retired_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
+#include "translate/balancer_settings.h"
 #include "translate/cluster.h"
 #include "translate/route.h"
 
@@ -92,6 +93,7 @@ bool set_consistent_hash(const google::protobuf::Message& message, Context& cont
     set_common(*ring, hash);
     set_own_common(*ring, context, hash);
     set_ring(*ring, context, hash);
+    if (ring->has_locality_weighted_lb_config()) edit_balancer(out).locality_weighted = true;
     return true;
   }
   const auto* maglev = dynamic_cast<const Maglev*>(&message);
@@ -99,6 +101,7 @@ bool set_consistent_hash(const google::protobuf::Message& message, Context& cont
   auto& hash = begin(LbPolicy::kMaglev, out);
   set_own_common(*maglev, context, hash);
   set_table(*maglev, context, hash);
+  if (maglev->has_locality_weighted_lb_config()) edit_balancer(out).locality_weighted = true;
   return true;
 }
 

@@ -44,11 +44,24 @@ Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
   return out;
 }
 
+/// Of a locality that stands there more than once the last weight counts. Source: Envoy.
+void set_locality_weight(LocalityWeight wanted, EndpointSet& out) {
+  for (auto& known : out.locality_weights) {
+    if (known.priority == wanted.priority && *known.locality == *wanted.locality) {
+      known.weight = wanted.weight;
+      return;
+    }
+  }
+  out.locality_weights.push_back(std::move(wanted));
+}
+
 /// Adds the endpoints of one locality; an address that is there already is left out, as in Envoy.
 void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::string>& seen,
-                  Context& context, EndpointList& out) {
+                  Context& context, EndpointSet& out) {
   const auto locality =
       group.has_locality() ? std::make_shared<const Locality>(to_locality(group.locality())) : no_locality();
+  if (group.has_locality() && group.load_balancing_weight().value() > 0)
+    set_locality_weight({locality, group.priority(), group.load_balancing_weight().value()}, out);
   for (int i = 0; i < group.lb_endpoints_size(); ++i) {
     const auto scope = context.in("lb_endpoints", i);
     Endpoint endpoint = to_endpoint(group.lb_endpoints(i), context);
@@ -58,7 +71,7 @@ void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::
       context.warning("the address " + endpoint.address_text + " is there already; this entry is left out");
       continue;
     }
-    out.push_back(std::make_shared<const Endpoint>(std::move(endpoint)));
+    out.endpoints.push_back(std::make_shared<const Endpoint>(std::move(endpoint)));
   }
 }
 
@@ -74,7 +87,7 @@ std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssi
   std::unordered_set<std::string> seen;
   for (int i = 0; i < assignment.endpoints_size(); ++i) {
     const auto scope = context.in("endpoints", i);
-    add_locality(assignment.endpoints(i), seen, context, out->endpoints);
+    add_locality(assignment.endpoints(i), seen, context, *out);
   }
   if (assignment.policy().has_overprovisioning_factor()) {
     out->overprovisioning_percent = assignment.policy().overprovisioning_factor().value();

@@ -4,6 +4,8 @@
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.pb.h"
+#include "translate/balancer_settings.h"
 #include "translate/cluster.h"
 #include "translate/field_check.h"
 #include "translate/typed_config.h"
@@ -18,11 +20,13 @@ using envoy::extensions::load_balancing_policies::least_request::v3::LeastReques
 using envoy::extensions::load_balancing_policies::random::v3::Random;
 using envoy::extensions::load_balancing_policies::round_robin::v3::RoundRobin;
 using envoy::extensions::load_balancing_policies::subset::v3::Subset;
+using envoy::extensions::load_balancing_policies::wrr_locality::v3::WrrLocality;
 
 /// The two spellings of least request have the same fields.
 template <typename LeastRequestMessage>
-void set_least_request(const LeastRequestMessage& config, const Context& context, ClusterConfig& out) {
+void set_least_request(const LeastRequestMessage& config, Context& context, ClusterConfig& out) {
   out.lb_policy = LbPolicy::kLeastRequest;
+  set_slow_start(config, context, out);
   if (config.has_choice_count()) out.choice_count = config.choice_count().value();
   if (!config.has_active_request_bias()) return;
   out.active_request_bias = config.active_request_bias().default_value();
@@ -33,8 +37,37 @@ void set_least_request(const LeastRequestMessage& config, const Context& context
 
 bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterConfig& out);
 
+/// What the policies of all but hashes say of localities.
+template <typename PolicyMessage>
+void set_localities(const PolicyMessage& policy, ClusterConfig& out) {
+  if (policy.locality_lb_config().has_locality_weighted_lb_config())
+    edit_balancer(out).locality_weighted = true;
+}
+
+void set_least_request_policy(const LeastRequest& policy, Context& context, ClusterConfig& out) {
+  set_least_request(policy, context, out);
+  set_localities(policy, out);
+  if (policy.enable_full_scan().value() || policy.selection_method() == LeastRequest::FULL_SCAN)
+    edit_balancer(out).full_scan = true;
+}
+
+void set_round_robin_policy(const RoundRobin& policy, Context& context, ClusterConfig& out) {
+  out.lb_policy = LbPolicy::kRoundRobin;
+  set_slow_start(policy, context, out);
+  set_localities(policy, out);
+}
+
+/// Any policy may stand below it, not only the one that Envoy knows there. Source: gRFC A52.
+void set_wrr_locality(const WrrLocality& policy, Context& context, ClusterConfig& out) {
+  edit_balancer(out).locality_weighted = true;
+  const auto scope = context.in("endpoint_picking_policy");
+  if (!set_policies(policy.endpoint_picking_policy(), context, out))
+    context.error("none of the policies is implemented by this build");
+}
+
 void set_subset(const Subset& subset, Context& context, ClusterConfig& out) {
   out.subset = to_subset(subset, context);
+  if (subset.locality_weight_aware()) edit_balancer(out).subsets_locality_weighted = true;
   const auto scope = context.in("subset_lb_policy");
   if (!set_policies(subset.subset_lb_policy(), context, out)) {
     context.error("none of the policies is implemented by this build");
@@ -44,11 +77,14 @@ void set_subset(const Subset& subset, Context& context, ClusterConfig& out) {
 /// False: not a policy of this build.
 bool set_policy(const google::protobuf::Message& message, Context& context, ClusterConfig& out) {
   if (const auto* least = dynamic_cast<const LeastRequest*>(&message)) {
-    set_least_request(*least, context, out);
-  } else if (dynamic_cast<const RoundRobin*>(&message) != nullptr) {
-    out.lb_policy = LbPolicy::kRoundRobin;
-  } else if (dynamic_cast<const Random*>(&message) != nullptr) {
+    set_least_request_policy(*least, context, out);
+  } else if (const auto* turns = dynamic_cast<const RoundRobin*>(&message)) {
+    set_round_robin_policy(*turns, context, out);
+  } else if (const auto* random = dynamic_cast<const Random*>(&message)) {
     out.lb_policy = LbPolicy::kRandom;
+    set_localities(*random, out);
+  } else if (const auto* weighted = dynamic_cast<const WrrLocality*>(&message)) {
+    set_wrr_locality(*weighted, context, out);
   } else if (const auto* subset = dynamic_cast<const Subset*>(&message)) {
     set_subset(*subset, context, out);
   } else if (!set_consistent_hash(message, context, out)) {
@@ -70,11 +106,19 @@ bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterCo
       return true;
     }
     if (config.message && set_policy(*config.message, context, out)) return true;
+    if (set_latency_aware(config, context, out)) return true;
   }
   return false;
 }
 
 void set_typed(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
+  const auto& common = cluster.common_lb_config();
+  if (common.has_zone_aware_lb_config() || common.has_locality_weighted_lb_config() ||
+      common.has_consistent_hashing_lb_config()) {
+    context.error("common_lb_config",
+                  "zone_aware_lb_config, locality_weighted_lb_config and consistent_hashing_lb_config cannot "
+                  "be combined with load_balancing_policy");
+  }
   const auto scope = context.in("load_balancing_policy");
   if (set_policies(cluster.load_balancing_policy(), context, out)) return;
   std::string names;
@@ -161,10 +205,16 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
     return set_typed(cluster, context, out);
   }
   switch (cluster.lb_policy()) {
-    case ProtoCluster::ROUND_ROBIN: break;
-    case ProtoCluster::LEAST_REQUEST:
+    case ProtoCluster::ROUND_ROBIN: {
+      const auto scope = context.in("round_robin_lb_config");
+      set_slow_start(cluster.round_robin_lb_config(), context, out);
+      break;
+    }
+    case ProtoCluster::LEAST_REQUEST: {
+      const auto scope = context.in("least_request_lb_config");
       set_least_request(cluster.least_request_lb_config(), context, out);
       break;
+    }
     case ProtoCluster::RANDOM: out.lb_policy = LbPolicy::kRandom; break;
     case ProtoCluster::RING_HASH: set_ring_hash(cluster, context, out); break;
     case ProtoCluster::MAGLEV: set_maglev(cluster, context, out); break;
@@ -172,8 +222,16 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
       return context.error("lb_policy", "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
   }
+  if (cluster.common_lb_config().has_locality_weighted_lb_config())
+    edit_balancer(out).locality_weighted = true;
   if (cluster.lb_subset_config().subset_selectors_size() == 0)
     return;  // without selectors there are no subsets
+  if (cluster.lb_subset_config().locality_weight_aware()) {
+    if (!cluster.common_lb_config().has_locality_weighted_lb_config())
+      context.error("lb_subset_config",
+                    "locality_weight_aware needs locality_weighted_lb_config in common_lb_config");
+    edit_balancer(out).subsets_locality_weighted = true;
+  }
   const auto scope = context.in("lb_subset_config");
   out.subset = to_subset(cluster.lb_subset_config(), context);
 }

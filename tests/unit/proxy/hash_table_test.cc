@@ -11,6 +11,7 @@
 #include "remora/core/random.h"
 #include "unit/proxy/hosts.h"
 #include "unit/support/allocation_counter.h"
+#include "unit/support/hand_clock.h"
 #include "upstream/load_balancer.h"
 
 namespace remora {
@@ -164,6 +165,7 @@ TEST(HashTable, NobodyHasNoTable) {
 struct Hashed {
   ClusterConfig config;
   Random random{7};
+  test::HandClock clock;
   std::unique_ptr<LoadBalancer> balancer;
   HostList hosts;
   std::unique_ptr<HostSet> set;
@@ -172,7 +174,7 @@ struct Hashed {
       : hosts(test::hosts_of(endpoints)) {
     config.lb_policy = hash.maglev ? LbPolicy::kMaglev : LbPolicy::kRingHash;
     config.consistent_hash = hash;
-    balancer = std::make_unique<LoadBalancer>(config, 1, LbStats(), random);
+    balancer = std::make_unique<LoadBalancer>(config, PickerContext{1, random, clock}, LbStats());
     LoadRules rules;
     rules.hashing = &*config.consistent_hash;
     set = std::make_unique<HostSet>(hosts, rules, nullptr);

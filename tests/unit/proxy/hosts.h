@@ -26,6 +26,10 @@ struct EndpointBuilder {
   EndpointBuilder&& weight(uint32_t value) && { return endpoint.weight = value, std::move(*this); }
   EndpointBuilder&& priority(uint32_t value) && { return endpoint.priority = value, std::move(*this); }
   EndpointBuilder&& health(EndpointHealth value) && { return endpoint.health = value, std::move(*this); }
+  EndpointBuilder&& zone(const std::string& name) && {
+    endpoint.locality = std::make_shared<const Locality>(Locality{"region", name, ""});
+    return std::move(*this);
+  }
   EndpointBuilder&& label(const std::string& key, MetadataValue value) && {
     auto metadata = std::make_shared<Metadata>(*endpoint.metadata);
     auto& labels = metadata->filters["envoy.lb"].value;

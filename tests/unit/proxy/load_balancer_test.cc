@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "remora/core/stats.h"
-#include "unit/proxy/hosts.h"
+#include "unit/proxy/balanced.h"
 #include "unit/support/allocation_counter.h"
 #include "unit/support/chi_square.h"
 
@@ -16,43 +16,10 @@ namespace remora {
 namespace {
 
 using test::at;
-
-constexpr size_t kShard = 1;
-
-ClusterConfig config_of(LbPolicy policy) {
-  ClusterConfig config;
-  config.lb_policy = policy;
-  return config;
-}
-
-/// A balancer over one HostSet at a time, with a fixed seed.
-struct Balanced {
-  ClusterConfig config;
-  Random random{7};
-  LoadBalancer balancer;
-  HostList hosts;
-  HostSet set;
-
-  Balanced(const ClusterConfig& cluster, const std::vector<Endpoint>& endpoints, LoadRules rules = {})
-      : config(cluster),
-        balancer(config, kShard, {}, random),
-        hosts(test::hosts_of(endpoints)),
-        set(hosts, rules, nullptr) {}
-
-  int pick(const LbContext& context = {}) { return test::number_of(balancer.pick(set, context)); }
-  std::map<int, double> counts(int picks, const LbContext& context = {}) {
-    std::map<int, double> seen;
-    for (int i = 0; i < picks; ++i) seen[pick(context)] += 1;
-    return seen;
-  }
-  OwnedCount& active(size_t host) { return hosts[host]->state().stats(kShard).rq_active; }
-};
-
-std::vector<double> values(const std::map<int, double>& counts) {
-  std::vector<double> list;
-  for (const auto& entry : counts) list.push_back(entry.second);
-  return list;
-}
+using test::Balanced;
+using test::config_of;
+using test::kShard;
+using test::values;
 
 constexpr LbPolicy kPolicies[] = {LbPolicy::kRoundRobin, LbPolicy::kLeastRequest, LbPolicy::kRandom};
 
@@ -74,7 +41,7 @@ TEST(RoundRobin, TakesTurnsFromARandomStart) {
   std::set<int> starts;
   for (uint64_t seed = 0; seed < 50; ++seed) {
     Random random(seed);
-    LoadBalancer balancer(balanced.config, kShard, {}, random);
+    LoadBalancer balancer(balanced.config, {kShard, random, balanced.clock}, {});
     starts.insert(test::number_of(balancer.pick(balanced.set, {})));
   }
   EXPECT_EQ(starts.size(), 5u);
@@ -102,10 +69,11 @@ TEST(RoundRobin, WeightedStartsAreRandom) {
   const HostSet set(test::hosts_of({at(1).weight(1), at(2).weight(3)}), {}, nullptr);
   double first = 0;
   constexpr int kTrials = 4000;
+  const test::HandClock clock;
   for (uint64_t seed = 0; seed < kTrials; ++seed) {
     Random random(seed);
     const ClusterConfig config = config_of(LbPolicy::kRoundRobin);
-    LoadBalancer balancer(config, kShard, {}, random);
+    LoadBalancer balancer(config, {kShard, random, clock}, {});
     if (test::number_of(balancer.pick(set, {})) == 1) ++first;
   }
   // The light host's first turn lies anywhere in its period, so that it comes first about one time in six.
@@ -137,6 +105,17 @@ TEST(LeastRequest, DrawsAsOftenAsItIsTold) {
   balanced.active(1).add(1);
   const auto seen = values(balanced.counts(64000));
   EXPECT_LT(test::chi_square(seen, {7, 1}), test::chi_square_limit(1));
+}
+
+TEST(LeastRequest, ScansAllHostsWhereItIsTold) {
+  ClusterConfig config = config_of(LbPolicy::kLeastRequest);
+  config.balancer = std::make_shared<const BalancerSettings>(BalancerSettings{.full_scan = true});
+  Balanced balanced(config, test::endpoints(5));
+  for (const size_t busy : {0u, 2u, 3u}) balanced.active(busy).add(1);
+  const auto seen = values(balanced.counts(20000));
+  EXPECT_LT(test::chi_square(seen, {1, 1}), test::chi_square_limit(1)) << "who are equal share";
+  balanced.active(1).add(2);
+  EXPECT_EQ(balanced.counts(1000), (std::map<int, double>{{5, 1000}}));
 }
 
 TEST(LeastRequest, LooksAtThisWorkersRequestsOnly) {
@@ -180,7 +159,8 @@ TEST(LoadBalancer, CountsChoicesInPanic) {
   StatBlock block(kSchema);
   const ClusterConfig config = config_of(LbPolicy::kRoundRobin);
   Random random(1);
-  LoadBalancer balancer(config, kShard, {.block = &block, .healthy_panic = 1}, random);
+  const test::HandClock clock;
+  LoadBalancer balancer(config, {kShard, random, clock}, {.block = &block, .healthy_panic = 1});
   const HostSet panic(test::hosts_of({at(1).health(EndpointHealth::kUnhealthy)}), {}, nullptr);
   const HostSet calm(test::hosts_of({at(1)}), {}, nullptr);
   for (int i = 0; i < 3; ++i) balancer.pick(panic, {});
@@ -216,7 +196,8 @@ TEST(LoadBalancer, AvoidsTriedHostsAsLongAsAttemptsLast) {
 }
 
 TEST(LoadBalancer, ChoosingAllocatesNothing) {
-  for (const LbPolicy policy : kPolicies) {
+  for (const LbPolicy policy : {LbPolicy::kRoundRobin, LbPolicy::kLeastRequest, LbPolicy::kRandom,
+                                LbPolicy::kPeakEwma, LbPolicy::kPrequal}) {
     Balanced equal(config_of(policy), test::endpoints(5));
     Balanced weighted(config_of(policy), {at(1).weight(3), at(2), at(3).weight(9)});
     for (Balanced* balanced : {&equal, &weighted}) {

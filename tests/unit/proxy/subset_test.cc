@@ -10,6 +10,7 @@
 #include "remora/core/stats.h"
 #include "unit/proxy/hosts.h"
 #include "unit/support/allocation_counter.h"
+#include "unit/support/hand_clock.h"
 #include "upstream/load_balancer.h"
 
 namespace remora {
@@ -41,19 +42,19 @@ LbSubset selectors(std::vector<std::vector<std::string>> keys, Fallback fallback
 struct Subsets {
   StatBlock block{kSchema};
   Random random{3};
+  test::HandClock clock;
   ClusterConfig cluster;
   HostSet set;
   LoadBalancer balancer;
 
   Subsets(const LbSubset& config, const std::vector<Endpoint>& endpoints, LoadRules rules = {})
       : set(test::hosts_of(endpoints), rules, &config),
-        balancer(cluster, 1,
+        balancer(cluster, {1, random, clock},
                  {.block = &block,
                   .healthy_panic = kPanic,
                   .subsets_selected = kSelected,
                   .subsets_fallback = kFallback,
-                  .subsets_fallback_panic = kFallbackPanic},
-                 random) {}
+                  .subsets_fallback_panic = kFallbackPanic}) {}
 
   /// The numbers of all hosts that are ever chosen for `match`; 0 for nobody.
   std::set<int> chosen(const SubsetMatch& match) {

@@ -75,7 +75,7 @@ transport_socket:
   name: tls
   typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext}
 health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]
-common_lb_config: {locality_weighted_lb_config: {}, update_merge_window: 1s}
+common_lb_config: {close_connections_on_host_set_change: true, update_merge_window: 1s}
 respect_dns_ttl: true
 )");
   const std::string text = errors();
@@ -85,7 +85,7 @@ respect_dns_ttl: true
         ("transport_socket: the transport socket 'tls' of type "
          "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not implemented"),
         "health_checks: is not implemented",
-        "common_lb_config.locality_weighted_lb_config: is not implemented"}) {
+        "common_lb_config.close_connections_on_host_set_change: is not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
   }
   EXPECT_NE(warnings().find("respect_dns_ttl: has no effect: only DNS clusters resolve names"),

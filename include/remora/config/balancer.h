@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "remora/core/clock.h"
+
+namespace remora {
+
+/// A host that has just come gets less than its weight, and more from moment to moment, until `window` is
+/// over. Of kRoundRobin and kLeastRequest. Source: envoy.config.cluster.v3.Cluster.SlowStartConfig.
+struct SlowStart {
+  Milliseconds window{0};          ///< above 0
+  double aggression = 1.0;         ///< above 0; 1: the weight grows evenly, more: early, less: late
+  double min_weight_percent = 10;  ///< of its weight, 0 to 100: what it has at least
+  bool operator==(const SlowStart&) const = default;
+};
+
+/// How kPeakEwma and kPrequal learn and choose by response times. Ours; docs/load-balancing.md.
+struct LatencyAware {
+  Milliseconds decay{10000};           ///< how long ago a response still counts for 1/e
+  Milliseconds default_latency{30};    ///< of a host that has not answered yet
+  Milliseconds failure_latency{1000};  ///< what a failed request counts as at least
+  uint32_t choice_count = 2;           ///< hosts that are drawn and compared, at least 2
+  double hot_quantile = 0.84;          ///< kPrequal: hosts with more requests under way are hot; 0 to 1
+  bool operator==(const LatencyAware&) const = default;
+};
+
+/// What few clusters say of their load balancing. Beside ClusterConfig::lb_policy and its parameters.
+struct BalancerSettings {
+  /// Requests of a priority are spread over its localities by EndpointSet::locality_weights, then within one.
+  /// Source: locality_weighted_lb_config.
+  bool locality_weighted = false;
+  /// The same within subsets. Source: envoy.config.cluster.v3.Cluster.LbSubsetConfig.locality_weight_aware.
+  bool subsets_locality_weighted = false;
+  /// kLeastRequest with equal weights: the least of all hosts, not of `choice_count` drawn ones.
+  bool full_scan = false;
+  std::optional<SlowStart> slow_start;
+  LatencyAware latency;
+  bool operator==(const BalancerSettings&) const = default;
+};
+
+}  // namespace remora

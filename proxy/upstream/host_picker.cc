@@ -1,0 +1,33 @@
+#include "upstream/host_picker.h"
+
+namespace remora {
+namespace {
+
+class RandomPicker final : public HostPicker {
+ public:
+  explicit RandomPicker(const PickerContext& context) : random_(context.random) {}
+  const Host* pick(const HostChoices& choices) override {
+    return choices.hosts[random_.below(choices.hosts.size())];
+  }
+
+ private:
+  Random& random_;
+};
+
+}  // namespace
+
+std::unique_ptr<HostPicker> make_random(const PickerContext& context) {
+  return std::make_unique<RandomPicker>(context);
+}
+
+std::unique_ptr<HostPicker> make_picker(const ClusterConfig& config, const PickerContext& context) {
+  switch (config.lb_policy) {
+    case LbPolicy::kLeastRequest: return make_least_request(config, context);
+    case LbPolicy::kPeakEwma: return make_peak_ewma(config, context);
+    case LbPolicy::kPrequal: return make_prequal(config, context);
+    case LbPolicy::kRandom: return make_random(context);
+    default: return make_round_robin(config, context);
+  }
+}
+
+}  // namespace remora

@@ -1,0 +1,140 @@
+#include "remora/config/balancer.h"
+#include "translate/cluster.h"
+#include "unit/translate/translate_test.h"
+
+namespace remora::xds {
+namespace {
+
+class BalancerTest : public TranslateTest {
+ protected:
+  std::shared_ptr<const ClusterConfig> translate(const std::string& yaml) {
+    const auto cluster = translate_cluster(from_yaml<envoy::config::cluster::v3::Cluster>("name: a\n" + yaml),
+                                           {"1", true}, context_);
+    return cluster.config;
+  }
+  /// A cluster with one typed policy; `fields` as a flow map's content.
+  static std::string typed(const std::string& type, const std::string& fields) {
+    return "load_balancing_policy: {policies: [{typed_extension_config: {name: p, typed_config: {\"@type\": "
+           "type.googleapis.com/" +
+           type + (fields.empty() ? "" : ", ") + fields + "}}}]}\n";
+  }
+  static std::string envoys(const std::string& type, const std::string& fields) {
+    return typed("envoy.extensions.load_balancing_policies." + type, fields);
+  }
+  static std::string ours(const std::string& name, const std::string& fields) {
+    return typed("xds.type.v3.TypedStruct",
+                 "type_url: type.googleapis.com/remora.load_balancing_policies.v1." + name + ", value: {" +
+                     fields + "}");
+  }
+};
+
+constexpr const char* kWeighted = "locality_lb_config: {locality_weighted_lb_config: {}}";
+
+TEST_F(BalancerTest, MostClustersSayNothing) {
+  const auto config = translate("lb_policy: LEAST_REQUEST\n");
+  ASSERT_TRUE(config) << errors();
+  EXPECT_EQ(config->balancer, nullptr);
+}
+
+TEST_F(BalancerTest, LocalitiesAreWeightedInEverySpelling) {
+  for (const std::string& yaml :
+       {std::string("common_lb_config: {locality_weighted_lb_config: {}}\n"),
+        envoys("round_robin.v3.RoundRobin", kWeighted), envoys("random.v3.Random", kWeighted),
+        envoys("least_request.v3.LeastRequest", kWeighted),
+        envoys("ring_hash.v3.RingHash", "locality_weighted_lb_config: {}"),
+        envoys("maglev.v3.Maglev", "locality_weighted_lb_config: {}"),
+        envoys("wrr_locality.v3.WrrLocality",
+               "endpoint_picking_policy: {policies: [{typed_extension_config: {name: q, typed_config: "
+               "{\"@type\": "
+               "type.googleapis.com/envoy.extensions.load_balancing_policies.random.v3.Random}}}]}")}) {
+    const auto config = translate(yaml);
+    ASSERT_TRUE(config) << errors();
+    ASSERT_NE(config->balancer, nullptr) << yaml;
+    EXPECT_TRUE(config->balancer->locality_weighted) << yaml;
+  }
+}
+
+TEST_F(BalancerTest, SlowStartInEverySpelling) {
+  const std::string settings =
+      "slow_start_config: {slow_start_window: 60s, aggression: {default_value: 2, runtime_key: k}, "
+      "min_weight_percent: {value: 25}}";
+  for (const std::string& yaml :
+       {"lb_policy: ROUND_ROBIN\nround_robin_lb_config: {" + settings + "}\n",
+        "lb_policy: LEAST_REQUEST\nleast_request_lb_config: {" + settings + "}\n",
+        envoys("round_robin.v3.RoundRobin", settings), envoys("least_request.v3.LeastRequest", settings)}) {
+    const auto config = translate(yaml);
+    ASSERT_TRUE(config) << errors();
+    ASSERT_TRUE(config->balancer && config->balancer->slow_start) << yaml;
+    EXPECT_EQ(*config->balancer->slow_start, (SlowStart{std::chrono::seconds(60), 2, 25})) << yaml;
+  }
+  const auto config = translate("round_robin_lb_config: {slow_start_config: {slow_start_window: 1s}}\n");
+  ASSERT_TRUE(config) << errors();
+  EXPECT_EQ(*config->balancer->slow_start, (SlowStart{std::chrono::seconds(1), 1, 10}));
+}
+
+TEST_F(BalancerTest, FullScanUnderBothNames) {
+  for (const char* fields : {"selection_method: FULL_SCAN", "enable_full_scan: true"}) {
+    const auto config = translate(envoys("least_request.v3.LeastRequest", fields));
+    ASSERT_TRUE(config) << errors();
+    EXPECT_TRUE(config->balancer->full_scan);
+  }
+  EXPECT_EQ(translate(envoys("least_request.v3.LeastRequest", "enable_full_scan: false"))->balancer, nullptr);
+}
+
+TEST_F(BalancerTest, LocalitiesHaveTheirWeights) {
+  const auto cluster = translate_cluster(from_yaml<envoy::config::cluster::v3::Cluster>(R"(
+name: a
+load_assignment:
+  cluster_name: a
+  endpoints:
+  - {locality: {zone: x}, load_balancing_weight: 3, priority: 1}
+  - {locality: {zone: y}}
+  - {load_balancing_weight: 9}
+  - {locality: {zone: x}, load_balancing_weight: 5}
+  - {locality: {zone: x}, load_balancing_weight: 4, priority: 1}
+)"),
+                                         {"1", true}, context_);
+  ASSERT_TRUE(cluster.config) << errors();
+  const auto& weights = cluster.endpoints->locality_weights;
+  ASSERT_EQ(weights.size(), 2u) << "who has no locality or no weight is not there";
+  EXPECT_EQ(weights[0].weight, 4u) << "the last one counts";
+  EXPECT_EQ(weights[0].priority, 1u);
+  EXPECT_EQ(weights[1].locality->zone, "x");
+  EXPECT_EQ(weights[1].weight, 5u);
+}
+
+TEST_F(BalancerTest, PoliciesOfOurs) {
+  const auto ewma = translate(ours("PeakEwma", "decay: 5s, failure_latency: 2s, default_latency: 0.01s"));
+  ASSERT_TRUE(ewma) << errors();
+  EXPECT_EQ(ewma->lb_policy, LbPolicy::kPeakEwma);
+  EXPECT_EQ(ewma->balancer->latency.decay, Milliseconds(5000));
+  EXPECT_EQ(ewma->balancer->latency.failure_latency, Milliseconds(2000));
+  EXPECT_EQ(ewma->balancer->latency.default_latency, Milliseconds(10));
+  EXPECT_EQ(ewma->balancer->latency.choice_count, 2u);
+  const auto prequal = translate(ours("Prequal", "hot_quantile: 0.5"));
+  ASSERT_TRUE(prequal) << errors();
+  EXPECT_EQ(prequal->lb_policy, LbPolicy::kPrequal);
+  EXPECT_EQ(prequal->balancer->latency.choice_count, 5u);
+  EXPECT_DOUBLE_EQ(prequal->balancer->latency.hot_quantile, 0.5);
+}
+
+TEST_F(BalancerTest, WhatCannotBeIsNamed) {
+  translate(ours("Prequal", "decay: 5, choice_count: 17, hot_quantile: 1.5, probes: 3"));
+  translate("common_lb_config: {locality_weighted_lb_config: {}}\n" + envoys("random.v3.Random", ""));
+  translate("lb_subset_config: {locality_weight_aware: true, subset_selectors: [{keys: [v]}]}\n");
+  translate(envoys("round_robin.v3.RoundRobin",
+                   "slow_start_config: {slow_start_window: 0s, aggression: {runtime_key: k}}"));
+  const std::string path = "load_balancing_policy.policies[0].typed_extension_config.typed_config.";
+  const std::string text = errors();
+  for (const std::string& expected :
+       {path + "value.decay: must be a duration", path + "value.choice_count: must be a whole number",
+        path + "value.hot_quantile: must be a number from 0 to 1", path + "value.probes: is not implemented",
+        std::string("common_lb_config: zone_aware_lb_config, locality_weighted_lb_config"),
+        std::string("lb_subset_config: locality_weight_aware needs locality_weighted_lb_config"),
+        path + "slow_start_config.slow_start_window: must be",
+        path + "slow_start_config.aggression: must be"})
+    EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
+}
+
+}  // namespace
+}  // namespace remora::xds
