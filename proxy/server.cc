@@ -43,6 +43,7 @@ class Server::State final : public ConfigSink, public AdminView {
   void apply(ConfigBatch batch) override;
   void initial_fetch_done() override;
   bool apply_now(ConfigBatch batch);
+  void open_listeners_if_due();
   void open_listeners();
   void send(std::vector<WorkerBatch> batches);
 
@@ -92,6 +93,7 @@ class Server::State final : public ConfigSink, public AdminView {
       waiting_listeners_;  // until the first configuration is complete
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   bool pre_initializing_ = true;
+  bool configured_ = false;  // the first configuration is complete
   bool initialized_ = false;
   int exit_code_ = 0;
 };
@@ -124,6 +126,14 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       server_scope_(stats.make_scope(server_stats::kSchema, server_stats::scope_name())),
       draining_(io_, options, workers_, [this] { io_.stop(); }) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
+  clusters_.log_events_to(logs_);
+  clusters_.on_warm(
+      [this](std::shared_ptr<const ClusterRuntime> runtime, std::shared_ptr<const HostSet> hosts) {
+        std::vector<WorkerBatch> batches(workers_.size());
+        for (auto& batch : batches) batch.clusters.push_back({runtime, hosts});
+        send(std::move(batches));
+        open_listeners_if_due();
+      });
   for (size_t shard = 1; shard < stats.shards(); ++shard) {
     workers_.push_back(std::make_unique<Worker>(shard, logs_, std::chrono::seconds(options_.drain_time_s)));
     workers_.back()->set_demand_source([this](Demand demand) {
@@ -146,7 +156,8 @@ int Server::State::run() {
   await_signal();
   if (!apply_now(std::move(loaded_.bootstrap.static_resources))) return 1;
   pre_initializing_ = false;
-  if (!loaded_.bootstrap.has_dynamic_resources) open_listeners();
+  configured_ = !loaded_.bootstrap.has_dynamic_resources;
+  open_listeners_if_due();
   loaded_.source->start(*this);
   if (options_.mode == Options::Mode::kInitOnly && exit_code_ == 0) {
     if (initialized_) return 0;
@@ -190,7 +201,10 @@ void Server::State::apply(ConfigBatch batch) {
 }
 
 void Server::State::initial_fetch_done() {
-  boost::asio::post(io_, [this] { open_listeners(); });
+  boost::asio::post(io_, [this] {
+    configured_ = true;
+    open_listeners_if_due();
+  });
 }
 
 /// False only if a static listener cannot be opened: then there is nothing to serve with.
@@ -225,7 +239,13 @@ bool Server::State::apply_now(ConfigBatch batch) {
   }
   for (const auto& name : batch.removed_secrets) tls_.remove_secret(name);
   send(std::move(batches));
+  open_listeners_if_due();  // whoever it waited for may have been removed
   return true;
+}
+
+/// Listeners open when all is there that they need, and is known to be well.
+void Server::State::open_listeners_if_due() {
+  if (configured_ && clusters_.warming() == 0) open_listeners();
 }
 
 void Server::State::open_listeners() {

@@ -36,6 +36,7 @@ struct AdminHost {
   uint64_t rq_timeout = 0;
   uint64_t rq_total = 0;
   bool failed_outlier_check = false;  ///< ejected by outlier detection
+  uint8_t active_health = 0;          ///< bits of ActiveHealth
   double success_rate = -1;           ///< percent, as outlier detection last saw it; -1: not enough requests
   double local_origin_success_rate = -1;
 };

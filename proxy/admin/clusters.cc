@@ -7,6 +7,7 @@
 #include "admin/commands.h"
 #include "admin/json_address.h"
 #include "admin/json_writer.h"
+#include "upstream/host.h"
 
 namespace remora::admin {
 namespace {
@@ -23,19 +24,6 @@ std::string_view eds_health_name(EndpointHealth health) {
     case EndpointHealth::kHealthy: break;
   }
   return "HEALTHY";
-}
-
-bool failed_eds_health(const Endpoint& endpoint) {
-  return endpoint.health == EndpointHealth::kUnhealthy || endpoint.health == EndpointHealth::kDraining ||
-         endpoint.health == EndpointHealth::kTimeout;
-}
-
-std::string health_flags(const AdminHost& host) {
-  std::string flags;
-  if (host.failed_outlier_check) flags += "/failed_outlier_check";
-  if (failed_eds_health(*host.endpoint)) flags += "/failed_eds_health";
-  if (host.endpoint->health == EndpointHealth::kDegraded) flags += "/degraded_eds_health";
-  return flags.empty() ? "healthy" : flags;
 }
 
 // "<start>::<name>::<value>\n"
@@ -63,7 +51,8 @@ void append_host(std::string& out, const std::string& cluster, const AdminHost& 
   append_line(out, start, "rq_timeout", host.rq_timeout);
   append_line(out, start, "rq_total", host.rq_total);
   append_line(out, start, "hostname", endpoint.hostname);
-  append_line(out, start, "health_flags", health_flags(host));
+  append_line(out, start, "health_flags",
+              health_flags(endpoint, host.failed_outlier_check, host.active_health));
   append_line(out, start, "weight", endpoint.weight);
   append_line(out, start, "region", endpoint.locality->region);
   append_line(out, start, "zone", endpoint.locality->zone);
@@ -132,6 +121,22 @@ void write_locality(JsonWriter& json, const Locality& locality) {
   json.end_object();
 }
 
+void write_health(JsonWriter& json, const AdminHost& host) {
+  const auto flag = [&](ActiveHealth bit, std::string_view name) {
+    if ((host.active_health & bit) != 0) json.member(name, true);
+  };
+  json.begin_object();
+  flag(kFailedActiveHc, "failed_active_health_check");
+  if (host.failed_outlier_check) json.member("failed_outlier_check", true);
+  json.member("eds_health_status", eds_health_name(host.endpoint->health));
+  flag(kDegradedActiveHc, "failed_active_degraded_check");
+  flag(kPendingDynamicRemoval, "pending_dynamic_removal");
+  flag(kPendingActiveHc, "pending_active_hc");
+  flag(kExcludedViaImmediateFail, "excluded_via_immediate_hc_fail");
+  flag(kActiveHcTimeout, "active_hc_timeout");
+  json.end_object();
+}
+
 void write_host(JsonWriter& json, const AdminHost& host) {
   const Endpoint& endpoint = *host.endpoint;
   json.begin_object();
@@ -139,10 +144,7 @@ void write_host(JsonWriter& json, const AdminHost& host) {
   write_address(json, endpoint.address);
   write_stats(json, host);
   json.key("health_status");
-  json.begin_object();
-  if (host.failed_outlier_check) json.member("failed_outlier_check", true);
-  json.member("eds_health_status", eds_health_name(endpoint.health));
-  json.end_object();
+  write_health(json, host);
   write_percent(json, "success_rate", host.success_rate);
   json.member("weight", endpoint.weight);
   if (!endpoint.hostname.empty()) json.member("hostname", endpoint.hostname);

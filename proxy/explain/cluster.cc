@@ -43,6 +43,7 @@ void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
   json.member("priority", endpoint.priority);
   json.member("health", host.health_flags());
   json.member("ejected", host.state().ejected());
+  if (const auto& why = host.state().check_failure(); !why.empty()) json.member("health_check", why);
   json.member("takes_requests", chosen);
   json.end_object();
 }

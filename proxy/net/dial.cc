@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -65,6 +66,17 @@ Dialled dial(const Address& address, const DialOptions& options) {
   if (::connect(fd, address.sockaddr_ptr(), address.length()) != 0 && errno != EINPROGRESS)
     return failed(fd, std::string("immediate connect error: ") + std::strerror(errno));
   return {fd, {}};
+}
+
+Dialled dial_from(const UpstreamBind* bind, const Address& address, DialOptions options) {
+  if (bind == nullptr) return dial(address, options);
+  const auto fits = [&address](const auto& from) { return from.address.family() == address.family(); };
+  auto from = std::find_if(bind->sources.begin(), bind->sources.end(), fits);
+  if (from == bind->sources.end()) from = bind->sources.begin();
+  options.options = from->options;
+  options.freebind = bind->freebind;
+  if (options.source.address.empty()) options.source.address = from->address;
+  return dial(address, options);
 }
 
 }  // namespace remora

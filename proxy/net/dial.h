@@ -25,5 +25,7 @@ struct Dialled {
 
 /// A TCP or Unix socket on its way to `address`.
 Dialled dial(const Address& address, const DialOptions& options = {});
+/// From where `bind` says, unless `options` has a source; null: it says nothing.
+Dialled dial_from(const UpstreamBind* bind, const Address& address, DialOptions options);
 
 }  // namespace remora

@@ -79,9 +79,13 @@ void Reactor::run() {
   while (running_) turn(-1);
 }
 
+int Reactor::wait_ms() const {
+  const bool work_waits = !again_.empty() || !turn_end_.empty() || !disposed_.empty();
+  return work_waits ? 0 : timers_.sleep_ms(clock_.now());
+}
+
 void Reactor::turn(int max_wait_ms) {
-  int wait = timers_.sleep_ms(clock_.now());
-  if (!again_.empty()) wait = 0;
+  int wait = wait_ms();
   if (max_wait_ms >= 0 && (wait < 0 || wait > max_wait_ms)) wait = max_wait_ms;
   const int count = epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), wait);
   clock_.refresh();

@@ -77,6 +77,11 @@ class Reactor {
   /// One turn that waits at most `max_wait_ms` (tests).
   void turn(int max_wait_ms);
 
+  /// For who takes the turns from another event loop: a descriptor that is readable when a turn has something
+  /// to do, and how many milliseconds the next turn can wait for it (-1: for ever).
+  [[nodiscard]] int poll_fd() const { return epoll_fd_; }
+  [[nodiscard]] int wait_ms() const;
+
   [[nodiscard]] Clock& clock() { return clock_; }
   [[nodiscard]] TimerWheel& timers() { return timers_; }
   void arm(Timer& timer, Milliseconds delay) { timers_.arm(timer, clock_.now(), delay); }

@@ -6,11 +6,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
+#include <utility>
 
 #include "admin/admin_view.h"
+#include "health_check/event_log.h"
+#include "health_check/health_checker.h"
 #include "log.h"
+#include "main_reactor.h"
 #include "remora/config/balancer.h"
 #include "stats/cluster_stats.h"
+#include "stats/health_check_stats.h"
 #include "upstream/destination_hosts.h"
 #include "upstream/hash_table.h"
 #include "upstream/outlier.h"
@@ -83,6 +89,14 @@ struct ClusterManager::Sweeps {
   boost::asio::steady_timer timer;
 };
 
+/// The active health checks of one cluster.
+struct ClusterManager::Checks {
+  std::shared_ptr<StatScope> scope;
+  std::unique_ptr<HealthChecker> checker;
+  bool warming = false;      // workers do not know this version yet
+  bool rebuild_due = false;  // hosts have changed since the last set was made
+};
+
 /// What only some clusters count.
 struct ClusterManager::MoreScopes {
   std::shared_ptr<StatScope> remaining[2];  // of breakers: default, high; null without track_remaining
@@ -96,9 +110,12 @@ struct ClusterManager::Entry {
   std::shared_ptr<const HostSet> set;
   std::unique_ptr<Sweeps> sweeps;      // null: no outlier detection
   std::unique_ptr<MoreScopes> scopes;  // null: none of them
+  std::unique_ptr<Checks> checks;      // null: no health checks
   std::vector<std::string> subsets;
 
   [[nodiscard]] OutlierDetector* outlier() const { return sweeps ? sweeps->detector.get() : nullptr; }
+  [[nodiscard]] bool warming() const { return checks != nullptr && checks->warming; }
+  [[nodiscard]] const HealthChecks* check_config() const { return runtime->config->health_checks.get(); }
 };
 
 ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
@@ -113,6 +130,14 @@ ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, P
               const auto found = clusters_.find(cluster);
               if (found == clusters_.end() || !found->second->sweeps) return;
               found->second->outlier()->on_consecutive(host, kind, std::chrono::steady_clock::now());
+            });
+          })),
+      report_unhealthy_(std::make_shared<const ReportUnhealthy>(
+          [this](const std::string& cluster, const std::shared_ptr<HostState>& host) {
+            boost::asio::post(io_, [this, cluster, host] {
+              const auto found = clusters_.find(cluster);
+              if (found == clusters_.end() || !found->second->checks) return;
+              found->second->checks->checker->fail_at_once(*host);
             });
           })),
       manager_scope_(
@@ -137,12 +162,15 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
     entry.endpoints = endpoints;
     if (entry.set == before) {
       entry.runtime->stats->block(0).add(kUpdateNoRebuild);
-    } else {
+    } else if (!entry.warming()) {
       out.hosts.emplace_back(name, entry.set);
     }
   }
   for (const auto& name : batch.removed_clusters) {
-    if (clusters_.erase(name) == 0) continue;
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end()) continue;
+    set_warming(*found->second, false);
+    clusters_.erase(found);
     count_change(kClusterRemoved);
     out.removed_clusters.push_back(name);
   }
@@ -167,7 +195,8 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   runtime->tls = std::move(*tls);
   if (config.original_dst)
     runtime->destinations = std::make_shared<DestinationHosts>(config.name, stats_.shards());
-  if (added || cluster_stat_name(*entry.runtime->config) != stat_name) {
+  const bool same_name = !added && cluster_stat_name(*entry.runtime->config) == stat_name;
+  if (!same_name) {
     runtime->stats = stats_.make_scope(cluster_stat_schema(), cluster_scope_name(stat_name));
   } else {
     runtime->stats = entry.runtime->stats;
@@ -181,12 +210,15 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
     runtime->breakers->update(config.default_priority, config.high_priority);
   }
   runtime->report_outlier = report_outlier_;
+  if (config.health_checks) runtime->report_unhealthy = report_unhealthy_;
   entry.runtime = std::move(runtime);
   entry.endpoints = update.endpoints;
   entry.set = nullptr;  // loads, subsets and thresholds may differ: always built anew
   start_outlier(entry);
+  start_checks(entry, same_name);
   set_hosts(entry, *update.endpoints);
-  out.clusters.push_back({entry.runtime, entry.set});
+  set_warming(entry, entry.checks != nullptr && !entry.checks->checker->first_round_done());
+  if (!entry.warming()) out.clusters.push_back({entry.runtime, entry.set});
   count_change(added ? kClusterAdded : kClusterModified);
 }
 
@@ -206,13 +238,16 @@ std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const Cl
 }
 
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
-  auto update = update_hosts(entry.hosts, endpoints.endpoints, stats_.shards());
+  auto update =
+      update_hosts(entry.hosts, with_kept_hosts(entry, endpoints), stats_.shards(), entry.check_config());
   const bool same_rules = entry.set != nullptr && have_same_shares(*entry.endpoints, endpoints);
   if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
   if (!update.changed && same_rules) return;
   entry.hosts = std::move(update.hosts);
   if (auto* outlier = entry.outlier()) outlier->set_hosts(entry.hosts);
+  if (entry.checks) entry.checks->checker->set_hosts(entry.hosts);
   rebuild(entry, endpoints);
+  if (entry.warming() && entry.checks->checker->first_round_done()) finish_warming(entry);
 }
 
 void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
@@ -222,6 +257,7 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
   block.set(kMembershipTotal, entry.hosts.size());
   block.set(kMembershipHealthy, entry.set->healthy());
   block.set(kMembershipDegraded, entry.set->degraded());
+  block.set(kMembershipExcluded, entry.set->excluded());
   block.set(kMaxHostWeight, entry.set->max_weight());
   if (entry.scopes && entry.scopes->table) report_spread(*entry.set, entry.scopes->table->block(0));
   if (entry.set->subsets() == nullptr) return;
@@ -236,6 +272,99 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
   block.add(kLbSubsetsRemoved, difference.size());
   block.set(kLbSubsetsActive, entry.set->subsets()->size());
   entry.subsets = std::move(names);
+}
+
+void ClusterManager::publish_hosts(Entry& entry) {
+  if (!entry.warming()) publish_(entry.runtime->config->name, entry.set);
+}
+
+// ---------------------------------------------------------------------------------------------- health
+// checks
+
+void ClusterManager::start_checks(Entry& entry, bool same_name) {
+  const auto& config = *entry.runtime->config;
+  if (!config.health_checks) {
+    if (!entry.checks) return;
+    set_warming(entry, false);
+    entry.checks.reset();
+    for (const auto& host : entry.hosts) host->state().clear_active_health();
+    return;
+  }
+  if (!reactor_) reactor_ = std::make_unique<MainReactor>(io_);
+  if (!entry.checks) entry.checks = std::make_unique<Checks>();
+  auto& checks = *entry.checks;
+  checks.checker.reset();
+  if (!same_name || !checks.scope)
+    checks.scope =
+        stats_.make_scope(health_check_stat_schema(), health_check_scope_name(cluster_stat_name(config)));
+  checks.checker = std::make_unique<HealthChecker>(
+      *reactor_, entry.runtime, checks.scope->block(0), random_,
+      event_writer_ != nullptr ? HealthEventLog::make(config, *event_writer_) : nullptr,
+      HealthChecker::Callbacks{.on_change = [this, &entry] { rebuild_later(entry); },
+                               .on_first_round =
+                                   [this, &entry] {
+                                     if (entry.warming()) finish_warming(entry);
+                                   },
+                               .on_success =
+                                   [&entry](HostState& host) {
+                                     if (host.ejected() && entry.outlier() &&
+                                         entry.check_config()->uneject_on_success)
+                                       entry.outlier()->return_early(host, std::chrono::steady_clock::now());
+                                   }});
+}
+
+/// Many hosts may change at once, at start all of them: one new set is enough.
+void ClusterManager::rebuild_later(Entry& entry) {
+  if (entry.warming() || std::exchange(entry.checks->rebuild_due, true)) return;
+  boost::asio::post(io_, [this, name = entry.runtime->config->name] {
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end() || !found->second->checks) return;
+    if (std::exchange(found->second->checks->rebuild_due, false)) rebuild_after_checks(*found->second);
+  });
+}
+
+void ClusterManager::rebuild_after_checks(Entry& entry) {
+  const auto before = entry.set;
+  set_hosts(entry, *entry.endpoints);  // without hosts that only stayed because they were well
+  if (entry.set == before) rebuild(entry, *entry.endpoints);
+  log_info("health_check", "cluster '{}': {} of {} hosts healthy", entry.runtime->config->name,
+           entry.set->healthy(), entry.hosts.size());
+  publish_hosts(entry);
+}
+
+/// `endpoints`, and what they no longer name but checks find well.
+EndpointList ClusterManager::with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const {
+  auto list = endpoints.endpoints;
+  const bool keeps = entry.checks != nullptr && entry.set != nullptr &&
+                     entry.runtime->config->discovery == ClusterConfig::Discovery::kEds &&
+                     !entry.check_config()->ignore_health_on_host_removal;
+  if (!keeps) return list;
+  std::unordered_set<std::string_view> named;
+  for (const auto& endpoint : endpoints.endpoints) named.insert(endpoint->address_text);
+  for (const auto& host : entry.hosts) {
+    auto& state = host->state();
+    const bool gone = !named.contains(host->endpoint().address_text);
+    const bool stays = gone && is_checked(host->endpoint()) && !failed_eds_health(host->endpoint()) &&
+                       !state.has(kFailedActiveHc);
+    state.set(kPendingDynamicRemoval, stays);
+    if (stays) list.push_back(host->shared_endpoint());
+  }
+  return list;
+}
+
+void ClusterManager::set_warming(Entry& entry, bool warming) {
+  if (entry.warming() == warming) return;
+  entry.checks->warming = warming;
+  warming_ += warming ? 1 : size_t{0} - 1;
+}
+
+void ClusterManager::finish_warming(Entry& entry) {
+  set_warming(entry, false);
+  entry.checks->rebuild_due = false;
+  rebuild(entry, *entry.endpoints);
+  log_info("health_check", "cluster '{}': first round done, {} of {} hosts healthy",
+           entry.runtime->config->name, entry.set->healthy(), entry.hosts.size());
+  if (publish_cluster_) publish_cluster_(entry.runtime, entry.set);
 }
 
 // ---------------------------------------------------------------------------------------------- outlier
@@ -260,7 +389,7 @@ void ClusterManager::start_outlier(Entry& entry) {
         const auto& name = entry.runtime->config->name;
         log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
                  entry.set->healthy(), entry.hosts.size());
-        publish_(name, entry.set);
+        publish_hosts(entry);
       });
   entry.outlier()->set_hosts(entry.hosts);
   schedule_sweep(entry);
@@ -307,6 +436,7 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       row.rq_timeout = state.total(&HostStats::rq_timeout);
       row.rq_total = state.total(&HostStats::rq_total);
       row.failed_outlier_check = state.ejected();
+      row.active_health = state.active_health();
       if (const auto* monitor = state.known_monitor()) {
         row.success_rate = monitor->success_rate;
         row.local_origin_success_rate = monitor->local_success_rate;

@@ -18,6 +18,8 @@ class io_context;
 
 namespace remora {
 
+class AccessLogWriter;
+class MainReactor;
 struct AdminCluster;
 struct WorkerBatch;
 
@@ -31,6 +33,16 @@ class ClusterManager {
   ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
                  MakeClientTls make_tls = {});
   ~ClusterManager();
+
+  /// How a cluster comes to the workers once its hosts have been asked how they are: new ones and new
+  /// versions wait for that, those that apply() adds to a batch do not have to.
+  using PublishCluster =
+      std::function<void(std::shared_ptr<const ClusterRuntime>, std::shared_ptr<const HostSet>)>;
+  void on_warm(PublishCluster publish) { publish_cluster_ = std::move(publish); }
+  /// How many clusters wait for that now.
+  [[nodiscard]] size_t warming() const { return warming_; }
+  /// Where events of health checks are written; without it they are not. Borrowed.
+  void log_events_to(AccessLogWriter& writer) { event_writer_ = &writer; }
 
   /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
   void apply(const ConfigBatch& batch, WorkerBatch& out);
@@ -49,12 +61,20 @@ class ClusterManager {
  private:
   struct Entry;
   struct MoreScopes;
+  struct Checks;
   struct Sweeps;
 
   void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
   std::unique_ptr<MoreScopes> make_scopes(const ClusterConfig& config, const std::string& stat_name);
   void set_hosts(Entry& entry, const EndpointSet& endpoints);
+  EndpointList with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const;
   void rebuild(Entry& entry, const EndpointSet& endpoints);
+  void publish_hosts(Entry& entry);
+  void start_checks(Entry& entry, bool same_name);
+  void rebuild_later(Entry& entry);
+  void rebuild_after_checks(Entry& entry);
+  void set_warming(Entry& entry, bool warming);
+  void finish_warming(Entry& entry);
   void start_outlier(Entry& entry);
   void schedule_sweep(Entry& entry);
   static void refresh_breakers(const Entry& entry);
@@ -64,10 +84,15 @@ class ClusterManager {
   StatsStore& stats_;
   Publish publish_;
   MakeClientTls make_tls_;
+  PublishCluster publish_cluster_;
+  AccessLogWriter* event_writer_ = nullptr;
+  std::unique_ptr<MainReactor> reactor_;  // made with the first cluster that has health checks
   std::shared_ptr<const ReportOutlier> report_outlier_;
+  std::shared_ptr<const ReportUnhealthy> report_unhealthy_;
   Random random_;
   std::shared_ptr<StatScope> manager_scope_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;
+  size_t warming_ = 0;
 };
 
 }  // namespace remora

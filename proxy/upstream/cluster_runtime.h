@@ -18,6 +18,9 @@ class DestinationHosts;
 using ReportOutlier =
     std::function<void(const std::string& cluster, const std::shared_ptr<HostState>&, Ejection)>;
 
+/// The host of the cluster of that name has told a worker that it is to be left alone.
+using ReportUnhealthy = std::function<void(const std::string& cluster, const std::shared_ptr<HostState>&)>;
+
 /// What all workers share of one version of one cluster. Made on the main thread, immutable except for what
 /// its parts say of themselves.
 struct ClusterRuntime {
@@ -30,6 +33,8 @@ struct ClusterRuntime {
   /// Hands a reached threshold of the cluster of that name to the main thread. Any thread; one for all
   /// clusters.
   std::shared_ptr<const ReportOutlier> report_outlier;
+  /// The same for x-envoy-immediate-health-check-fail; null: the cluster has no health checks.
+  std::shared_ptr<const ReportUnhealthy> report_unhealthy;
 };
 
 }  // namespace remora

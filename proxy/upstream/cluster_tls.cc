@@ -74,7 +74,7 @@ bool ClusterTls::make_transport(const Endpoint& endpoint, const TransportWish& w
   if (expected.empty() && way.config->auto_sni_san_validation)
     expected = handshake.sni.empty() ? std::string_view(way.config->sni) : handshake.sni;
   if (!expected.empty()) handshake.expected_sans = {&expected, 1};
-  if (context->alpn().empty()) handshake.alpn = wish.alpn;
+  if (wish.alpn_first || context->alpn().empty()) handshake.alpn = wish.alpn;
   out = context->connect(handshake);
   return out != nullptr;
 }

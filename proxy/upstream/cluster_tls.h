@@ -29,6 +29,7 @@ struct TransportWish {
   std::string_view sni;  // auto_sni; "": the host's or the configured one
   std::string_view san;  // auto_san_validation: the certificate must name it; "": configured
   std::span<const std::string> alpn = {};  // used if the configuration has none
+  bool alpn_first = false;                 // `alpn` is used even if the configuration has some
 };
 
 /// How the hosts of one version of a cluster are reached below HTTP: in plain text, or by which TLS
@@ -43,6 +44,8 @@ class ClusterTls {
   /// The host's transport into `out`; null there: plain text. False: its secrets have not come (counted).
   bool make_transport(const Endpoint& endpoint, const TransportWish& wish,
                       std::unique_ptr<Transport>& out) const;
+  /// Whether the host is reached by TLS at all.
+  [[nodiscard]] bool secures(const Endpoint& endpoint) const { return choose(endpoint).config != nullptr; }
   /// Whether a connection to the one endpoint is as good as one to the other.
   [[nodiscard]] bool same(const Endpoint& a, const Endpoint& b) const;
 

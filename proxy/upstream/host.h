@@ -10,6 +10,7 @@
 
 #include "remora/config/cluster.h"
 #include "remora/core/clock.h"
+#include "remora/core/rare.h"
 #include "upstream/response_time.h"
 
 namespace remora {
@@ -59,6 +60,17 @@ struct OutlierMonitor {
   uint64_t swept_success[2] = {0, 0};
 };
 
+/// What active health checks have found out about a host: bits of HostState::active_health(). Source: Envoy,
+/// Host::HealthFlag.
+enum ActiveHealth : uint8_t {
+  kFailedActiveHc = 1,
+  kDegradedActiveHc = 2,
+  kPendingActiveHc = 4,           ///< new, and left out of all sums until its first check
+  kExcludedViaImmediateFail = 8,  ///< said so itself (x-envoy-immediate-health-check-fail): left out as well
+  kActiveHcTimeout = 16,          ///< failed, and its last check had no answer in time
+  kPendingDynamicRemoval = 32,    ///< discovery has dropped it; it stays as long as its checks succeed
+};
+
 /// What is known of one address of one cluster as long as it is a member, however often its endpoint's
 /// weight, metadata or reported health change. Shared by all threads.
 class HostState {
@@ -82,6 +94,15 @@ class HostState {
   [[nodiscard]] MonotonicTime healthy_since() const { return healthy_since_.load(std::memory_order_relaxed); }
   void set_healthy_since(MonotonicTime time) { healthy_since_.store(time, std::memory_order_relaxed); }
 
+  /// Bits of ActiveHealth. Set by the main thread, read by any.
+  [[nodiscard]] uint8_t active_health() const { return active_health_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool has(ActiveHealth flag) const { return (active_health() & flag) != 0; }
+  void set(ActiveHealth flag, bool on);
+  void clear_active_health();
+  /// Why the last health check failed; "" if it did not. Main thread.
+  [[nodiscard]] const std::string& check_failure() const { return *check_failure_; }
+  void set_check_failure(std::string why) { check_failure_ = std::move(why); }
+
   // Consecutive errors, charged by all workers. A healthy steady state only reads them.
   std::atomic<uint32_t> consecutive_5xx{0};
   std::atomic<uint32_t> consecutive_gateway{0};
@@ -95,6 +116,8 @@ class HostState {
  private:
   std::atomic<bool> ejected_{false};
   std::atomic<MonotonicTime> healthy_since_;
+  std::atomic<uint8_t> active_health_{0};
+  RareValue<std::string> check_failure_;
   std::unique_ptr<OutlierMonitor> monitor_;
   std::vector<std::atomic<HostStats*>> stats_;
 };
@@ -115,11 +138,13 @@ class Host {
   [[nodiscard]] HostState& state() const { return *state_; }
   [[nodiscard]] const std::shared_ptr<HostState>& shared_state() const { return state_; }
   [[nodiscard]] uint32_t weight() const { return endpoint_->weight; }
-  /// failed_eds_health: UNHEALTHY, DRAINING or TIMEOUT.
-  [[nodiscard]] bool failed_eds_health() const;
-  /// Of the reported health and of outlier detection together, now.
+  /// Of the reported health, of outlier detection and of active checks together, now.
   [[nodiscard]] HostHealth health() const;
-  /// Envoy's text: "healthy", or "/failed_eds_health/failed_outlier_check".
+  /// Left out where hosts are counted: nobody knows yet whether it is healthy, or it wants to be left alone.
+  [[nodiscard]] bool excluded() const {
+    return (state_->active_health() & (kPendingActiveHc | kExcludedViaImmediateFail)) != 0;
+  }
+  /// Envoy's text: "healthy", or "/failed_outlier_check/failed_eds_health".
   [[nodiscard]] std::string health_flags() const;
 
  private:
@@ -127,16 +152,25 @@ class Host {
   std::shared_ptr<HostState> state_;
 };
 
+/// UNHEALTHY, DRAINING or TIMEOUT.
+bool failed_eds_health(const Endpoint& endpoint);
+/// Active health checks ask it.
+bool is_checked(const Endpoint& endpoint);
+/// As Host::health_flags().
+std::string health_flags(const Endpoint& endpoint, bool ejected, uint8_t active_health);
+
 using HostList = std::vector<std::shared_ptr<const Host>>;
 
 /// The hosts for `endpoints`: unchanged endpoints keep their Host, changed ones their HostState, new ones get
-/// both. In the order of `endpoints`. Main thread; O(hosts).
+/// both; those start as failed where `checks` are still to ask them. In the order of `endpoints`. Main
+/// thread; O(hosts).
 struct HostUpdate {
   HostList hosts;
   size_t added = 0;
   size_t removed = 0;
   bool changed = false;  ///< anything at all differs, the order included
 };
-HostUpdate update_hosts(const HostList& old, const EndpointList& endpoints, size_t shards);
+HostUpdate update_hosts(const HostList& old, const EndpointList& endpoints, size_t shards,
+                        const HealthChecks* checks = nullptr);
 
 }  // namespace remora

@@ -25,7 +25,7 @@ struct Availability {
 Availability availability_of(std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
   Availability result;
   for (auto& level : levels) {
-    const uint64_t count = std::max<size_t>(1, level.all.hosts.size());
+    const uint64_t count = std::max<size_t>(1, level.all.hosts.size() - level.excluded);
     const auto percent = [&](const HostChoices& choices) {
       return static_cast<uint32_t>(std::min<uint64_t>(100, overprovisioning * choices.hosts.size() / count));
     };
@@ -63,7 +63,7 @@ void assign_rest(std::vector<PriorityLevel>& levels, const Availability& availab
 }
 
 bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
-  const size_t count = level.all.hosts.size();
+  const size_t count = level.all.hosts.size() - level.excluded;
   const size_t usable = level.healthy.hosts.size() + level.degraded.hosts.size();
   const double percent = count == 0 ? 0.0 : 100.0 * static_cast<double>(usable) / static_cast<double>(count);
   return percent < threshold;
@@ -152,6 +152,7 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
     if (priority >= result.levels.size()) result.levels.resize(priority + 1);
     PriorityLevel& level = result.levels[priority];
     level.all.hosts.push_back(host);
+    if (host->excluded()) ++level.excluded;
     const HostHealth health = host->health();
     if (health == HostHealth::kHealthy) level.healthy.hosts.push_back(host);
     if (health == HostHealth::kDegraded) level.degraded.hosts.push_back(host);
@@ -176,6 +177,7 @@ HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
   for (const auto& level : levels_.levels) {
     healthy_ += level.healthy.hosts.size();
     degraded_ += level.degraded.hosts.size();
+    excluded_ += level.excluded;
   }
   if (subset == nullptr) return;
   LoadRules within = rules;

@@ -34,7 +34,8 @@ struct PriorityLevel {
   // How much of all requests it could take, from 0 to 100.
   uint32_t healthy_room = 0;
   uint32_t degraded_room = 0;
-  bool panic = false;  ///< too few hosts are available: all of them are used
+  uint32_t excluded = 0;  ///< hosts of `all` that the shares do not count
+  bool panic = false;     ///< too few hosts are available: all of them are used
   /// Where hosts are chosen by hash: of the healthy hosts, or in panic of all; null if that is nobody.
   std::shared_ptr<const HashTable> table;
   /// The same hosts by locality; null where localities have no weights, then `healthy` or `degraded` itself
@@ -87,6 +88,7 @@ class HostSet {
   // For membership_* gauges.
   [[nodiscard]] size_t healthy() const { return healthy_; }
   [[nodiscard]] size_t degraded() const { return degraded_; }
+  [[nodiscard]] size_t excluded() const { return excluded_; }
   [[nodiscard]] uint32_t max_weight() const { return max_weight_; }
 
  private:
@@ -97,6 +99,7 @@ class HostSet {
   uint64_t generation_;
   size_t healthy_ = 0;
   size_t degraded_ = 0;
+  size_t excluded_ = 0;
   uint32_t max_weight_ = 0;
 };
 

@@ -105,6 +105,12 @@ void OutlierDetector::sweep(MonotonicTime now) {
   announce();
 }
 
+void OutlierDetector::return_early(HostState& host, MonotonicTime now) {
+  if (!host.ejected()) return;
+  return_host(host, now);
+  announce();
+}
+
 void OutlierDetector::return_all(MonotonicTime now) {
   for (const auto& host : hosts_) {
     if (host->ejected()) return_host(*host, now);

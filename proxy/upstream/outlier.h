@@ -70,6 +70,8 @@ class OutlierDetector {
   /// percentages of the time since the last sweep, then lets back-offs decay.
   void sweep(MonotonicTime now);
 
+  /// An active health check has found the host to be well: it returns before its time.
+  void return_early(HostState& host, MonotonicTime now);
   /// Returns every ejected host: outlier detection has been taken out of the cluster.
   void return_all(MonotonicTime now);
 

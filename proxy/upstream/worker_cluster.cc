@@ -150,19 +150,10 @@ void WorkerCluster::forget(const HostPool& pool) {
 }
 
 Dialled WorkerCluster::dial(const WorkerHost& host, const ConnectionSource& source) {
-  const auto& to = host.endpoint().address;
-  DialOptions options{.source = source,
-                      .transparent = !source.address.empty(),
-                      .tcp_options = config().socket_options.list()};
-  if (const auto& bind = config().bind) {
-    const auto fits = [&to](const auto& from) { return from.address.family() == to.family(); };
-    auto from = std::find_if(bind->sources.begin(), bind->sources.end(), fits);
-    if (from == bind->sources.end()) from = bind->sources.begin();
-    options.options = from->options;
-    options.freebind = bind->freebind;
-    if (source.address.empty()) options.source.address = from->address;
-  }
-  auto dialled = remora::dial(to, options);
+  auto dialled = dial_from(config().bind.get(), host.endpoint().address,
+                           {.source = source,
+                            .transparent = !source.address.empty(),
+                            .tcp_options = config().socket_options.list()});
   if (dialled.bind_failed) stats_.add(kBindErrors);
   return dialled;
 }
@@ -204,6 +195,8 @@ void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& hea
   const uint16_t meant = grpc_status != 0 ? grpc_status : status;
   if (config().outlier) charge_outlier(host, OutlierResult::kResponse, meant);
   note_latency(host, started, meant >= 500);
+  if (runtime_->report_unhealthy && head.has(HeaderId::kXEnvoyImmediateHealthCheckFail))
+    (*runtime_->report_unhealthy)(config().name, host.host().shared_state());
   if (status >= 500) {
     host.stats().rq_error.add();
   } else if (!grpc) {

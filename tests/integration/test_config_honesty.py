@@ -132,9 +132,9 @@ class TestUnimplementedFields:
     @pytest.mark.parametrize("function, path", [
         change(CLUSTER + ".lb_policy", lambda config: config["static_resources"]["clusters"][0].update(lb_policy="LOAD_BALANCING_POLICY_CONFIG")),
         change(CLUSTER + ".type", lambda config: config["static_resources"]["clusters"][0].update(type="LOGICAL_DNS")),
-        change(CLUSTER + ".health_checks", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
+        change(CLUSTER + ".health_checks[0].custom_health_check", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
             "timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
-            "http_health_check": {"path": "/"}}])),
+            "custom_health_check": {"name": "envoy.health_checkers.redis"}}])),
         change(CLUSTER + ".transport_socket.typed_config.common_tls_context.tls_params.compliance_policies",
                lambda config: config["static_resources"]["clusters"][0].update(
                    transport_socket=upstream_tls(tls_params={"compliance_policies": ["FIPS_202205"]}))),

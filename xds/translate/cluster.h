@@ -45,6 +45,9 @@ void set_circuit_breakers(const envoy::config::cluster::v3::CircuitBreakers& bre
                           ClusterConfig& out);
 OutlierDetection to_outlier_detection(const envoy::config::cluster::v3::OutlierDetection& outlier,
                                       Context& context);
+/// health_checks, and the fields that only mean something with them.
+void set_health_checks(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
+                       ClusterConfig& out);
 /// Standing at the message.
 /// lb_policy RING_HASH and MAGLEV. Standing at the cluster.
 void set_ring_hash(const envoy::config::cluster::v3::Cluster& cluster, Context& context, ClusterConfig& out);

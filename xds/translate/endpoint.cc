@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "remora/config/health_check.h"
 #include "translate/field_check.h"
 #include "translate/values.h"
 
@@ -27,6 +28,17 @@ bool is_canary(const Metadata& metadata) {
   return value != nullptr && *value;
 }
 
+std::shared_ptr<const EndpointHealthCheck> to_health_check(const v3::Endpoint::HealthCheckConfig& config,
+                                                           Context& context) {
+  EndpointHealthCheck out;
+  if (config.has_address()) out.address = to_address(config.address(), "address", context);
+  if (config.port_value() != 0) out.port = static_cast<uint16_t>(config.port_value());
+  out.hostname = config.hostname();
+  out.disabled = config.disable_active_health_check();
+  if (out == EndpointHealthCheck{}) return nullptr;
+  return std::make_shared<const EndpointHealthCheck>(std::move(out));
+}
+
 Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
   Endpoint out;
   out.health = to_health(endpoint.health_status());
@@ -41,6 +53,10 @@ Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
   }
   out.address = to_address(endpoint.endpoint().address(), "address", context);
   if (!out.address.empty()) out.address_text = out.address.to_string();
+  if (endpoint.endpoint().has_health_check_config()) {
+    const auto check_scope = context.in("health_check_config");
+    out.health_check = to_health_check(endpoint.endpoint().health_check_config(), context);
+  }
   return out;
 }
 

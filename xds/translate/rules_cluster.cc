@@ -4,7 +4,6 @@ namespace remora::xds {
 namespace {
 
 constexpr std::string_view kNoDns = "only DNS clusters resolve names";
-constexpr std::string_view kNoHealthChecks = "active health checking is not implemented";
 constexpr std::string_view kNoZoneAware =
     "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
@@ -19,7 +18,7 @@ std::span<const MessageRules> cluster_rules() {
            "lb_policy max_requests_per_connection circuit_breakers common_http_protocol_options "
            "http_protocol_options typed_extension_protocol_options outlier_detection lb_subset_config "
            "least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config "
-           "common_lb_config transport_socket metadata "
+           "common_lb_config transport_socket metadata health_checks ignore_health_on_host_removal "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config "
            "upstream_connection_options",
@@ -27,8 +26,7 @@ std::span<const MessageRules> cluster_rules() {
        .no_effect =
            {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
              "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
-             kNoDns},
-            {"ignore_health_on_host_removal", kNoHealthChecks}},
+             kNoDns}},
        .only = {{"wait_for_warm_on_init", "true"}}},
       {.message = "envoy.config.cluster.v3.UpstreamConnectionOptions", .implemented = "tcp_keepalive"},
       {.message = "envoy.config.core.v3.TcpKeepalive",
@@ -38,10 +36,10 @@ std::span<const MessageRules> cluster_rules() {
       {.message = "envoy.config.cluster.v3.Cluster.EdsClusterConfig",
        .implemented = "eds_config service_name"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",
-       .implemented = "healthy_panic_threshold consistent_hashing_lb_config locality_weighted_lb_config",
+       .implemented = "healthy_panic_threshold consistent_hashing_lb_config locality_weighted_lb_config "
+                      "ignore_new_hosts_until_first_hc",
        .no_effect = {{"zone_aware_lb_config", kNoZoneAware},
                      {"update_merge_window", "changes are applied as they arrive"},
-                     {"ignore_new_hosts_until_first_hc", kNoHealthChecks},
                      {"override_host_status", "no load balancer of this build reads it"}}},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",
        .implemented = "use_hostname_for_hashing hash_balance_factor"},
@@ -81,8 +79,28 @@ std::span<const MessageRules> cluster_rules() {
            "enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage "
            "enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts "
            "failure_percentage_request_volume max_ejection_time max_ejection_time_jitter "
-           "always_eject_one_host",
-       .no_effect = {{"successful_active_health_check_uneject_host", kNoHealthChecks}}},
+           "always_eject_one_host successful_active_health_check_uneject_host"},
+
+      // Active health checks.
+      {.message = "envoy.config.core.v3.HealthCheck",
+       .implemented =
+           "timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold "
+           "healthy_threshold reuse_connection http_health_check tcp_health_check grpc_health_check "
+           "no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval "
+           "healthy_edge_interval tls_options event_log_path event_logger always_log_health_check_failures "
+           "always_log_health_check_success",
+       .no_effect = {{"alt_port", "Envoy does not read it; endpoints have health_check_config.port_value"}}},
+      {.message = "envoy.config.core.v3.HealthCheck.HttpHealthCheck",
+       .implemented = "host path send receive response_buffer_size request_headers_to_add "
+                      "request_headers_to_remove expected_statuses retriable_statuses codec_client_type "
+                      "service_name_matcher method"},
+      {.message = "envoy.config.core.v3.HealthCheck.TcpHealthCheck", .implemented = "send receive"},
+      {.message = "envoy.config.core.v3.HealthCheck.GrpcHealthCheck",
+       .implemented = "service_name authority initial_metadata"},
+      {.message = "envoy.config.core.v3.HealthCheck.Payload", .implemented = "text binary"},
+      {.message = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink",
+       .implemented = "event_log_path"},
+      {.message = "envoy.config.core.v3.HealthCheck.TlsOptions", .implemented = "alpn_protocols"},
 
       // Load balancers in their own messages.
       {.message = "envoy.config.cluster.v3.LoadBalancingPolicy", .implemented = "policies"},
@@ -144,9 +162,9 @@ std::span<const MessageRules> cluster_rules() {
        .no_effect = {{"metadata", "no extension of this build reads it"}}},
       {.message = "envoy.config.endpoint.v3.LbEndpoint",
        .implemented = "endpoint health_status metadata load_balancing_weight"},
-      {.message = "envoy.config.endpoint.v3.Endpoint",
-       .implemented = "address hostname",
-       .no_effect = {{"health_check_config", kNoHealthChecks}}},
+      {.message = "envoy.config.endpoint.v3.Endpoint", .implemented = "address hostname health_check_config"},
+      {.message = "envoy.config.endpoint.v3.Endpoint.HealthCheckConfig",
+       .implemented = "port_value hostname address disable_active_health_check"},
   };
   return kRules;
 }
