@@ -12,6 +12,7 @@ find_package(spdlog REQUIRED)
 find_package(yaml-cpp REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET GLOBAL re2)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET GLOBAL libnghttp2)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET GLOBAL libcares)
 pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET GLOBAL grpc++)
 find_program(REMORA_PYTHON NAMES /usr/bin/python3 python3 REQUIRED)  # the system's: it has pip as Debian packs it
 

@@ -29,6 +29,12 @@ namespace {
 
 using boost::system::error_code;
 
+bool is_empty(const WorkerBatch& batch) {
+  return batch.clusters.empty() && batch.hosts.empty() && batch.routes.empty() && batch.listeners.empty() &&
+         batch.removed_clusters.empty() && batch.removed_routes.empty() && batch.removed_listeners.empty() &&
+         batch.settled.empty();
+}
+
 }  // namespace
 
 class Server::State final : public ConfigSink, public AdminView {
@@ -269,6 +275,7 @@ void Server::State::open_listeners() {
 
 void Server::State::send(std::vector<WorkerBatch> batches) {
   for (size_t i = 0; i < workers_.size(); ++i) {
+    if (is_empty(batches[i])) continue;
     workers_[i]->post([worker = workers_[i].get(), batch = std::make_shared<WorkerBatch>(std::move(
                                                        batches[i]))] { worker->apply(std::move(*batch)); });
   }

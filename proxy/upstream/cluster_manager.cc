@@ -19,6 +19,7 @@
 #include "stats/health_check_stats.h"
 #include "upstream/destination_hosts.h"
 #include "upstream/hash_table.h"
+#include "upstream/logical_host.h"
 #include "upstream/outlier.h"
 #include "upstream/subset.h"
 #include "worker.h"
@@ -157,6 +158,10 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
     const auto found = clusters_.find(name);
     if (found == clusters_.end()) continue;
     auto& entry = *found->second;
+    if (endpoints == entry.endpoints) {  // asked for again, and the same
+      entry.runtime->stats->block(0).add(kUpdateNoRebuild);
+      continue;
+    }
     const auto before = entry.set;
     set_hosts(entry, *endpoints);
     entry.endpoints = endpoints;
@@ -238,8 +243,11 @@ std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const Cl
 }
 
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
+  const bool one_host = entry.runtime->config->discovery == ClusterConfig::Discovery::kLogicalDns;
   auto update =
-      update_hosts(entry.hosts, with_kept_hosts(entry, endpoints), stats_.shards(), entry.check_config());
+      one_host ? update_logical_host(entry.hosts, endpoints.endpoints, stats_.shards(), entry.check_config())
+               : update_hosts(entry.hosts, with_kept_hosts(entry, endpoints), stats_.shards(),
+                              entry.check_config());
   const bool same_rules = entry.set != nullptr && have_same_shares(*entry.endpoints, endpoints);
   if (update.added + update.removed > 0) entry.runtime->stats->block(0).add(kMembershipChange);
   if (!update.changed && same_rules) return;
@@ -335,9 +343,11 @@ void ClusterManager::rebuild_after_checks(Entry& entry) {
 /// `endpoints`, and what they no longer name but checks find well.
 EndpointList ClusterManager::with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const {
   auto list = endpoints.endpoints;
-  const bool keeps = entry.checks != nullptr && entry.set != nullptr &&
-                     entry.runtime->config->discovery == ClusterConfig::Discovery::kEds &&
-                     !entry.check_config()->ignore_health_on_host_removal;
+  const auto discovery = entry.runtime->config->discovery;
+  const bool keeps =
+      entry.checks != nullptr && entry.set != nullptr &&
+      (discovery == ClusterConfig::Discovery::kEds || discovery == ClusterConfig::Discovery::kStrictDns) &&
+      !entry.check_config()->ignore_health_on_host_removal;
   if (!keeps) return list;
   std::unordered_set<std::string_view> named;
   for (const auto& endpoint : endpoints.endpoints) named.insert(endpoint->address_text);

@@ -84,8 +84,8 @@ class ChildTable {
     touched_.insert(name);
     return true;
   }
-  /// False: nobody holds it, so it was not taken.
-  bool supply(const std::string& name, ResourceRecord record, Value value) {
+  /// False: nobody holds it, so it was not taken. No record: no resource holds it.
+  bool supply(const std::string& name, std::optional<ResourceRecord> record, Value value) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) return false;
     found->second.record = std::move(record);

@@ -66,6 +66,12 @@ void Discovery::on_absent(const std::string& feed, ResourceType type, const std:
   store_.remove(type, name, feed);
 }
 
+void Discovery::on_endpoints(const std::string& feed, const std::string& name,
+                             std::shared_ptr<const EndpointSet> endpoints) {
+  store_.supply_endpoints(resource_key(name, feed), std::move(endpoints));
+  settle(std::chrono::steady_clock::now());
+}
+
 void Discovery::on_nack_held() {
   if (control_plane_) control_plane_->rate_limited();
 }

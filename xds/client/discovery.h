@@ -55,6 +55,8 @@ class Discovery final : public ResourceReceiver {
                            MonotonicTime now, WallTime wall) override;
   UpdateResult on_delta(const std::string& feed, ResourceType type, const DeltaResponse& response,
                         MonotonicTime now, WallTime wall) override;
+  void on_endpoints(const std::string& feed, const std::string& name,
+                    std::shared_ptr<const EndpointSet> endpoints) override;
   void on_answered(MonotonicTime now) override { settle(now); }
   void on_absent(const std::string& feed, ResourceType type, const std::string& name) override;
   void on_connected(const std::string& feed) override;

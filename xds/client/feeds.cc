@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "translate/dns.h"
+
 namespace remora::xds {
 
 Feeds::Feeds(Host host, ResourceReceiver& receiver)
     : host_(host),
       receiver_(receiver),
-      files_(host_.mutex, receiver) {}
+      files_(host_.mutex, receiver),
+      names_(host_.mutex, host_.environment.stats, receiver) {}
 
 ResourceFeed& Feeds::add(StreamOptions options) {
   auto& added = streams_.emplace_back(make_stream_client(std::move(options), receiver_, host_.mutex));
@@ -25,6 +28,13 @@ ResourceFeed& Feeds::make_ads(const AdsConfig& config) {
 ResourceFeed& Feeds::make(const ResourceSource& source, ResourceType type) {
   retired_.remove_if([](const auto& stream) { return stream->has_ended(); });
   if (source.kind == ResourceSource::Kind::kFile) return files_.add(source, type);
+  if (source.kind == ResourceSource::Kind::kDns) {
+    return names_.add(source, [&] {
+      ConfigReport report;  // errors were found when the bootstrap was loaded
+      Context context(host_.environment, report);
+      return to_dns_resolver(host_.bootstrap, context);
+    });
+  }
   StreamOptions options{.target = {},
                         .method = discovery_method(type, source.is_delta),
                         .is_delta = source.is_delta,
@@ -39,7 +49,10 @@ ResourceFeed& Feeds::make(const ResourceSource& source, ResourceType type) {
 void Feeds::retire(ResourceFeed& feed) {
   const auto same = [&](const auto& stream) { return stream.get() == &feed; };
   const auto found = std::ranges::find_if(streams_, same);
-  if (found == streams_.end()) return files_.remove(feed);
+  if (found == streams_.end()) {
+    if (!names_.remove(feed)) files_.remove(feed);
+    return;
+  }
   (*found)->retire();
   retired_.splice(retired_.end(), streams_, found);
 }
@@ -50,6 +63,7 @@ void Feeds::stop() {
     stopping_ = true;
   }
   files_.stop();
+  names_.stop();
   std::list<std::unique_ptr<StreamClient>> streams;
   {
     const std::lock_guard lock(host_.mutex);

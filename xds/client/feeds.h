@@ -6,12 +6,13 @@
 
 #include "client/ads_config.h"
 #include "client/discovery.h"
+#include "client/dns/dns_feeds.h"
 #include "client/file_feeds.h"
 #include "client/stream_client.h"
 
 namespace remora::xds {
 
-/// All feeds of the process: the aggregated stream, streams of one type, files.
+/// All feeds of the process: the aggregated stream, streams of one type, files, name servers.
 class Feeds final : public FeedMaker {
  public:
   /// Borrowed. The mutex guards the receiver, and everything here but stop().
@@ -34,6 +35,7 @@ class Feeds final : public FeedMaker {
   const Host host_;
   ResourceReceiver& receiver_;
   FileFeeds files_;
+  DnsFeeds names_;
   std::list<std::unique_ptr<StreamClient>> streams_;
   std::list<std::unique_ptr<StreamClient>> retired_;  // whose threads are about to end
   bool stopping_ = false;

@@ -7,6 +7,7 @@
 #include "client/static_resources.h"
 #include "client/xds_source.h"
 #include "remora/config/bootstrap.h"
+#include "translate/dns.h"
 #include "translate/field_check.h"
 #include "translate/values.h"
 
@@ -81,6 +82,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   Context context(environment, loaded.report);
   check_fields(*proto, context);
   out.runtime = flatten_runtime(*proto, context);
+  (void)to_dns_resolver(*proto, context);  // for what is wrong with it; it is read where names are resolved
   out.admin = to_admin(*proto, context);
   out.prometheus_buckets = to_buckets(*proto, context);
 
@@ -92,7 +94,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
     context.error("dynamic_resources.ads_config",
                   "is required: a static resource takes its endpoints, routes, secrets or filters over ads");
   }
-  out.has_dynamic_resources = !dynamic.empty();
+  out.has_dynamic_resources = !dynamic.empty() || resources.needs_names();
   if (dynamic.has_server() || !metrics_sinks.empty()) check_node(*proto, context);
   if (!loaded.report.ok()) return to_error(loaded.report);
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "client/resource_types.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "remora/config/cluster.h"
 #include "remora/core/clock.h"
 
 namespace remora::xds {
@@ -51,6 +53,9 @@ class ResourceReceiver {
   /// What has changed.
   virtual UpdateResult on_delta(const std::string& feed, ResourceType type, const DeltaResponse& response,
                                 MonotonicTime now, WallTime wall) = 0;
+  /// A cluster's endpoints, which no response holds: `name` as follow() gave it.
+  virtual void on_endpoints(const std::string& feed, const std::string& name,
+                            std::shared_ptr<const EndpointSet> endpoints) = 0;
   /// The response that was taken is answered: time to ask for what it made necessary.
   virtual void on_answered(MonotonicTime now) = 0;
   /// The source says that there is no such resource.

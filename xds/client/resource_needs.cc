@@ -90,8 +90,12 @@ void ResourceStore::offer(const std::string& name, ResourceRecord record, Transl
                           MonotonicTime now) {
   std::vector<Need> needs;
   if (translated.source) {
-    needs.push_back({{NeedKind::kEndpoints, translated.endpoints_key}, translated.source->fetch_timeout});
-    expect(ResourceType::kEndpoints, translated.endpoints_key, translated.config->eds_service_name,
+    const auto& config = *translated.config;
+    const auto& source = *translated.source;
+    needs.push_back(
+        {{NeedKind::kEndpoints, translated.endpoints_key}, source.fetch_timeout, source.is_waited_for});
+    expect(ResourceType::kEndpoints, translated.endpoints_key,
+           source.kind == ResourceSource::Kind::kDns ? config.name : config.eds_service_name,
            translated.source);
   }
   add_secret_needs(translated.secrets, needs);
@@ -117,6 +121,11 @@ std::vector<std::pair<std::string, std::vector<std::string>>> ResourceStore::wai
   add_waiting(clusters_, "Cluster ", out);
   add_waiting(listeners_, "Listener-local-init-manager ", out);
   return out;
+}
+
+void ResourceStore::supply_endpoints(const std::string& key, std::shared_ptr<const EndpointSet> endpoints) {
+  if (endpoints_.supply(key, std::nullopt, std::move(endpoints)))
+    clusters_.settled({NeedKind::kEndpoints, key});
 }
 
 void ResourceStore::secret_settled(const std::string& key) {

@@ -64,6 +64,9 @@ class ResourceStore {
   /// The source has none of these, so that nobody should wait for them.
   void remove(ResourceType type, const std::string& name, const std::string& source);
 
+  /// Endpoints that no resource holds, by their key; the same ones again where nothing has changed.
+  void supply_endpoints(const std::string& key, std::shared_ptr<const EndpointSet> endpoints);
+
   /// A secret as a secret server gave it: the answer names exactly the one of that key.
   UpdateResult update_secret(const std::string& key, const std::string& version, const Resources& resources,
                              WallTime wall);

@@ -14,8 +14,8 @@ namespace {
 using envoy::config::bootstrap::v3::Bootstrap;
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 
-/// The cluster of the management server or a statistics sink is found by DNS: for gRPC alone, no route can
-/// use it.
+/// The cluster of the management server or a statistics sink is found by name, which gRPC does itself: no
+/// route can use it.
 bool is_for_grpc_only(const ProtoCluster& cluster, const std::vector<std::string>& grpc_servers) {
   if (std::ranges::find(grpc_servers, cluster.name()) == grpc_servers.end()) return false;
   return cluster.type() != ProtoCluster::STATIC;
@@ -102,6 +102,13 @@ ConfigBatch StaticResources::ready() const {
     if (listener.translated.complete()) batch.listeners.push_back(listener.translated.config);
   }
   return batch;
+}
+
+bool StaticResources::needs_names() const {
+  return std::ranges::any_of(clusters, [](const Cluster& cluster) {
+    const auto& source = cluster.translated.source;
+    return source && source->kind == ResourceSource::Kind::kDns;
+  });
 }
 
 bool StaticResources::needs_ads() const {

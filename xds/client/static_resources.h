@@ -35,6 +35,8 @@ struct StaticResources {
   [[nodiscard]] ConfigBatch ready() const;
   /// Whether something here waits for a management server.
   [[nodiscard]] bool needs_ads() const;
+  /// Whether hosts here are found by name, so that the clusters come with the first batch.
+  [[nodiscard]] bool needs_names() const;
 };
 
 /// Translates static_resources. Errors (also duplicate names) are recorded; then the result is incomplete.

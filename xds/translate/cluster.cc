@@ -1,10 +1,12 @@
 #include "translate/cluster.h"
 
+#include "translate/dns.h"
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
 #include "translate/metadata_exchange.h"
 #include "translate/socket_options.h"
 #include "translate/transport_socket.h"
+#include "translate/typed_config.h"
 #include "translate/values.h"
 
 namespace remora::xds {
@@ -78,13 +80,34 @@ void warn_of_original_dst_fields(const ProtoCluster& cluster, Context& context) 
   if (cluster.has_cleanup_interval()) context.warning("cleanup_interval", kWhy);
 }
 
+/// A type that is an extension. As in Envoy the configuration's type says which it is, or, without one, the
+/// name.
+void set_extension(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
+                   TranslatedCluster& result, ClusterConfig& out) {
+  using envoy::extensions::clusters::dns::v3::DnsCluster;
+  const auto& type = cluster.cluster_type();
+  if (!type.has_typed_config()) {
+    const bool one_host = type.name() == "envoy.cluster.logical_dns";
+    if (one_host || type.name() == "envoy.cluster.strict_dns")
+      return set_dns(cluster, one_host, origin, context, result, out);
+  }
+  const TypedConfig config = unpack(type.typed_config());
+  if (const auto* dns = dynamic_cast<const DnsCluster*>(config.message.get()))
+    return set_dns(cluster, *dns, origin, context, result, out);
+  const auto scope = context.in("cluster_type");
+  refuse_extension("cluster type", type.name(), config, context);
+}
+
 void set_discovery(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
                    TranslatedCluster& result, ClusterConfig& out) {
-  if (cluster.has_cluster_type()) {
-    context.unsupported("cluster_type", "the cluster type '" + cluster.cluster_type().name() + "'");
-    return;
+  if (cluster.type() != ProtoCluster::ORIGINAL_DST || cluster.has_cluster_type())
+    warn_of_original_dst_fields(cluster, context);
+  if (cluster.has_cluster_type()) return set_extension(cluster, origin, context, result, out);
+  if (cluster.type() == ProtoCluster::STRICT_DNS || cluster.type() == ProtoCluster::LOGICAL_DNS) {
+    const bool one_host = cluster.type() == ProtoCluster::LOGICAL_DNS;
+    return set_dns(cluster, one_host, origin, context, result, out);
   }
-  if (cluster.type() != ProtoCluster::ORIGINAL_DST) warn_of_original_dst_fields(cluster, context);
+  warn_of_dns_fields(cluster, context);
   switch (cluster.type()) {
     case ProtoCluster::ORIGINAL_DST: return set_original_dst(cluster, origin, context, result, out);
     case ProtoCluster::STATIC: return set_static(cluster, origin, context, result);

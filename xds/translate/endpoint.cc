@@ -28,6 +28,18 @@ bool is_canary(const Metadata& metadata) {
   return value != nullptr && *value;
 }
 
+/// Standing at the address.
+NamedEndpoint to_name(const envoy::config::core::v3::Address& address, Context& context) {
+  if (!address.has_socket_address()) {
+    context.error("must be a socket_address: it is resolved");
+    return {};
+  }
+  const auto& socket = address.socket_address();
+  const auto scope = context.in("socket_address");
+  if (socket.port_value() > 65535) context.error("port_value", "must be at most 65535");
+  return {socket.address(), static_cast<uint16_t>(socket.port_value())};
+}
+
 std::shared_ptr<const EndpointHealthCheck> to_health_check(const v3::Endpoint::HealthCheckConfig& config,
                                                            Context& context) {
   EndpointHealthCheck out;
@@ -39,7 +51,8 @@ std::shared_ptr<const EndpointHealthCheck> to_health_check(const v3::Endpoint::H
   return std::make_shared<const EndpointHealthCheck>(std::move(out));
 }
 
-Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
+/// `names`: null, or where the endpoint's name goes, which stays as it is.
+Endpoint to_endpoint(const v3::LbEndpoint& endpoint, std::vector<NamedEndpoint>* names, Context& context) {
   Endpoint out;
   out.health = to_health(endpoint.health_status());
   if (endpoint.has_load_balancing_weight()) out.weight = endpoint.load_balancing_weight().value();
@@ -51,12 +64,18 @@ Endpoint to_endpoint(const v3::LbEndpoint& endpoint, Context& context) {
     context.error("address", "is required");
     return out;
   }
-  out.address = to_address(endpoint.endpoint().address(), "address", context);
-  if (!out.address.empty()) out.address_text = out.address.to_string();
   if (endpoint.endpoint().has_health_check_config()) {
     const auto check_scope = context.in("health_check_config");
     out.health_check = to_health_check(endpoint.endpoint().health_check_config(), context);
   }
+  if (names != nullptr) {
+    const auto at = context.in("address");
+    const auto& name = names->emplace_back(to_name(endpoint.endpoint().address(), context));
+    out.address_text = name.name + ":" + std::to_string(name.port);
+    return out;
+  }
+  out.address = to_address(endpoint.endpoint().address(), "address", context);
+  if (!out.address.empty()) out.address_text = out.address.to_string();
   return out;
 }
 
@@ -73,28 +92,27 @@ void set_locality_weight(LocalityWeight wanted, EndpointSet& out) {
 
 /// Adds the endpoints of one locality; an address that is there already is left out, as in Envoy.
 void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::string>& seen,
-                  Context& context, EndpointSet& out) {
+                  std::vector<NamedEndpoint>* names, Context& context, EndpointSet& out) {
   const auto locality =
       group.has_locality() ? std::make_shared<const Locality>(to_locality(group.locality())) : no_locality();
   if (group.has_locality() && group.load_balancing_weight().value() > 0)
     set_locality_weight({locality, group.priority(), group.load_balancing_weight().value()}, out);
   for (int i = 0; i < group.lb_endpoints_size(); ++i) {
     const auto scope = context.in("lb_endpoints", i);
-    Endpoint endpoint = to_endpoint(group.lb_endpoints(i), context);
+    Endpoint endpoint = to_endpoint(group.lb_endpoints(i), names, context);
     endpoint.locality = locality;
     endpoint.priority = group.priority();
     if (!seen.insert(endpoint.address_text).second) {
       context.warning("the address " + endpoint.address_text + " is there already; this entry is left out");
+      if (names != nullptr) names->pop_back();
       continue;
     }
     out.endpoints.push_back(std::make_shared<const Endpoint>(std::move(endpoint)));
   }
 }
 
-}  // namespace
-
-std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssignment& assignment,
-                                                       std::string version, Context& context) {
+std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& assignment, std::string version,
+                                             std::vector<NamedEndpoint>* names, Context& context) {
   const size_t errors_before = context.report().error_count();
   check_fields(assignment, context);
   auto out = std::make_shared<EndpointSet>();
@@ -103,13 +121,27 @@ std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssi
   std::unordered_set<std::string> seen;
   for (int i = 0; i < assignment.endpoints_size(); ++i) {
     const auto scope = context.in("endpoints", i);
-    add_locality(assignment.endpoints(i), seen, context, *out);
+    add_locality(assignment.endpoints(i), seen, names, context, *out);
   }
   if (assignment.policy().has_overprovisioning_factor()) {
     out->overprovisioning_percent = assignment.policy().overprovisioning_factor().value();
   }
   if (context.report().error_count() != errors_before) return nullptr;
   return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssignment& assignment,
+                                                       std::string version, Context& context) {
+  return translate(assignment, std::move(version), nullptr, context);
+}
+
+std::shared_ptr<const EndpointSet> translate_named_endpoints(const v3::ClusterLoadAssignment& assignment,
+                                                             std::string version,
+                                                             std::vector<NamedEndpoint>& names,
+                                                             Context& context) {
+  return translate(assignment, std::move(version), &names, context);
 }
 
 }  // namespace remora::xds

@@ -11,6 +11,10 @@
 #include "remora/core/clock.h"
 #include "translate/context.h"
 
+namespace remora {
+struct DnsDiscovery;
+}
+
 namespace remora::xds {
 
 /// Where resources come from. Source: envoy.config.core.v3.ConfigSource.
@@ -19,6 +23,7 @@ struct ResourceSource {
     kAds,     ///< the management server of the bootstrap
     kServer,  ///< a server of its own, with a stream for each type
     kFile,    ///< a file that holds a DiscoveryResponse
+    kDns,     ///< the hosts of one cluster, by their names
   };
   Kind kind = Kind::kAds;
   std::string key;                              // tells sources apart; "" is ADS
@@ -27,7 +32,10 @@ struct ResourceSource {
   bool node_on_first_message_only = false;      // kServer
   std::string path;                             // kFile
   std::string folder;                           // kFile: what is watched
+  std::shared_ptr<const DnsDiscovery> dns;      // kDns
+  std::string stat_name;                        // kDns: of the cluster
   Milliseconds fetch_timeout{15000};            // 0: wait for ever
+  bool is_waited_for = true;                    // false: what needs it does not wait
 };
 
 /// The same, as filters hold it.

@@ -7,11 +7,10 @@ std::span<const MessageRules> bootstrap_rules() {
       {.message = "envoy.config.bootstrap.v3.Bootstrap",
        .implemented =
            "node static_resources dynamic_resources cluster_manager stats_config layered_runtime admin "
-           "stats_sinks stats_flush_interval",
+           "stats_sinks stats_flush_interval use_tcp_for_dns_lookups dns_resolution_config",
+       .checked_by_reader = "typed_dns_resolver_config",
        .no_effect = {{"deferred_stat_options", "statistics are always made at first use"},
                      {"watchdog watchdogs", "this build has no watchdog"},
-                     {"use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
-                      "only the management server's name is resolved, by gRPC's own resolver"},
                      {"inline_headers", "header lookup does not depend on it"},
                      {"perf_tracing_file_path", "there is no performance tracing"},
                      {"grpc_async_client_manager_config memory_allocator_manager",

@@ -3,7 +3,6 @@
 namespace remora::xds {
 namespace {
 
-constexpr std::string_view kNoDns = "only DNS clusters resolve names";
 constexpr std::string_view kNoZoneAware =
     "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
@@ -21,13 +20,27 @@ std::span<const MessageRules> cluster_rules() {
            "common_lb_config transport_socket metadata health_checks ignore_health_on_host_removal "
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config "
-           "upstream_connection_options",
-       .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters",
-       .no_effect =
-           {{"dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
-             "dns_resolvers use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config",
-             kNoDns}},
-       .only = {{"wait_for_warm_on_init", "true"}}},
+           "dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
+           "use_tcp_for_dns_lookups dns_resolution_config wait_for_warm_on_init upstream_connection_options",
+       .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters dns_resolvers "
+                            "typed_dns_resolver_config"},
+      {.message = "envoy.config.cluster.v3.Cluster.RefreshRate", .implemented = "base_interval max_interval"},
+      {.message = "envoy.config.core.v3.DnsResolutionConfig",
+       .implemented = "dns_resolver_options",
+       .checked_by_reader = "resolvers"},
+      {.message = "envoy.config.core.v3.DnsResolverOptions",
+       .implemented = "use_tcp_for_dns_lookups no_default_search_domain"},
+      {.message = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+       .implemented = "use_resolvers_as_fallback filter_unroutable_families dns_resolver_options "
+                      "udp_max_queries query_timeout_seconds query_tries rotate_nameservers "
+                      "edns0_max_payload_size max_udp_channel_duration reinit_channel_on_timeout",
+       .checked_by_reader = "resolvers"},
+      {.message = "envoy.extensions.clusters.dns.v3.DnsCluster",
+       .implemented = "dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter "
+                      "dns_lookup_family all_addresses_in_single_endpoint",
+       .checked_by_reader = "typed_dns_resolver_config"},
+      {.message = "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate",
+       .implemented = "base_interval max_interval"},
       {.message = "envoy.config.cluster.v3.UpstreamConnectionOptions", .implemented = "tcp_keepalive"},
       {.message = "envoy.config.core.v3.TcpKeepalive",
        .implemented = "keepalive_probes keepalive_time keepalive_interval"},

@@ -44,6 +44,7 @@ SecretSource to_source(const tls::SdsSecretConfig& config, Context& context, Mil
       out.path = std::move(source.path);
       out.folders = {std::move(source.folder)};
       break;
+    case ResourceSource::Kind::kDns: break;  // no config source says so
   }
   return out;
 }

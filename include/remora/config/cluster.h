@@ -178,7 +178,7 @@ struct OriginalDst {
 
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
-  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst, kStrictDns, kLogicalDns, kAggregate };
+  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst, kStrictDns, kLogicalDns };
   std::string name;
   std::string version;                   // of the CDS resource; "" for static ones
   RareValue<std::string> alt_stat_name;  // "" : name
@@ -187,7 +187,6 @@ struct ClusterConfig {
   std::string eds_service_name;                       // never empty for kEds
   Rare<OriginalDst> original_dst;                     // set for kOriginalDst
   std::shared_ptr<const DnsDiscovery> dns;            // set for kStrictDns and kLogicalDns
-  RareList<std::string> aggregate;                    // of kAggregate: the clusters, the preferred first
   std::shared_ptr<const HealthChecks> health_checks;  // null: hosts are not asked
   std::shared_ptr<const BalancerSettings> balancer;   // slow start, localities, zones; null: none of them
   LbPolicy lb_policy = LbPolicy::kRoundRobin;

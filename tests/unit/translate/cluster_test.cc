@@ -69,7 +69,7 @@ eds_cluster_config: {service_name: s, eds_config: {ads: {}, resource_api_version
 TEST_F(ClusterTest, WhatIsNotImplementedIsNamed) {
   translate(R"(
 name: a
-type: LOGICAL_DNS
+type: STATIC
 lb_policy: LOAD_BALANCING_POLICY_CONFIG
 transport_socket:
   name: tls
@@ -79,14 +79,13 @@ respect_dns_ttl: true
 )");
   const std::string text = errors();
   for (const char* expected :
-       {"type: the cluster type LOGICAL_DNS is not implemented",
-        "lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented",
+       {"lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented",
         ("transport_socket: the transport socket 'tls' of type "
          "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not implemented"),
         "common_lb_config.close_connections_on_host_set_change: is not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
   }
-  EXPECT_NE(warnings().find("respect_dns_ttl: has no effect: only DNS clusters resolve names"),
+  EXPECT_NE(warnings().find("respect_dns_ttl: has no effect: only clusters of type STRICT_DNS"),
             std::string::npos);
   EXPECT_NE(warnings().find("common_lb_config.update_merge_window: has no effect"), std::string::npos);
 }
