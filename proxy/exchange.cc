@@ -97,7 +97,8 @@ bool Exchange::admit_head() {
   info_.downstream_remote = &origin_.remote;
   if (verdict.kind == HeadVerdict::Kind::kAccept) return true;
   if (verdict.reply.details == "path_normalization_failed")
-    http_stats().add(kDownstreamRqFailedPathNormalization);
+    http_stats().add(verdict.reply.status == 307 ? kDownstreamRqRedirectedWithNormalizedPath
+                                                 : kDownstreamRqFailedPathNormalization);
   // Who sends such heads may have more of them in the pipe.
   if (verdict.reply.status == 400) connection_->close_after_response();
   reply_locally(std::move(verdict.reply));

@@ -49,7 +49,7 @@ HeadVerdict normalize(HeaderMap& head, const HttpConnectionManagerConfig& config
     case PathVerdict::kRedirect: break;
   }
   if (is_grpc_request(head)) return refuse(400, "path_normalization_failed");  // its clients follow nowhere
-  auto verdict = refuse(307, "path_normalization_redirect");
+  auto verdict = refuse(307, "path_normalization_failed");
   verdict.reply.edit_head = [path = std::string(head.path())](HeaderMap& response) {
     response.set(HeaderId::kLocation, path);
   };

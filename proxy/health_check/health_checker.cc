@@ -55,7 +55,11 @@ void HealthChecker::fail_at_once(const HostState& host) {
 }
 
 void HealthChecker::on_checked(CheckSession& session, bool success, HealthTransition transition, bool first) {
-  if (success) callbacks_.on_success(session.host().state());
+  auto& host = session.host().state();
+  if (success) callbacks_.on_success(host);
+  // Who was not well until now starts slowly.
+  if (success && transition == HealthTransition::kChanged)
+    host.set_healthy_since(main_.reactor().clock().now());
   if (transition == HealthTransition::kChanged) callbacks_.on_change();
   if (first && --waiting_ == 0) callbacks_.on_first_round();
 }

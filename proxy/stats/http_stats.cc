@@ -53,6 +53,7 @@ constexpr StatDef kHttpStatDefs[] = {
     {"downstream_rq_ws_on_non_ws_route"},
     {"downstream_rq_response_before_rq_complete"},
     {"downstream_rq_failed_path_normalization"},
+    {"downstream_rq_redirected_with_normalized_path"},
     {"downstream_flow_control_paused_reading_total"},
     {"downstream_flow_control_resumed_reading_total"},
     // HTTP/2, TLS and overload actions do not exist in this build: these stay 0, truly.

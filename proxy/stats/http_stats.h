@@ -49,6 +49,7 @@ enum HttpStat : size_t {
   kDownstreamRqWsOnNonWsRoute,
   kDownstreamRqResponseBeforeRqComplete,
   kDownstreamRqFailedPathNormalization,
+  kDownstreamRqRedirectedWithNormalizedPath,
   kDownstreamFlowControlPaused,
   kDownstreamFlowControlResumed,
   kDownstreamCxHttp2Total,
