@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "control_plane/steering_labels.h"
 #include "istio/build/names.h"
 #include "istio/build/outbound_change.h"
 #include "istio/build/predecessor.h"
@@ -96,7 +95,7 @@ void Mesh::refresh() {
   follow_inventory();  // so that the next registry differs from this one in its configuration only
   const auto before = state_.registry;
   state_ = istio::reconcile(state_.registry.get(), list.resources, settings_, &inventory_);
-  steering_ = steering_labels(*state_.registry);
+  steering_ = steering_of(*state_.registry);
   istio::Diagnostics findings = std::move(list.findings);
   findings.insert(findings.end(), state_.findings.begin(), state_.findings.end());
   own_findings_ = std::move(findings);
@@ -264,8 +263,17 @@ std::shared_ptr<const istio::Snapshot> Mesh::follow_own(
   return own.outbound == outbound ? known : istio::follow_outbound(known, *own.outbound, *outbound);
 }
 
-std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node) {
+/// With its place, where that matters and the proxy does not say: its workload's.
+istio::ProxyNode Mesh::located(istio::ProxyNode node) const {
+  if (!steering_.localities || !node.locality.empty() || node.ip.empty()) return node;
+  const auto served = state_.registry->instances_at(node.ip);
+  if (!served.empty()) node.locality = served.front().endpoint->locality;
+  return node;
+}
+
+std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& proxy) {
   forget_unused();
+  const istio::ProxyNode node = located(proxy);
   const auto& outbound = outbound_for(node);
   Own& own = snapshots_[node.key()];
   auto snapshot = follow_own(own, outbound);
@@ -278,7 +286,7 @@ std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode
 std::shared_ptr<const istio::Snapshot> Mesh::snapshot_for(const istio::ProxyNode& node, AskedNames& asked) {
   const auto& settings = state_.registry->settings();
   const auto scope = state_.registry->sidecars().scope_of(node.ns, node.labels, settings.outbound_policy);
-  istio::ProxyNode kind = node;
+  istio::ProxyNode kind = located(node);
   kind.on_demand = node.on_demand && scope.sidecar() == nullptr;
   auto unasked = snapshot_for(kind);
   if (!kind.on_demand) return unasked;

@@ -10,6 +10,7 @@
 #include "control_plane/asked_parts.h"
 #include "control_plane/default_scope.h"
 #include "control_plane/resource_source.h"
+#include "control_plane/steering_labels.h"
 #include "istio/build/snapshot.h"
 #include "istio/reconcile/reconcile.h"
 #include "istio/registry/config_change.h"
@@ -78,6 +79,7 @@ class Mesh {
   void join_findings();
   void forget_unused();
   void forget_unused_own();
+  istio::ProxyNode located(istio::ProxyNode node) const;
   const std::shared_ptr<const istio::Snapshot>& outbound_for(const istio::ProxyNode& node);
   std::shared_ptr<const istio::Snapshot> make_outbound(const istio::ProxyNode& node, const Outbound& before);
   bool is_asked_for(const istio::ConfigChange& change, const istio::Snapshot& outbound) const;
@@ -92,7 +94,7 @@ class Mesh {
   const DefaultScope scope_;
   const istio::ResourcePtr default_sidecar_;  ///< null: none
   istio::Reconciled state_;
-  std::set<std::string> steering_;  ///< labels by which clients are told apart
+  Steering steering_;
   istio::Diagnostics own_findings_;
   istio::Diagnostics further_findings_;
   istio::Diagnostics findings_;  ///< both

@@ -8,12 +8,17 @@
 
 namespace remora::xds {
 
-/// Labels of clients by which something in the mesh tells them apart: sourceLabels of routes, selectors of
-/// Sidecars. Pure.
-std::set<std::string> steering_labels(const istio::Registry& registry);
+/// By what something in the mesh tells clients apart.
+struct Steering {
+  std::set<std::string> labels;  ///< sourceLabels of routes, selectors of Sidecars, failoverPriority
+  bool localities = false;       ///< endpoints are preferred by where the client is
+};
+
+/// Pure.
+Steering steering_of(const istio::Registry& registry);
 
 /// Two proxies with equal keys get the same outbound resources: what nothing selects by tells no proxies
 /// apart.
-std::string outbound_key(istio::ProxyNode node, const std::set<std::string>& steering);
+std::string outbound_key(istio::ProxyNode node, const Steering& steering);
 
 }  // namespace remora::xds

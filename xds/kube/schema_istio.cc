@@ -163,9 +163,20 @@ LoadBalancerSettings object -- How a host is picked.
     maglev object -- Hosts share a table.
       tableSize! int64 -- Its entries, a prime below 5000011.
     minimumRingSize int64 -- Deprecated, as ringHash.minimumRingSize.
-  localityLbSetting any -- Not implemented; refused.
-  warmup any -- Not implemented; refused.
-  warmupDurationSecs string -- Not implemented; refused.
+  localityLbSetting object -- Which localities' hosts are preferred.
+    enabled bool -- False: none, whatever else is said.
+    distribute []object -- Where requests of a locality's clients go.
+      from string -- The clients' locality, REGION/ZONE/SUBZONE; * is any.
+      to map:int -- Localities, and their parts in percent.
+    failover []object -- With outlierDetection: which region takes over.
+      from string -- The region whose hosts fail.
+      to string -- The region that is used then.
+    failoverPriority []string -- With outlierDetection: labels, the weightiest first, that near hosts share with the client.
+  warmup object -- A new host gets its share by and by.
+    duration! string -- Until it has all of it.
+    minimumPercent number -- What it has at the beginning; 10 where not given.
+    aggression number -- Above 1: more of it early.
+  warmupDurationSecs string -- Deprecated, as warmup.duration.
 ConnectionPoolSettings object -- Limits of connections and requests.
   tcp object -- Of connections.
     maxConnections int -- Most connections to the service.

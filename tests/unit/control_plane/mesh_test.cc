@@ -173,6 +173,35 @@ TEST_F(MeshTest, LabelsThatARouteAsksForTellProxiesApart) {
   EXPECT_EQ(routes("two"), routes("three"));
 }
 
+TEST_F(MeshTest, LocalitiesTellProxiesApartOnlyWhereARuleLooksAtThem) {
+  const auto endpoints = [&](const std::string& ip, const std::string& locality) {
+    auto node = proxy(ip);
+    node.locality = locality;
+    return mesh_->snapshot_for(node)->shared_group(XdsType::kEndpoint);
+  };
+  EXPECT_EQ(endpoints("10.9.0.1", "eu"), endpoints("10.9.0.2", "us"));
+  source_.yaml += R"(
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: far}
+spec:
+  hosts: [far]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 10.2.0.1, locality: eu}, {address: 10.2.0.2, locality: us}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: far}
+spec: {host: far, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}}
+)";
+  source_.tell();
+  EXPECT_NE(endpoints("10.9.0.1", "eu")->version, endpoints("10.9.0.2", "us")->version);
+  EXPECT_EQ(endpoints("10.9.0.1", "eu"), endpoints("10.9.0.3", "eu"));
+  // Who does not say where it is, is where its workload is.
+  EXPECT_EQ(endpoints("10.2.0.2", ""), endpoints("10.9.0.2", "us"));
+}
+
 TEST_F(MeshTest, LabelsThatASidecarSelectsByTellProxiesApart) {
   source_.yaml +=
       "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: one}\nspec:\n"

@@ -256,9 +256,34 @@ INSTANTIATE_TEST_SUITE_P(
              "  trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}\n",
              "warning: DestinationRule default/myapp: spec.trafficPolicy.loadBalancer.consistentHash."
              "minimumRingSize: is deprecated: write ringHash.minimumRingSize"),
-        rule("locality", "  trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting: is not implemented: localities do not "
-                   "steer traffic yet"),
+        rule("distribution",
+             "  trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {b: 30, c: "
+             "60}}]}}}\n",
+             kDr +
+                 "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to: must be 100 together, "
+                 "not 90"),
+        rule("both ways",
+             "  trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 100}}], "
+             "failoverPriority: [x]}}}\n",
+             kDr +
+                 "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute: cannot stand beside failover "
+                 "and failoverPriority"),
+        rule("failover to a zone",
+             "  trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: a, to: b/c}]}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting.failover[0].to: \"b/c\" is no region: "
+                   "zones and * have no meaning here"),
+        rule("failover to itself",
+             "  trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: a, to: a}]}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.localityLbSetting.failover[0].to: must be another region "
+                   "than from"),
+        rule("warmup of what does not weigh",
+             "  trafficPolicy: {loadBalancer: {simple: RANDOM, warmup: {duration: 10s}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.warmup: is only for LEAST_REQUEST and ROUND_ROBIN"),
+        rule("warmup without end", "  trafficPolicy: {loadBalancer: {warmup: {aggression: 2}}}\n",
+             kDr + "spec.trafficPolicy.loadBalancer.warmup.duration: is required"),
+        rule("old name of warmup", "  trafficPolicy: {loadBalancer: {warmupDurationSecs: 10s}}\n",
+             "warning: DestinationRule default/myapp: spec.trafficPolicy.loadBalancer.warmupDurationSecs: is "
+             "deprecated: write warmup.duration"),
         rule("unknown balancer", "  trafficPolicy: {loadBalancer: {simple: BEST}}\n",
              kDr + "spec.trafficPolicy.loadBalancer.simple: \"BEST\" is none of UNSPECIFIED, LEAST_CONN, "
                    "RANDOM, "

@@ -3,6 +3,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "istio/build/intercepted.h"
+#include "istio/build/locality_order.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
@@ -29,7 +30,24 @@ void set_table(const ConsistentHash& hash, Cluster& cluster) {
                                                                                                : hash.size);
 }
 
+void set_slow_start(const Warmup& warmup, Cluster::SlowStartConfig& out) {
+  set_duration(warmup.duration, *out.mutable_slow_start_window());
+  out.mutable_min_weight_percent()->set_value(warmup.minimum_percent);
+  auto& aggression = *out.mutable_aggression();
+  aggression.set_default_value(warmup.aggression);
+  aggression.set_runtime_key("upstream.slow_start_aggression");  // Envoy wants one
+}
+
+void set_warmup(const Warmup& warmup, Cluster& cluster) {
+  if (cluster.lb_policy() == Cluster::ROUND_ROBIN)
+    set_slow_start(warmup, *cluster.mutable_round_robin_lb_config()->mutable_slow_start_config());
+  if (cluster.lb_policy() == Cluster::LEAST_REQUEST)
+    set_slow_start(warmup, *cluster.mutable_least_request_lb_config()->mutable_slow_start_config());
+}
+
 void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
+  if (locality_balancing(policy) != nullptr)
+    cluster.mutable_common_lb_config()->mutable_locality_weighted_lb_config();
   if (node.grpc) {  // it knows no other that needs no ring
     cluster.set_lb_policy(Cluster::ROUND_ROBIN);
     return;
@@ -40,6 +58,7 @@ void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Clus
     case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
     case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
   }
+  if (policy.warmup) set_warmup(*policy.warmup, cluster);
 }
 
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
@@ -208,6 +227,8 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   if (own.load_balancer) {
     policy.load_balancer = own.load_balancer;
     policy.consistent_hash = own.consistent_hash;
+    policy.localities = own.localities;
+    policy.warmup = own.warmup;
   }
   if (own.connection_pool) policy.connection_pool = own.connection_pool;
   if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "istio/build/locality_order.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
@@ -34,14 +35,12 @@ std::string workload_metadata(const Endpoint& endpoint, const std::string& clust
   return endpoint.workload + ';' + endpoint.ns + ';' + canonical + ';' + revision + ';' + cluster_id;
 }
 
-/// "region/zone/sub-zone", the later parts optional.
 void set_locality(const std::string& text, LocalityLbEndpoints& group) {
   auto& locality = *group.mutable_locality();
-  const size_t first = text.find('/');
-  const size_t second = first == std::string::npos ? first : text.find('/', first + 1);
-  locality.set_region(text.substr(0, first));
-  if (first != std::string::npos) locality.set_zone(text.substr(first + 1, second - first - 1));
-  if (second != std::string::npos) locality.set_sub_zone(text.substr(second + 1));
+  const Place place = parse_place(text);
+  locality.set_region(place.region);
+  locality.set_zone(place.zone);
+  locality.set_sub_zone(place.sub_zone);
 }
 
 }  // namespace
@@ -54,13 +53,17 @@ ClusterLoadAssignment build_load_assignment(const ClusterParts& parts) {
       parts.port.number, parts.subset == nullptr ? "" : parts.subset->name, parts.service.host));
   const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
   const bool by_endpoint = encryption_of(parts, policy) == Encryption::kWhereSidecar;
-  std::map<std::string, LocalityLbEndpoints*> groups;
+  const LocalityBalancing* localities = locality_balancing(policy);
+  const bool fails_over = policy.outlier_detection.has_value();  // nothing else makes endpoints unhealthy
+  std::map<std::pair<uint32_t, std::string>, LocalityLbEndpoints*> groups;
   for (const Endpoint& endpoint : parts.port.endpoints) {
     if (!endpoint.ready || !labels_match(wanted, endpoint.labels)) continue;
-    LocalityLbEndpoints*& group = groups[endpoint.locality];
+    const uint32_t distance = label_distance(localities, fails_over, parts.view.node(), endpoint);
+    LocalityLbEndpoints*& group = groups[{distance, endpoint.locality}];
     if (group == nullptr) {
       group = assignment.add_endpoints();
       set_locality(endpoint.locality, *group);
+      group->set_priority(distance);
     }
     auto& lb_endpoint = *group->add_lb_endpoints();
     set_socket_address(endpoint.address, endpoint.port, *lb_endpoint.mutable_endpoint()->mutable_address());
@@ -75,6 +78,7 @@ ClusterLoadAssignment build_load_assignment(const ClusterParts& parts) {
     auto& weight = *group->mutable_load_balancing_weight();
     weight.set_value(weight.value() + endpoint.weight);
   }
+  if (localities != nullptr) order_localities(*localities, fails_over, parts.view.node(), assignment);
   return assignment;
 }
 

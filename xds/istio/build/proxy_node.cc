@@ -81,6 +81,16 @@ Result<void> read_own_addresses(const google::protobuf::Struct& metadata, ProxyN
   return {};
 }
 
+/// What the node says; without that, Istio's label, which cannot hold a slash.
+std::string read_locality(const envoy::config::core::v3::Locality& said, const Labels& labels) {
+  if (!said.region().empty()) return said.region() + '/' + said.zone() + '/' + said.sub_zone();
+  const auto label = labels.find("istio-locality");
+  if (label == labels.end()) return {};
+  std::string text = label->second;
+  std::replace(text.begin(), text.end(), '.', '/');
+  return text;
+}
+
 /// Metadata flags come as booleans from files and as strings from environment variables.
 bool metadata_flag(const google::protobuf::Struct& metadata, const std::string& key) {
   const auto field = metadata.fields().find(key);
@@ -95,6 +105,7 @@ std::string ProxyNode::outbound_key() const {
                     (is_gateway() ? "gateway" : "") + (grpc ? "grpc" : "") + (vhds ? "vhds" : "") +
                     (on_demand ? "asks" : "") + (identified ? "identified" : "") +
                     std::to_string(static_cast<int>(interception));
+  key += '\n' + locality;
   if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;
@@ -143,6 +154,7 @@ Result<ProxyNode> parse_proxy_node(const envoy::config::core::v3::Node& node) {
   proxy.addresses = *std::move(addresses);
   proxy.cluster_id = metadata_string(metadata, "CLUSTER_ID", proxy.cluster_id);
   proxy.labels = metadata_labels(metadata);
+  proxy.locality = read_locality(node.locality(), proxy.labels);
   const std::string generator = metadata_string(metadata, "GENERATOR", "");
   if (!generator.empty() && generator != "grpc")
     return Error{"node.metadata.GENERATOR \"" + generator + "\" is not served, only grpc"};

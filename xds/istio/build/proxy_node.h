@@ -44,6 +44,7 @@ struct ProxyNode {
   bool identified = false;
   std::string cluster_id = "Kubernetes";
   Labels labels;
+  std::string locality;  ///< where it is: "region/zone/sub-zone"; empty: nobody has said
   /// Where outbound listeners bind. Empty: this proxy has none.
   std::string outbound_address = "127.0.0.1";
   /// Where the application listens, on the same port as the workload.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "istio/model/locality_balancing.h"
 #include "istio/text/scalar.h"
 
 namespace remora::istio {
@@ -68,6 +69,8 @@ struct OutlierDetection {
 struct PolicySettings {
   std::optional<LoadBalancer> load_balancer;
   std::optional<ConsistentHash> consistent_hash;  ///< there for kConsistentHash
+  std::optional<LocalityBalancing> localities;    ///< of load_balancer, as the next
+  std::optional<Warmup> warmup;
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<ClientTls> tls;

@@ -51,6 +51,9 @@ std::vector<IngressListener> read_ingress(Fields& spec);
 TrafficPolicy read_traffic_policy(Fields& fields);
 /// Its connectionPool, or a Sidecar's.
 ConnectionPool read_connection_pool(Fields& fields);
+/// The localityLbSetting of its loadBalancer, and its warmup under either name.
+std::optional<LocalityBalancing> read_locality_balancing(Fields& load_balancer);
+std::optional<Warmup> read_warmup(Fields& load_balancer);
 /// The consistentHash of its loadBalancer.
 std::optional<ConsistentHash> read_consistent_hash(Fields& load_balancer);
 

@@ -20,10 +20,6 @@ LoadBalancer read_load_balancer(Fields& fields) {
     fields.error("simple", "PASSTHROUGH is not implemented: it needs the connection's original destination");
   }
   if (simple == Simple::kLeastConn) fields.warning("simple", "LEAST_CONN is deprecated: write LEAST_REQUEST");
-  fields.unsupported("localityLbSetting", Severity::kError,
-                     "is not implemented: localities do not steer traffic yet");
-  fields.unsupported("warmup", Severity::kError, "is not implemented: no slow start yet");
-  fields.unsupported("warmupDurationSecs", Severity::kError, "is not implemented: no slow start yet");
   if (simple == Simple::kRoundRobin) return LoadBalancer::kRoundRobin;
   return simple == Simple::kRandom ? LoadBalancer::kRandom : LoadBalancer::kLeastRequest;
 }
@@ -110,10 +106,18 @@ PolicySettings read_settings(Fields& fields) {
   PolicySettings settings;
   fields.object("loadBalancer", [&](Fields& item) {
     settings.load_balancer = read_load_balancer(item);
+    settings.localities = read_locality_balancing(item);
+    settings.warmup = read_warmup(item);
     settings.consistent_hash = read_consistent_hash(item);
-    if (!settings.consistent_hash) return;
-    settings.load_balancer = LoadBalancer::kConsistentHash;
-    if (item.has("simple")) item.error("consistentHash", "cannot stand beside simple");
+    if (settings.consistent_hash) {
+      settings.load_balancer = LoadBalancer::kConsistentHash;
+      if (item.has("simple")) item.error("consistentHash", "cannot stand beside simple");
+    }
+    const bool warms = settings.load_balancer == LoadBalancer::kLeastRequest ||
+                       settings.load_balancer == LoadBalancer::kRoundRobin;
+    if (settings.warmup && !warms)
+      item.error(item.has("warmup") ? "warmup" : "warmupDurationSecs",
+                 "is only for LEAST_REQUEST and ROUND_ROBIN");
   });
   fields.object("connectionPool",
                 [&](Fields& item) { settings.connection_pool = read_connection_pool(item); });
