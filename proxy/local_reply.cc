@@ -99,7 +99,9 @@ std::string_view render_local_reply(LocalReply& reply, const LocalReplyConfig* r
   info.local_reply_body = reply.body;
   if (format != nullptr) format_body(*format, info, reply.body);
   if (info.request != nullptr && is_grpc_request(*info.request)) {
-    if (format != nullptr && format->json) reply.body.pop_back();  // no line of a header ends with a new line
+    // The new line behind an object; as Envoy, only where the type says what it is.
+    const bool object = format != nullptr && format->content_type == "application/json";
+    if (object && reply.body.ends_with('\n')) reply.body.pop_back();
     return render_grpc(reply, head);
   }
   if (!reply.body.empty()) {

@@ -2,25 +2,18 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
-#include "admin/admin_view.h"
-#include "health_check/event_log.h"
-#include "health_check/health_checker.h"
 #include "log.h"
-#include "main_reactor.h"
 #include "remora/config/balancer.h"
 #include "stats/cluster_stats.h"
-#include "stats/health_check_stats.h"
+#include "upstream/cluster_entry.h"
 #include "upstream/destination_hosts.h"
 #include "upstream/hash_table.h"
 #include "upstream/logical_host.h"
-#include "upstream/outlier.h"
 #include "upstream/subset.h"
 #include "worker.h"
 
@@ -41,13 +34,6 @@ constexpr StatDef kManagerStatDefs[] = {
     {"cluster_updated"},
     {"active_clusters", StatKind::kGauge},
 };
-
-ScopeName outlier_scope_name(const std::string& name) {
-  return {"cluster." + name + ".outlier_detection.",
-          "envoy_cluster_outlier_detection_",
-          {{"envoy_cluster_name", name}},
-          {}};
-}
 
 /// Each priority has a table; what is said is of the last one, as in Envoy.
 void report_spread(const HostSet& set, StatBlock& block) {
@@ -81,43 +67,6 @@ LoadRules rules_of(const ClusterConfig& config, const EndpointSet& endpoints) {
 }
 
 }  // namespace
-
-/// Outlier detection of one cluster.
-struct ClusterManager::Sweeps {
-  explicit Sweeps(boost::asio::io_context& io) : timer(io) {}
-  std::shared_ptr<StatScope> scope;
-  std::unique_ptr<OutlierDetector> detector;
-  boost::asio::steady_timer timer;
-};
-
-/// The active health checks of one cluster.
-struct ClusterManager::Checks {
-  std::shared_ptr<StatScope> scope;
-  std::unique_ptr<HealthChecker> checker;
-  bool warming = false;      // workers do not know this version yet
-  bool rebuild_due = false;  // hosts have changed since the last set was made
-};
-
-/// What only some clusters count.
-struct ClusterManager::MoreScopes {
-  std::shared_ptr<StatScope> remaining[2];  // of breakers: default, high; null without track_remaining
-  std::shared_ptr<StatScope> table;         // null: hosts are not chosen by hash
-};
-
-struct ClusterManager::Entry {
-  std::shared_ptr<ClusterRuntime> runtime;
-  std::shared_ptr<const EndpointSet> endpoints;
-  HostList hosts;
-  std::shared_ptr<const HostSet> set;
-  std::unique_ptr<Sweeps> sweeps;      // null: no outlier detection
-  std::unique_ptr<MoreScopes> scopes;  // null: none of them
-  std::unique_ptr<Checks> checks;      // null: no health checks
-  std::vector<std::string> subsets;
-
-  [[nodiscard]] OutlierDetector* outlier() const { return sweeps ? sweeps->detector.get() : nullptr; }
-  [[nodiscard]] bool warming() const { return checks != nullptr && checks->warming; }
-  [[nodiscard]] const HealthChecks* check_config() const { return runtime->config->health_checks.get(); }
-};
 
 ClusterManager::ClusterManager(boost::asio::io_context& io, StatsStore& stats, Publish publish,
                                MakeClientTls make_tls)
@@ -284,211 +233,6 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
 
 void ClusterManager::publish_hosts(Entry& entry) {
   if (!entry.warming()) publish_(entry.runtime->config->name, entry.set);
-}
-
-// ---------------------------------------------------------------------------------------------- health
-// checks
-
-void ClusterManager::start_checks(Entry& entry, bool same_name) {
-  const auto& config = *entry.runtime->config;
-  if (!config.health_checks) {
-    if (!entry.checks) return;
-    set_warming(entry, false);
-    entry.checks.reset();
-    for (const auto& host : entry.hosts) host->state().clear_active_health();
-    return;
-  }
-  if (!reactor_) reactor_ = std::make_unique<MainReactor>(io_);
-  if (!entry.checks) entry.checks = std::make_unique<Checks>();
-  auto& checks = *entry.checks;
-  checks.checker.reset();
-  if (!same_name || !checks.scope)
-    checks.scope =
-        stats_.make_scope(health_check_stat_schema(), health_check_scope_name(cluster_stat_name(config)));
-  checks.checker = std::make_unique<HealthChecker>(
-      *reactor_, entry.runtime, checks.scope->block(0), random_,
-      event_writer_ != nullptr ? HealthEventLog::make(config, *event_writer_) : nullptr,
-      HealthChecker::Callbacks{.on_change = [this, &entry] { rebuild_later(entry); },
-                               .on_first_round =
-                                   [this, &entry] {
-                                     if (entry.warming()) finish_warming(entry);
-                                   },
-                               .on_success =
-                                   [&entry](HostState& host) {
-                                     if (host.ejected() && entry.outlier() &&
-                                         entry.check_config()->uneject_on_success)
-                                       entry.outlier()->return_early(host, std::chrono::steady_clock::now());
-                                   }});
-}
-
-/// Many hosts may change at once, at start all of them: one new set is enough.
-void ClusterManager::rebuild_later(Entry& entry) {
-  if (entry.warming() || std::exchange(entry.checks->rebuild_due, true)) return;
-  boost::asio::post(io_, [this, name = entry.runtime->config->name] {
-    const auto found = clusters_.find(name);
-    if (found == clusters_.end() || !found->second->checks) return;
-    if (std::exchange(found->second->checks->rebuild_due, false)) rebuild_after_checks(*found->second);
-  });
-}
-
-void ClusterManager::rebuild_after_checks(Entry& entry) {
-  const auto before = entry.set;
-  set_hosts(entry, *entry.endpoints);  // without hosts that only stayed because they were well
-  if (entry.set == before) rebuild(entry, *entry.endpoints);
-  log_info("health_check", "cluster '{}': {} of {} hosts healthy", entry.runtime->config->name,
-           entry.set->healthy(), entry.hosts.size());
-  publish_hosts(entry);
-}
-
-/// `endpoints`, and what they no longer name but checks find well.
-EndpointList ClusterManager::with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const {
-  auto list = endpoints.endpoints;
-  const auto discovery = entry.runtime->config->discovery;
-  const bool keeps =
-      entry.checks != nullptr && entry.set != nullptr &&
-      (discovery == ClusterConfig::Discovery::kEds || discovery == ClusterConfig::Discovery::kStrictDns) &&
-      !entry.check_config()->ignore_health_on_host_removal;
-  if (!keeps) return list;
-  std::unordered_set<std::string_view> named;
-  for (const auto& endpoint : endpoints.endpoints) named.insert(endpoint->address_text);
-  for (const auto& host : entry.hosts) {
-    auto& state = host->state();
-    const bool gone = !named.contains(host->endpoint().address_text);
-    const bool stays = gone && is_checked(host->endpoint()) && !failed_eds_health(host->endpoint()) &&
-                       !state.has(kFailedActiveHc);
-    state.set(kPendingDynamicRemoval, stays);
-    if (stays) list.push_back(host->shared_endpoint());
-  }
-  return list;
-}
-
-void ClusterManager::set_warming(Entry& entry, bool warming) {
-  if (entry.warming() == warming) return;
-  entry.checks->warming = warming;
-  warming_ += warming ? 1 : size_t{0} - 1;
-}
-
-void ClusterManager::finish_warming(Entry& entry) {
-  set_warming(entry, false);
-  entry.checks->rebuild_due = false;
-  rebuild(entry, *entry.endpoints);
-  log_info("health_check", "cluster '{}': first round done, {} of {} hosts healthy",
-           entry.runtime->config->name, entry.set->healthy(), entry.hosts.size());
-  if (publish_cluster_) publish_cluster_(entry.runtime, entry.set);
-}
-
-// ---------------------------------------------------------------------------------------------- outlier
-// detection
-
-void ClusterManager::start_outlier(Entry& entry) {
-  const auto& config = *entry.runtime->config;
-  if (!config.outlier) {
-    if (auto* outlier = entry.outlier()) outlier->return_all(std::chrono::steady_clock::now());
-    entry.sweeps.reset();
-    return;
-  }
-  if (!entry.sweeps) {
-    entry.sweeps = std::make_unique<Sweeps>(io_);
-    entry.sweeps->scope =
-        stats_.make_scope(outlier_stat_schema(), outlier_scope_name(cluster_stat_name(config)));
-  }
-  // Hosts keep what is known of them (HostState); a new detector takes it over.
-  entry.sweeps->detector = std::make_unique<OutlierDetector>(
-      *config.outlier, entry.sweeps->scope->block(0), random_, [this, &entry] {
-        rebuild(entry, *entry.endpoints);
-        const auto& name = entry.runtime->config->name;
-        log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
-                 entry.set->healthy(), entry.hosts.size());
-        publish_hosts(entry);
-      });
-  entry.outlier()->set_hosts(entry.hosts);
-  schedule_sweep(entry);
-}
-
-void ClusterManager::schedule_sweep(Entry& entry) {
-  entry.sweeps->timer.expires_after(entry.outlier()->interval());
-  entry.sweeps->timer.async_wait(
-      [this, name = entry.runtime->config->name](const boost::system::error_code& error) {
-        if (error) return;
-        const auto found = clusters_.find(name);
-        if (found == clusters_.end() || !found->second->sweeps) return;
-        found->second->outlier()->sweep(std::chrono::steady_clock::now());
-        schedule_sweep(*found->second);
-      });
-}
-
-// ---------------------------------------------------------------------------------------------- for the
-// admin interface
-
-void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>& visit) const {
-  AdminCluster view;
-  for (const auto& [name, entry] : clusters_) {
-    view.config = entry->runtime->config.get();
-    view.hosts.clear();
-    if (const auto* outlier = entry->outlier()) {
-      view.success_rate_average = outlier->success_rate_average(false);
-      view.success_rate_ejection_threshold = outlier->success_rate_threshold(false);
-      view.local_origin_success_rate_average = outlier->success_rate_average(true);
-      view.local_origin_success_rate_ejection_threshold = outlier->success_rate_threshold(true);
-    }
-    const auto& destinations = entry->runtime->destinations;
-    const auto hosts = destinations ? destinations->list() : entry->hosts;
-    for (const auto& host : hosts) {
-      const auto& state = host->state();
-      AdminHost row;
-      row.endpoint = &host->endpoint();
-      row.cx_active = state.total(&HostStats::cx_active);
-      row.cx_connect_fail = state.total(&HostStats::cx_connect_fail);
-      row.cx_total = state.total(&HostStats::cx_total);
-      row.rq_active = state.total(&HostStats::rq_active);
-      row.rq_error = state.total(&HostStats::rq_error);
-      row.rq_success = state.total(&HostStats::rq_success);
-      row.rq_timeout = state.total(&HostStats::rq_timeout);
-      row.rq_total = state.total(&HostStats::rq_total);
-      row.failed_outlier_check = state.ejected();
-      row.active_health = state.active_health();
-      if (const auto* monitor = state.known_monitor()) {
-        row.success_rate = monitor->success_rate;
-        row.local_origin_success_rate = monitor->local_success_rate;
-      }
-      view.hosts.push_back(row);
-    }
-    visit(view);
-  }
-}
-
-ClusterManager::Found ClusterManager::find(const std::string& name) const {
-  const auto found = clusters_.find(name);
-  if (found == clusters_.end()) return {};
-  return {found->second->runtime->config, found->second->set};
-}
-
-void ClusterManager::refresh_stats() {
-  for (const auto& [name, entry] : clusters_) {
-    if (const auto& destinations = entry->runtime->destinations) {
-      auto& block = entry->runtime->stats->block(0);
-      block.set(kMembershipTotal, destinations->size());
-      block.set(kMembershipHealthy, destinations->size());
-    }
-    refresh_breakers(*entry);
-  }
-}
-
-void ClusterManager::refresh_breakers(const Entry& entry) {
-  constexpr Resource kOrder[] = {Resource::kConnections, Resource::kPendingRequests, Resource::kRequests,
-                                 Resource::kRetries};
-  const auto& breakers = *entry.runtime->breakers;
-  auto& block = entry.runtime->stats->block(0);
-  for (const bool high : {false, true}) {
-    auto* remaining = entry.scopes ? entry.scopes->remaining[high ? 1 : 0].get() : nullptr;
-    for (size_t i = 0; i < std::size(kOrder); ++i) {
-      block.set((high ? kHighCxOpen : kCxOpen) + i, breakers.open(kOrder[i], high) ? 1 : 0);
-      if (remaining == nullptr) continue;
-      const auto limit = breakers.limit(kOrder[i], high);
-      const auto used = breakers.in_use(kOrder[i], high);
-      remaining->block(0).set(kRemainingCx + i, limit > used ? limit - used : 0);
-    }
-  }
 }
 
 }  // namespace remora

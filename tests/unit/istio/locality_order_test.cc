@@ -16,7 +16,7 @@ apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: far}
 spec:
-  hosts: [myapp]
+  hosts: [myapp.default.svc.cluster.local]
   location: MESH_INTERNAL
   resolution: STATIC
   ports: [{number: 80, name: http, protocol: HTTP}]
@@ -49,7 +49,7 @@ struct Built {
 
 Built build(const std::string& policy, const std::string& locality, const Labels& labels = {}) {
   const Registry mesh = registry(kPlaces + destination_rule("  trafficPolicy: {" + policy + "}\n"));
-  const MeshService& service = *mesh.find_service("myapp");
+  const MeshService& service = *mesh.find_service("myapp.default.svc.cluster.local");
   ProxyNode node = sidecar_at("10.0.9.9");
   node.locality = locality;
   node.labels = labels;

@@ -371,8 +371,7 @@ INSTANTIATE_TEST_SUITE_P(
              {kSe + "spec.workloadSelector: cannot stand beside endpoints"}},
         Case{"external name",
              service("type: ExternalName, ports: [{name: http, port: 80}]"),
-             {"error: Service default/s: spec.type: ExternalName is not implemented: DNS clusters are "
-              "missing"}},
+             {"error: Service default/s: spec.type: ExternalName is not implemented"}},
         Case{"as API servers complete it",
              service("internalTrafficPolicy: Cluster, ports: [{name: http, port: 80}]"),
              {}},

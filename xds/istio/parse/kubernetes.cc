@@ -46,7 +46,7 @@ void read_type(Fields& spec) {
                                   {"ExternalName", Type::kExternalName}};
   Type type = Type::kCluster;
   if (spec.word("type", kTypes, type) && type == Type::kExternalName) {
-    spec.error("type", "ExternalName is not implemented: DNS clusters are missing");
+    spec.error("type", "ExternalName is not implemented");
   }
 }
 
@@ -108,7 +108,7 @@ Service read_service(Fields& spec) {
     spec.warning("sessionAffinity", "does not hold for traffic through sidecars");
   }
   spec.ignore({"sessionAffinityConfig"});
-  spec.unsupported("externalName", Severity::kError, "is not implemented: DNS clusters are missing");
+  spec.unsupported("externalName", Severity::kError, "is not implemented");
   std::string internal;  // an API server writes Cluster into every Service
   if (spec.string("internalTrafficPolicy", internal) && internal != "Cluster") {
     spec.warning("internalTrafficPolicy", "is not implemented: all endpoints get traffic");
