@@ -19,7 +19,8 @@ ResourceFeed& Feeds::add(StreamOptions options) {
 }
 
 ResourceFeed& Feeds::make_ads(const AdsConfig& config) {
-  return add({.target = config,
+  const GrpcTarget& target = config;
+  return add({.target = target,
               .method = aggregated_method(config.is_delta),
               .is_delta = config.is_delta,
               .identity = {{}, host_.bootstrap.node(), config.node_on_first_message_only}});

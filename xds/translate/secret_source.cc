@@ -96,7 +96,7 @@ std::string add_secret_need(const tls::SdsSecretConfig& config, Context& context
 }
 
 std::string add_watched_secret(ProtoSecret content, std::vector<std::string> folders, SecretNeeds& needs) {
-  const std::string key = "files@" + hex(std::hash<std::string>{}(content.SerializeAsString()));
+  std::string key = "files@" + hex(std::hash<std::string>{}(content.SerializeAsString()));
   SecretSource source;
   source.kind = SecretSource::Kind::kWatched;
   source.folders = std::move(folders);
