@@ -22,9 +22,7 @@ H1ServerSettings http1_settings(const HttpConnectionManagerConfig& http) {
   settings.rules.accept_http_10 = http.accept_http_10;
   settings.rules.default_host_for_http_10 = http.default_host_for_http_10;
   settings.enable_trailers = http.enable_trailers;
-  settings.header_case = http.header_case == HttpConnectionManagerConfig::HeaderCase::kProper
-                             ? HeaderCase::kProper
-                             : HeaderCase::kLower;
+  settings.header_case = http.header_case;
   return settings;
 }
 

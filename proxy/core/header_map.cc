@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/ascii.h"
+
 namespace remora {
 namespace {
 
@@ -45,6 +47,9 @@ struct HeaderMap::Arena {
   }
 
   void reset() {
+    others.reset();
+    spellings.clear();
+    reason = {};
     next = first;
     end = first + kFirstBlock;
     opened = 0;
@@ -60,6 +65,9 @@ struct HeaderMap::Arena {
   char* end = first + kFirstBlock;
   size_t opened = 0;
   std::vector<Block> more;
+  std::optional<HeaderCase::Style> others;
+  std::vector<std::string_view> spellings;  // as they came: few, and seldom wanted
+  std::string_view reason;
   char first[kFirstBlock];
 };
 
@@ -77,6 +85,11 @@ HeaderMap& HeaderMap::operator=(const HeaderMap& other) {
     fields_.push_back({name, store(field.value), field.id});
   }
   std::memcpy(index_, other.index_, sizeof(index_));
+  if (other.style_of_others()) {
+    keep_spellings(*other.style_of_others());
+    for (const std::string_view name : other.arena_->spellings) keep_spelling(name);
+    keep_reason(other.reason());
+  }
   return *this;
 }
 
@@ -205,6 +218,37 @@ size_t HeaderMap::byte_size() const {
   for (const Field& field : fields_) total += field.name.size() + field.value.size();
   return total;
 }
+
+void HeaderMap::keep_spellings(HeaderCase::Style others) {
+  allocate(0);  // there is an arena from now on
+  arena_->others = others;
+}
+
+std::optional<HeaderCase::Style> HeaderMap::style_of_others() const {
+  return arena_ ? arena_->others : std::nullopt;
+}
+
+void HeaderMap::keep_spelling(std::string_view name) {
+  const std::string_view kept = store(name);
+  arena_->spellings.push_back(kept);
+}
+
+std::string_view HeaderMap::spelling(std::string_view lower_case_name) const {
+  if (!arena_) return {};
+  for (const std::string_view kept : arena_->spellings) {
+    if (equals_folded(kept, lower_case_name)) return kept;
+  }
+  return {};
+}
+
+void HeaderMap::keep_reason(std::string_view reason) {
+  if (!reason.empty()) {
+    const std::string_view kept = store(reason);
+    arena_->reason = kept;
+  }
+}
+
+std::string_view HeaderMap::reason() const { return arena_ ? arena_->reason : std::string_view{}; }
 
 std::string_view HeaderMap::store(std::string_view bytes) {
   if (bytes.empty()) return {};

@@ -185,11 +185,11 @@ void H1ClientCodec::send_head(const HeaderMap& head, bool end) {
   writer_.start(framing);
   auto& out = connection_.output();
   write_request_line(out, head);
-  write_fields(out, head, HeaderCase::kLower, true);
+  write_fields(out, head, settings_.header_case.style, true);
   if (framing.kind == Framing::Kind::kChunked)
-    write_field(out, "transfer-encoding", "chunked", HeaderCase::kLower);
+    write_field(out, head, "transfer-encoding", "chunked", settings_.header_case.style);
   if (end && !length && !usually_without_body(head.method()))
-    write_field(out, "content-length", "0", HeaderCase::kLower);
+    write_field(out, head, "content-length", "0", settings_.header_case.style);
   out.append("\r\n");
   connection_.flush_soon();
   if (end) finish_request(nullptr);
@@ -235,7 +235,7 @@ void H1ClientCodec::send_trailers(const HeaderMap& trailers) {
 
 void H1ClientCodec::finish_request(const HeaderMap* trailers) {
   request_done_ = true;
-  if (!writer_.finish(connection_, trailers, HeaderCase::kLower)) {
+  if (!writer_.finish(connection_, trailers, settings_.header_case.style)) {
     break_off();
     return;
   }

@@ -12,6 +12,7 @@ namespace remora {
 struct H1ClientSettings {
   HeadLimits limits{80 * 1024, 100};
   bool enable_trailers = false;
+  HeaderCase header_case;
 };
 
 /// HTTP/1.1, client side: one request at a time.

@@ -156,8 +156,8 @@ bool H1ServerCodec::on_end() {
 void H1ServerCodec::send_informational(const HeaderMap& head) {
   if (request_.minor_version == 0) return;
   auto& out = connection_.output();
-  write_status_line(out, head.status());
-  write_fields(out, head, settings_.header_case, false);
+  write_status_line(out, head);
+  write_fields(out, head, settings_.header_case.style, false);
   out.append("\r\n");
   connection_.flush_soon();
 }
@@ -179,14 +179,14 @@ void H1ServerCodec::write_framing_fields(const HeaderMap& head, uint16_t status,
   const auto kind = writer_.kind();
   if (kind == Framing::Kind::kTunnel) return;
   if (kind == Framing::Kind::kChunked)
-    write_field(out, "transfer-encoding", "chunked", settings_.header_case);
+    write_field(out, head, "transfer-encoding", "chunked", settings_.header_case.style);
   const bool bodyless = head_request_ || status == 204 || status == 304;
   if (end && !bodyless && !head.has(HeaderId::kContentLength))
-    write_field(out, "content-length", "0", settings_.header_case);
+    write_field(out, head, "content-length", "0", settings_.header_case.style);
   if (close_after_) {
-    write_field(out, "connection", "close", settings_.header_case);
+    write_field(out, head, "connection", "close", settings_.header_case.style);
   } else if (request_.minor_version == 0) {
-    write_field(out, "connection", "keep-alive", settings_.header_case);
+    write_field(out, head, "connection", "keep-alive", settings_.header_case.style);
   }
 }
 
@@ -199,8 +199,8 @@ void H1ServerCodec::send_head(const HeaderMap& head, bool end) {
   // What was meant for a tunnel that was refused is no request.
   if (connect_ && framing.kind != Framing::Kind::kTunnel) close_after_ = true;
   auto& out = connection_.output();
-  write_status_line(out, status);
-  write_fields(out, head, settings_.header_case, false);
+  write_status_line(out, head);
+  write_fields(out, head, settings_.header_case.style, false);
   write_framing_fields(head, status, end);
   out.append("\r\n");
   connection_.flush_soon();
@@ -230,7 +230,7 @@ void H1ServerCodec::send_trailers(const HeaderMap& trailers) {
 void H1ServerCodec::reset(Failure /*failure*/) { finish_stream(false); }
 
 void H1ServerCodec::finish_response(const HeaderMap* trailers) {
-  const bool whole = writer_.finish(connection_, trailers, settings_.header_case);
+  const bool whole = writer_.finish(connection_, trailers, settings_.header_case.style);
   const bool tunnel = writer_.kind() == Framing::Kind::kTunnel;
   const bool keep = whole && !tunnel && !close_after_;
   if (keep && reading_ == Reading::kBody) {

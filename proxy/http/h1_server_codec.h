@@ -12,7 +12,7 @@ namespace remora {
 struct H1ServerSettings {
   RequestRules rules;
   bool enable_trailers = false;
-  HeaderCase header_case = HeaderCase::kLower;
+  HeaderCase header_case;
 };
 
 /// HTTP/1.0 and 1.1, server side: one request at a time; what the client pipelines waits in the connection.

@@ -86,8 +86,9 @@ std::string_view reason_phrase(uint16_t status) {
   }
 }
 
-void write_status_line(ByteQueue& out, uint16_t status) {
-  const auto phrase = reason_phrase(status);
+void write_status_line(ByteQueue& out, const HeaderMap& head) {
+  const uint16_t status = head.status();
+  const auto phrase = head.reason().empty() ? reason_phrase(status) : head.reason();
   char* const start = out.reserve(16 + phrase.size());
   char* at = put(start, "HTTP/1.1 ");
   at = std::to_chars(at, at + 5, status).ptr;
@@ -108,23 +109,29 @@ void write_request_line(ByteQueue& out, const HeaderMap& head) {
   out.commit(static_cast<size_t>(at - start));
 }
 
-void write_field(ByteQueue& out, std::string_view name, std::string_view value, HeaderCase header_case) {
+void write_fields(ByteQueue& out, const HeaderMap& headers, HeaderCase::Style style, bool with_host) {
+  for (const auto& field : headers.fields()) {
+    if (field.id > HeaderId::kStatus) {
+      write_field(out, headers, field.name, field.value, style);
+    } else if (field.id == HeaderId::kAuthority && with_host) {
+      write_field(out, headers, "host", field.value, style);
+    }
+  }
+}
+
+void write_field(ByteQueue& out, const HeaderMap& headers, std::string_view name, std::string_view value,
+                 HeaderCase::Style style) {
+  if (const auto others = headers.style_of_others()) {
+    const auto spelling = headers.spelling(name);
+    style = spelling.empty() ? *others : HeaderCase::Style::kLower;
+    if (!spelling.empty()) name = spelling;
+  }
   char* const start = out.reserve(name.size() + value.size() + 4);
-  char* at = header_case == HeaderCase::kProper ? put_proper(start, name) : put(start, name);
+  char* at = style == HeaderCase::Style::kProper ? put_proper(start, name) : put(start, name);
   at = put(at, ": ");
   at = put(at, value);
   at = put(at, "\r\n");
   out.commit(static_cast<size_t>(at - start));
-}
-
-void write_fields(ByteQueue& out, const HeaderMap& headers, HeaderCase header_case, bool with_host) {
-  for (const auto& field : headers.fields()) {
-    if (field.id > HeaderId::kStatus) {
-      write_field(out, field.name, field.value, header_case);
-    } else if (field.id == HeaderId::kAuthority && with_host) {
-      write_field(out, "host", field.value, header_case);
-    }
-  }
 }
 
 bool BodyWriter::write(Connection& out, BodyChunk chunk) {
@@ -152,11 +159,11 @@ bool BodyWriter::write(Connection& out, BodyChunk chunk) {
   return false;
 }
 
-bool BodyWriter::finish(Connection& out, const HeaderMap* trailers, HeaderCase header_case) {
+bool BodyWriter::finish(Connection& out, const HeaderMap* trailers, HeaderCase::Style style) {
   if (framing_.kind == Framing::Kind::kLength) return written_ == framing_.length;
   if (framing_.kind != Framing::Kind::kChunked) return true;
   out.output().append("0\r\n");
-  if (trailers != nullptr) write_fields(out.output(), *trailers, header_case, false);
+  if (trailers != nullptr) write_fields(out.output(), *trailers, style, false);
   out.output().append("\r\n");
   out.flush_soon();
   return true;

@@ -11,15 +11,17 @@
 namespace remora {
 
 /// Serialises HTTP/1 messages from a framing decision. Nothing of the received bytes' own framing gets here.
-/// The head that goes out is made of the map's fields, lower-case (or Proper-Case), in their order.
-enum class HeaderCase : uint8_t { kLower, kProper };
+/// The head that goes out is made of the map's fields in their order: spelled as they came where the map
+/// keeps that, else lower-case or Proper-Case.
 
-/// Appends "HTTP/1.1 200 OK\r\n" and the fields; the caller adds framing fields and the empty line.
-void write_status_line(ByteQueue& out, uint16_t status);
+/// "HTTP/1.1 200 OK\r\n", with the head's own reason where it keeps one.
+void write_status_line(ByteQueue& out, const HeaderMap& head);
 void write_request_line(ByteQueue& out, const HeaderMap& head);
 /// Every regular field; `host` from :authority when `with_host`.
-void write_fields(ByteQueue& out, const HeaderMap& headers, HeaderCase header_case, bool with_host);
-void write_field(ByteQueue& out, std::string_view name, std::string_view value, HeaderCase header_case);
+void write_fields(ByteQueue& out, const HeaderMap& headers, HeaderCase::Style style, bool with_host);
+/// One that is not in `headers`, but written as they are.
+void write_field(ByteQueue& out, const HeaderMap& headers, std::string_view name, std::string_view value,
+                 HeaderCase::Style style);
 
 /// Writes one message's body in the chosen framing into a connection, with the credits of its chunks.
 class BodyWriter {
@@ -31,7 +33,7 @@ class BodyWriter {
   /// False if more than the announced length came: the message cannot be completed honestly.
   bool write(Connection& out, BodyChunk chunk);
   /// Ends the body; `trailers` may be null. False if less than the announced length came.
-  bool finish(Connection& out, const HeaderMap* trailers, HeaderCase header_case);
+  bool finish(Connection& out, const HeaderMap* trailers, HeaderCase::Style style);
   [[nodiscard]] Framing::Kind kind() const { return framing_.kind; }
 
  private:

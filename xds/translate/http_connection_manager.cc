@@ -199,7 +199,7 @@ void set_http1(const Proto& manager, Config& out) {
   out.accept_http_10 = http1.accept_http_10();
   out.default_host_for_http_10 = http1.default_host_for_http_10();
   out.enable_trailers = http1.enable_trailers();
-  if (http1.header_key_format().has_proper_case_words()) out.header_case = Config::HeaderCase::kProper;
+  if (http1.header_key_format().has_proper_case_words()) out.header_case.style = HeaderCase::Style::kProper;
   out.proxy_100_continue = manager.proxy_100_continue();
 }
 

@@ -19,6 +19,7 @@
 namespace remora {
 
 class StatsStore;
+struct OverloadSettings;  // overload.h
 
 /// The command line, after parsing. Names and defaults are Envoy's (operations, command line options).
 struct Options {
@@ -75,6 +76,8 @@ struct Bootstrap {
   std::map<std::string, std::string> runtime;  // static_layer, flattened: "a.b.c" -> text
   std::vector<double> prometheus_buckets;      // empty: Envoy's defaults
   std::string header_prefix = "x-envoy";
+  std::shared_ptr<const OverloadSettings> overload;  // overload_manager; null: nothing is watched
+  std::string local_cluster;                         // cluster_manager.local_cluster_name; "": none
 };
 
 /// The configuration side of the process, as proxy/ sees it: implemented in xds/, chosen in proxy/main.cc.

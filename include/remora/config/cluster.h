@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "remora/config/header_case.h"
 #include "remora/config/http2.h"
 #include "remora/config/matchers.h"
 #include "remora/config/metadata.h"
@@ -25,6 +26,8 @@ struct DnsDiscovery;         // dns.h
 struct HealthChecks;         // health_check.h
 struct EndpointHealthCheck;  // health_check.h
 struct BalancerSettings;     // balancer.h
+struct DynamicForward;       // dynamic_forward.h
+struct LatencyEjection;      // latency_ejection.h
 
 struct Locality {
   std::string region;
@@ -42,6 +45,8 @@ enum class EndpointHealth : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining,
 struct Endpoint {
   Address address;
   std::string address_text;  // address.to_string(), for logs without formatting
+  /// Further addresses of the same host, tried one after the other where the first does not answer at once.
+  RareList<Address> additional_addresses;
   std::string hostname;
   uint32_t weight = 1;
   uint32_t priority = 0;
@@ -110,6 +115,7 @@ struct OutlierDetection {
   uint32_t failure_percentage_request_volume = 50;
   bool split_external_local_origin_errors = false;
   bool always_eject_one_host = false;
+  std::shared_ptr<const LatencyEjection> latency;  // ours: hosts that are slower than the others; null: off
 };
 
 enum class LbPolicy : uint8_t {
@@ -118,8 +124,9 @@ enum class LbPolicy : uint8_t {
   kRandom,
   kRingHash,
   kMaglev,
-  kPeakEwma,  ///< ours: latency times requests under way, the lesser of two
-  kPrequal,   ///< ours: hot and cold hosts by requests in flight, then latency
+  kPeakEwma,            ///< ours: latency times requests under way, the lesser of two
+  kPrequal,             ///< ours: hot and cold hosts by requests in flight, then latency
+  kClientSideWeighted,  ///< weights from the load that hosts report (ORCA)
 };
 
 /// How kRingHash and kMaglev spread hashes over hosts. Source:
@@ -176,19 +183,46 @@ struct OriginalDst {
   Milliseconds cleanup_interval{5000};
 };
 
+/// Which of a host's addresses is tried first, and how many of that family before one of the other. Source:
+/// envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig.
+struct HappyEyeballs {
+  enum class First : uint8_t { kDefault, kV4, kV6 };
+  First first = First::kDefault;  // kDefault: that of the first address
+  uint32_t first_count = 1;
+  bool operator==(const HappyEyeballs&) const = default;
+};
+
+/// Connections that are opened before requests need them, as multiples of what is needed. Source:
+/// envoy.config.cluster.v3.Cluster.PreconnectPolicy.
+struct Preconnect {
+  double per_upstream_ratio = 1.0;
+  double predictive_ratio = 1.0;
+  bool operator==(const Preconnect&) const = default;
+};
+
 /// Source: envoy.config.cluster.v3.Cluster.
 struct ClusterConfig {
-  enum class Discovery : uint8_t { kStatic, kEds, kOriginalDst, kStrictDns, kLogicalDns };
+  enum class Discovery : uint8_t {
+    kStatic,
+    kEds,
+    kOriginalDst,
+    kStrictDns,
+    kLogicalDns,
+    kAggregate,
+    kDynamicForward,
+  };
   std::string name;
   std::string version;                   // of the CDS resource; "" for static ones
   RareValue<std::string> alt_stat_name;  // "" : name
   bool added_via_api = false;
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;                       // never empty for kEds
-  Rare<OriginalDst> original_dst;                     // set for kOriginalDst
-  std::shared_ptr<const DnsDiscovery> dns;            // set for kStrictDns and kLogicalDns
-  std::shared_ptr<const HealthChecks> health_checks;  // null: hosts are not asked
-  std::shared_ptr<const BalancerSettings> balancer;   // slow start, localities, zones; null: none of them
+  std::string eds_service_name;                           // never empty for kEds
+  Rare<OriginalDst> original_dst;                         // set for kOriginalDst
+  std::shared_ptr<const DnsDiscovery> dns;                // set for kStrictDns and kLogicalDns
+  RareList<std::string> aggregate;                        // kAggregate: clusters, the most wanted first
+  std::shared_ptr<const DynamicForward> dynamic_forward;  // set for kDynamicForward
+  std::shared_ptr<const HealthChecks> health_checks;      // null: hosts are not asked
+  std::shared_ptr<const BalancerSettings> balancer;       // slow start, localities, zones; null: none of them
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
   uint32_t choice_count = 2;             // least request
   double active_request_bias = 1.0;      // least request, unequal weights
@@ -206,12 +240,17 @@ struct ClusterConfig {
   uint32_t max_response_headers_kb = 80;     // HTTP/1
   uint32_t max_headers_count = 100;
   bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
+  HeaderCase header_case;        // of HTTP/1 requests
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   RareValue<Http2Options> http2;
   uint32_t max_connections_per_host = UINT32_MAX;  // per_host_thresholds
   RareList<SocketOption> socket_options;           // of every connection; TCP keep-alive is among them
-  std::shared_ptr<const UpstreamBind> bind;        // null: the kernel chooses where connections come from
-  std::shared_ptr<const UpstreamTls> tls;          // null: plain text
+  bool close_on_health_failure = false;            // connections end with their host's health
+  bool pool_per_downstream = false;                // connections are used for one downstream connection only
+  RareValue<HappyEyeballs> happy_eyeballs;
+  RareValue<Preconnect> preconnect;
+  std::shared_ptr<const UpstreamBind> bind;  // null: the kernel chooses where connections come from
+  std::shared_ptr<const UpstreamTls> tls;    // null: plain text
   RareList<TransportSocketMatch> transport_socket_matches;  // the first that matches a host wins over `tls`
   bool auto_sni = false;                                    // SNI from the request's host, or from:
   RareValue<std::string> auto_sni_header;                   // override_auto_sni_header, lower-case

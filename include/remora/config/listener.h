@@ -8,7 +8,9 @@
 
 #include "remora/config/access_log.h"
 #include "remora/config/filter_chain.h"
+#include "remora/config/header_case.h"
 #include "remora/config/http2.h"
+#include "remora/config/original_ip.h"
 #include "remora/config/route_table.h"
 #include "remora/config/socket.h"
 #include "remora/core/address.h"
@@ -19,7 +21,8 @@ namespace remora {
 
 class FilterFactory;
 class ScopedRoutes;
-struct LocalReplyConfig;  // local_reply.h
+struct LocalReplyConfig;   // local_reply.h
+struct ProxyStatusConfig;  // proxy_status.h
 
 /// One entry of http_filters.
 struct HttpFilterEntry {
@@ -40,7 +43,6 @@ struct HttpConnectionManagerConfig {
     kSanitizeSet,
     kAlwaysForwardOnly
   };
-  enum class HeaderCase : uint8_t { kLower, kProper };
   /// kAuto: by ALPN or, without it, by the client's first bytes.
   enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
   /// set_current_client_cert_details: what is said of the client's certificate beside By and Hash.
@@ -79,6 +81,8 @@ struct HttpConnectionManagerConfig {
   Milliseconds max_connection_duration{0};
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{300000};
+  /// Of what is left of a response that is there whole; absent: `stream_idle_timeout`.
+  std::optional<Milliseconds> stream_flush_timeout;
   Milliseconds request_timeout{0};
   Milliseconds request_headers_timeout{0};
   Milliseconds drain_timeout{5000};
@@ -90,8 +94,13 @@ struct HttpConnectionManagerConfig {
   std::string via;
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
+  /// original_ip_detection_extensions: the first that finds an address decides; empty: the two members above.
+  std::vector<OriginalIpDetection> original_ip;
+  /// early_header_mutation_extensions: before anything else reads the request.
+  std::vector<HeaderEdit> early_mutations;
   bool skip_xff_append = false;
-  std::vector<CidrRange> internal_ranges;  // internal_address_config.cidr_ranges
+  std::shared_ptr<const ProxyStatusConfig> proxy_status;  // null: no Proxy-Status is written
+  std::vector<CidrRange> internal_ranges;                 // internal_address_config.cidr_ranges
   bool unix_sockets_internal = false;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
@@ -116,7 +125,7 @@ struct HttpConnectionManagerConfig {
   bool accept_http_10 = false;
   std::string default_host_for_http_10;
   bool enable_trailers = false;
-  HeaderCase header_case = HeaderCase::kLower;
+  HeaderCase header_case;  // of responses
   bool proxy_100_continue = false;
 
   Http2Options http2;

@@ -193,6 +193,14 @@ struct RetryPolicy {
   Milliseconds reset_max{300000};
 };
 
+/// What is done about a try that takes too long, beside waiting for it. Source:
+/// envoy.config.route.v3.HedgePolicy.
+struct HedgePolicy {
+  /// After the timeout of a try, the next one begins and the first goes on: whichever answers first wins.
+  bool on_per_try_timeout = false;
+  bool operator==(const HedgePolicy&) const = default;
+};
+
 /// The bits that a comma-separated list names; unknown words are skipped and returned in `unknown` if it is
 /// not null.
 uint32_t parse_retry_on(std::string_view words, std::vector<std::string>* unknown);
@@ -254,10 +262,12 @@ struct RouteAction {
   Milliseconds timeout{15000};               // 0: none
   std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
+  std::optional<Milliseconds> flush_timeout;  // of a response that is there whole; absent: `idle_timeout`
   bool has_stream_duration =
       false;  // max_stream_duration is there, even empty: then `timeout` does not count
   RareValue<GrpcTimeouts> grpc_timeouts;
   std::shared_ptr<const RetryPolicy> retry;         // null: the virtual host's
+  Rare<HedgePolicy> hedge;                          // null: the virtual host's
   RareList<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
   Rare<TcpTunnel> tcp_tunnel;                       // a CONNECT's bytes go to the upstream as TCP
   RareList<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
@@ -333,6 +343,7 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
   std::shared_ptr<const RetryPolicy> retry;
+  Rare<HedgePolicy> hedge;
   RareList<MirrorPolicy> mirrors;
   PlaceFilterConfig filters;
   RareList<VirtualCluster> virtual_clusters;  // the first that matches; the last matches everything

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "remora/config/header_case.h"
+
 namespace remora {
 
 /// Names the proxy itself reads or writes, found in O(1). Pseudo headers carry the start line, as in HTTP/2.
@@ -147,6 +149,18 @@ class HeaderMap {
   [[nodiscard]] size_t size() const { return fields_.size(); }
   /// Sum of the lengths of names and values: what header size limits count.
   [[nodiscard]] size_t byte_size() const;
+
+  /// Names are to be written as they are spelled (config/header_case.h), others lower-case or Proper-Case.
+  void keep_spellings(HeaderCase::Style others);
+  /// One of them. After keep_spellings().
+  void keep_spelling(std::string_view name);
+  /// Nothing where no spellings are kept.
+  [[nodiscard]] std::optional<HeaderCase::Style> style_of_others() const;
+  /// The first spelling of a lower-case name; "" where none was kept.
+  [[nodiscard]] std::string_view spelling(std::string_view lower_case_name) const;
+  /// The reason phrase of a response's start line, where a codec kept it; "" otherwise.
+  void keep_reason(std::string_view reason);
+  [[nodiscard]] std::string_view reason() const;
 
   /// Copies bytes into the arena; the view lives until clear().
   std::string_view store(std::string_view bytes);

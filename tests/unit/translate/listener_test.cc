@@ -77,7 +77,7 @@ TEST_F(ListenerTest, ConnectionManagerFields) {
   EXPECT_EQ(http.stream_idle_timeout, Milliseconds(0));
   EXPECT_EQ(http.idle_timeout, Milliseconds(10000));
   EXPECT_EQ(http.underscores, HttpConnectionManagerConfig::Underscores::kDrop);
-  EXPECT_EQ(http.header_case, HttpConnectionManagerConfig::HeaderCase::kProper);
+  EXPECT_EQ(http.header_case.style, HeaderCase::Style::kProper);
   EXPECT_EQ(http.server_header, HttpConnectionManagerConfig::ServerHeader::kPassThrough);
   EXPECT_EQ(http.escaped_slashes, HttpConnectionManagerConfig::EscapedSlashes::kUnescapeAndForward);
   EXPECT_EQ(http.internal_ranges[0].prefix_length, 8);
