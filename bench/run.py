@@ -3,6 +3,7 @@
 
     bench/run.py [--quick]            CPU per request, requests/s, latency, memory of every proxy -> bench/results/
     bench/run.py protocols            CPU per request over HTTP/2, TLS, and mutual TLS between two sidecars
+    bench/run.py balance              latency and errors with one bad host among eleven, policy by policy
     bench/run.py idle                 memory per idle keep-alive connection of every proxy
     bench/run.py scale                what the size of a configuration costs, Envoy and Remora side by side
     bench/run.py mesh                 remora-control over a Kubernetes API server, with simulated sidecars
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from load import (certificates, fairness, generator, idle_memory, peers, profile, protocol_report,  # noqa: E402
                   protocols, report, results)  # noqa: E402
 from load.processes import Processes, free_port  # noqa: E402
+from balance import report as balance_report, scenarios as balance_scenarios  # noqa: E402
 from mesh import scale  # noqa: E402
 from updates import one_of_many  # noqa: E402
 from scale import NAMES as MEASUREMENTS, large_table, report as scale_report, updates as scale_updates  # noqa: E402
@@ -204,6 +206,19 @@ def large(arguments, setup: peers.Setup, _processes: Processes) -> int:
     return 1 if any(row["lost"] for rows in data["variants"].values() for row in rows.values()) else 0
 
 
+def balance(arguments, setup: peers.Setup, _processes: Processes) -> int:
+    load_before = os.getloadavg()[0]
+    if load_before > 1:
+        say(f"bench: the machine is busy (load average {load_before:.1f}): these latencies are no result")
+    measured = balance_scenarios.run(arguments, setup, say)
+    settings = {"rate": arguments.balance_rate, "rounds": arguments.rounds, "seconds": arguments.seconds}
+    data = balance_report.summary(measured, settings, load_before)
+    print(balance_report.markdown(data))
+    for path in balance_report.write(data, arguments.results):
+        say(f"bench: wrote {path}")
+    return 1 if measured["missing"] else 0
+
+
 def profile_one(arguments, setup: peers.Setup, processes: Processes) -> int:
     peers.start_backend(setup, processes, arguments.backend, arguments.body_bytes)
     print(profile.instructions(arguments.proxy, setup, processes, arguments.requests))
@@ -223,6 +238,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--streams", type=int, default=8, help="at once on each of these")
     parser.add_argument("--rate", type=float,
                         help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest proxy's)")
+    parser.add_argument("--balance-rate", type=int, default=2000, help="of `balance`: requests/s")
+    parser.add_argument("--balance-scenarios", type=lambda text: text.split(","), default=list(balance_scenarios.NAMES),
+                        help=f"of `balance`: comma-separated, of {','.join(balance_scenarios.NAMES)}")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
     parser.add_argument("--backend", choices=("epoll", "nginx"), default="epoll")
     parser.add_argument("--services", type=int, default=2000, help="of `mesh`")
@@ -239,7 +257,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: a look, not a result")
     parser.add_argument("--build", type=Path, default=peers.ROOT / "build" / "release", help="where the binaries are")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "idle", "mesh", "updates", "scale", "large-table", "profile"),
+    parser.add_argument("command", nargs="?", choices=("http1", "protocols", "balance", "idle", "mesh", "updates", "scale", "large-table", "profile"),
                         default="http1")
     parser.add_argument("proxy", nargs="?", choices=peers.NAMES, default="remora", help="what to profile")
     parser.add_argument("--idle-connections", type=int, default=5000)
@@ -251,6 +269,9 @@ def parse() -> argparse.Namespace:
     unknown = [name for name in arguments.scenarios if name not in protocols.NAMES]
     if unknown:
         parser.error(f"unknown scenarios: {', '.join(unknown)} (known: {', '.join(protocols.NAMES)})")
+    unknown = [name for name in arguments.balance_scenarios if name not in balance_scenarios.NAMES]
+    if unknown:
+        parser.error(f"unknown scenarios: {', '.join(unknown)} (known: {', '.join(balance_scenarios.NAMES)})")
     unknown = [name for name in arguments.only if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"unknown measurements: {', '.join(unknown)} (known: {', '.join(MEASUREMENTS)})")
@@ -261,7 +282,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    action = {"http1": http1, "protocols": protocol_scenarios, "idle": idle, "mesh": mesh, "updates": updates, "scale": size, "large-table": large,
+    action = {"http1": http1, "protocols": protocol_scenarios, "balance": balance, "idle": idle, "mesh": mesh, "updates": updates, "scale": size, "large-table": large,
               "profile": profile_one}[arguments.command]
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as directory:
         os.chmod(directory, 0o755)

@@ -84,7 +84,8 @@ def python() -> Path:
     return interpreter
 
 
-def _installed(program: str, package: str) -> str:
+def installed(program: str, package: str) -> str:
+    """Where a program of a Debian package is."""
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if path is None:
         raise Missing(f"{program} is not installed (Debian package {package}; ./dev setup installs it)")
@@ -137,7 +138,7 @@ def start_backend(setup: Setup, processes: Processes, kind: str, body_bytes: int
         text = string.Template((_CONFIG / "nginx_backend.conf.in").read_text())
         (directory / "nginx.conf").write_text(
             text.substitute(port=setup.backend_port, directory=directory, body="x" * body_bytes))
-        command = [_installed("nginx", "nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf")]
+        command = [installed("nginx", "nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf")]
     process = processes.start("backend", command)
     wait_until(lambda: answers(setup.backend_port), process, "answering")
     return process
@@ -161,13 +162,13 @@ def _forwarder(setup: Setup, port: int):
 
 
 def _nginx(setup: Setup, port: int):
-    program = _installed("nginx", "nginx")
+    program = installed("nginx", "nginx")
     config = _render(setup, "nginx.conf.in", "nginx", port, setup.ends.nginx())
     return [program, "-p", str(setup.directory / "nginx"), "-c", config], _version([program, "-v"]), None
 
 
 def _haproxy(setup: Setup, port: int):
-    program = _installed("haproxy", "haproxy")
+    program = installed("haproxy", "haproxy")
     return [program, "-db", "-f", _render(setup, "haproxy.cfg.in", "haproxy", port, setup.ends.haproxy())], _version([program, "-v"]), None
 
 
