@@ -61,4 +61,25 @@ Fraction to_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& pe
   return to_fraction(percent.default_value());
 }
 
+bool to_flag(const envoy::config::core::v3::RuntimeFeatureFlag& flag, const FilterFactoryContext& context) {
+  const std::string text = runtime_text(flag.runtime_key(), context);
+  if (text == "true" || text == "false") return text == "true";
+  return flag.default_value().value();
+}
+
+double to_number(const envoy::config::core::v3::RuntimeDouble& number, const FilterFactoryContext& context) {
+  return runtime_number(number.runtime_key(), context).value_or(number.default_value());
+}
+
+double to_share(const envoy::config::core::v3::RuntimePercent& percent, const FilterFactoryContext& context) {
+  const auto given = runtime_number(percent.runtime_key(), context);
+  return (given && *given <= 100 ? *given : percent.default_value().value()) / 100;
+}
+
+uint32_t to_whole_number(const envoy::config::core::v3::RuntimeUInt32& number,
+                         const FilterFactoryContext& context) {
+  const auto given = runtime_number(number.runtime_key(), context);
+  return given ? static_cast<uint32_t>(std::min(*given, double{UINT32_MAX})) : number.default_value();
+}
+
 }  // namespace remora::filters

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "admission_control/admission_control.h"
 #include "buffer/buffer.h"
 #include "common/proto_config.h"
 #include "cors/cors.h"
@@ -44,6 +45,8 @@ constexpr KnownFilter kFilters[] = {
     {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
      .make = filters::make_header_mutation},
     {.type = "envoy.extensions.filters.http.buffer.v3.Buffer", .make = filters::make_buffer},
+    {.type = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl",
+     .make = filters::make_admission_control},
     {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
      .make = filters::make_set_filter_state},
     {.type = "envoy.extensions.filters.http.on_demand.v3.OnDemand", .make = filters::make_on_demand},

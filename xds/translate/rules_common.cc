@@ -35,6 +35,8 @@ std::span<const MessageRules> common_rules() {
        .implemented = "default_value runtime_key"},
       {.message = "envoy.config.core.v3.RuntimeDouble", .implemented = "default_value runtime_key"},
       {.message = "envoy.config.core.v3.RuntimeUInt32", .implemented = "default_value runtime_key"},
+      {.message = "envoy.config.core.v3.RuntimePercent", .implemented = "default_value runtime_key"},
+      {.message = "envoy.config.core.v3.RuntimeFeatureFlag", .implemented = "default_value runtime_key"},
       {.message = "envoy.type.v3.FractionalPercent", .implemented = "numerator denominator"},
       {.message = "envoy.type.v3.Percent", .implemented = "value"},
       {.message = "envoy.type.v3.Int64Range", .implemented = "start end"},

@@ -47,6 +47,17 @@ std::span<const MessageRules> filter_rules() {
        .implemented = "key_matcher"},
       {.message = "envoy.extensions.filters.http.buffer.v3.Buffer", .implemented = "max_request_bytes"},
       {.message = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .implemented = "disabled buffer"},
+      {.message = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl",
+       .implemented = "enabled success_criteria sampling_window aggression sr_threshold rps_threshold "
+                      "max_rejection_probability"},
+      {.message = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria",
+       .implemented = "http_criteria grpc_criteria"},
+      {.message =
+           "envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria",
+       .implemented = "http_success_status"},
+      {.message =
+           "envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria",
+       .implemented = "grpc_success_status"},
       {.message = "envoy.extensions.filters.http.set_filter_state.v3.Config",
        .implemented = "on_request_headers"},
       {.message = "envoy.extensions.filters.http.on_demand.v3.OnDemand", .implemented = "odcds"},

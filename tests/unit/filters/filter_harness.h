@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "remora/config/cluster.h"
@@ -33,8 +34,8 @@ inline MetadataValue object_value(MetadataValue::Object object) {
 /// One exchange as a filter sees it, and what it needs of a worker.
 struct FakeExchange final : FilterContext, FilterWorker {
   ExchangeInfo& info() override { return info_; }
-  const Clock& clock() const override { return clock_; }
-  const Clock& clock() override { return clock_; }
+  const Clock& clock() const override { return time == nullptr ? clock_ : *time; }
+  const Clock& clock() override { return std::as_const(*this).clock(); }
   Random& random() override { return random_; }
   size_t shard() const override { return shard_; }
   FilterWorker& worker() override { return *this; }
@@ -113,6 +114,7 @@ struct FakeExchange final : FilterContext, FilterWorker {
   HeaderMap request;
   HeaderMap response;
   SystemClock clock_;
+  const Clock* time = nullptr;  // instead of the real one
   Random random_{1};
   size_t shard_ = 1;
 };
