@@ -19,7 +19,7 @@
 namespace remora {
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
-      try_(*this),
+      tries_(*this),
       idle_(timer_calls<&Exchange::on_idle>, this),
       route_timer_(timer_calls<&Exchange::on_route_timeout>, this),
       per_try_timer_(timer_calls<&Exchange::on_per_try_timeout>, this),
@@ -82,6 +82,7 @@ void Exchange::on_head(HeaderMap& head, bool end) {
 /// Brings the head into the one form that filters, routes and the upstream see; false if it was answered
 /// instead.
 bool Exchange::admit_head() {
+  if (!http().early_mutations.empty()) apply(http().early_mutations, request_, info_);
   if (request_.has(HeaderId::kExpect) &&
       equals_ignoring_case(request_.value_of(HeaderId::kExpect), "100-continue") &&
       !http().proxy_100_continue) {
@@ -156,7 +157,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
   mirrors_.body(chunk.bytes, end);
   if (end) request_complete_ = true;
 
-  auto* sink = try_.sink();
+  auto* sink = tries_->sink();
   const size_t most = most_kept();
   if (keep_body_ && body_.size() + chunk.bytes.size() > most) {
     // Too much to be sent again: from here on there is one attempt. What was sent needs no copy any more.
@@ -182,7 +183,7 @@ void Exchange::on_trailers(HeaderMap& trailers) {
   request_trailers_.swap(trailers);
   has_request_trailers_ = true;
   request_complete_ = true;
-  auto* sink = try_.sink();  // if there is none yet, they leave with what is held
+  auto* sink = tries_->sink();  // if there is none yet, they leave with what is held
   filters_.request_trailers(*this, request_trailers_);
   if (phase_ == Phase::kOver) return;
   mirrors_.trailers(request_trailers_);
@@ -194,7 +195,7 @@ void Exchange::request_finished() {
   info_.request_received = clock().now();
   request_timer_.cancel();
   // The route's timeout counts from here: a slow upload is the stream idle timer's business.
-  if (try_.sink() != nullptr) watch_try();
+  if (tries_->sink() != nullptr) limit_try();
   if (phase_ == Phase::kForwarding && response_timeout_.count() > 0 && !route_timer_.armed()) {
     worker_.arm(route_timer_, response_timeout_);
   }
@@ -234,8 +235,12 @@ void Exchange::forward() {
   counters_.begin(*virtual_host_, *route_, request_, shard());
   info_.virtual_cluster = counters_.virtual_cluster();
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
-  retry_.begin(policy.get(), request_);
-  limit_time();
+  const auto& hedging = route_->forward.hedge ? route_->forward.hedge : virtual_host_->hedge;
+  retry_.begin(policy.get(), hedging.get(), request_);
+  if (!limit_time()) {
+    on_max_duration();
+    return;
+  }
   count_attempt();
   prepare_upstream_head();
   retry_.read_wishes(request_);
@@ -287,8 +292,6 @@ void Exchange::start_try() {
                                  ? choice_.weighted->metadata_match
                                  : route_->forward.metadata_match;
   const bool again = info_.attempts > 1;
-  if (again && retry_.avoid_previous_hosts() && try_.host() != nullptr)
-    tried_.push_back(&try_.host()->host().state());
   auto pool = cluster_->pick({.subset = &match,
                               .tried = tried_,
                               .avoid = again ? retry_.policy() : nullptr,
@@ -307,20 +310,19 @@ void Exchange::start_try() {
   const auto& endpoint = pool->host()->endpoint();
   info_.upstream_host = &endpoint;
   retry_.on_attempt(endpoint.priority);
+  if (retry_.avoid_previous_hosts()) tried_.push_back(&pool->host()->host().state());
   if (!again) start_mirrors();  // where there is no host, nothing was sent that could be copied
   const HostRewrite& rewrite = *route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
-  const auto per_try = retry_.per_try_timeout();
-  if (per_try && per_try->count() > 0) worker_.arm(per_try_timer_, *per_try);
-  try_.start(std::move(pool), route_->forward.high_priority);
+  tries_->start(std::move(pool), route_->forward.high_priority);
 }
 
-void Exchange::on_try_ready(MessageSink& request) {
-  cluster_->report_connected(*try_.host());
+void Exchange::on_try_ready(UpstreamTry& from, MessageSink& request) {
+  cluster_->report_connected(*from.host());
   counters_.add(kRouteRqTotal);
-  info_.upstream_local = try_.local_address();
-  info_.upstream_tls = try_.tls();
+  info_.upstream_local = from.local_address();
+  info_.upstream_tls = from.tls();
   if (http().scheme_of_upstream)
     request_.set(HeaderId::kScheme, info_.upstream_tls != nullptr ? "https" : "http");
   if (info_.upstream_first_sent == MonotonicTime{}) info_.upstream_first_sent = clock().now();
@@ -328,7 +330,7 @@ void Exchange::on_try_ready(MessageSink& request) {
   request.send_head(request_, head_is_all);
   if (!head_is_all) send_held_body(request);
   info_.upstream_last_sent = clock().now();
-  if (request_complete_) watch_try();
+  if (request_complete_ && !tries_.is_slow(from)) limit_try();
 }
 
 void Exchange::send_held_body(MessageSink& request) {
@@ -336,7 +338,7 @@ void Exchange::send_held_body(MessageSink& request) {
   if (!body_.empty() || end) request.send_body({body_.view(), std::move(body_credit_)}, end);
   body_credit_ = Credit();
   if (!keep_body_) body_.clear();
-  if (has_request_trailers_ && try_.sink() != nullptr) request.send_trailers(request_trailers_);
+  if (has_request_trailers_ && tries_->sink() != nullptr) request.send_trailers(request_trailers_);
 }
 
 void Exchange::on_try_informational(HeaderMap& head) {
@@ -348,22 +350,25 @@ void Exchange::on_try_informational(HeaderMap& head) {
 
 // ---------------------------------------------------------------------------------------------- the response
 
-void Exchange::on_try_head(HeaderMap& head, bool end) {
+void Exchange::on_try_head(UpstreamTry& from, HeaderMap& head, bool end) {
   touch();
   if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
   const uint16_t status = head.status();
-  cluster_->report_response(*try_.host(), head, is_grpc_request(request_), end, try_.started());
+  cluster_->report_response(*from.host(), head, is_grpc_request(request_), end, from.started());
   const bool connected = request_.method() == "CONNECT" && status / 100 == 2;
   const bool tunnel = status == 101 || connected || (wants_upgrade_ && !end && status / 100 == 1);
-  const auto decision = retry_.on_response(head, clock().wall(), *cluster_, random());
+  const auto decision = tries_.is_slow(from) ? retry_.on_late_response(head)
+                                             : retry_.on_response(head, clock().wall(), *cluster_, random());
   if (decision.retry && !tunnel) {
     count_retried_answer(*cluster_, status);
-    if (!end) try_.abandon();
+    if (!end) from.abandon();
     retry_after(decision, false);
     return;
   }
   if (!decision.retry) retry_after(decision, false);
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  if (drop_useless(from, decision, end)) return;
+  settle_on(from);
   per_try_timer_.cancel();
   if (end) {
     forget_try();
@@ -371,7 +376,7 @@ void Exchange::on_try_head(HeaderMap& head, bool end) {
     touch_try();
   }
   if (!tunnel && follows_redirect(head)) {
-    if (!end) try_.abandon();
+    if (!end) tries_.abandon();
     route_timer_.cancel();
     info_.response_code = status;
     info_.details = "internal_redirect";
@@ -392,7 +397,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   if (end) info_.upstream_last_received = clock().now();
   for (const auto& cookie : new_cookies_) response_.add(HeaderId::kSetCookie, cookie);
   keep_body_ = false;
-  if (request_complete_ || try_.sink() == nullptr) body_.clear();
+  if (request_complete_ || tries_->sink() == nullptr) body_.clear();
   if (response_.status() == 101 || (request_.method() == "CONNECT" && response_.status() / 100 == 2)) {
     info_.upgraded = true;
     http_stats().add(kDownstreamCxUpgradesTotal);
@@ -401,7 +406,7 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   mutate_response_head(response_);
   auto verdict = filters_.response_head(*this, response_, end);
   if (verdict.kind() == Verdict::Kind::kReply) {
-    try_.abandon();
+    tries_.abandon();
     reply_locally(verdict.take_reply());
     return;
   }
@@ -470,7 +475,7 @@ void Exchange::send_response_body(BodyChunk chunk, bool end) {
 
 void Exchange::on_try_trailers(HeaderMap& trailers) {
   if (phase_ == Phase::kOver) return;
-  if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*try_.host(), trailers);
+  if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*tries_->host(), trailers);
   response_trailers_.swap(trailers);
   info_.response_trailers = &response_trailers_;
   info_.upstream_last_received = clock().now();
@@ -535,7 +540,7 @@ void Exchange::reply_locally(LocalReply reply) {
   if (reply.flag != ResponseFlag::kNone) info_.flags.set(reply.flag);
   if (reply.details.data() != details_.data()) details_ = reply.details;
   info_.details = details_;
-  try_.abandon();
+  tries_.abandon();
   back_off_timer_.cancel();
   if (response_begun_) {
     auto* sink = std::exchange(response_sink_, nullptr);
@@ -544,7 +549,10 @@ void Exchange::reply_locally(LocalReply reply) {
     return;
   }
   const auto body = render_local_reply(reply, http().local_reply.get(), random_value_, info_, response_);
-  if (head_only_) response_.remove(HeaderId::kGrpcMessage);  // it stands for the body, and HEAD has none
+  const uint16_t status = response_.status();
+  const bool bodiless = head_only_ || body.empty() || status == 204 || status == 304;
+  if (head_only_) response_.remove(HeaderId::kGrpcMessage);       // it stands for the body, and HEAD has none
+  if (status == 204) response_.remove(HeaderId::kContentLength);  // RFC 9110 section 8.6
   // Where a filter answers instead of an upstream, the route's mutations hold as they would for that one.
   const bool of_filter =
       phase_ == Phase::kRequestFilters && route_ != nullptr && route_->action == Route::Action::kForward;
@@ -552,8 +560,8 @@ void Exchange::reply_locally(LocalReply reply) {
     if (info_.attempts > 0) tell_attempts(response_);
     apply_response_mutations(route_levels(), response_, info_);
   }
-  [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, body.empty());
-  if (head_only_ || body.empty()) {
+  [[maybe_unused]] const auto verdict = filters_.response_head(*this, response_, bodiless);
+  if (bodiless) {
     send_response_head(true);
     return;
   }
@@ -583,7 +591,7 @@ void Exchange::finish() {
   log(AccessLogType::kDownstreamEnd);
   mirrors_.finish(info_, request_complete_);
   retry_.clear();
-  try_.abandon();
+  tries_.abandon();
 }
 
 // ------------------------------------------------------------------------------------ what can go wrong
@@ -614,7 +622,7 @@ void Exchange::on_downstream_gone(Failure failure) {
     details_ = "http2.violation.of.messaging.rule";
   info_.details = details_;
   http_stats().add(kDownstreamRqRxReset);
-  if (cluster_ && !try_.response_begun() && try_.active()) cluster_->stats().add(kUpstreamRqCancelled);
+  if (cluster_ && !tries_->response_begun()) cluster_->stats().add(kUpstreamRqCancelled, tries_.active());
   finish();
 }
 
@@ -624,8 +632,8 @@ const HttpConnectionManagerConfig& Exchange::http() const { return connection_->
 StatBlock& Exchange::http_stats() { return connection_->http_stats(); }
 
 void Exchange::recycle() {
-  try_.abandon();
-  try_.clear();
+  tries_.abandon();
+  tries_.clear();
   retry_.clear();
   tried_.clear();
   mirrors_.clear();

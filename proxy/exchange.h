@@ -25,7 +25,7 @@
 #include "route_choice.h"
 #include "route_counters.h"
 #include "route_headers.h"
-#include "upstream_try.h"
+#include "upstream_tries.h"
 #include "worker_config.h"
 
 namespace remora {
@@ -36,7 +36,7 @@ class Worker;
 /// One request and its response, from the first byte of the one to the last of the other. The file
 /// exchange.cc is the life of a request: its methods stand in the order in which they happen. What interrupts
 /// that life stands in files of its own: exchange_filters.cc, exchange_limits.cc, exchange_retries.cc,
-/// exchange_redirect.cc.
+/// exchange_hedging.cc, exchange_redirect.cc.
 ///
 /// Owned by its downstream connection's worker, recycled when over. Worker thread only.
 class Exchange final : public MessageEvents,
@@ -86,7 +86,7 @@ class Exchange final : public MessageEvents,
   [[nodiscard]] RouteLevels route_levels() const;
   [[nodiscard]] uint64_t weighted_random() const;
   void hash_request();
-  void limit_time();
+  bool limit_time();
   void start_mirrors();
   void count_attempt();
   void tell_attempts(HeaderMap& head) const;
@@ -94,15 +94,20 @@ class Exchange final : public MessageEvents,
   void request_finished();
 
   // The upstream (UpstreamTry::Owner).
-  void on_try_ready(MessageSink& request) override;
+  void on_try_ready(UpstreamTry& from, MessageSink& request) override;
   void on_try_informational(HeaderMap& head) override;
-  void on_try_head(HeaderMap& head, bool end) override;
+  void on_try_head(UpstreamTry& from, HeaderMap& head, bool end) override;
   void on_try_body(BodyChunk chunk, bool end) override;
   void on_try_trailers(HeaderMap& trailers) override;
-  void on_try_failed(Failure failure, std::string_view transport_failure) override;
+  void on_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure) override;
   void send_held_body(MessageSink& request);
   [[nodiscard]] bool deserves_second_chance(Failure failure) const;
   bool retry_after(const RetryDecision& decision, bool late);
+  void hedge();
+  [[nodiscard]] bool others_may_answer(const UpstreamTry& one) const;
+  bool drop_useless(UpstreamTry& from, const RetryDecision& decision, bool end);
+  void settle_on(UpstreamTry& winner);
+  void on_slow_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure);
   bool follows_redirect(const HeaderMap& head);
   void start_again();
   void on_back_off_over();
@@ -131,6 +136,7 @@ class Exchange final : public MessageEvents,
   void touch() { idle_.touch(clock().now()); }
   void on_idle();
   void on_route_timeout();
+  void limit_try();
   void on_per_try_timeout();
   void on_per_try_idle();
   void end_try(Failure failure, size_t counter);
@@ -202,7 +208,7 @@ class Exchange final : public MessageEvents,
 
   RedirectHistory redirects_;
   bool redirected_ = false;  // the request waits for its next beginning
-  UpstreamTry try_;
+  UpstreamTries tries_;
   RetryState retry_;
   std::vector<const HostState*> tried_;  // hosts of earlier attempts, where the policy avoids them
   ByteQueue body_;                       // unsent request body; all of it while it may have to be sent again

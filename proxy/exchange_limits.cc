@@ -11,20 +11,29 @@
 
 namespace remora {
 
-void Exchange::limit_time() {
+/// False where the time of the request is over already: the upstream need not see it.
+bool Exchange::limit_time() {
   const auto& action = route_->forward;
   const auto timeouts = take_timeouts(action, http(), retry_.per_try_timeout(), wants_upgrade_, request_);
   response_timeout_ = timeouts.response;
   if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
   if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
   max_duration_timer_.cancel();
-  if (!timeouts.duration) return;
+  if (!timeouts.duration) return true;
   // The stream's duration counts from its beginning, which is over by now.
   const auto gone = std::chrono::duration_cast<Milliseconds>(clock().now() - info_.start);
-  worker_.arm(max_duration_timer_, std::max(*timeouts.duration - gone, Milliseconds(0)));
+  if (gone >= *timeouts.duration) return false;
+  worker_.arm(max_duration_timer_, *timeouts.duration - gone);
+  return true;
 }
 
-/// From the moment on which an attempt has its stream and the whole request, it may not rest for longer.
+/// From the moment on which an attempt has its stream and the whole request, its time runs.
+void Exchange::limit_try() {
+  const auto most = retry_.per_try_timeout();
+  if (most && most->count() > 0 && !response_begun_) worker_.arm(per_try_timer_, *most);
+  watch_try();
+}
+
 void Exchange::watch_try() {
   const auto limit = retry_.per_try_idle_timeout();
   if (limit.count() > 0 && phase_ == Phase::kForwarding) worker_.arm(per_try_idle_timer_, limit);
@@ -43,21 +52,28 @@ void Exchange::on_idle() {
 }
 
 void Exchange::on_route_timeout() {
-  cluster_->stats().add(kUpstreamRqTimeout);
+  cluster_->stats().add(kUpstreamRqTimeout, tries_.active());
   counters_.add(kRouteRqTimeout);
-  if (try_.host() != nullptr && try_.active())
-    cluster_->report_failure(*try_.host(), Failure::kUpstreamTimeout, try_.started());
+  // That the slow ones are late was reported when they became slow.
+  if (tries_->host() != nullptr && tries_->active())
+    cluster_->report_failure(*tries_->host(), Failure::kUpstreamTimeout, tries_->started());
   fail(Failure::kUpstreamTimeout, {});
 }
 
-void Exchange::on_per_try_timeout() { end_try(Failure::kPerTryTimeout, kUpstreamRqPerTryTimeout); }
+void Exchange::on_per_try_timeout() {
+  if (retry_.hedges()) {
+    hedge();
+  } else {
+    end_try(Failure::kPerTryTimeout, kUpstreamRqPerTryTimeout);
+  }
+}
 
 void Exchange::on_per_try_idle() { end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout); }
 
 void Exchange::end_try(Failure failure, size_t counter) {
   cluster_->stats().add(counter);
-  try_.abandon();
-  on_try_failed(failure, {});
+  tries_->abandon();
+  on_try_failed(*tries_, failure, {});
 }
 
 void Exchange::on_max_duration() {

@@ -66,7 +66,7 @@ void Exchange::start_again() {
     request_trailers_.clear();
     has_request_trailers_ = false;
   }
-  try_.clear();
+  tries_.clear();
   retry_.clear();
   tried_.clear();
   mirrors_.finish(info_, request_complete_);

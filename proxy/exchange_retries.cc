@@ -22,11 +22,15 @@ void Exchange::count_attempt() {
     request_.set(HeaderId::kXEnvoyAttemptCount, uint64_t{info_.attempts});
 }
 
-void Exchange::on_try_failed(Failure failure, std::string_view transport_failure) {
+void Exchange::on_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure) {
+  if (tries_.is_slow(from)) {
+    on_slow_try_failed(from, failure, transport_failure);
+    return;
+  }
   forget_try();
   if (phase_ == Phase::kOver) return;
   if (response_begun_) {
-    cluster_->report_failure(*try_.host(), failure, try_.started());
+    cluster_->report_failure(*tries_->host(), failure, tries_->started());
     break_response_off(failure, transport_failure);
     return;
   }
@@ -38,11 +42,12 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
     start_try();
     return;
   }
-  cluster_->report_failure(*try_.host(), failure, try_.started());
+  cluster_->report_failure(*tries_->host(), failure, tries_->started());
   const auto decision = retry_.on_failure(failure, sent, *cluster_, random());
   const bool late = failure == Failure::kPerTryTimeout || failure == Failure::kPerTryIdleTimeout;
   if (retry_after(decision, late)) return;
   if (decision.limit_reached) info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+  if (others_may_answer(from)) return;
   if (failure == Failure::kConnectFailure) {
     details_ = transport_failure;  // also %UPSTREAM_TRANSPORT_FAILURE_REASON%
     info_.details_storage = transport_failure;
@@ -56,7 +61,7 @@ void Exchange::on_try_failed(Failure failure, std::string_view transport_failure
 /// way and repeating that does no harm.
 bool Exchange::deserves_second_chance(Failure failure) const {
   if (failure == Failure::kRefusedStream) return keep_body_ || info_.request_body_bytes == 0;
-  if (failure != Failure::kConnectionTermination || !try_.on_used_connection()) return false;
+  if (failure != Failure::kConnectionTermination || !tries_->on_used_connection()) return false;
   const auto method = request_.method();
   const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
                           method == "PUT" || method == "DELETE";

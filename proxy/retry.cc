@@ -23,6 +23,7 @@ void RetryState::clear() {
   policy_ = nullptr;
   retry_on_ = left_ = attempt_ = 0;
   breaker_.reset();
+  hedges_ = false;
   per_try_timeout_.reset();
   header_codes_.clear();
   header_names_.clear();
@@ -30,9 +31,10 @@ void RetryState::clear() {
   left_out_.clear();
 }
 
-void RetryState::begin(const RetryPolicy* policy, HeaderMap& request) {
+void RetryState::begin(const RetryPolicy* policy, const HedgePolicy* hedging, HeaderMap& request) {
   clear();
   policy_ = policy;
+  hedges_ = hedging != nullptr && hedging->on_per_try_timeout;
   if (const auto timeout = request.get(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs)) {
     if (const auto value = read_number<uint32_t>(*timeout)) per_try_timeout_ = Milliseconds(*value);
     request.remove(HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs);
@@ -62,6 +64,9 @@ void RetryState::read_wishes(HeaderMap& request) {
     }
   }
   if (const auto names = request.get(HeaderId::kXEnvoyRetriableHeaderNames)) read_names(*names);
+  if (const auto hedges = request.get(HeaderId::kXEnvoyHedgeOnPerTryTimeout)) {
+    if (*hedges == "true" || *hedges == "false") hedges_ = *hedges == "true";
+  }
   if (retry_on_ != 0 && policy_ != nullptr && !policy_->retriable_request_headers.empty() &&
       !any_matches(policy_->retriable_request_headers, request)) {
     retry_on_ = 0;
@@ -184,6 +189,14 @@ RetryDecision RetryState::on_failure(Failure failure, bool sent, WorkerCluster& 
   return decide(retry_on_ != 0 && wants_failure(failure, sent), cluster, random);
 }
 
+RetryDecision RetryState::on_late_attempt(WorkerCluster& cluster, Random& random) {
+  return decide(true, cluster, random);
+}
+
+RetryDecision RetryState::on_late_response(const HeaderMap& head) const {
+  return {.useless = retry_on_ != 0 && wants_response(head)};
+}
+
 RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& random) {
   if (!wanted) {
     if (attempt_ > 0) cluster.stats().add(kUpstreamRqRetrySuccess);
@@ -191,12 +204,12 @@ RetryDecision RetryState::decide(bool wanted, WorkerCluster& cluster, Random& ra
   }
   if (left_ == 0) {
     cluster.stats().add(kUpstreamRqRetryLimitExceeded);
-    return {.limit_reached = true};
+    return {.limit_reached = true, .useless = true};
   }
   breaker_ = BreakerUnit::take(cluster.breakers(), Resource::kRetries, false, cluster.context().shard);
   if (!breaker_) {
     cluster.stats().add(kUpstreamRqRetryOverflow);
-    return {.overflow = true};
+    return {.overflow = true, .useless = true};
   }
   --left_;
   ++attempt_;

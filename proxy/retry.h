@@ -19,6 +19,7 @@ struct RetryDecision {
   bool limit_reached = false;  // would have retried, but the attempts are used up (flag URX)
   bool overflow = false;       // would have retried, but the breaker of retries is open
   bool rate_limited = false;   // the delay is what the response asked for
+  bool useless = false;        // would have retried, but cannot, for whatever reason
   bool succeeded = false;      // there was a retry, and what came of it calls for no other
 };
 
@@ -26,8 +27,8 @@ struct RetryDecision {
 /// count of what is left and the cluster's retry breaker. Source: Envoy, router filter, retry semantics.
 class RetryState {
  public:
-  /// `policy` may be null. Takes how long an attempt may last from the request.
-  void begin(const RetryPolicy* policy, HeaderMap& request);
+  /// `policy` and `hedging` may be null. Takes how long an attempt may last from the request.
+  void begin(const RetryPolicy* policy, const HedgePolicy* hedging, HeaderMap& request);
   /// Reads (and removes) the request's other retry headers, once the route's mutations have been applied:
   /// they may say how to retry, and `retriable_request_headers` sees what they have made.
   void read_wishes(HeaderMap& request);
@@ -55,6 +56,9 @@ class RetryState {
     return policy_ == nullptr ? Milliseconds(0) : policy_->per_try_idle_timeout;
   }
 
+  /// After its time, an attempt goes on beside the next one.
+  [[nodiscard]] bool hedges() const { return hedges_ && retry_on_ != 0; }
+
   /// An attempt on a host of that priority has begun (retry_priority previous_priorities).
   void on_attempt(uint32_t priority);
   /// The priorities that the next attempt leaves out (LbContext::left_out); null: none.
@@ -64,6 +68,10 @@ class RetryState {
   RetryDecision on_response(const HeaderMap& head, WallTime now, WorkerCluster& cluster, Random& random);
   /// `sent`: the request (or a part of it) may have reached the upstream.
   RetryDecision on_failure(Failure failure, bool sent, WorkerCluster& cluster, Random& random);
+  /// The time of an attempt is over, and it goes on: whether another one begins beside it.
+  RetryDecision on_late_attempt(WorkerCluster& cluster, Random& random);
+  /// The response of such an attempt, which is not retried again: only whether it is one that would be.
+  [[nodiscard]] RetryDecision on_late_response(const HeaderMap& head) const;
 
  private:
   void read_names(std::string_view list);
@@ -78,6 +86,7 @@ class RetryState {
   uint32_t retry_on_ = 0;
   uint32_t left_ = 0;
   uint32_t attempt_ = 0;
+  bool hedges_ = false;
   BreakerUnit breaker_;  // the place of the retry under way
   std::optional<Milliseconds> per_try_timeout_;
   std::vector<uint16_t> header_codes_;

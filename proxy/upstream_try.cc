@@ -31,11 +31,11 @@ void UpstreamTry::on_stream(MessageSink& request, UpstreamConnection& connection
   used_connection_ = connection.was_resting();
   local_address_ = connection.local_address();
   tls_ = connection.tls();
-  owner_.on_try_ready(request);
+  owner_.on_try_ready(*this, request);
 }
 
 void UpstreamTry::on_no_stream(Failure failure, std::string_view transport_failure) {
-  owner_.on_try_failed(failure, transport_failure);
+  owner_.on_try_failed(*this, failure, transport_failure);
 }
 
 void UpstreamTry::on_informational(HeaderMap& head) { owner_.on_try_informational(head); }
@@ -43,7 +43,7 @@ void UpstreamTry::on_informational(HeaderMap& head) { owner_.on_try_informationa
 void UpstreamTry::on_head(HeaderMap& head, bool end) {
   response_begun_ = true;
   if (end) sink_ = nullptr;  // from here on the stream belongs to nobody
-  owner_.on_try_head(head, end);
+  owner_.on_try_head(*this, head, end);
 }
 
 void UpstreamTry::on_body(BodyChunk chunk, bool end) {
@@ -59,7 +59,7 @@ void UpstreamTry::on_trailers(HeaderMap& trailers) {
 void UpstreamTry::on_reset(Failure failure) {
   sink_ = nullptr;
   // Where a server refuses our certificate behind its handshake, this says why.
-  owner_.on_try_failed(failure,
+  owner_.on_try_failed(*this, failure,
                        failure == Failure::kConnectFailure ? pool_->transport_failure() : std::string_view());
 }
 

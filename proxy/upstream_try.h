@@ -12,7 +12,7 @@
 namespace remora {
 
 /// One attempt of an exchange at one upstream host: from the wish for a stream to the end of its response.
-/// The exchange owns one and uses it again for each retry.
+/// UpstreamTries owns those of an exchange.
 class UpstreamTry final : private StreamRequest, private MessageEvents {
  public:
   /// What the exchange hears. After on_try_failed or the response's end the attempt is over and may be
@@ -20,12 +20,13 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   class Owner {
    public:
     /// The stream is there: send the head now.
-    virtual void on_try_ready(MessageSink& request) = 0;
+    virtual void on_try_ready(UpstreamTry& from, MessageSink& request) = 0;
     virtual void on_try_informational(HeaderMap& head) = 0;
-    virtual void on_try_head(HeaderMap& head, bool end) = 0;
+    virtual void on_try_head(UpstreamTry& from, HeaderMap& head, bool end) = 0;
+    // From here on there is one attempt.
     virtual void on_try_body(BodyChunk chunk, bool end) = 0;
     virtual void on_try_trailers(HeaderMap& trailers) = 0;
-    virtual void on_try_failed(Failure failure, std::string_view transport_failure) = 0;
+    virtual void on_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure) = 0;
 
    protected:
     ~Owner() = default;

@@ -99,6 +99,16 @@ class TestTimeouts:
         assert upstream.last.get("x-envoy-expected-rq-timeout-ms") == "15000"
 
 
+    @pytest.mark.remora_only("Envoy lets the upstream begin what nobody waits for")
+    def test_a_request_whose_time_is_over_is_not_sent(self, through):
+        proxy, upstream = through(max_stream_duration={"grpc_timeout_header_max": "5s"})
+        response = proxy.fetch(headers={"grpc-timeout": "0m"})
+        assert (response.status, response.text) == (504, "downstream duration timeout")
+        assert proxy.wait_stat("http.in.downstream_rq_max_duration_reached") == 1
+        assert proxy.fetch(headers={"grpc-timeout": "5S"}).status == 200
+        assert [request.get("grpc-timeout") for request in upstream.requests] == ["5S"]
+
+
 class TestRetries:
     @pytest.mark.parametrize("retry_on, status", [
         ("5xx", 500), ("5xx", 503), ("gateway-error", 502), ("gateway-error", 503), ("gateway-error", 504),

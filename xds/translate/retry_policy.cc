@@ -58,6 +58,10 @@ std::vector<HeaderMatcher> to_matchers(const Matchers& matchers, std::string_vie
 
 }  // namespace
 
+HedgePolicy to_hedge_policy(const envoy::config::route::v3::HedgePolicy& policy) {
+  return {.on_per_try_timeout = policy.hedge_on_per_try_timeout()};
+}
+
 RetryPolicy to_retry_policy(const ProtoPolicy& policy, Context& context) {
   RetryPolicy out;
   std::vector<std::string> unknown;

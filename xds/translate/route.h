@@ -59,6 +59,7 @@ RouteMatch to_route_match(const envoy::config::route::v3::RouteMatch& match, Con
 RouteAction to_route_action(const envoy::config::route::v3::RouteAction& action, Context& context);
 RedirectAction to_redirect(const envoy::config::route::v3::RedirectAction& redirect, Context& context);
 RetryPolicy to_retry_policy(const envoy::config::route::v3::RetryPolicy& policy, Context& context);
+HedgePolicy to_hedge_policy(const envoy::config::route::v3::HedgePolicy& policy);
 /// path_match_policy and path_rewrite_policy: URI templates.
 PathMatch to_template_match(const envoy::config::core::v3::TypedExtensionConfig& policy, Context& context);
 void set_template_rewrite(const envoy::config::route::v3::RouteAction& action, const PathMatch& path,

@@ -221,6 +221,7 @@ RouteAction to_route_action(const v3::RouteAction& action, Context& context) {
     const auto scope = context.in("retry_policy");
     out.retry = std::make_shared<const RetryPolicy>(to_retry_policy(action.retry_policy(), context));
   }
+  if (action.has_hedge_policy()) out.hedge = to_hedge_policy(action.hedge_policy());
   out.mirrors = to_mirrors(action.request_mirror_policies(), context);
   out.hash_policies = to_hash_policies(action.hash_policy(), context);
   if (action.has_internal_redirect_policy()) {

@@ -168,6 +168,7 @@ VirtualHost to_virtual_host(const envoy::config::route::v3::VirtualHost& host, c
     const auto scope = context.in("retry_policy");
     out.retry = std::make_shared<const RetryPolicy>(to_retry_policy(host.retry_policy(), context));
   }
+  if (host.has_hedge_policy()) out.hedge = to_hedge_policy(host.hedge_policy());
   out.mirrors = to_mirrors(host.request_mirror_policies(), context);
   out.filters.overrides = to_filter_overrides(host.typed_per_filter_config(), context);
   out.virtual_clusters = to_virtual_clusters(host, context);

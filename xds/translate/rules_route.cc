@@ -20,11 +20,12 @@ std::span<const MessageRules> route_rules() {
        .no_effect = {{"metadata", "no extension of this build reads it"}}},
       {.message = "envoy.config.route.v3.Vhds", .implemented = "config_source"},
       {.message = "envoy.config.route.v3.VirtualHost",
-       .implemented = "name domains routes require_tls request_headers_to_add request_headers_to_remove "
-                      "response_headers_to_add response_headers_to_remove include_request_attempt_count "
-                      "include_is_timeout_retry_header "
-                      "include_attempt_count_in_response retry_policy request_mirror_policies matcher "
-                      "virtual_clusters per_request_buffer_limit_bytes request_body_buffer_limit",
+       .implemented =
+           "name domains routes require_tls request_headers_to_add request_headers_to_remove "
+           "response_headers_to_add response_headers_to_remove include_request_attempt_count "
+           "include_is_timeout_retry_header "
+           "include_attempt_count_in_response retry_policy hedge_policy request_mirror_policies matcher "
+           "virtual_clusters per_request_buffer_limit_bytes request_body_buffer_limit",
        .checked_by_reader = "typed_per_filter_config",
        .no_effect = {{"metadata", "no extension of this build reads it"}, {"rate_limits", kNoRateLimit}}},
       {.message = "envoy.config.route.v3.Route",
@@ -89,11 +90,15 @@ std::span<const MessageRules> route_rules() {
            "cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match "
            "prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header "
            "host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy "
-           "request_mirror_policies priority upgrade_configs max_stream_duration max_grpc_timeout "
+           "hedge_policy request_mirror_policies priority upgrade_configs max_stream_duration "
+           "max_grpc_timeout "
            "grpc_timeout_offset hash_policy internal_redirect_policy path_rewrite_policy path_rewrite "
            "host_rewrite",
        .no_effect = {{"rate_limits include_vh_rate_limits", kNoRateLimit},
                      {"early_data_policy", "early data is never accepted"}}},
+      {.message = "envoy.config.route.v3.HedgePolicy",
+       .implemented = "hedge_on_per_try_timeout",
+       .no_effect = {{"initial_requests additional_request_chance", "Envoy does not read it either"}}},
       {.message = "envoy.config.route.v3.RouteAction.MaxStreamDuration",
        .implemented = "max_stream_duration grpc_timeout_header_max grpc_timeout_header_offset"},
       {.message = "envoy.config.route.v3.InternalRedirectPolicy",

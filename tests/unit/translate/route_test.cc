@@ -187,7 +187,7 @@ virtual_hosts:
   - match: {safe_regex: {regex: "["}}
     route: {cluster: a, host_rewrite_literal: "x"}
   - match: {prefix: /, filter_state: [{key: k, address_match: {}}]}
-    route: {cluster: a, hedge_policy: {initial_requests: 2}}
+    route: {cluster: a, retry_policy_typed_config: {}}
     request_headers_to_remove: [":path"]
   - match: {prefix: /}
     route: {cluster: a, retry_policy: {retry_priority: {name: x}}}
@@ -199,7 +199,7 @@ virtual_hosts:
        {"virtual_hosts[0].request_headers_to_add[0].header.key: 'host' cannot be changed",
         "virtual_hosts[0].routes[0].match.safe_regex.regex: ",
         "virtual_hosts[0].routes[1].match.filter_state[0].address_match: is not implemented by this build",
-        "virtual_hosts[0].routes[1].route.hedge_policy: is not implemented by this build",
+        "virtual_hosts[0].routes[1].route.retry_policy_typed_config: is not implemented by this build",
         "virtual_hosts[0].routes[1].request_headers_to_remove[0]: ':path' cannot be removed",
         "virtual_hosts[0].routes[2].route.retry_policy.retry_priority: the retry priority 'x' is not "
         "implemented by "
