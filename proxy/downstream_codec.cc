@@ -30,7 +30,7 @@ H2Settings http2_settings(const HttpConnectionManagerConfig& http, StatBlock& st
   H2Settings settings;
   settings.options = http.http2;
   settings.limits = head_limits(http);
-  settings.flush_timeout = http.stream_idle_timeout;
+  settings.flush_timeout = http.stream_flush_timeout.value_or(http.stream_idle_timeout);
   settings.stats = &stats;
   return settings;
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/grpc.h"
+#include "field_list.h"
 #include "local_reply.h"
 #include "remora/http/path.h"
 
@@ -86,57 +87,6 @@ HeadVerdict check_underscores(HeaderMap& head, HttpConnectionManagerConfig::Unde
   return verdict;
 }
 
-bool is_internal(const Address& address, const HttpConnectionManagerConfig& config) {
-  if (address.is_unix()) return config.unix_sockets_internal;
-  return std::any_of(config.internal_ranges.begin(), config.internal_ranges.end(),
-                     [&](const CidrRange& range) { return range.contains(address); });
-}
-
-void append_list(HeaderMap& head, HeaderId id, std::string_view value) {
-  if (!head.has(id)) {
-    head.add(id, value);
-    return;
-  }
-  const auto old = head.value_of(id);
-  if (old.empty()) {
-    head.set(id, value);
-    return;
-  }
-  char* joined = head.allocate(old.size() + 1 + value.size());
-  std::copy(old.begin(), old.end(), joined);
-  joined[old.size()] = ',';
-  std::copy(value.begin(), value.end(), joined + old.size() + 1);
-  head.set(id, std::string_view(joined, old.size() + 1 + value.size()));
-}
-
-/// The client's address and x-forwarded-for/-proto, as the configuration trusts them.
-void find_origin(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
-                 RequestOrigin& origin) {
-  const auto forwarded = head.value_of(HeaderId::kXForwardedFor);
-  const std::string_view own_proto = peer.tls ? "https" : "http";
-  const bool single_hop = !forwarded.empty() && forwarded.find(',') == std::string_view::npos;
-  origin.remote = peer.remote();
-  if (config.use_remote_address) {
-    origin.internal = !head.has(HeaderId::kXForwardedFor) && is_internal(peer.remote(), config);
-    if (config.xff_num_trusted_hops > 0) {
-      const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops - 1);
-      if (!trusted.empty()) origin.remote = trusted;
-    }
-    if (!config.skip_xff_append && peer.remote().is_ip())
-      append_list(head, HeaderId::kXForwardedFor, peer.host);
-    // The peer is the client: nobody in front of us can have known the scheme better.
-    if (config.xff_num_trusted_hops == 0) head.set(HeaderId::kXForwardedProto, own_proto);
-  } else {
-    const auto trusted = forwarded_for_hop(forwarded, config.xff_num_trusted_hops);
-    if (!trusted.empty()) origin.remote = trusted;
-    origin.internal = single_hop && !trusted.empty() && is_internal(trusted, config);
-  }
-  if (!head.has(HeaderId::kXForwardedProto)) head.add(HeaderId::kXForwardedProto, own_proto);
-  if (config.append_x_forwarded_port && !head.has(HeaderId::kXForwardedPort)) {
-    head.add(HeaderId::kXForwardedPort, uint64_t{peer.local.port()});
-  }
-}
-
 void sanitize(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
               const RequestOrigin& origin, const std::vector<std::string>* internal_only) {
   head.remove(HeaderId::kXEnvoyInternal);
@@ -170,23 +120,6 @@ void set_request_id(HeaderMap& head, const HttpConnectionManagerConfig& config, 
 
 }  // namespace
 
-Address forwarded_for_hop(std::string_view forwarded_for, uint32_t hop) {
-  while (true) {
-    const size_t comma = forwarded_for.rfind(',');
-    auto member = comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1);
-    if (hop == 0) {
-      while (!member.empty() && member.front() == ' ') member.remove_prefix(1);
-      while (!member.empty() && member.back() == ' ') member.remove_suffix(1);
-      if (member.empty()) return {};
-      auto address = Address::ip(member, 0);
-      return address ? *address : Address();
-    }
-    if (comma == std::string_view::npos) return {};
-    forwarded_for = forwarded_for.substr(0, comma);
-    --hop;
-  }
-}
-
 void write_uuid(Random& random, char* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   const uint64_t words[2] = {(random.next() & ~0xf000ull) | 0x4000ull,
@@ -205,10 +138,11 @@ HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerCon
     return verdict;
   if (auto verdict = normalize(head, config); verdict.kind == HeadVerdict::Kind::kReply) return verdict;
   strip_port(head, config, peer);
-  find_origin(head, config, peer, origin);
+  if (const uint16_t status = find_origin(head, config, peer, origin); status != 0)
+    return refuse(status, "rejecting_because_detection_failed");
   sanitize(head, config, peer, origin, internal_only);
   forward_client_cert(head, config, peer.tls_info, peer.client_cert);
-  if (!config.via.empty()) append_list(head, HeaderId::kVia, config.via);
+  if (!config.via.empty()) append_to_list(head, HeaderId::kVia, config.via);
   set_request_id(head, config, config.use_remote_address && !origin.internal, random);
   if (!config.scheme.empty()) head.set(HeaderId::kXForwardedProto, config.scheme);
   head.set(HeaderId::kScheme, head.value_of(HeaderId::kXForwardedProto) == "https" ? "https" : "http");

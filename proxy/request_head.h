@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "client_address.h"
 #include "peer.h"
 #include "remora/config/listener.h"
 #include "remora/core/random.h"
@@ -20,20 +21,11 @@ struct HeadVerdict {
   LocalReply reply;
 };
 
-struct RequestOrigin {
-  Address remote;  ///< the client, after x-forwarded-for has been weighed
-  bool internal = false;
-};
-
 /// Edits `head` in place. `internal_only` are the route table's headers that external requests must not
 /// carry.
 HeadVerdict prepare_request_head(HeaderMap& head, const HttpConnectionManagerConfig& config, const Peer& peer,
                                  const std::vector<std::string>* internal_only, Random& random,
                                  RequestOrigin& origin);
-
-/// The last hop in `forwarded_for`, counted from the right: 0 is the rightmost. Empty address if there is
-/// none or it is no IP address.
-Address forwarded_for_hop(std::string_view forwarded_for, uint32_t hop);
 
 /// 36 characters of a random UUID (version 4) into `out`.
 void write_uuid(Random& random, char* out);

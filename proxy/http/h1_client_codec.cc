@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "http/h1_fields.h"
+
 namespace remora {
 namespace {
 
@@ -59,6 +61,7 @@ size_t H1ClientCodec::read_head(std::string_view bytes) {
     const bool too_many = error.detail == "http1.too_many_headers";
     return fail(too_many ? Failure::kUpstreamHeadersTooLarge : Failure::kUpstreamProtocolError, bytes.size());
   }
+  keep_spellings(bytes.substr(0, size), settings_.header_case, head_);
   if (response_.status / 100 == 1 && response_.framing.kind != Framing::Kind::kTunnel) {
     if (response_.status == 101 || ++informationals_ > kMaxInformationals) {
       return fail(Failure::kUpstreamProtocolError, bytes.size());

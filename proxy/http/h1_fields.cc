@@ -103,6 +103,17 @@ HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMa
   }
 }
 
+void keep_spellings(std::string_view head, const HeaderCase& rules, HeaderMap& headers) {
+  if (!rules.preserve) return;
+  headers.keep_spellings(rules.added);
+  const auto start = next_line(head);
+  constexpr size_t kBeforeReason = std::string_view("HTTP/1.1 200 ").size();
+  if (rules.keep_reason && start.starts_with("HTTP/") && start.size() > kBeforeReason)
+    headers.keep_reason(start.substr(kBeforeReason));
+  for (auto line = next_line(head); !line.empty(); line = next_line(head))
+    headers.keep_spelling(line.substr(0, line.find(':')));
+}
+
 HeadError read_body_fields(HeaderMap& headers, uint8_t minor_version, BodyFields& body) {
   size_t lengths = 0;
   size_t encodings = 0;

@@ -21,6 +21,10 @@ struct Hosts {
 HeadError parse_fields(std::string_view rest, const HeadLimits& limits, HeaderMap& headers,
                        Hosts* hosts = nullptr);
 
+/// Keeps how the names of a head's fields are spelled, and its reason phrase, where `rules` say so. `head`:
+/// the whole of what has been parsed, its start line included.
+void keep_spellings(std::string_view head, const HeaderCase& rules, HeaderMap& headers);
+
 /// Content-Length and Transfer-Encoding into one decision. `chunked` and `length` tell what was there.
 struct BodyFields {
   bool chunked = false;

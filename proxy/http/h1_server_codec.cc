@@ -3,6 +3,8 @@
 #include <charconv>
 #include <utility>
 
+#include "http/h1_fields.h"
+
 namespace remora {
 namespace {
 
@@ -62,6 +64,7 @@ size_t H1ServerCodec::read_head(std::string_view bytes) {
     refuse(error);
     return bytes.size();
   }
+  keep_spellings(bytes.substr(0, size), settings_.header_case, head_);
   open_stream();
   return size;
 }

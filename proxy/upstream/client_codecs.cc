@@ -12,6 +12,7 @@ ClientCodecs::ClientCodecs(const ClusterRuntime& runtime, size_t shard) : runtim
   const auto& config = *runtime.config;
   h1_.limits = {size_t{config.max_response_headers_kb} * 1024, config.max_headers_count};
   h1_.enable_trailers = config.enable_trailers;
+  h1_.header_case = config.header_case;
   h2_.options = *config.http2;
   h2_.limits = h1_.limits;
   h2_.buffer_limit = config.buffer_limit;

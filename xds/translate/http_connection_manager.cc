@@ -1,5 +1,7 @@
 #include "translate/access_log.h"
 #include "translate/field_check.h"
+#include "translate/first_sight.h"
+#include "translate/header_case.h"
 #include "translate/http2_options.h"
 #include "translate/listener.h"
 #include "translate/local_reply.h"
@@ -51,6 +53,9 @@ void set_timeouts(const Proto& manager, Context& context, Config& out) {
   };
   take(manager.has_stream_idle_timeout(), manager.stream_idle_timeout(), "stream_idle_timeout",
        out.stream_idle_timeout);
+  if (manager.has_stream_flush_timeout())
+    out.stream_flush_timeout =
+        to_milliseconds(manager.stream_flush_timeout(), "stream_flush_timeout", context);
   take(manager.has_request_timeout(), manager.request_timeout(), "request_timeout", out.request_timeout);
   take(manager.has_request_headers_timeout(), manager.request_headers_timeout(), "request_headers_timeout",
        out.request_headers_timeout);
@@ -193,13 +198,14 @@ void set_path_and_host(const Proto& manager, Context& context, Config& out) {
   out.strip_trailing_host_dot = manager.strip_trailing_host_dot();
 }
 
-void set_http1(const Proto& manager, Config& out) {
+void set_http1(const Proto& manager, Context& context, Config& out) {
   const auto& http1 = manager.http_protocol_options();
   out.allow_absolute_url = !http1.has_allow_absolute_url() || http1.allow_absolute_url().value();
   out.accept_http_10 = http1.accept_http_10();
   out.default_host_for_http_10 = http1.default_host_for_http_10();
   out.enable_trailers = http1.enable_trailers();
-  if (http1.header_key_format().has_proper_case_words()) out.header_case.style = HeaderCase::Style::kProper;
+  const auto scope = context.in("http_protocol_options");
+  out.header_case = to_header_case(http1, context);
   out.proxy_100_continue = manager.proxy_100_continue();
 }
 
@@ -258,9 +264,10 @@ TranslatedConnectionManager to_connection_manager(const Proto& manager, TrafficD
   set_timeouts(manager, context, out);
   set_limits(manager, context, out);
   set_identity(manager, context, out);
+  set_first_sight(manager, context, out);
   check_request_id_extension(manager, context);
   set_path_and_host(manager, context, out);
-  set_http1(manager, out);
+  set_http1(manager, context, out);
   set_downstream_http2(manager, context, out);
   set_upgrades(manager, context, out);
   return result;

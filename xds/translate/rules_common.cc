@@ -80,9 +80,11 @@ std::span<const MessageRules> common_rules() {
       {.message = "envoy.config.core.v3.UpstreamHttpProtocolOptions",
        .implemented = "auto_sni auto_san_validation override_auto_sni_header"},
       {.message = "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat",
-       .implemented = "proper_case_words"},
+       .implemented = "proper_case_words stateful_formatter"},
       {.message = "envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords",
        .implemented = ""},
+      {.message = "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig",
+       .implemented = "forward_reason_phrase formatter_type_on_envoy_headers"},
 
       // Where configuration comes from.
       {.message = "envoy.config.core.v3.ConfigSource",

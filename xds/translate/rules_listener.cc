@@ -54,7 +54,8 @@ std::span<const MessageRules> listener_rules() {
            "strip_trailing_host_dot append_x_forwarded_port http2_protocol_options "
            "set_current_client_cert_details stream_error_on_invalid_http_message local_reply_config "
            "access_log_options access_log_flush_interval flush_access_log_on_new_request "
-           "scheme_header_transformation",
+           "scheme_header_transformation original_ip_detection_extensions early_header_mutation_extensions "
+           "stream_flush_timeout",
        .checked_by_reader = "route_config request_id_extension",
        .no_effect = {{"http3_protocol_options", kNoQuic},
                      {"tracing", kNoTracing},
@@ -72,6 +73,15 @@ std::span<const MessageRules> listener_rules() {
        .implemented = "mappers body_format"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper",
        .implemented = "filter status_code body body_format_override headers_to_add"},
+      {.message = "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig",
+       .implemented = "xff_num_trusted_hops xff_trusted_cidrs skip_xff_append"},
+      {.message = "envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs",
+       .implemented = "cidrs"},
+      {.message = "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig",
+       .implemented = "header_name allow_extension_to_set_address_as_trusted reject_with_status"},
+      {.message = "envoy.type.v3.HttpStatus", .implemented = "code"},
+      {.message = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+       .implemented = "mutations"},
       {.message = "envoy.config.core.v3.SchemeHeaderTransformation",
        .implemented = "scheme_to_overwrite match_upstream"},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.Rds",

@@ -1,5 +1,6 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "translate/cluster.h"
+#include "translate/header_case.h"
 #include "translate/http2_options.h"
 #include "translate/typed_config.h"
 #include "translate/values.h"
@@ -36,8 +37,7 @@ void set_common(const CommonOptions& options, Context& context, ClusterConfig& o
 
 void set_http1(const Http1Options& options, Context& context, ClusterConfig& out) {
   out.enable_trailers = options.enable_trailers();
-  if (options.has_header_key_format())
-    context.unsupported("header_key_format", "a header case towards upstreams");
+  out.header_case = to_header_case(options, context);
   if (options.has_allow_absolute_url() || options.accept_http_10() ||
       !options.default_host_for_http_10().empty()) {
     context.warning(

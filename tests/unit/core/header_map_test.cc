@@ -196,6 +196,33 @@ TEST(HeaderMap, CopiesAreDeepAndMovesLeaveAnEmptyMap) {
   EXPECT_EQ(copy.get(HeaderId::kHost), "h");
 }
 
+TEST(HeaderMap, KeepsHowNamesWereSpelled) {
+  HeaderMap map;
+  EXPECT_FALSE(map.style_of_others());
+  map.add("x-name", "1");
+  map.keep_spellings(HeaderCase::Style::kProper);
+  map.keep_spelling("X-NAME");
+  map.keep_spelling("x-Name");
+  map.keep_reason("Fine");
+  EXPECT_EQ(map.style_of_others(), HeaderCase::Style::kProper);
+  EXPECT_EQ(map.spelling("x-name"), "X-NAME");
+  EXPECT_EQ(map.spelling("x-other"), "");
+
+  const HeaderMap copy = map;
+  HeaderMap moved;
+  moved.swap(map);
+  for (const HeaderMap* one : {&copy, static_cast<const HeaderMap*>(&moved)}) {
+    EXPECT_EQ(one->spelling("x-name"), "X-NAME");
+    EXPECT_EQ(one->reason(), "Fine");
+  }
+  EXPECT_EQ(map.spelling("x-name"), "");
+
+  moved.clear();
+  EXPECT_FALSE(moved.style_of_others());
+  EXPECT_EQ(moved.spelling("x-name"), "");
+  EXPECT_EQ(moved.reason(), "");
+}
+
 TEST(HeaderMap, HoldsValuesLargerThanABlock) {
   HeaderMap map;
   const std::string large(60000, 'v');

@@ -184,7 +184,7 @@ TEST_F(ListenerTest, FieldsOfTheConnectionManagerThatAreNotImplemented) {
   const std::string at = "filter_chains[0].filters[0].typed_config.";
   for (const char* expected : {"codec_type: HTTP3 is not implemented by this build",
                                "proxy_status_config: is not implemented by this build",
-                               "original_ip_detection_extensions: is not implemented by this build"}) {
+                               "original_ip_detection_extensions[0].typed_config: is required"}) {
     EXPECT_NE(errors().find(at + expected), std::string::npos) << expected << "\nin\n" << errors();
   }
   EXPECT_NE(warnings().find(at + "http3_protocol_options: has no effect"), std::string::npos);
