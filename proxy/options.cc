@@ -54,6 +54,18 @@ Flag toggle(std::string_view name, bool Options::*member, std::string_view help)
           }};
 }
 
+/// One of Envoy's that changes nothing here.
+Flag ignored(std::string_view name, bool takes_value, std::string_view why) {
+  return {name, "", takes_value, why, [](Options&, const std::string&) -> Result<void> { return {}; }};
+}
+
+/// One of Envoy's without which the process would not do what it was told.
+Flag refused(std::string_view name, bool takes_value, std::string_view why) {
+  return {name, "", takes_value, why, [name, why](Options&, const std::string&) -> Result<void> {
+            return Error{std::string(name) + ": " + std::string(why)};
+          }};
+}
+
 Result<void> set_mode(Options& options, const std::string& value) {
   if (value == "serve") {
     options.mode = Options::Mode::kServe;
@@ -128,6 +140,27 @@ const std::vector<Flag>& flags() {
            "Write the admin address to this file once bound"),
       number("--file-flush-interval-msec", &Options::file_flush_interval_msec,
              "Accepted for compatibility: logs are written at once"),
+      toggle("--allow-unknown-fields", &Options::allow_unknown_static_fields,
+             "An older name of --allow-unknown-static-fields"),
+      ignored("--file-flush-min-size-kb", true, "Accepted for compatibility: logs are written at once"),
+      ignored("--use-dynamic-base-id", false, "Accepted for compatibility: there is no hot restart"),
+      ignored("--skip-hot-restart-on-no-parent", false,
+              "Accepted for compatibility: there is no hot restart"),
+      ignored("--skip-hot-restart-parent-stats", false,
+              "Accepted for compatibility: there is no hot restart"),
+      ignored("--socket-path", true, "Accepted for compatibility: there is no hot restart"),
+      ignored("--socket-mode", true, "Accepted for compatibility: there is no hot restart"),
+      ignored("--cpuset-threads", false, "Always the case: see --concurrency"),
+      ignored("--enable-fine-grain-logging", false, "Accepted for compatibility: levels are by component"),
+      ignored("--log-stacktrace-single-entry", false, "Accepted for compatibility: no stacks are logged"),
+      ignored("--skip-deprecated-logs", false, "Accepted for compatibility: no field is warned of as old"),
+      ignored("--enable-mutex-tracing", false, "Accepted for compatibility: requests take no locks"),
+      ignored("--enable-core-dump", false, "Accepted for compatibility: the system's limit decides"),
+      ignored("--local-address-ip-version", true, "Accepted for compatibility: listeners say what they are"),
+      refused("--log-format-escaped", false, "line ends in messages are not escaped by this build"),
+      refused("--base-id-path", true, "there is no hot restart, and so no base id to write"),
+      refused("--disable-extensions", true, "extensions cannot be left out of this build"),
+      refused("--stats-tag", true, "statistics have no tags but their own in this build"),
   };
   return all;
 }

@@ -221,7 +221,7 @@ class RouteGenerator(MatchGenerator):
         headers += [(name, make()) for name, (chance, make) in {
             "x-do": (0.4, lambda: self.pick(DOINGS)), "x-shadow": (0.5, lambda: self.pick(("shadow", "unknown"))),
             "content-type": (0.15, lambda: self.pick(("application/grpc", "application/grpc+proto", "text/plain", "application/grpc-web"))),
-            "grpc-timeout": (0.15, lambda: self.pick(("5S", "20S", "900000m", "0S", "1H", "bad"))),
+            "grpc-timeout": (0.15, lambda: self.pick(("5S", "20S", "900000m", "1H", "bad"))),
             "x-envoy-retry-on": (0.1, lambda: self.pick(RETRIES)), "x-envoy-retry-grpc-on": (0.05, lambda: self.pick(("unavailable", "cancelled"))),
             "x-envoy-retriable-status-codes": (0.05, lambda: self.pick(("404,418", "x"))),
             "x-envoy-retriable-header-names": (0.05, lambda: "x-retry"),
