@@ -38,7 +38,10 @@ void UpstreamTry::on_no_stream(Failure failure, std::string_view transport_failu
   owner_.on_try_failed(*this, failure, transport_failure);
 }
 
-void UpstreamTry::on_informational(HeaderMap& head) { owner_.on_try_informational(head); }
+void UpstreamTry::on_informational(HeaderMap& head) {
+  used_connection_ = false;  // it did stand: what befalls it from now on is no race with its end
+  owner_.on_try_informational(head);
+}
 
 void UpstreamTry::on_head(HeaderMap& head, bool end) {
   response_begun_ = true;

@@ -44,8 +44,8 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   [[nodiscard]] bool active() const { return sink_ != nullptr || waiting(); }
   /// Of the last attempt; null before the first.
   [[nodiscard]] WorkerHost* host() const { return host_.get(); }
-  /// The connection had been resting since an earlier request: a failure may be an idle close that crossed
-  /// ours.
+  /// The connection had been resting since an earlier request, and nothing has come back: a failure may be an
+  /// idle close that crossed ours.
   [[nodiscard]] bool on_used_connection() const { return used_connection_; }
   /// When the last attempt got its stream; until then, when it began to wait for one.
   [[nodiscard]] MonotonicTime started() const { return started_; }

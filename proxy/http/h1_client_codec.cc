@@ -158,7 +158,8 @@ void H1ClientCodec::on_end() {
   if (reading_ == Reading::kUntilClose || reading_ == Reading::kTunnel) {
     deliver({}, true);
   } else if (reading_ == Reading::kHead) {
-    fail(Failure::kConnectionTermination, 0);
+    // Half a head is an answer, if a bad one: the request has been read, and must not be sent again unasked.
+    fail(head_is_cut() ? Failure::kUpstreamProtocolError : Failure::kConnectionTermination, 0);
   } else {
     // A body that was announced and did not come: that is no way to end a message.
     auto* stream = stream_;
@@ -170,7 +171,10 @@ void H1ClientCodec::on_end() {
 
 void H1ClientCodec::on_connection_lost(Failure failure) {
   reusable_ = false;
-  if (auto* stream = std::exchange(stream_, nullptr)) stream->on_reset(failure);
+  auto* stream = std::exchange(stream_, nullptr);
+  if (stream == nullptr) return;
+  const bool answered = failure == Failure::kConnectionTermination && head_is_cut();
+  stream->on_reset(answered ? Failure::kUpstreamProtocolError : failure);
 }
 
 void H1ClientCodec::send_head(const HeaderMap& head, bool end) {

@@ -45,6 +45,7 @@ class H1ClientCodec final : public ClientCodec, private MessageSink {
   void response_complete();
   size_t fail(Failure failure, size_t used);
   [[nodiscard]] bool stalled() const { return account_.exhausted(); }
+  [[nodiscard]] bool head_is_cut() const { return reading_ == Reading::kHead && scanner_.begun(); }
 
   void send_informational(const HeaderMap& /*head*/) override {}  // requests have none
   void send_head(const HeaderMap& head, bool end) override;

@@ -39,6 +39,8 @@ class HeadScanner {
   State scan(std::string_view bytes);
   /// Only after kComplete: length of the head with its closing empty line.
   [[nodiscard]] size_t size() const { return position_; }
+  /// Something of a head has come.
+  [[nodiscard]] bool begun() const { return position_ > 0; }
   void reset() { position_ = line_start_ = 0; }
 
  private:

@@ -280,6 +280,26 @@ TEST_F(ClientCodecTest, CutBodiesAreNeverCompleted) {
   EXPECT_EQ(recorder_.log, "head(200) body(ab) reset ");
 }
 
+TEST_F(ClientCodecTest, WhoHasSaidNothingMayBeAskedAgainAndWhoSaidHalfAHeadMayNot) {
+  request("GET", true);
+  codec_.on_end();
+  EXPECT_EQ(recorder_.last_failure, Failure::kConnectionTermination);
+  request("GET", true);
+  wire_.send("HTTP/1.1 200 OK\r\ncont");
+  codec_.on_end();
+  EXPECT_EQ(recorder_.last_failure, Failure::kUpstreamProtocolError);
+}
+
+TEST_F(ClientCodecTest, ALostConnectionIsToldAsWhatItCut) {
+  request("GET", true);
+  codec_.on_connection_lost(Failure::kConnectionTermination);
+  EXPECT_EQ(recorder_.last_failure, Failure::kConnectionTermination);
+  request("GET", true);
+  wire_.send("HTTP/1.1 20");
+  codec_.on_connection_lost(Failure::kConnectionTermination);
+  EXPECT_EQ(recorder_.last_failure, Failure::kUpstreamProtocolError);
+}
+
 TEST_F(ClientCodecTest, WhatIsMeantForATunnelWaitsForIt) {
   auto& sink = request("CONNECT", false);
   EXPECT_EQ(wire_.sent(), "CONNECT h HTTP/1.1\r\nhost: h\r\n\r\n");
