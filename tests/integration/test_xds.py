@@ -329,6 +329,17 @@ class TestRefusal:
         said = [line for line in serving.log.splitlines() if "decorator" in line]
         assert len(said) == 1 and "'routes': virtual_hosts[0].routes[0].decorator: " in said[0], serving.log
 
+    @pytest.mark.remora_only("it refuses each at once")
+    def test_a_storm_of_bad_versions_is_not_answered_by_one_of_refusals(self, serving, ads):
+        for number in range(100):
+            ads.set(ROUTES, [bad(ROUTES)], version=f"bad-{number}")
+        serving.wait_stat("control_plane.rate_limit_enforced")
+        ads.set(ROUTES, [routes_to("b")], version="good")
+        wait_until(lambda: serving.fetch().text == "b", "the good version used")
+        assert ads.wait_ack(ROUTES, "good")
+        nacks = [request for request in ads.requests_of(ROUTES) if request.error_detail.message]
+        assert 1 <= len(nacks) < 50, "some are told, the rest is held back"
+
     def test_refusal_is_counted_and_shown(self, serving, ads):
         ads.set(ROUTES, [bad(ROUTES)])
         ads.wait_nack(ROUTES)
