@@ -133,6 +133,14 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       draining_(io_, options, workers_, [this] { io_.stop(); }) {
   for (const int signal : {SIGQUIT, SIGUSR1, SIGHUP}) signals_.add(signal);
   clusters_.log_events_to(logs_);
+  if (const auto& path = loaded_.bootstrap.ejection_log_path; !path.empty()) {
+    auto log = EjectionLog::open(path, logs_);
+    if (log) {
+      clusters_.log_ejections_to(std::move(*log));
+    } else {
+      log_error("outlier", "no log of ejections: {}", log.error().message);
+    }
+  }
   clusters_.on_warm(
       [this](std::shared_ptr<const ClusterRuntime> runtime, std::shared_ptr<const HostSet> hosts) {
         std::vector<WorkerBatch> batches(workers_.size());

@@ -11,6 +11,7 @@
 #include "remora/core/stats.h"
 #include "upstream/cluster_runtime.h"
 #include "upstream/cluster_tls.h"
+#include "upstream/ejection_log.h"
 
 namespace boost::asio {
 class io_context;
@@ -44,6 +45,9 @@ class ClusterManager {
   /// Where events of health checks are written; without it they are not. Borrowed.
   void log_events_to(AccessLogWriter& writer) { event_writer_ = &writer; }
 
+  /// Where ejections and returns of hosts are written; without it they are not.
+  void log_ejections_to(std::unique_ptr<EjectionLog> log) { ejections_ = std::move(log); }
+
   /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
   void apply(const ConfigBatch& batch, WorkerBatch& out);
 
@@ -76,6 +80,7 @@ class ClusterManager {
   void set_warming(Entry& entry, bool warming);
   void finish_warming(Entry& entry);
   void start_outlier(Entry& entry);
+  OutlierDetector::Report report_ejections_of(const Entry& entry);
   void schedule_sweep(Entry& entry);
   static void refresh_breakers(const Entry& entry);
   void count_change(size_t kind);
@@ -86,6 +91,7 @@ class ClusterManager {
   MakeClientTls make_tls_;
   PublishCluster publish_cluster_;
   AccessLogWriter* event_writer_ = nullptr;
+  std::unique_ptr<EjectionLog> ejections_;
   std::unique_ptr<MainReactor> reactor_;  // made with the first cluster that has health checks
   std::shared_ptr<const ReportOutlier> report_outlier_;
   std::shared_ptr<const ReportUnhealthy> report_unhealthy_;

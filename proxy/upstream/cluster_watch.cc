@@ -128,15 +128,23 @@ void ClusterManager::start_outlier(Entry& entry) {
   }
   // Hosts keep what is known of them (HostState); a new detector takes it over.
   entry.sweeps->detector = std::make_unique<OutlierDetector>(
-      *config.outlier, entry.sweeps->scope->block(0), random_, [this, &entry] {
+      *config.outlier, entry.sweeps->scope->block(0), random_,
+      [this, &entry] {
         rebuild(entry, *entry.endpoints);
         const auto& name = entry.runtime->config->name;
         log_info("outlier", "cluster '{}': {} of {} hosts healthy after an ejection or return", name,
                  entry.set->healthy(), entry.hosts.size());
         publish_hosts(entry);
-      });
+      },
+      report_ejections_of(entry));
   entry.outlier()->set_hosts(entry.hosts);
   schedule_sweep(entry);
+}
+
+OutlierDetector::Report ClusterManager::report_ejections_of(const Entry& entry) {
+  if (!ejections_) return {};
+  return
+      [this, &entry](const EjectionEvent& event) { ejections_->write(entry.runtime->config->name, event); };
 }
 
 void ClusterManager::schedule_sweep(Entry& entry) {

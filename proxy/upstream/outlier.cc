@@ -54,22 +54,19 @@ void clear_consecutive(HostState& host) {
 StatSchema outlier_stat_schema() { return kSchema; }
 
 OutlierDetector::OutlierDetector(const OutlierDetection& config, StatBlock& stats, Random& random,
-                                 std::function<void()> on_change)
+                                 std::function<void()> on_change, Report report)
     : config_(config),
       stats_(stats),
       random_(random),
-      on_change_(std::move(on_change)) {}
+      on_change_(std::move(on_change)),
+      report_(std::move(report)) {}
 
 OutlierDetector::~OutlierDetector() { stats_.sub(kActive, active_); }
 
 void OutlierDetector::set_hosts(const HostList& hosts) {
-  hosts_.clear();
-  hosts_.reserve(hosts.size());
+  hosts_ = hosts;
   uint64_t active = 0;
-  for (const auto& host : hosts) {
-    hosts_.push_back(host->shared_state());
-    if (host->state().ejected()) ++active;
-  }
+  for (const auto& host : hosts_) active += host->state().ejected() ? 1 : 0;
   stats_.sub(kActive, active_);
   stats_.add(kActive, active);
   active_ = active;
@@ -77,8 +74,9 @@ void OutlierDetector::set_hosts(const HostList& hosts) {
 
 void OutlierDetector::on_consecutive(const std::shared_ptr<HostState>& host, Ejection kind,
                                      MonotonicTime now) {
-  if (host->ejected() || std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end()) return;
-  detected(*host, kind, now);
+  const Host* const found = host->ejected() ? nullptr : member(*host);
+  if (found == nullptr) return;
+  detected(*found, kind, now);
   // The one counter starts anew, so that errors without a success in between can reach the threshold again.
   if (kind == Ejection::kConsecutive5xx) {
     stats_.add(kDeprecatedConsecutive5xx);
@@ -91,14 +89,21 @@ void OutlierDetector::on_consecutive(const std::shared_ptr<HostState>& host, Eje
   announce();
 }
 
+const Host* OutlierDetector::member(const HostState& state) const {
+  const auto found =
+      std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) { return &host->state() == &state; });
+  return found == hosts_.end() ? nullptr : found->get();
+}
+
 void OutlierDetector::sweep(MonotonicTime now) {
   std::vector<Volume> volumes[2];
   for (const auto& host : hosts_) {
     return_if_due(*host, now);
-    for (const bool local : {false, true}) volumes[local ? 1 : 0].push_back(take_volume(*host, local));
-    if (host->known_monitor() == nullptr) continue;
-    host->monitor().success_rate = -1;
-    host->monitor().local_success_rate = -1;
+    HostState& state = host->state();
+    for (const bool local : {false, true}) volumes[local ? 1 : 0].push_back(take_volume(state, local));
+    if (state.known_monitor() == nullptr) continue;
+    state.monitor().success_rate = -1;
+    state.monitor().local_success_rate = -1;
   }
   for (const bool local : {false, true}) judge(local, volumes[local ? 1 : 0], now);
   decay_backoffs(now);
@@ -107,37 +112,60 @@ void OutlierDetector::sweep(MonotonicTime now) {
 
 void OutlierDetector::return_early(HostState& host, MonotonicTime now) {
   if (!host.ejected()) return;
-  return_host(host, now);
+  if (const Host* const found = member(host)) return_host(*found, now);
   announce();
 }
 
 void OutlierDetector::return_all(MonotonicTime now) {
   for (const auto& host : hosts_) {
-    if (host->ejected()) return_host(*host, now);
+    if (host->state().ejected()) return_host(*host, now);
   }
   announce();
 }
 
-void OutlierDetector::return_if_due(HostState& host, MonotonicTime now) {
-  if (!host.ejected()) return;
-  const OutlierMonitor& monitor = host.monitor();
+void OutlierDetector::return_if_due(const Host& host, MonotonicTime now) {
+  if (!host.state().ejected()) return;
+  const OutlierMonitor& monitor = host.state().monitor();
   const Milliseconds time = std::min(config_.base_ejection_time * monitor.backoff, config_.max_ejection_time);
   if (time + monitor.jitter <= now - monitor.ejected_at) return_host(host, now);
 }
 
-void OutlierDetector::return_host(HostState& host, MonotonicTime now) {
-  host.set_ejected(false);
+void OutlierDetector::return_host(const Host& host, MonotonicTime now) {
+  host.state().set_ejected(false);
   --active_;
   stats_.sub(kActive);
-  clear_consecutive(host);
-  host.monitor().returned_at = now;
-  host.monitor().ever_returned = true;
+  clear_consecutive(host.state());
+  OutlierMonitor& monitor = host.state().monitor();
+  monitor.returned_at = now;
+  monitor.ever_returned = true;
   changed_ = true;
+  if (!report_) return;
+  report_({.host = host,
+           .ejections = monitor.ejections,
+           .since_last = std::chrono::duration_cast<std::chrono::seconds>(now - monitor.ejected_at)});
 }
 
-void OutlierDetector::detected(HostState& host, Ejection kind, MonotonicTime now) {
+void OutlierDetector::detected(const Host& host, Ejection kind, MonotonicTime now, double success_rate) {
   stats_.add(kDetected + static_cast<size_t>(kind));
-  eject(host, kind, now);
+  eject(host, kind, now, success_rate);
+}
+
+void OutlierDetector::report_ejection(const Host& host, Ejection kind, bool enforced, MonotonicTime now,
+                                      double success_rate) const {
+  if (!report_) return;
+  const OutlierMonitor& monitor = host.state().monitor();
+  const size_t side = kind == Ejection::kSuccessRateLocal ? 1 : 0;
+  EjectionEvent event{.host = host,
+                      .ejected = true,
+                      .kind = kind,
+                      .enforced = enforced,
+                      .ejections = monitor.ejections,
+                      .success_rate = success_rate,
+                      .average = average_[side],
+                      .threshold = threshold_[side]};
+  if (monitor.ever_returned)
+    event.since_last = std::chrono::duration_cast<std::chrono::seconds>(now - monitor.returned_at);
+  report_(event);
 }
 
 bool OutlierDetector::may_eject() const {
@@ -146,20 +174,23 @@ bool OutlierDetector::may_eject() const {
   return percent <= std::min(100u, config_.max_ejection_percent);
 }
 
-void OutlierDetector::eject(HostState& host, Ejection kind, MonotonicTime now) {
-  if (host.ejected()) return;
+void OutlierDetector::eject(const Host& host, Ejection kind, MonotonicTime now, double success_rate) {
+  if (host.state().ejected()) return;
   if (!may_eject()) {
     stats_.add(kOverflow);
     return;
   }
   if (kind == Ejection::kConsecutive5xx || kind == Ejection::kSuccessRate) stats_.add(kDeprecatedTotal);
-  if (!enforce(kind)) return;
+  if (!enforce(kind)) {
+    report_ejection(host, kind, false, now, success_rate);
+    return;
+  }
   stats_.add(kTotal);
   stats_.add(kEnforced + static_cast<size_t>(kind));
   stats_.add(kActive);
   ++active_;
-  host.set_ejected(true);
-  OutlierMonitor& monitor = host.monitor();
+  host.state().set_ejected(true);
+  OutlierMonitor& monitor = host.state().monitor();
   ++monitor.ejections;
   monitor.ejected_at = now;
   const auto bound = static_cast<uint64_t>(config_.max_ejection_time_jitter.count()) + 1;
@@ -167,6 +198,7 @@ void OutlierDetector::eject(HostState& host, Ejection kind, MonotonicTime now) {
   if (monitor.backoff * config_.base_ejection_time < config_.max_ejection_time + config_.base_ejection_time)
     ++monitor.backoff;
   changed_ = true;
+  report_ejection(host, kind, true, now, success_rate);
 }
 
 bool OutlierDetector::enforce(Ejection kind) {
@@ -208,14 +240,15 @@ void OutlierDetector::judge(bool local, const std::vector<Volume>& volumes, Mono
   std::vector<Rated> by_rate;
   std::vector<Rated> by_failures;
   for (size_t i = 0; i < hosts_.size(); ++i) {
-    HostState& host = *hosts_[i];
+    HostState& host = hosts_[i]->state();
     if (host.ejected() || volumes[i].total == 0) continue;
     const double rate =
         static_cast<double>(volumes[i].success) * 100.0 / static_cast<double>(volumes[i].total);
     if (volumes[i].total >= shown)
       (local ? host.monitor().local_success_rate : host.monitor().success_rate) = rate;
-    if (volumes[i].total >= config_.success_rate_request_volume) by_rate.push_back({&host, rate});
-    if (volumes[i].total >= config_.failure_percentage_request_volume) by_failures.push_back({&host, rate});
+    if (volumes[i].total >= config_.success_rate_request_volume) by_rate.push_back({hosts_[i].get(), rate});
+    if (volumes[i].total >= config_.failure_percentage_request_volume)
+      by_failures.push_back({hosts_[i].get(), rate});
   }
   if (!by_rate.empty() && by_rate.size() >= config_.success_rate_minimum_hosts)
     judge_success_rates(local, by_rate, now);
@@ -238,7 +271,8 @@ void OutlierDetector::judge_success_rates(bool local, const std::vector<Rated>& 
   for (const Rated& rated : hosts) {
     if (rated.success_rate >= threshold) continue;
     stats_.add(kDeprecatedSuccessRate);
-    detected(*rated.host, local ? Ejection::kSuccessRateLocal : Ejection::kSuccessRate, now);
+    detected(*rated.host, local ? Ejection::kSuccessRateLocal : Ejection::kSuccessRate, now,
+             rated.success_rate);
   }
 }
 
@@ -246,15 +280,17 @@ void OutlierDetector::judge_failure_percentages(bool local, const std::vector<Ra
                                                 MonotonicTime now) {
   for (const Rated& rated : hosts) {
     if (100.0 - rated.success_rate < config_.failure_percentage_threshold) continue;
-    detected(*rated.host, local ? Ejection::kFailurePercentageLocal : Ejection::kFailurePercentage, now);
+    detected(*rated.host, local ? Ejection::kFailurePercentageLocal : Ejection::kFailurePercentage, now,
+             rated.success_rate);
   }
 }
 
 void OutlierDetector::decay_backoffs(MonotonicTime now) {
   for (const auto& host : hosts_) {
-    if (host->known_monitor() == nullptr) continue;
-    OutlierMonitor& monitor = host->monitor();
-    if (host->ejected() || !monitor.ever_returned || now - monitor.returned_at < config_.interval) continue;
+    if (host->state().known_monitor() == nullptr) continue;
+    OutlierMonitor& monitor = host->state().monitor();
+    if (host->state().ejected() || !monitor.ever_returned || now - monitor.returned_at < config_.interval)
+      continue;
     if (monitor.backoff > 0) --monitor.backoff;
   }
 }

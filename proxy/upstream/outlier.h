@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "remora/config/cluster.h"
@@ -47,6 +49,20 @@ struct OutlierEvents {
 OutlierEvents charge(HostState& host, size_t shard, const OutlierDetection& config, OutlierResult result,
                      uint16_t status = 0);
 
+/// A host was ejected, would have been if its kind of ejection were enforced, or has returned.
+struct EjectionEvent {
+  const Host& host;
+  bool ejected = false;  ///< else it has returned
+  Ejection kind = Ejection::kConsecutive5xx;
+  bool enforced = false;
+  uint32_t ejections = 0;                          ///< of this host so far
+  std::optional<std::chrono::seconds> since_last;  ///< nothing before the first ejection has ended
+  // Percent, of the sweep that found it out; -1: it was not that.
+  double success_rate = -1;
+  double average = -1;
+  double threshold = -1;
+};
+
 /// Names and order of the statistics "cluster.<name>.outlier_detection.*".
 StatSchema outlier_stat_schema();
 
@@ -56,9 +72,11 @@ StatSchema outlier_stat_schema();
 class OutlierDetector {
  public:
   /// `stats`: the main thread's block of a scope over outlier_stat_schema(). `on_change` is called after
-  /// hosts were ejected or returned, once per call of the methods below: make a new HostSet then.
+  /// hosts were ejected or returned, once per call of the methods below: make a new HostSet then. `report`
+  /// (may be empty) is told of each of them.
+  using Report = std::function<void(const EjectionEvent&)>;
   OutlierDetector(const OutlierDetection& config, StatBlock& stats, Random& random,
-                  std::function<void()> on_change);
+                  std::function<void()> on_change, Report report = {});
   ~OutlierDetector();
 
   /// New members. Ejected hosts that left no longer count as active; those that stay keep what is known of
@@ -86,14 +104,17 @@ class OutlierDetector {
     uint64_t success;
   };
   struct Rated {
-    HostState* host;
+    const Host* host;
     double success_rate;
   };
 
-  void return_host(HostState& host, MonotonicTime now);
-  void return_if_due(HostState& host, MonotonicTime now);
-  void eject(HostState& host, Ejection kind, MonotonicTime now);
-  void detected(HostState& host, Ejection kind, MonotonicTime now);
+  [[nodiscard]] const Host* member(const HostState& state) const;
+  void return_host(const Host& host, MonotonicTime now);
+  void return_if_due(const Host& host, MonotonicTime now);
+  void eject(const Host& host, Ejection kind, MonotonicTime now, double success_rate);
+  void detected(const Host& host, Ejection kind, MonotonicTime now, double success_rate = -1);
+  void report_ejection(const Host& host, Ejection kind, bool enforced, MonotonicTime now,
+                       double success_rate) const;
   [[nodiscard]] bool enforce(Ejection kind);
   [[nodiscard]] bool may_eject() const;
   static Volume take_volume(HostState& host, bool local);
@@ -107,7 +128,8 @@ class OutlierDetector {
   StatBlock& stats_;
   Random& random_;
   std::function<void()> on_change_;
-  std::vector<std::shared_ptr<HostState>> hosts_;
+  Report report_;
+  HostList hosts_;
   uint64_t active_ = 0;  // ejected members
   bool changed_ = false;
   double average_[2] = {-1, -1};

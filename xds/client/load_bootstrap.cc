@@ -85,6 +85,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   (void)to_dns_resolver(*proto, context);  // for what is wrong with it; it is read where names are resolved
   out.admin = to_admin(*proto, context);
   out.prometheus_buckets = to_buckets(*proto, context);
+  out.ejection_log_path = proto->cluster_manager().outlier_detection().event_log_path();
 
   environment.check_grpc_service = grpc_service_check(*proto);
   const DynamicConfig dynamic = to_dynamic_config(*proto, context);

@@ -77,6 +77,8 @@ struct Bootstrap {
   std::vector<double> prometheus_buckets;      // empty: Envoy's defaults
   std::string header_prefix = "x-envoy";
   std::shared_ptr<const OverloadSettings> overload;  // overload_manager; null: nothing is watched
+  /// cluster_manager.outlier_detection.event_log_path; "": ejections are not logged.
+  std::string ejection_log_path;
   std::string local_cluster;                         // cluster_manager.local_cluster_name; "": none
 };
 

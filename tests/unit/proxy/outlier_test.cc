@@ -10,6 +10,7 @@
 
 #include "unit/proxy/hosts.h"
 #include "unit/support/allocation_counter.h"
+#include "upstream/ejection_log.h"
 
 namespace remora {
 namespace {
@@ -27,12 +28,15 @@ struct Cluster {
   HostList hosts;
   int changes = 0;
   MonotonicTime now{seconds(1000)};
+  std::vector<std::string> log;
   OutlierDetector detector;
 
   explicit Cluster(int count, OutlierDetection settings = {})
       : config(settings),
         hosts(test::hosts_of(test::endpoints(count))),
-        detector(config, stats, random, [this] { ++changes; }) {
+        detector(
+            config, stats, random, [this] { ++changes; },
+            [this](const EjectionEvent& event) { log.push_back(ejection_line("c", event, WallTime{})); }) {
     detector.set_hosts(hosts);
   }
 
@@ -609,6 +613,72 @@ TEST(Sweep, TellsOfAllItsChangesOnce) {
   cluster.sweep_after(seconds(10));
   EXPECT_EQ(cluster.stat("ejections_active"), 5u);
   EXPECT_EQ(cluster.changes, 1);
+}
+
+// --- The log of ejections ---
+
+std::string line_of(const Cluster& cluster, size_t host, const std::string& rest, const std::string& since) {
+  return R"("timestamp":"1970-01-01T00:00:00.000Z",)" + since + R"("cluster_name":"c","upstream_url":")" +
+         cluster.hosts[host]->endpoint().address_text + R"(",)" + rest + "}\n";
+}
+
+TEST(EjectionLog, TellsOfEjectionsAndReturns) {
+  Cluster cluster(2, generous());
+  cluster.respond(0, 500, 5);
+  cluster.sweep_after(seconds(30));
+  cluster.respond(0, 500, 4);
+  cluster.now += milliseconds(2900);
+  cluster.respond(0, 500);
+  const std::string type = R"({"type":"CONSECUTIVE_5XX",)";
+  const auto ejected = [&](int times, const std::string& since) {
+    return type + line_of(cluster, 0,
+                          R"("action":"EJECT","num_ejections":)" + std::to_string(times) +
+                              R"(,"enforced":true,"eject_consecutive_event":{})",
+                          since);
+  };
+  ASSERT_EQ(cluster.log.size(), 3u);
+  EXPECT_EQ(cluster.log[0], ejected(1, ""));
+  EXPECT_EQ(cluster.log[1],
+            type + line_of(cluster, 0, R"("action":"UNEJECT","num_ejections":1,"enforced":false)",
+                           R"("secs_since_last_action":"30",)"));
+  EXPECT_EQ(cluster.log[2], ejected(2, R"("secs_since_last_action":"2",)"));
+}
+
+TEST(EjectionLog, TellsWhatIsNotEnforcedAndNothingOfWhatMayNotBe) {
+  OutlierDetection config = generous();
+  config.enforcing_consecutive_5xx = 0;
+  Cluster lenient(1, config);
+  lenient.respond(0, 500, 5);
+  ASSERT_EQ(lenient.log.size(), 1u);
+  EXPECT_NE(lenient.log[0].find(R"("num_ejections":0,"enforced":false,"eject_consecutive_event":{}})"),
+            std::string::npos)
+      << lenient.log[0];
+
+  config = {};
+  config.max_ejection_percent = 0;
+  Cluster forbidding(1, config);
+  forbidding.respond(0, 500, 5);
+  EXPECT_TRUE(forbidding.log.empty());
+}
+
+TEST(EjectionLog, HasTheRatesThatLedToIt) {
+  Cluster by_rate(5, generous());
+  for (size_t i = 0; i < 5; ++i) traffic(by_rate, i, 200, i == 4 ? 100 : 200);
+  by_rate.sweep_after(seconds(10));
+  ASSERT_EQ(by_rate.log.size(), 1u);
+  EXPECT_NE(by_rate.log[0].find(
+                R"("enforced":true,"eject_success_rate_event":{"host_success_rate":50,)"
+                R"("cluster_average_success_rate":90,"cluster_success_rate_ejection_threshold":52}})"),
+            std::string::npos)
+      << by_rate.log[0];
+
+  Cluster by_percentage(5, by_failures());
+  for (size_t i = 0; i < 5; ++i) traffic(by_percentage, i, 200, i == 4 ? 10 : 200);
+  by_percentage.sweep_after(seconds(10));
+  ASSERT_EQ(by_percentage.log.size(), 2u) << "the success rate would not have been enforced";
+  EXPECT_NE(by_percentage.log[1].find(R"("eject_failure_percentage_event":{"host_success_rate":5}})"),
+            std::string::npos)
+      << by_percentage.log[1];
 }
 
 }  // namespace
