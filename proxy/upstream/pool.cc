@@ -12,6 +12,12 @@ namespace {
 // What a server most likely takes at once, as long as it has not said (RFC 9113 section 6.5.2).
 constexpr size_t kUsualStreams = 100;
 
+// Connections that are made at once to a host of which nothing is known yet. Each that succeeds allows more,
+// so that the host sets the pace; after one that fails there is one, so that a host that comes back is not
+// met by everybody who has waited for it.
+constexpr size_t kFirstAttempts = 16;
+constexpr size_t kMoreAttempts = 2;
+
 }  // namespace
 
 void StreamRequest::cancel_wait() {
@@ -24,6 +30,7 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
       name_(key.name),
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
+      most_attempts_(kFirstAttempts),
       protocol_(key.protocol),
       tcp_(key.tcp) {}
 
@@ -111,7 +118,13 @@ size_t HostPool::expected_streams() const {
 }
 
 void HostPool::connect_if_needed() {
-  while (connecting_ < waiting_ && connect(first_waiting_->high_priority_)) {}
+  while (connecting_ < waiting_ && attempts_ < most_attempts_ && connect(first_waiting_->high_priority_)) {}
+}
+
+/// It has led to a connection, or to nothing.
+void HostPool::end_attempt(const UpstreamConnection& connection) {
+  connecting_ -= connection.expected();
+  --attempts_;
 }
 
 /// Of all workers together, which do not wait for each other: at times it has one more for each of them.
@@ -136,20 +149,23 @@ bool HostPool::connect(bool high_priority) {
   connections_.push_back(
       std::make_unique<UpstreamConnection>(LocalRef<HostPool>(this), protocol_, expected, std::move(unit)));
   connecting_ += expected;
+  ++attempts_;
   connections_.back()->connect();
   return true;
 }
 
 void HostPool::on_connected(UpstreamConnection& connection) {
-  connecting_ -= connection.expected();
+  end_attempt(connection);
+  most_attempts_ += kMoreAttempts;
   if (protocol_ == UpstreamProtocol::kAuto)
     agreed_ = connection.multiplexes() ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   on_available(connection);
-  // It may carry fewer than it was thought to.
-  if (protocol_ != UpstreamProtocol::kHttp1) connect_if_needed();
+  // It may carry fewer than it was thought to, and more attempts are allowed now.
+  connect_if_needed();
 }
 
 void HostPool::on_connect_failed(Failure failure, std::string_view transport_failure) {
+  most_attempts_ = 1;
   fail_waiting(failure, transport_failure);
   leave_if_idle();
 }
@@ -202,7 +218,7 @@ void HostPool::on_closed(UpstreamConnection& connection) {
   connections_.pop_back();
   cluster_->context().reactor.dispose(std::move(gone));
   if (!connection.connected()) {
-    connecting_ -= connection.expected();
+    end_attempt(connection);
     return;  // on_connect_failed follows
   }
   // Requests that found the connection breaker closed to them now have room.

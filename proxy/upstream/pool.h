@@ -78,6 +78,7 @@ class HostPool final : public LocalCounted {
   void unlink(StreamRequest& request);
   void assign(UpstreamConnection& connection, StreamRequest& request);
   void connect_if_needed();
+  void end_attempt(const UpstreamConnection& connection);
   bool connect(bool high_priority);
   [[nodiscard]] bool host_is_full() const;
   void fail_waiting(Failure failure, std::string_view transport_failure);
@@ -97,6 +98,8 @@ class HostPool final : public LocalCounted {
   size_t waiting_ = 0;
   size_t usual_streams_;
   size_t connecting_ = 0;  // streams that connections under way will carry, as far as is known
+  size_t attempts_ = 0;    // connections under way
+  size_t most_attempts_;   // of them at once
   std::string transport_failure_;
   UpstreamProtocol protocol_;
   UpstreamProtocol agreed_ = UpstreamProtocol::kAuto;  // kAuto: what the last handshake led to
