@@ -21,7 +21,7 @@ Namespace object -- A scope for names.
     conditions []@Condition keys=type -- Aspects of its state.
 Service object -- A name for a set of workloads, and the ports that clients use.
   spec object -- What its author wants.
-    type enum:ClusterIP|NodePort|LoadBalancer|ExternalName -- How it is exposed; to a mesh the first three are the same.
+    type enum:ClusterIP|NodePort|LoadBalancer|ExternalName -- How it is exposed; to a mesh the first three are the same, and ExternalName is another name of a host.
     selector map:string atomic -- Labels of its workloads.
     ports []object keys=port,protocol -- Its ports.
       name string -- Needed where there are several.
@@ -33,7 +33,7 @@ Service object -- A name for a set of workloads, and the ports that clients use.
     clusterIP string -- Its address, or None.
     clusterIPs []string atomic -- Its addresses.
     externalIPs []string atomic -- Further addresses that lead here.
-    externalName string -- Not implemented; refused.
+    externalName string -- The host that it is another name of.
     externalTrafficPolicy string -- Has no effect on traffic of the mesh.
     internalTrafficPolicy string -- Cluster; Local is not implemented: all endpoints get traffic.
     trafficDistribution string -- Not implemented: all endpoints get traffic.

@@ -260,7 +260,7 @@ ServiceEntry object -- A service that is not one of Kubernetes.
       name! string -- What endpoints and rules call it.
       targetPort int -- The port of the endpoints, where it differs.
     location enum:MESH_EXTERNAL|MESH_INTERNAL -- Whether the service is part of the mesh.
-    resolution enum:NONE|STATIC|DNS|DNS_ROUND_ROBIN -- How endpoints are found; STATIC and NONE are implemented.
+    resolution enum:NONE|STATIC|DNS|DNS_ROUND_ROBIN -- How endpoints are found.
     endpoints []@WorkloadSpec -- Its instances.
     workloadSelector object -- Picks WorkloadEntries instead.
       labels map:string -- Labels that they have.

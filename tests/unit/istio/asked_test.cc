@@ -115,6 +115,16 @@ kind: ServiceEntry
 metadata: {name: wilder}
 spec: {hosts: ['*.deep.example.com'], ports: [{name: http, number: 80}], resolution: STATIC, endpoints: [{address: 10.1.1.2}]}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: also-web, namespace: other}
+spec: {type: ExternalName, externalName: web.default.svc.cluster.local}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: named}
+spec: {hosts: [api.example.org], ports: [{name: http, number: 80}], resolution: DNS}
+---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: serviceless}

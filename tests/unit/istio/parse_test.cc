@@ -330,11 +330,11 @@ INSTANTIATE_TEST_SUITE_P(
         rule("selector", "  workloadSelector: {matchLabels: {a: b}}\n",
              kDr + "spec.workloadSelector: is not implemented: the rule would hold for every client")));
 
-std::string entry(const std::string& spec) {
-  return "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec: {hosts: "
-         "[a.test], " +
-         spec + "}\n";
+std::string entries(const std::string& hosts, const std::string& spec) {
+  return "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec: {hosts: [\"" +
+         hosts + "\"], " + spec + "}\n";
 }
+std::string entry(const std::string& spec) { return entries("a.test", spec); }
 std::string service(const std::string& spec) {
   return "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {" + spec + "}\n";
 }
@@ -344,9 +344,51 @@ const std::string kPorts = "resolution: STATIC, ports: [{number: 80, name: http}
 INSTANTIATE_TEST_SUITE_P(
     Services, Findings,
     ::testing::Values(
-        Case{"DNS",
-             entry("resolution: DNS, ports: [{number: 80, name: http}]"),
-             {kSe + "spec.resolution: DNS is not implemented yet: give STATIC and endpoints"}},
+        Case{"a host that is looked up", entry("resolution: DNS, ports: [{number: 80, name: http}]"), {}},
+        Case{"other names that are looked up",
+             entry("resolution: DNS, ports: [{number: 80, name: http}], endpoints: [{address: b.test, ports: "
+                   "{http: 8080}}, {address: 127.0.0.1}]"),
+             {}},
+        Case{"one that is looked up",
+             entry("resolution: DNS_ROUND_ROBIN, ports: [{number: 80, name: http}]"),
+             {}},
+        Case{"two of which one counts",
+             entry("resolution: DNS_ROUND_ROBIN, ports: [{number: 80, name: http}], endpoints: [{address: "
+                   "b.test}, "
+                   "{address: c.test}]"),
+             {kSe + "spec.endpoints: must be one at most with resolution DNS_ROUND_ROBIN"}},
+        Case{"unknown resolution",
+             entry("resolution: DYNAMIC_DNS, ports: [{number: 80, name: http}]"),
+             {kSe + "spec.resolution: \"DYNAMIC_DNS\" is none of NONE, STATIC, DNS, DNS_ROUND_ROBIN"}},
+        Case{"a wildcard cannot be looked up",
+             entries("*.a.test", "resolution: DNS, ports: [{number: 80, name: http}]"),
+             {kSe + "spec.hosts: \"*.a.test\" is no full name that could be looked up: give endpoints"}},
+        Case{"a wildcard with endpoints",
+             entries("*.a.test",
+                     "resolution: DNS, ports: [{number: 80, name: http}], endpoints: [{address: b.test}]"),
+             {}},
+        Case{
+            "a range that is looked up",
+            entry("resolution: DNS, addresses: [10.0.0.0/8], ports: [{number: 80, name: http}]"),
+            {"warning: ServiceEntry default/e: spec.addresses: \"10.0.0.0/8\" is no single IP address: "
+             "without "
+             "interception requests are told apart by Host only",
+             kSe +
+                 "spec.addresses: \"10.0.0.0/8\" is a range: that goes with resolution NONE or STATIC only"}},
+        Case{"no name that could be looked up",
+             entry("resolution: DNS, ports: [{number: 80, name: http}], endpoints: [{address: -b.test}]"),
+             {kSe +
+              "spec.endpoints[0].address: \"-b.test\" is neither an IP address nor a full name: sockets are "
+              "not implemented"}},
+        Case{"an unknown port's number",
+             entry("resolution: DNS, ports: [{number: 80, name: http}], endpoints: [{address: b.test, ports: "
+                   "{tcp: "
+                   "81}}]"),
+             {kSe + "spec.endpoints[0].ports.tcp: port 81 is not defined by the ServiceEntry"}},
+        Case{
+            "hosts that bytes are not told apart by",
+            entries("a.test\", \"b.test", "resolution: DNS, ports: [{number: 81, name: tcp}]"),
+            {kSe + "spec.hosts: must be one where a port is neither HTTP nor TLS: nothing tells them apart"}},
         Case{"no resolution is NONE", entry("ports: [{number: 80, name: http}]"), {}},
         Case{"endpoints that are not looked at",
              entry("resolution: NONE, ports: [{number: 80, name: http}], endpoints: [{address: 127.0.0.1}]"),
@@ -364,14 +406,21 @@ INSTANTIATE_TEST_SUITE_P(
               "carried"}},
         Case{"endpoint by name",
              entry(kPorts + ", endpoints: [{address: b.test}]"),
-             {kSe + "spec.endpoints[0].address: \"b.test\" is no IP address: names and sockets are not "
-                    "implemented"}},
+             {kSe + "spec.endpoints[0].address: \"b.test\" is no IP address: names go with resolution DNS"}},
         Case{"two sources",
              entry(kPorts + ", endpoints: [{address: 127.0.0.1}], workloadSelector: {labels: {a: b}}"),
              {kSe + "spec.workloadSelector: cannot stand beside endpoints"}},
-        Case{"external name",
+        Case{"external name", service("type: ExternalName, externalName: a.example.test."), {}},
+        Case{"external name without one",
              service("type: ExternalName, ports: [{name: http, port: 80}]"),
-             {"error: Service default/s: spec.type: ExternalName is not implemented"}},
+             {"error: Service default/s: spec.externalName: is required with type ExternalName"}},
+        Case{"external name that is none",
+             service("type: ExternalName, externalName: \"a..b\""),
+             {"error: Service default/s: spec.externalName: \"a..b\" is no full name"}},
+        Case{
+            "external name of another type",
+            service("externalName: a.test, ports: [{name: http, port: 80}]"),
+            {"warning: Service default/s: spec.externalName: has no effect: it goes with type ExternalName"}},
         Case{"as API servers complete it",
              service("internalTrafficPolicy: Cluster, ports: [{name: http, port: 80}]"),
              {}},

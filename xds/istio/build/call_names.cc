@@ -11,7 +11,7 @@ namespace {
 bool takes_requests(const MeshService& service, uint16_t port, const ProxyNode& node) {
   const MeshPort* called = service.find_port(port);
   return called != nullptr && called->is_http() && exported_to(service.export_to, service.ns, node.ns) &&
-         (!service.as_called || node.intercepted());
+         (!service.as_called() || node.intercepted());
 }
 
 /// The full name that a short one stands for, if it is one.
@@ -26,6 +26,14 @@ std::string completed(const std::string& host, const std::string& client_ns) {
 
 }  // namespace
 
+std::vector<std::string> names_of(const MeshService& service, const std::string& client_ns) {
+  std::vector<std::string> names = host_aliases(service.host, client_ns);
+  for (const std::string& alias : service.aliases) {
+    for (std::string& name : host_aliases(alias, client_ns)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 CallNames::CallNames(const Registry& registry) : registry_(registry) {
   for (const MeshService& service : registry.services()) {
     if (service.host.starts_with('*')) wildcards_.push_back(&service);
@@ -38,8 +46,8 @@ CallNames::CallNames(const Registry& registry) : registry_(registry) {
 const MeshService* CallNames::by_alias(const std::string& host, const std::string& client_ns) const {
   const MeshService* service = registry_.find_service(completed(host, client_ns));
   if (service == nullptr) return nullptr;
-  const auto aliases = host_aliases(service->host, client_ns);
-  return std::find(aliases.begin(), aliases.end(), host) == aliases.end() ? nullptr : service;
+  const auto names = names_of(*service, client_ns);
+  return std::find(names.begin(), names.end(), host) == names.end() ? nullptr : service;
 }
 
 CallNames::Services CallNames::exact(const std::string& host, const ProxyNode& node) const {

@@ -9,6 +9,10 @@
 
 namespace remora::istio {
 
+/// The names under which clients in `client_ns` may call the service: its host and its aliases, and the short
+/// forms of both.
+std::vector<std::string> names_of(const MeshService& service, const std::string& client_ns);
+
 /// Which service a client means by what it writes into Host or :authority: the host, a short form, an address
 /// of the service, a name that a wildcard covers. One for all proxies; the registry must outlive it.
 class CallNames {

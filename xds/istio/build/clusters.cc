@@ -4,6 +4,7 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/locality_order.h"
+#include "istio/build/looked_up.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
@@ -245,8 +246,12 @@ UpstreamHttp upstream_protocol(const MeshPort& port, const PolicySettings& polic
   return upgraded || port.protocol == Protocol::kHttp2 ? UpstreamHttp::kHttp2 : UpstreamHttp::kHttp1;
 }
 
+bool has_assignment(const ClusterParts& parts) {
+  return !chosen_by_client(parts) && !parts.service.by_name();
+}
+
 bool chosen_by_client(const ClusterParts& parts) {
-  return (parts.service.headless || parts.service.as_called) && parts.view.node().intercepted();
+  return (parts.service.headless || parts.service.as_called()) && parts.view.node().intercepted();
 }
 
 Cluster build_outbound_cluster(const ClusterParts& parts) {
@@ -257,7 +262,11 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
   if (chosen_by_client(parts)) {
     lead_to_original_destination(cluster);
   } else {
-    set_endpoints(cluster);
+    if (parts.service.by_name()) {
+      set_names(parts, cluster);
+    } else {
+      set_endpoints(cluster);
+    }
     set_load_balancer(policy, parts.view.node(), cluster);
   }
   const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});

@@ -13,6 +13,11 @@ std::shared_ptr<const Snapshot> update_outbound(const Registry& registry, const 
   auto snapshot = std::make_shared<Snapshot>(outbound);
   for (const EndpointChange& change : changes) {
     for_each_cluster(*change.service, view, [&](const ClusterParts& parts) {
+      if (parts.service.by_name()) {  // its cluster holds them
+        const auto cluster = build_outbound_cluster(parts);
+        replace_resource(cluster, cluster.name(), XdsType::kCluster, *snapshot);
+        return;
+      }
       const auto assignment = build_load_assignment(parts);
       const bool is_there =
           replace_resource(assignment, assignment.cluster_name(), XdsType::kEndpoint, *snapshot);

@@ -2,10 +2,10 @@
 
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "istio/build/call_names.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/service_clusters.h"
-#include "istio/model/hosts.h"
 
 namespace remora::istio {
 namespace {
@@ -62,8 +62,8 @@ Layout build_grpc_outbound(const MeshView& view) {
       if (!port.carried() || !port.is_http()) continue;
       RouteConfiguration table = build_sniffed_routes(*service, port.number, view);
       leave_out_filters(table, layout);
-      for (const std::string& alias : host_aliases(service->host, view.node().ns)) {
-        layout.listeners.push_back(channel_listener(alias + ':' + std::to_string(port.number), table.name()));
+      for (const std::string& name : names_of(*service, view.node().ns)) {
+        layout.listeners.push_back(channel_listener(name + ':' + std::to_string(port.number), table.name()));
       }
       layout.routes.push_back(std::move(table));
     }

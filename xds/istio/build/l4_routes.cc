@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "istio/build/call_names.h"
 #include "istio/build/names.h"
 #include "istio/build/translate.h"
 #include "istio/model/hosts.h"
@@ -133,7 +134,7 @@ std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port,
   }
   if (chains.empty() || (!tls && !chains.back().takes_everything())) {
     chains.push_back(to_service(service, port.number));
-    if (tls && by_name) chains.back().server_names = host_aliases(service.host, view.node().ns);
+    if (tls && by_name) chains.back().server_names = names_of(service, view.node().ns);
   }
   for (L4Chain& chain : chains) chain.policy = policy_for(service.host, port.number, view);
   return chains;

@@ -33,7 +33,7 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
 void MeshView::add_services() {
   for (const MeshService& service : registry_.services()) {
     if (!exported_to(service.export_to, service.ns, node_.ns)) continue;
-    if (service.as_called && !node_.intercepted()) {
+    if (service.as_called() && !node_.intercepted()) {
       unreachable_.push_back(&service);
       continue;
     }
@@ -48,7 +48,7 @@ void MeshView::add_services() {
 
 void MeshView::add_destinations(const VirtualService& service, const std::string& ns) {
   const auto add = [&](const Destination& destination) {
-    destinations_.insert(resolve_host(destination.host, ns));
+    destinations_.insert(registry_.meant_host(resolve_host(destination.host, ns)));
   };
   for (const HttpRoute& route : service.http) {
     for (const RouteDestination& entry : route.route) add(entry.destination);
@@ -121,7 +121,7 @@ const Resource* MeshView::virtual_service_for(const std::string& host) const {
 
 std::pair<std::string, uint16_t> MeshView::destination_of(const Destination& destination,
                                                           const Resource& owner, uint16_t port) const {
-  std::string host = resolve_host(destination.host, owner.ns);
+  std::string host = registry_.meant_host(resolve_host(destination.host, owner.ns));
   const MeshService* service = registry_.find_service(host);
   if (destination.port) {
     port = *destination.port;

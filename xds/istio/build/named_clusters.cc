@@ -3,6 +3,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/looked_up.h"
 #include "istio/build/service_clusters.h"
 #include "istio/build/snapshot_edit.h"
 #include "istio/build/tls.h"
@@ -25,9 +26,15 @@ void add_cluster(const ClusterParts& parts, Snapshot& snapshot) {
              "is left out: it takes mutual TLS, and the proxy has not proved who it is", snapshot);
     return;
   }
+  if (cannot_look_up(parts)) {
+    add_note(parts.view.node(), "cluster " + cluster_name(parts),
+             "is left out: a gRPC client looks up one name, and it has another number of endpoints",
+             snapshot);
+    return;
+  }
   const auto cluster = build_outbound_cluster(parts);
   add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
-  if (chosen_by_client(parts)) return;
+  if (!has_assignment(parts)) return;
   add_resource(build_load_assignment(parts), cluster.name(), XdsType::kEndpoint, snapshot);
 }
 

@@ -59,8 +59,7 @@ bool change_clusters(const MeshService& was, const MeshView& before, const MeshS
     can_have = can_have && !lacks_identity(parts);
     if (!can_have) return;
     put_resource(build_outbound_cluster(parts), name, XdsType::kCluster, snapshot);
-    if (!chosen_by_client(parts))
-      put_resource(build_load_assignment(parts), name, XdsType::kEndpoint, snapshot);
+    if (has_assignment(parts)) put_resource(build_load_assignment(parts), name, XdsType::kEndpoint, snapshot);
   });
   for (const std::string& name : gone) {
     erase_resource(name, XdsType::kCluster, snapshot);
@@ -70,7 +69,7 @@ bool change_clusters(const MeshService& was, const MeshView& before, const MeshS
 }
 
 bool is_there(const MeshService& service, const ProxyNode& node) {
-  return exported_to(service.export_to, service.ns, node.ns) && (!service.as_called || node.intercepted());
+  return exported_to(service.export_to, service.ns, node.ns) && (!service.as_called() || node.intercepted());
 }
 
 /// Whole tables cannot be told from their parts, and what a Sidecar lets a proxy know follows from its

@@ -106,7 +106,7 @@ std::string ProxyNode::outbound_key() const {
                     (on_demand ? "asks" : "") + (identified ? "identified" : "") +
                     std::to_string(static_cast<int>(interception));
   key += '\n' + locality;
-  if (intercepted()) key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
+  key += std::string(has_ipv4() ? "4" : "") + (has_ipv6() ? "6" : "");
   for (const auto& label : labels) key += '\n' + label.first + '=' + label.second;
   return key;
 }

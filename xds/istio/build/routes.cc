@@ -2,6 +2,7 @@
 #include <set>
 
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/build/call_names.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/sticky.h"
@@ -93,7 +94,7 @@ class Table {
 };
 
 std::vector<std::string> domains_of(const MeshService& service, const ProxyNode& node) {
-  std::vector<std::string> domains = host_aliases(service.host, node.ns);
+  std::vector<std::string> domains = names_of(service, node.ns);
   if (service.headless && node.intercepted()) {
     // Its pods have names of their own, and the connection is going to the one that is meant.
     for (size_t i = 0, count = domains.size(); i < count; ++i) domains.push_back("*." + domains[i]);

@@ -55,6 +55,10 @@ void set_connection_pool(const ConnectionPool& pool, envoy::config::cluster::v3:
 /// no endpoints.
 bool chosen_by_client(const ClusterParts& parts);
 
+/// Whether the proxy hears of the cluster's endpoints from us, as a resource of their own: they are neither
+/// chosen by clients nor looked up, in which case the cluster holds their names.
+bool has_assignment(const ClusterParts& parts);
+
 envoy::config::cluster::v3::Cluster build_outbound_cluster(const ClusterParts& parts);
 envoy::config::endpoint::v3::ClusterLoadAssignment build_load_assignment(const ClusterParts& parts);
 

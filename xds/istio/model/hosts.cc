@@ -1,6 +1,7 @@
 #include "istio/model/hosts.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace remora::istio {
 
@@ -8,6 +9,23 @@ std::string resolve_host(std::string_view host, std::string_view ns) {
   std::string name(host);
   if (name.empty() || name == "*" || name.find('.') != std::string::npos) return name;
   return name.append(".").append(ns).append(".").append(kClusterDomain);
+}
+
+bool is_dns_name(std::string_view name) {
+  constexpr size_t kLongestName = 253;
+  constexpr size_t kLongestLabel = 63;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > kLongestName) return false;
+  const auto is_inner = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-'; };
+  for (size_t start = 0; start <= name.size();) {
+    const size_t end = std::min(name.find('.', start), name.size());
+    const std::string_view label = name.substr(start, end - start);
+    if (label.empty() || label.size() > kLongestLabel || label.front() == '-' || label.back() == '-')
+      return false;
+    if (!std::all_of(label.begin(), label.end(), is_inner)) return false;
+    start = end + 1;
+  }
+  return true;
 }
 
 bool host_matches(std::string_view pattern, std::string_view host) {

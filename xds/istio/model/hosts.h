@@ -14,6 +14,10 @@ inline constexpr std::string_view kClusterDomain = "svc.cluster.local";
 /// as they are.
 std::string resolve_host(std::string_view host, std::string_view ns);
 
+/// Whether DNS can be asked for `name` (RFC 1123): labels of letters, digits and inner hyphens, of 63
+/// characters at most and 253 in all. A dot at the end is no label.
+bool is_dns_name(std::string_view name);
+
 /// Whether `pattern` ("a.b", "*.b", "*") covers `host`, which may be a wildcard itself.
 bool host_matches(std::string_view pattern, std::string_view host);
 

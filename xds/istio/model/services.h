@@ -20,9 +20,21 @@ enum class Protocol {
   kOther,       ///< what no sidecar carries
 };
 
+/// Who finds the addresses of a host's endpoints. Source: ServiceEntry.resolution.
+enum class Resolution {
+  kStatic,         ///< they are given
+  kNone,           ///< clients know them: connections go where they were going
+  kDns,            ///< the proxy looks names up, and takes every address
+  kDnsRoundRobin,  ///< the same with one name, and each new connection takes the first address
+};
+
+inline bool is_looked_up(Resolution resolution) {
+  return resolution == Resolution::kDns || resolution == Resolution::kDnsRoundRobin;
+}
+
 /// WorkloadEntry's spec, and a ServiceEntry's inline endpoint: the same fields.
 struct Workload {
-  std::string address;
+  std::string address;  ///< an IP address, or a name, which counts only where names are looked up
   std::map<std::string, uint16_t> ports;
   Labels labels;
   std::string locality;
@@ -37,12 +49,12 @@ struct ServiceEntryPort {
   std::optional<uint16_t> target_port;
 };
 
-/// https://istio.io/latest/docs/reference/config/networking/service-entry/ with resolution STATIC or NONE.
+/// https://istio.io/latest/docs/reference/config/networking/service-entry/
 struct ServiceEntry {
   std::vector<std::string> hosts;
   std::vector<std::string> addresses;
   bool external = true;
-  bool as_called = false;  ///< resolution NONE: connections go where they were going
+  Resolution resolution = Resolution::kNone;
   std::vector<ServiceEntryPort> ports;
   std::vector<Workload> endpoints;
   Labels workload_selector;  ///< empty: `endpoints` count
@@ -66,6 +78,7 @@ struct Service {
   bool headless = false;                 ///< clusterIP: None
   bool ipv6_first = false;               ///< which family's endpoints count where pods have both
   bool publish_not_ready = false;        ///< pods get traffic whether they are ready or not
+  std::string external_name;             ///< type ExternalName: the host that it is another name of
 };
 
 /// Kubernetes Deployment: recorded for rollouts and for `remoractl`; it makes no endpoints, pods do.

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "istio/model/hosts.h"
 #include "istio/model/protocol.h"
 #include "istio/parse/readers.h"
 
@@ -38,16 +39,24 @@ ServicePort read_service_port(Fields& fields) {
   return port;
 }
 
-void read_type(Fields& spec) {
+void read_type(Fields& spec, Service& service) {
   enum class Type { kCluster, kExternalName };
   static const Words<Type> kTypes{{"ClusterIP", Type::kCluster},
                                   {"NodePort", Type::kCluster},
                                   {"LoadBalancer", Type::kCluster},
                                   {"ExternalName", Type::kExternalName}};
   Type type = Type::kCluster;
-  if (spec.word("type", kTypes, type) && type == Type::kExternalName) {
-    spec.error("type", "ExternalName is not implemented");
+  spec.word("type", kTypes, type);
+  std::string name;
+  const bool given = spec.string("externalName", name);
+  if (type == Type::kCluster) {
+    if (!name.empty()) spec.warning("externalName", "has no effect: it goes with type ExternalName");
+    return;
   }
+  if (name.ends_with('.')) name.pop_back();
+  if (!given && !spec.has("externalName")) spec.error("externalName", "is required with type ExternalName");
+  if (given && !is_dns_name(name)) spec.error("externalName", '"' + name + "\" is no full name");
+  service.external_name = std::move(name);
 }
 
 /// clusterIPs repeats clusterIP as its first.
@@ -96,9 +105,10 @@ Service read_service(Fields& spec) {
     }
   }
   spec.string_map("selector", service.selector);
-  read_type(spec);
+  read_type(spec, service);
   read_addresses(spec, service);
-  if (service.ports.empty() && !service.headless) spec.error("ports", "must have at least one port");
+  const bool needs_ports = !service.headless && service.external_name.empty();
+  if (service.ports.empty() && needs_ports) spec.error("ports", "must have at least one port");
   // What moves packets outside of the mesh, and so changes nothing inside of it.
   spec.ignore({"ipFamilyPolicy", "externalIPs", "externalTrafficPolicy", "healthCheckNodePort",
                "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges",
@@ -108,7 +118,6 @@ Service read_service(Fields& spec) {
     spec.warning("sessionAffinity", "does not hold for traffic through sidecars");
   }
   spec.ignore({"sessionAffinityConfig"});
-  spec.unsupported("externalName", Severity::kError, "is not implemented");
   std::string internal;  // an API server writes Cluster into every Service
   if (spec.string("internalTrafficPolicy", internal) && internal != "Cluster") {
     spec.warning("internalTrafficPolicy", "is not implemented: all endpoints get traffic");

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <set>
 
+#include "istio/model/hosts.h"
 #include "istio/parse/readers.h"
 
 namespace remora::istio {
@@ -35,23 +37,54 @@ void read_ports(Fields& spec, ServiceEntry& entry) {
 }
 
 void read_resolution(Fields& spec, ServiceEntry& entry) {
-  enum class Resolution { kNone, kStatic, kDns };
   static const Words<Resolution> kResolutions{{"NONE", Resolution::kNone},
                                               {"STATIC", Resolution::kStatic},
                                               {"DNS", Resolution::kDns},
-                                              {"DNS_ROUND_ROBIN", Resolution::kDns}};
-  Resolution resolution = Resolution::kNone;
-  if (!spec.word("resolution", kResolutions, resolution) && spec.has("resolution")) return;
-  entry.as_called = resolution == Resolution::kNone;
-  if (resolution == Resolution::kDns)
-    spec.error("resolution", "DNS is not implemented yet: give STATIC and endpoints");
+                                              {"DNS_ROUND_ROBIN", Resolution::kDnsRoundRobin}};
+  spec.word("resolution", kResolutions, entry.resolution);
 }
 
 /// Where clients know the endpoints there is nothing else to choose.
 void refuse_endpoints_as_called(Fields& spec, const ServiceEntry& entry) {
-  if (!entry.as_called) return;
+  if (entry.resolution != Resolution::kNone) return;
   for (const char* field : {"endpoints", "workloadSelector"}) {
     if (spec.has(field)) spec.error(field, "cannot stand with resolution NONE: give STATIC");
+  }
+}
+
+void check_names(Fields& spec, const ServiceEntry& entry) {
+  for (const std::string& address : entry.addresses) {
+    if (address.find('/') != std::string::npos)
+      spec.error("addresses", '"' + address + "\" is a range: that goes with resolution NONE or STATIC only");
+  }
+  if (entry.resolution == Resolution::kDnsRoundRobin && entry.endpoints.size() > 1)
+    spec.error("endpoints", "must be one at most with resolution DNS_ROUND_ROBIN");
+  if (!entry.endpoints.empty() || !entry.workload_selector.empty()) return;
+  for (const std::string& host : entry.hosts) {
+    if (is_dns_name(host)) continue;
+    spec.error("hosts", '"' + host + "\" is no full name that could be looked up: give endpoints");
+  }
+}
+
+/// Bytes do not say which of several hosts they are for.
+void check_hosts(Fields& spec, const ServiceEntry& entry) {
+  if (entry.hosts.size() < 2 || entry.resolution == Resolution::kNone) return;
+  const bool bytes = std::any_of(entry.ports.begin(), entry.ports.end(), [](const ServiceEntryPort& port) {
+    return port.protocol == Protocol::kTcp || port.protocol == Protocol::kOther;
+  });
+  if (bytes)
+    spec.error("hosts", "must be one where a port is neither HTTP nor TLS: nothing tells them apart");
+}
+
+void read_endpoint(Fields& item, ServiceEntry& entry) {
+  const Workload& workload = entry.endpoints.emplace_back(read_workload(item));
+  if (!is_looked_up(entry.resolution) && is_dns_name(workload.address) && !is_ip_address(workload.address))
+    item.error("address", '"' + workload.address + "\" is no IP address: names go with resolution DNS");
+  for (const auto& [name, number] : workload.ports) {
+    const bool known = std::any_of(entry.ports.begin(), entry.ports.end(),
+                                   [&](const ServiceEntryPort& port) { return port.name == name; });
+    if (!known)
+      item.error("ports." + name, "port " + std::to_string(number) + " is not defined by the ServiceEntry");
   }
 }
 
@@ -74,7 +107,7 @@ ServiceEntry read_service_entry(Fields& spec) {
   spec.word("location", kLocations, entry.external);
   read_resolution(spec, entry);
   read_ports(spec, entry);
-  spec.objects("endpoints", [&](Fields& item) { entry.endpoints.push_back(read_workload(item)); });
+  spec.objects("endpoints", [&](Fields& item) { read_endpoint(item, entry); });
   spec.object("workloadSelector", [&](Fields& item) {
     item.string_map("labels", entry.workload_selector);
     if (entry.workload_selector.empty()) item.error("labels", "must name at least one label");
@@ -83,6 +116,8 @@ ServiceEntry read_service_entry(Fields& spec) {
     spec.error("workloadSelector", "cannot stand beside endpoints");
   }
   refuse_endpoints_as_called(spec, entry);
+  if (is_looked_up(entry.resolution)) check_names(spec, entry);
+  check_hosts(spec, entry);
   read_export_to(spec, entry.export_to);
   spec.strings("subjectAltNames", entry.subject_alt_names);
   return entry;

@@ -1,3 +1,4 @@
+#include "istio/model/hosts.h"
 #include "istio/parse/readers.h"
 
 namespace remora::istio {
@@ -5,9 +6,9 @@ namespace remora::istio {
 Workload read_workload(Fields& spec) {
   Workload workload;
   const bool given = spec.string("address", workload.address);
-  if (given && !is_ip_address(workload.address)) {
-    spec.error("address",
-               "\"" + workload.address + "\" is no IP address: names and sockets are not implemented");
+  if (given && !is_ip_address(workload.address) && !is_dns_name(workload.address)) {
+    spec.error("address", "\"" + workload.address +
+                              "\" is neither an IP address nor a full name: sockets are not implemented");
   }
   if (!given && !spec.has("address")) spec.error("address", "is required");
   // Port names are data; each value is a port number.

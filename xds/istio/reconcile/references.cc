@@ -129,6 +129,35 @@ bool any_service_matches(const Registry& registry, const std::string& pattern) {
                      [&](const MeshService& service) { return host_matches(pattern, service.host); });
 }
 
+/// Why what is said of `host` has no effect although something defines it; empty: it has.
+std::string stands_for(const std::string& host, const Registry& registry) {
+  const MeshService* service = host.starts_with('*') ? nullptr : registry.find_service(host);
+  if (service == nullptr || service->host == host) return "";
+  return "has no effect: \"" + host + "\" is a Service of type ExternalName, and what holds for \"" +
+         service->host + "\" holds for it";
+}
+
+std::string fault_of_alias(const std::string& host, const Registry& registry) {
+  const MeshService* service = registry.find_service(host);
+  const std::string& meant = registry.meant_host(host);
+  if (service == nullptr && meant == host) return "leads in a circle: requests are those to an unknown host";
+  if (service == nullptr)
+    return "no Service or ServiceEntry defines \"" + meant + "\": requests are those to an unknown host";
+  return service->host == host ? "has no effect: " + service->origin->id() + " defines " + host + " already"
+                               : "";
+}
+
+/// Services that should be other names of hosts, and are not.
+void add_idle_aliases(const Registry& registry, Diagnostics& findings) {
+  for (const ResourcePtr& resource : registry.resources()) {
+    const auto* service = std::get_if<Service>(&resource->spec);
+    if (service == nullptr || service->external_name.empty()) continue;
+    const std::string fault = fault_of_alias(resolve_host(resource->name, resource->ns), registry);
+    if (!fault.empty())
+      findings.push_back(finding(Severity::kWarning, *resource, "spec.externalName", fault));
+  }
+}
+
 }  // namespace
 
 std::vector<DanglingReference> dangling_references(const Resource& virtual_service,
@@ -149,6 +178,8 @@ Diagnostics idle_resources(const Registry& registry) {
       if (!fresh) {
         findings.push_back(finding(Severity::kWarning, *resource, path,
                                    "has no effect: " + owner->second->id() + " routes " + host + " already"));
+      } else if (const std::string why = stands_for(host, registry); !why.empty()) {
+        findings.push_back(finding(Severity::kWarning, *resource, path, why));
       } else if (!any_service_matches(registry, host)) {
         findings.push_back(finding(Severity::kWarning, *resource, path,
                                    "no Service or ServiceEntry defines \"" + host + "\""));
@@ -157,12 +188,15 @@ Diagnostics idle_resources(const Registry& registry) {
   }
   for (const ResourcePtr& resource : registry.resources()) {
     const auto* rule = std::get_if<DestinationRule>(&resource->spec);
-    if (rule == nullptr || any_service_matches(registry, resolve_host(rule->host, resource->ns))) continue;
-    findings.push_back(
-        finding(Severity::kWarning, *resource, "spec.host",
-                "no Service or ServiceEntry defines \"" + resolve_host(rule->host, resource->ns) + '"'));
+    if (rule == nullptr) continue;
+    const std::string host = resolve_host(rule->host, resource->ns);
+    const std::string why = stands_for(host, registry);
+    if (why.empty() && any_service_matches(registry, host)) continue;
+    findings.push_back(finding(Severity::kWarning, *resource, "spec.host",
+                               why.empty() ? "no Service or ServiceEntry defines \"" + host + '"' : why));
     findings.back().line = rule->host_line;
   }
+  add_idle_aliases(registry, findings);
   return findings;
 }
 

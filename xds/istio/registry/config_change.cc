@@ -80,7 +80,7 @@ class Comparison {
   }
 
   bool take_rule(const Resource& resource, const DestinationRule& rule) {
-    const std::string host = resolve_host(rule.host, resource.ns);
+    const std::string host = now_.meant_host(resolve_host(rule.host, resource.ns));
     const MeshService* service = now_.find_service(host);
     if (service == nullptr) return false;  // a wildcard, or of no effect
     const bool http_only =
@@ -106,7 +106,7 @@ class Comparison {
   bool leads_to_changed(const VirtualService& service, const std::string& ns) const {
     return std::any_of(service.http.begin(), service.http.end(), [&](const HttpRoute& route) {
       return std::any_of(route.route.begin(), route.route.end(), [&](const RouteDestination& entry) {
-        return change_.clusters.contains(resolve_host(entry.destination.host, ns));
+        return change_.clusters.contains(now_.meant_host(resolve_host(entry.destination.host, ns)));
       });
     });
   }

@@ -79,10 +79,43 @@ const Resource* Registry::find_virtual_service(const std::string& id) const {
 void Registry::add_services() {
   workload_index_ = std::make_shared<const WorkloadIndex>(workloads_, resources_);
   for (const ResourcePtr& resource : resources_) {
-    for (MeshService& service : mesh_services(resource, *workload_index_, inventory_)) {
-      add_service(std::move(service));
+    const auto* service = std::get_if<Service>(&resource->spec);
+    if (service != nullptr && !service->external_name.empty()) {
+      aliases_[resolve_host(resource->name, resource->ns)] = service->external_name;
+      continue;
+    }
+    for (MeshService& defined : mesh_services(resource, *workload_index_, inventory_)) {
+      add_service(std::move(defined));
     }
   }
+  settle_aliases();
+}
+
+/// Each alias leads to what is none itself. Those that lead in a circle, as no name server would follow them,
+/// and those of hosts that are defined otherwise, are none.
+void Registry::settle_aliases() {
+  std::erase_if(aliases_, [&](const auto& alias) { return service_by_host_.contains(alias.first); });
+  std::map<std::string, std::string> settled;
+  for (const auto& [host, target] : aliases_) {
+    auto next = aliases_.find(target);
+    size_t steps = 0;
+    const std::string* end = &target;
+    for (; next != aliases_.end() && steps < aliases_.size(); ++steps) {
+      end = &next->second;
+      next = aliases_.find(*end);
+    }
+    if (next == aliases_.end()) settled.emplace(host, *end);
+  }
+  aliases_ = std::move(settled);
+  for (const auto& [host, target] : aliases_) {
+    const auto place = service_by_host_.find(target);
+    if (place != service_by_host_.end()) services_[place->second].aliases.push_back(host);
+  }
+}
+
+const std::string& Registry::meant_host(const std::string& host) const {
+  const auto alias = aliases_.find(host);
+  return alias == aliases_.end() ? host : alias->second;
 }
 
 void Registry::add_service(MeshService service) {
@@ -117,7 +150,7 @@ void Registry::add_rules() {
 }
 
 const MeshService* Registry::find_service(const std::string& host) const {
-  const auto place = service_by_host_.find(host);
+  const auto place = service_by_host_.find(meant_host(host));
   return place == service_by_host_.end() ? nullptr : &services_[place->second];
 }
 
@@ -139,7 +172,8 @@ const MergedRule* Registry::rule_in(const std::string& ns, const std::string& ho
   return best;
 }
 
-const MergedRule* Registry::find_rule(const std::string& host, const std::string& client_ns) const {
+const MergedRule* Registry::find_rule(const std::string& name, const std::string& client_ns) const {
+  const std::string& host = meant_host(name);
   if (const MergedRule* own = rule_in(client_ns, host)) return own;
   const MeshService* service = find_service(host);
   if (service == nullptr || service->ns == client_ns) return nullptr;

@@ -67,15 +67,18 @@ struct MeshService {
   std::string ns;
   bool external = false;
   bool headless = false;  ///< a Service without an address of its own: clients look its endpoints up
-  /// Clients know its endpoints, and nobody else does: connections go where they were going. Only intercepted
-  /// ones say where that is.
-  bool as_called = false;
+  Resolution resolution = Resolution::kStatic;
+  std::vector<std::string> aliases;  ///< ExternalName Services that lead here: its other hosts, sorted
   std::vector<std::string> addresses;
   std::vector<std::string> export_to;
   std::vector<std::string> subject_alt_names;  ///< by which its TLS servers are known, outside of the mesh
   std::vector<MeshPort> ports;
   ResourcePtr origin;
 
+  /// Clients know its endpoints, and nobody else does. Only intercepted connections say where they go.
+  bool as_called() const { return resolution == Resolution::kNone; }
+  /// Proxies look its endpoints' names up.
+  bool by_name() const { return is_looked_up(resolution); }
   const MeshPort* find_port(uint16_t number) const;
 };
 
@@ -129,8 +132,11 @@ class Registry {
 
   const std::vector<ResourcePtr>& resources() const { return resources_; }
   const std::vector<MeshService>& services() const { return services_; }
-  /// By fully qualified host; null where nothing defines it.
+  /// By fully qualified host, or an alias of it; null where nothing defines it.
   const MeshService* find_service(const std::string& host) const;
+  /// The host that `host` stands for: what an ExternalName Service leads to, through others of them; `host`
+  /// itself where it is none.
+  const std::string& meant_host(const std::string& host) const;
 
   /// VirtualServices, oldest first: where two claim one host, the first has it.
   const std::vector<ResourcePtr>& virtual_services() const { return virtual_services_; }
@@ -140,9 +146,9 @@ class Registry {
   /// By Resource::id(), as written; null if there is none.
   const Resource* find_virtual_service(const std::string& id) const;
 
-  /// The rule for `host` as clients of `client_ns` see it: their own namespace's, else the service's; null if
-  /// none.
-  const MergedRule* find_rule(const std::string& host, const std::string& client_ns) const;
+  /// The rule for the host `name` as clients of `client_ns` see it: their own namespace's, else the
+  /// service's; null if none.
+  const MergedRule* find_rule(const std::string& name, const std::string& client_ns) const;
 
   /// Resources that lost against others (one host defined twice): warnings.
   const Diagnostics& findings() const { return findings_; }
@@ -151,6 +157,7 @@ class Registry {
   void add_virtual_services();
   void add_services();
   void add_service(MeshService service);
+  void settle_aliases();
   void index_service(size_t place);
   std::set<size_t> concerned(const Inventory::Changes& changes) const;
   void count_addresses(const MeshService& service, size_t place, int step);
@@ -169,6 +176,7 @@ class Registry {
   std::optional<Gateways> gateways_;  ///< always there: made when the VirtualServices are
   std::vector<MeshService> services_;
   std::map<std::string, size_t> service_by_host_;
+  std::map<std::string, std::string> aliases_;  ///< ExternalName Services, by host, and what they stand for
   const Inventory* inventory_;
   std::shared_ptr<const WorkloadIndex> workload_index_;
   std::map<ObjectName, size_t> service_by_name_;                ///< of Kubernetes' Services

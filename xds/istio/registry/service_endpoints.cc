@@ -52,6 +52,13 @@ Endpoint endpoint_of(const Resource& entry, uint16_t port, const WorkloadIndex& 
   return endpoint;
 }
 
+/// A host that is looked up itself.
+Endpoint endpoint_of(const std::string& host, const ServiceEntryPort& port, const Resource& owner) {
+  Workload workload;
+  workload.address = host;
+  return endpoint_of(workload, port.target_port.value_or(port.number), owner, {});
+}
+
 MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex& workloads,
                                const Inventory* inventory) {
   const auto& spec = std::get<Service>(resource->spec);
@@ -70,6 +77,7 @@ MeshService kubernetes_service(const ResourcePtr& resource, const WorkloadIndex&
   for (size_t i = 0; i < spec.ports.size(); ++i) {
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
+      if (!is_ip_address(workload.address)) continue;
       service.ports[i].endpoints.push_back(
           endpoint_of(*entry, endpoint_port(spec.ports[i], workload), workloads));
     }
@@ -85,7 +93,7 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
   service.name = service.host;
   service.ns = resource->ns;
   service.external = spec.external;
-  service.as_called = spec.as_called;
+  service.resolution = spec.resolution;
   service.addresses = spec.addresses;
   service.export_to = spec.export_to;
   service.subject_alt_names = spec.subject_alt_names;
@@ -101,8 +109,11 @@ MeshService service_entry_host(const ResourcePtr& resource, const std::string& h
     }
     for (const Resource* entry : selected) {
       const auto& workload = std::get<Workload>(entry->spec);
+      if (!service.by_name() && !is_ip_address(workload.address)) continue;
       mesh.endpoints.push_back(endpoint_of(*entry, endpoint_port(port, workload), workloads));
     }
+    const bool is_endpoint = service.by_name() && spec.endpoints.empty() && spec.workload_selector.empty();
+    if (is_endpoint) mesh.endpoints.push_back(endpoint_of(service.host, port, *resource));
     for (const PodPtr& pod : pods) {
       mesh.endpoints.push_back(
           pod_endpoint(*pod, pod->addresses.front(), port.target_port.value_or(port.number), *inventory));
