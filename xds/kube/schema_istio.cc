@@ -54,7 +54,7 @@ HTTPRetry object -- When and how often to try again.
   attempts int -- Tries after the first.
   perTryTimeout string -- Time for one try.
   retryOn string -- Conditions, as Envoy names them, with commas between.
-  retryRemoteLocalities bool -- Not implemented; refused.
+  retryRemoteLocalities bool -- Whether further tries leave the localities that were tried.
   retryIgnorePreviousHosts bool -- Whether a further try avoids hosts that were tried.
   backoff string -- Least time between tries.
 CorsPolicy object -- Which other origins may call.
@@ -181,8 +181,11 @@ ConnectionPoolSettings object -- Limits of connections and requests.
   tcp object -- Of connections.
     maxConnections int -- Most connections to the service.
     connectTimeout string -- Time to connect; 10s where not given.
-    tcpKeepalive any -- Not implemented; refused.
-    maxConnectionDuration string -- Not implemented; refused.
+    tcpKeepalive object -- Asks of idle connections, whether the other side is still there.
+      probes int -- After so many without an answer it is not.
+      time string -- Idle time before the first, whole seconds.
+      interval string -- Time between two, whole seconds.
+    maxConnectionDuration string -- How old a connection becomes at most.
     idleTimeout string -- How long a connection of TCP traffic may carry nothing.
   http object -- Of requests.
     http1MaxPendingRequests int -- Most requests that wait for a connection.
@@ -213,7 +216,7 @@ ClientTLSSettings object -- How connections are encrypted.
   subjectAltNames []string -- Names, of which the server's certificate must have one.
   sni string -- The name that is asked for; the request's host where not given.
   insecureSkipVerify bool -- Whether any certificate is good enough.
-  caCrl string -- Not implemented; refused.
+  caCrl string -- A file of the proxy (PEM): which certificates of caCertificates are revoked.
 TrafficPolicy object -- How traffic reaches a service's hosts.
   loadBalancer @LoadBalancerSettings -- How a host is picked.
   connectionPool @ConnectionPoolSettings -- Limits.
@@ -227,7 +230,9 @@ TrafficPolicy object -- How traffic reaches a service's hosts.
     tls @ClientTLSSettings -- How connections are encrypted.
   tunnel any -- Not implemented; refused.
   proxyProtocol any -- Not implemented; refused.
-  retryBudget any -- Not implemented; refused.
+  retryBudget object -- Retries under way, as a share of the requests under way.
+    percent number -- The share; 20 where not given.
+    minRetryConcurrency int -- So many at once are always allowed; 3 where not given.
 DestinationRule object -- A service's versions, and how traffic reaches them.
   spec! object -- What its author wants.
     host! string -- The service; may begin with *.

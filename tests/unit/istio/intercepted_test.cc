@@ -105,6 +105,22 @@ TEST(InterceptedOutbound, HostsThatOnlyClientsCanFindAreLetThrough) {
   EXPECT_EQ(rows.back(), "else PassthroughFilterChain | tcp BlackHoleCluster");
 }
 
+TEST(InterceptedOutbound, PassthroughGoesWhereTheConnectionWantedToGo) {
+  using envoy::config::cluster::v3::Cluster;
+  const std::string yaml = kTcp + object("DestinationRule", "db",
+                                         "{host: db, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}");
+  const auto db = [&](const ProxyNode& node) {
+    const Snapshot snapshot = build_snapshot(registry(yaml), node);
+    const auto& clusters = snapshot.group(XdsType::kCluster).resources;
+    return decoded<Cluster>(*clusters.get("outbound|5432||db.default.svc.cluster.local"));
+  };
+  EXPECT_EQ(db(pod()).type(), Cluster::ORIGINAL_DST);
+  EXPECT_EQ(db(pod()).lb_policy(), Cluster::CLUSTER_PROVIDED);
+  ProxyNode told = pod();
+  told.interception = Interception::kNone;
+  EXPECT_EQ(db(told).type(), Cluster::EDS) << "nobody knows where it wanted to go";
+}
+
 TEST(InterceptedOutbound, WithoutInterceptionNobodyKnowsWhereAConnectionWasGoing) {
   ProxyNode node = pod();
   node.interception = Interception::kNone;

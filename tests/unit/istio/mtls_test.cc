@@ -199,11 +199,13 @@ TEST(DestinationRuleTls, SimpleTrustsTheSystemAndNamesTheHost) {
   EXPECT_TRUE(http_options(simple).upstream_http_protocol_options().auto_sni());
   EXPECT_TRUE(http_options(simple).upstream_http_protocol_options().auto_san_validation());
 
-  const auto named = cluster(
-      kMesh + rule("{tls: {mode: SIMPLE, sni: a.test, caCertificates: /ca.pem, subjectAltNames: [a.test]}}"));
+  const auto named =
+      cluster(kMesh + rule("{tls: {mode: SIMPLE, sni: a.test, caCertificates: /ca.pem, caCrl: /crl.pem, "
+                           "subjectAltNames: [a.test]}}"));
   const auto context = context_of<tls::UpstreamTlsContext>(named.transport_socket());
   EXPECT_EQ(context.sni(), "a.test");
   EXPECT_EQ(context.common_tls_context().validation_context().trusted_ca().filename(), "/ca.pem");
+  EXPECT_EQ(context.common_tls_context().validation_context().crl().filename(), "/crl.pem");
   EXPECT_EQ(
       context.common_tls_context().validation_context().match_typed_subject_alt_names(0).matcher().exact(),
       "a.test");

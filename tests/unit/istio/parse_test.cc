@@ -147,9 +147,6 @@ INSTANTIATE_TEST_SUITE_P(
              kVs + "spec.http[0].rewrite.uriRegexRewrite: cannot stand beside uri"),
         http("rewrite of a redirect", "  - rewrite: {uri: /a}\n    redirect: {uri: /b}\n",
              kVs + "spec.http[0].rewrite: cannot stand beside redirect or directResponse"),
-        http("remote retries", "  - retries: {attempts: 1, retryRemoteLocalities: true}\n" + kRoute,
-             kVs + "spec.http[0].retries.retryRemoteLocalities: is not implemented: localities do not steer "
-                   "traffic yet"),
         http("fault of no kind", "  - fault: {}\n" + kRoute,
              kVs + "spec.http[0].fault: needs a delay, an abort or both"),
         http("abort without a status", "  - fault: {abort: {percentage: {value: 1}}}\n" + kRoute,
@@ -288,10 +285,6 @@ INSTANTIATE_TEST_SUITE_P(
              kDr + "spec.trafficPolicy.loadBalancer.simple: \"BEST\" is none of UNSPECIFIED, LEAST_CONN, "
                    "RANDOM, "
                    "PASSTHROUGH, ROUND_ROBIN, LEAST_REQUEST"),
-        rule("passthrough", "  trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}\n",
-             kDr + "spec.trafficPolicy.loadBalancer.simple: PASSTHROUGH is not implemented: it needs the "
-                   "connection's "
-                   "original destination"),
         rule("secrets by name", "  trafficPolicy: {tls: {mode: SIMPLE, credentialName: cert}}\n",
              kDr + "spec.trafficPolicy.tls.credentialName: is not implemented: name files"),
         rule("mutual without a key", "  trafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /c.pem}}\n",
@@ -308,8 +301,12 @@ INSTANTIATE_TEST_SUITE_P(
         rule("no connections", "  trafficPolicy: {connectionPool: {tcp: {maxConnections: 0}}}\n",
              kDr +
                  "spec.trafficPolicy.connectionPool.tcp.maxConnections: must be from 1 to 4294967295, is 0"),
-        rule("keepalive", "  trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {time: 1s}}}}\n",
-             kDr + "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive: is not implemented"),
+        rule("keepalive", "  trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {time: 1500ms}}}}\n",
+             kDr + "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive.time: must be whole seconds"),
+        rule("budget", "  trafficPolicy: {retryBudget: {percent: 101}}\n",
+             kDr + "spec.trafficPolicy.retryBudget.percent: must be from 0 to 100, is 101"),
+        rule("revoked by nobody", "  trafficPolicy: {tls: {mode: SIMPLE, caCrl: /crl.pem}}\n",
+             kDr + "spec.trafficPolicy.tls.caCrl: needs caCertificates: it lists what these have signed"),
         rule("two protocols",
              "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE, useClientProtocol: "
              "true}}}\n",

@@ -13,6 +13,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "unit/istio/mesh_builders.h"
 
@@ -179,6 +180,44 @@ TEST(Clusters, TakeHttpOptionsOnlyWhenAsked) {
     })pb"));
 }
 
+TEST(Clusters, KeepConnectionsAliveAndLimitTheirAge) {
+  const Cluster cluster = cluster_of(registry(kMyapp + "---\n" + destination_rule(R"(
+  trafficPolicy: {connectionPool: {tcp: {maxConnectionDuration: 1h, tcpKeepalive: {probes: 3, time: 60s, interval: 5s}}}}
+)")));
+  EXPECT_TRUE(is(cluster.upstream_connection_options(), R"pb(
+    tcp_keepalive {
+      keepalive_probes { value: 3 }
+      keepalive_time { value: 60 }
+      keepalive_interval { value: 5 }
+    })pb"));
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  ASSERT_TRUE(cluster.typed_extension_protocol_options()
+                  .at("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
+                  .UnpackTo(&options));
+  EXPECT_EQ(options.common_http_protocol_options().max_connection_duration().seconds(), 3600);
+}
+
+TEST(Clusters, HaveARetryBudgetWhereTheRuleHasOne) {
+  const auto budget = [](const std::string& policies, const std::string& subset = "") {
+    const Cluster cluster =
+        cluster_of(registry(kMyapp + "---\n" + destination_rule(policies)), subset.c_str());
+    const auto& thresholds = cluster.circuit_breakers().thresholds(0);
+    if (!thresholds.has_retry_budget()) return std::string("none");
+    return std::to_string(static_cast<int>(thresholds.retry_budget().budget_percent().value())) + "% " +
+           std::to_string(thresholds.retry_budget().min_retry_concurrency().value());
+  };
+  EXPECT_EQ(budget("  trafficPolicy: {loadBalancer: {simple: RANDOM}}\n"), "none");
+  EXPECT_EQ(budget("  trafficPolicy: {retryBudget: {}}\n"), "20% 3");
+  const std::string own = R"(
+  trafficPolicy:
+    retryBudget: {percent: 30, minRetryConcurrency: 0}
+    portLevelSettings: [{port: {number: 8080}, loadBalancer: {simple: ROUND_ROBIN}}]
+  subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {retryBudget: {percent: 40}}}]
+)";
+  EXPECT_EQ(budget(own), "30% 0") << "settings of a port do not take it away";
+  EXPECT_EQ(budget(own, "v1"), "40% 3");
+}
+
 TEST(Policies, OfAPortReplaceAndOfASubsetOverride) {
   const Registry mesh = registry(kMyapp + "---\n" + destination_rule(R"(
   trafficPolicy:
@@ -308,6 +347,15 @@ TEST(Routes, TakeTheirOwnRetries) {
     retriable_status_codes: [ 418, 429 ]
     host_selection_retry_max_attempts: 5
     retry_back_off { base_interval { nanos: 50000000 } })pb"));
+}
+
+TEST(Routes, RetryInOtherLocalitiesWhereTold) {
+  const auto routes = routes_of("  - retries: {attempts: 2, retryRemoteLocalities: true}\n" + kTo);
+  const auto& priority = routes[0].route().retry_policy().retry_priority();
+  EXPECT_EQ(priority.name(), "envoy.retry_priorities.previous_priorities");
+  envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig config;
+  ASSERT_TRUE(priority.typed_config().UnpackTo(&config));
+  EXPECT_EQ(config.update_frequency(), 2);
 }
 
 TEST(Routes, DoNotRetryAtZeroAttempts) {

@@ -58,6 +58,8 @@ void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Clus
     case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
     case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
     case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
+    // Of somebody whose connections are not intercepted, nobody knows where they wanted to go.
+    case LoadBalancer::kPassthrough: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
   }
   if (policy.warmup) set_warmup(*policy.warmup, cluster);
 }
@@ -93,18 +95,39 @@ bool set_automatic_names(const ClusterParts& parts, const PolicySettings& policy
 
 void set_http_options(UpstreamHttp protocol, const ConnectionPool& pool, HttpProtocolOptions options,
                       bool needed, Cluster& cluster) {
-  const bool limits = pool.idle_timeout || pool.max_requests_per_connection.value_or(0) > 0;
+  const bool limits =
+      pool.idle_timeout || pool.max_connection_duration || pool.max_requests_per_connection.value_or(0) > 0;
   if (protocol == UpstreamHttp::kNone || (protocol == UpstreamHttp::kHttp1 && !limits && !needed)) return;
   set_protocol(protocol, pool, options);
   if (limits) {
     auto& common = *options.mutable_common_http_protocol_options();
     if (pool.idle_timeout) set_duration(*pool.idle_timeout, *common.mutable_idle_timeout());
+    if (pool.max_connection_duration)
+      set_duration(*pool.max_connection_duration, *common.mutable_max_connection_duration());
     if (pool.max_requests_per_connection.value_or(0) > 0) {
       common.mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
     }
   }
   (*cluster.mutable_typed_extension_protocol_options())
       ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = pack(options);
+}
+
+void set_keepalive(const TcpKeepalive& wanted, Cluster& cluster) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  auto& keepalive = *cluster.mutable_upstream_connection_options()->mutable_tcp_keepalive();
+  const auto whole = [](Duration time) {
+    return static_cast<uint32_t>(duration_cast<seconds>(time).count());
+  };
+  if (wanted.probes) keepalive.mutable_keepalive_probes()->set_value(*wanted.probes);
+  if (wanted.time) keepalive.mutable_keepalive_time()->set_value(whole(*wanted.time));
+  if (wanted.interval) keepalive.mutable_keepalive_interval()->set_value(whole(*wanted.interval));
+}
+
+void set_retry_budget(const RetryBudget& wanted, Cluster& cluster) {
+  auto& budget = *cluster.mutable_circuit_breakers()->mutable_thresholds(0)->mutable_retry_budget();
+  budget.mutable_budget_percent()->set_value(wanted.percent);
+  budget.mutable_min_retry_concurrency()->set_value(wanted.min_concurrency);
 }
 
 /// Counting and enforcing go together: 0 errors means that this kind of error ejects nobody.
@@ -218,13 +241,14 @@ void set_connection_pool(const ConnectionPool& pool, Cluster& cluster) {
   thresholds.mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kNoLimit));
   thresholds.mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kNoLimit));
   thresholds.mutable_max_retries()->set_value(pool.max_retries.value_or(kNoLimit));
+  if (pool.tcp_keepalive) set_keepalive(*pool.tcp_keepalive, cluster);
 }
 
 PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, uint16_t port) {
   if (rule == nullptr) return {};
   PolicySettings policy = rule->traffic_policy.for_port(port);
   if (subset == nullptr) return policy;
-  const PolicySettings& own = subset->traffic_policy.for_port(port);
+  const PolicySettings own = subset->traffic_policy.for_port(port);
   if (own.load_balancer) {
     policy.load_balancer = own.load_balancer;
     policy.consistent_hash = own.consistent_hash;
@@ -234,6 +258,7 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   if (own.connection_pool) policy.connection_pool = own.connection_pool;
   if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
   if (own.tls) policy.tls = own.tls;
+  if (own.retry_budget) policy.retry_budget = own.retry_budget;
   return policy;
 }
 
@@ -251,7 +276,10 @@ bool has_assignment(const ClusterParts& parts) {
 }
 
 bool chosen_by_client(const ClusterParts& parts) {
-  return (parts.service.headless || parts.service.as_called()) && parts.view.node().intercepted();
+  if (!parts.view.node().intercepted()) return false;
+  if (parts.service.headless || parts.service.as_called()) return true;
+  const PolicySettings policy = effective_policy(parts.rule, parts.subset, parts.port.number);
+  return policy.load_balancer == LoadBalancer::kPassthrough;
 }
 
 Cluster build_outbound_cluster(const ClusterParts& parts) {
@@ -271,6 +299,7 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
   }
   const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
   set_connection_pool(pool, cluster);
+  if (policy.retry_budget) set_retry_budget(*policy.retry_budget, cluster);
   HttpProtocolOptions options;
   const bool named = set_automatic_names(parts, policy, options);
   set_http_options(upstream_protocol(parts.port, policy, parts.view.node()), pool, std::move(options), named,

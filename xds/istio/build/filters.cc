@@ -199,6 +199,10 @@ void add_tcp(const std::string& stat_prefix, const std::vector<ClusterShare>& cl
   if (policy.connection_pool && policy.connection_pool->tcp_idle_timeout) {
     set_duration(*policy.connection_pool->tcp_idle_timeout, *proxy.mutable_idle_timeout());
   }
+  if (policy.connection_pool && policy.connection_pool->max_connection_duration) {
+    set_duration(*policy.connection_pool->max_connection_duration,
+                 *proxy.mutable_max_downstream_connection_duration());
+  }
   // Of what can be hashed, a connection has its address only.
   const auto& hash = policy.consistent_hash;
   if (hash && hash->key == ConsistentHash::Key::kSourceIp && hash->use_source_ip)

@@ -3,6 +3,7 @@
 
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/translate.h"
 
@@ -47,6 +48,14 @@ void set_retry_on(const std::string& list, RetryPolicy& policy) {
   policy.set_retry_on(conditions);
 }
 
+/// As in Istio, the second try may still go to the locality of the first.
+void leave_tried_localities(RetryPolicy& policy) {
+  envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig config;
+  config.set_update_frequency(2);
+  policy.mutable_retry_priority()->set_name("envoy.retry_priorities.previous_priorities");
+  *policy.mutable_retry_priority()->mutable_typed_config() = pack(config);
+}
+
 void add_previous_hosts_predicate(RetryPolicy& policy) {
   auto& predicate = *policy.add_retry_host_predicate();
   predicate.set_name("envoy.retry_host_predicates.previous_hosts");
@@ -66,6 +75,7 @@ void apply_retry_policy(const std::optional<HttpRetry>& retry, bool hashed,
   const bool elsewhere = retry ? retry->ignore_previous_hosts.value_or(!hashed) : !hashed;
   if (elsewhere) add_previous_hosts_predicate(policy);
   if (!retry) return;
+  if (retry->remote_localities) leave_tried_localities(policy);
   if (!retry->retry_on.empty()) set_retry_on(retry->retry_on, policy);
   if (retry->per_try_timeout) set_duration(*retry->per_try_timeout, *policy.mutable_per_try_timeout());
   if (retry->backoff)

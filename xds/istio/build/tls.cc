@@ -126,6 +126,7 @@ void set_foreign_tls(const ClusterParts& parts, const PolicySettings& policy, Tr
       validation.mutable_system_root_certs();
     } else {
       validation.mutable_trusted_ca()->set_filename(rule.ca_certificates);
+      if (!rule.ca_crl.empty()) validation.mutable_crl()->set_filename(rule.ca_crl);
     }
     for (const std::string& name : peer_names(parts, rule)) add_peer_name(name, validation);
   }

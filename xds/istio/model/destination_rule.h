@@ -12,7 +12,8 @@
 
 namespace remora::istio {
 
-enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom, kConsistentHash };
+/// kPassthrough: where the connection wanted to go before it was intercepted.
+enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom, kConsistentHash, kPassthrough };
 
 /// https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-ConsistentHashLB
 struct ConsistentHash {
@@ -27,6 +28,19 @@ struct ConsistentHash {
   uint64_t size = 0;  ///< of the ring at least, or of Maglev's table; 0: Envoy's default
 };
 
+/// Of idle connections; what is absent takes the system's default.
+struct TcpKeepalive {
+  std::optional<uint32_t> probes;
+  std::optional<Duration> time;
+  std::optional<Duration> interval;
+};
+
+/// Retries under way, as a share of the requests under way.
+struct RetryBudget {
+  double percent = 20;
+  uint32_t min_concurrency = 3;  ///< so many at once are always allowed
+};
+
 /// What is absent here takes Istio's default, which only the translation knows.
 struct ConnectionPool {
   std::optional<uint32_t> max_connections;
@@ -37,6 +51,8 @@ struct ConnectionPool {
   std::optional<uint32_t> max_retries;
   std::optional<Duration> idle_timeout;
   std::optional<Duration> tcp_idle_timeout;
+  std::optional<Duration> max_connection_duration;
+  std::optional<TcpKeepalive> tcp_keepalive;
   std::optional<uint32_t> max_concurrent_streams;
   bool upgrade_to_http2 = false;
   bool use_client_protocol = false;
@@ -49,6 +65,7 @@ struct ClientTls {
   std::string client_certificate;  ///< files, as the proxy finds them
   std::string private_key;
   std::string ca_certificates;  ///< empty: the system's
+  std::string ca_crl;           ///< empty: nobody is asked who has been revoked
   std::vector<std::string> subject_alt_names;
   std::string sni;
   bool insecure_skip_verify = false;
@@ -74,6 +91,7 @@ struct PolicySettings {
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<ClientTls> tls;
+  std::optional<RetryBudget> retry_budget;  ///< of a whole service or subset, for all of its ports
 };
 
 struct TrafficPolicy {
@@ -82,9 +100,12 @@ struct TrafficPolicy {
 
   /// What holds for `port`: its own settings where it has some (they replace, not merge), else the general
   /// ones.
-  const PolicySettings& for_port(uint16_t port) const {
+  PolicySettings for_port(uint16_t port) const {
     const auto own = ports.find(port);
-    return own == ports.end() ? settings : own->second;
+    if (own == ports.end()) return settings;
+    PolicySettings of_port = own->second;
+    of_port.retry_budget = settings.retry_budget;
+    return of_port;
   }
 };
 

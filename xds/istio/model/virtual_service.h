@@ -95,6 +95,7 @@ struct HttpRetry {
   std::optional<Duration> backoff;
   std::string retry_on;
   std::optional<bool> ignore_previous_hosts;
+  bool remote_localities = false;  ///< further tries leave out the priorities that were tried
 };
 
 struct HttpMirror {

@@ -140,9 +140,7 @@ void read_retries(Fields& fields, HttpRoute& route) {
     item.string("retryOn", retry.retry_on);
     bool flag = false;
     if (item.boolean("retryIgnorePreviousHosts", flag)) retry.ignore_previous_hosts = flag;
-    if (item.boolean("retryRemoteLocalities", flag) && flag) {
-      item.error("retryRemoteLocalities", "is not implemented: localities do not steer traffic yet");
-    }
+    item.boolean("retryRemoteLocalities", retry.remote_localities);
     route.retries = std::move(retry);
   });
 }

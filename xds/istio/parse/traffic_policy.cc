@@ -8,6 +8,22 @@ void read_duration(Fields& fields, std::string_view name, std::optional<Duration
   if (fields.duration(name, duration)) out = duration;
 }
 
+/// The kernel counts in seconds.
+void read_whole_seconds(Fields& fields, std::string_view name, std::optional<Duration>& out) {
+  read_duration(fields, name, out);
+  if (out && (*out < std::chrono::seconds(1) || *out % std::chrono::seconds(1) != Duration::zero()))
+    fields.error(name, "must be whole seconds");
+}
+
+RetryBudget read_retry_budget(Fields& fields) {
+  RetryBudget budget;
+  fields.number("percent", 0, 100, budget.percent);
+  std::optional<uint32_t> least;
+  fields.unsigned_integer("minRetryConcurrency", least);
+  budget.min_concurrency = least.value_or(budget.min_concurrency);
+  return budget;
+}
+
 LoadBalancer read_load_balancer(Fields& fields) {
   enum class Simple { kUnspecified, kRoundRobin, kLeastConn, kRandom, kPassthrough, kLeastRequest };
   static const Words<Simple> kWords{
@@ -16,9 +32,7 @@ LoadBalancer read_load_balancer(Fields& fields) {
       {"ROUND_ROBIN", Simple::kRoundRobin},  {"LEAST_REQUEST", Simple::kLeastRequest}};
   Simple simple = Simple::kUnspecified;
   fields.word("simple", kWords, simple);
-  if (simple == Simple::kPassthrough) {
-    fields.error("simple", "PASSTHROUGH is not implemented: it needs the connection's original destination");
-  }
+  if (simple == Simple::kPassthrough) return LoadBalancer::kPassthrough;
   if (simple == Simple::kLeastConn) fields.warning("simple", "LEAST_CONN is deprecated: write LEAST_REQUEST");
   if (simple == Simple::kRoundRobin) return LoadBalancer::kRoundRobin;
   return simple == Simple::kRandom ? LoadBalancer::kRandom : LoadBalancer::kLeastRequest;
@@ -27,8 +41,13 @@ LoadBalancer read_load_balancer(Fields& fields) {
 void read_tcp_pool(Fields& fields, ConnectionPool& pool) {
   fields.unsigned_integer("maxConnections", pool.max_connections, 1U);
   read_duration(fields, "connectTimeout", pool.connect_timeout);
-  fields.unsupported("tcpKeepalive", Severity::kError, "is not implemented");
-  fields.unsupported("maxConnectionDuration", Severity::kError, "is not implemented");
+  fields.object("tcpKeepalive", [&](Fields& item) {
+    auto& keepalive = pool.tcp_keepalive.emplace();
+    item.unsigned_integer("probes", keepalive.probes, 1U);
+    read_whole_seconds(item, "time", keepalive.time);
+    read_whole_seconds(item, "interval", keepalive.interval);
+  });
+  read_duration(fields, "maxConnectionDuration", pool.max_connection_duration);
   read_duration(fields, "idleTimeout", pool.tcp_idle_timeout);
 }
 
@@ -87,7 +106,7 @@ ClientTls read_tls(Fields& fields) {
   fields.string("sni", tls.sni);
   fields.boolean("insecureSkipVerify", tls.insecure_skip_verify);
   fields.unsupported("credentialName", Severity::kError, "is not implemented: name files");
-  fields.unsupported("caCrl", Severity::kError, "is not implemented");
+  fields.string("caCrl", tls.ca_crl);
   if (tls.mode == Mode::kMutual) {
     require(fields, "clientCertificate", tls.client_certificate);
     require(fields, "privateKey", tls.private_key);
@@ -99,6 +118,8 @@ ClientTls read_tls(Fields& fields) {
   if (tls.mode == Mode::kIstioMutual && fields.has("caCertificates")) {
     fields.error("caCertificates", "has no place beside ISTIO_MUTUAL, which brings the mesh's own");
   }
+  if (!tls.ca_crl.empty() && tls.ca_certificates.empty())
+    fields.error("caCrl", "needs caCertificates: it lists what these have signed");
   return tls;
 }
 
@@ -151,7 +172,7 @@ TrafficPolicy read_traffic_policy(Fields& fields) {
   });
   fields.unsupported("tunnel", Severity::kError, "is not implemented");
   fields.unsupported("proxyProtocol", Severity::kError, "is not implemented");
-  fields.unsupported("retryBudget", Severity::kError, "is not implemented");
+  fields.object("retryBudget", [&](Fields& item) { policy.settings.retry_budget = read_retry_budget(item); });
   return policy;
 }
 
