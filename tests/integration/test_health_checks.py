@@ -11,6 +11,7 @@ import pytest
 from support.ads import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, AdsServer
 from support.bootstrap import (assignment, bootstrap, cluster, endpoint, http, http_listener, listener, over_ads, route, routing,
                                typed, virtual_host)
+from support.certificates import Authority, TlsUpstream, upstream_tls
 from support.http2_server import Http2Upstream
 from support.proxy import Proxy, envoy_binary, under_test
 from support.tcp import Server
@@ -375,6 +376,56 @@ class TestGrpc:
         upstream = closing(Http2Upstream("grpc", grpc_answer(frame(padded))))
         proxy = closing(Proxy(bootstrap([http_listener(route(to="up"))], [cluster("up", upstream.port, http2=True, **check(grpc_health_check={}))])))
         assert flags(proxy) == {upstream.port: "/failed_active_hc"}
+
+
+class TestTls:
+    """Hosts that are reached over TLS are asked over TLS, by the same rules."""
+
+    @pytest.fixture
+    def authority(self, tmp_path):
+        return Authority(tmp_path / "ca")
+
+    @staticmethod
+    def secure(closing, authority, name):
+        return closing(TlsUpstream(authority.issue(name, f"DNS:{name}.local"), name=name,
+                                   answer=lambda request: reply(200, {}, "" if request.target == "/hz" else name)))
+
+    @pytest.fixture
+    def plain(self, closing):
+        def script(connection):
+            connection.sock.recv(1)
+            connection.send(reply(400, {"connection": "close"}, "what?"))
+
+        return closing(Upstream("plain", script=script))
+
+    def test_whoever_shows_the_wrong_certificate_is_unwell(self, checking, closing, authority, tmp_path):
+        good = self.secure(closing, authority, "good")
+        forged = self.secure(closing, Authority(tmp_path / "other", "other"), "forged")
+        proxy = checking(good.port, forged.port, transport_socket=upstream_tls(ca=authority, sni="up.local"), **check())
+        assert flags(proxy) == {good.port: "healthy", forged.port: "/failed_active_hc"}
+        assert {name for _, name, _ in good.handshakes} == {"up.local"}
+        assert answers(proxy) == {"good"}
+
+    def test_a_host_that_speaks_in_plain_text_is_unwell(self, checking, closing, authority, plain):
+        good = self.secure(closing, authority, "good")
+        proxy = checking(good.port, plain.port, transport_socket=upstream_tls(ca=authority), **check())
+        assert flags(proxy) == {good.port: "healthy", plain.port: "/failed_active_hc"}
+        assert not plain.requests
+
+    def test_protocols_of_their_own(self, checking, closing, authority):
+        upstream = self.secure(closing, authority, "good")
+        upstream.context.set_alpn_protocols(["of-checks", "http/1.1"])
+        agreed = []
+        upstream.script = lambda connection: agreed.append(connection.sock.selected_alpn_protocol()) or upstream.serve(connection)
+        proxy = checking(upstream.port, transport_socket=upstream_tls(ca=authority, alpn=("http/1.1",)),
+                         **check(tls_options={"alpn_protocols": ["of-checks"]}))
+        assert answers(proxy) == {"good"}
+        assert set(agreed) == {"of-checks", "http/1.1"}
+
+    def test_of_tcp_the_handshake_is_a_part(self, checking, closing, authority, plain):
+        good = self.secure(closing, authority, "good")
+        proxy = checking(good.port, plain.port, transport_socket=upstream_tls(ca=authority), **check(tcp_health_check={}))
+        assert flags(proxy) == {good.port: "healthy", plain.port: "/failed_active_hc"}
 
 
 class TestOverAds:
