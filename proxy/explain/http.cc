@@ -37,6 +37,7 @@ struct Request {
     info.dynamic_metadata = metadata.filters.empty() ? nullptr : &metadata;
     info.filter_state = &asked.filter_state;
     info.downstream_tls = peer.tls ? &asked.tls_info : nullptr;
+    apply(http.early_mutations, head, info);
   }
 
   const Question& question;
@@ -93,7 +94,7 @@ void write_answer(JsonWriter& json, uint16_t status, std::string_view details, s
 /// What the connection manager makes of the head first; false if it answers instead.
 bool write_admission(JsonWriter& json, Request& request, const RouteTable* table) {
   const auto* internal_only = table == nullptr ? nullptr : &table->config().internal_only_headers;
-  const HeaderMap before = request.head;
+  const HeaderMap before = request.question.head;
   auto verdict = prepare_request_head(request.head, request.http, request.peer, internal_only, request.random,
                                       request.origin);
   request.info.downstream_remote = &request.origin.remote;

@@ -138,3 +138,14 @@ def test_early_mutations_choose_route_and_client(proxy):
     assert {name: seen.get(name) for name in ("x-chosen", "x-route", "x-path", "x-from", "x-chosen-before", "x-gone", "x-envoy-internal")} == {
         "x-chosen": "by-mutation", "x-route": "chosen", "x-path": "/path", "x-from": "127.0.0.1", "x-chosen-before": "by-mutation",
         "x-gone": None, "x-envoy-internal": "true"}
+
+
+def test_the_explanation_sees_what_early_mutations_make(proxy):
+    if proxy.kind != "remora":
+        pytest.skip("only Remora explains")
+    question = {"listener": "early", "authority": "test.local", "path": "/path", "headers": {"x-gone": ["1"]}}
+    reply = proxy.admin("/explain", method="POST", body=json.dumps(question))
+    assert reply.status == 200, reply.body
+    answer = json.loads(reply.body)
+    assert answer["route"]["number"] == 0, "chosen by a header that a mutation has set"
+    assert {"name": "x-gone", "value": "1"} in answer["request"]["removed_headers"]
