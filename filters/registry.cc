@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <iterator>
 
+#include "adaptive_concurrency/adaptive_concurrency.h"
 #include "admission_control/admission_control.h"
 #include "buffer/buffer.h"
 #include "common/proto_config.h"
 #include "cors/cors.h"
 #include "fault/fault.h"
+#include "gradient2/gradient2.h"
 #include "grpc_stats/grpc_stats.h"
 #include "header_mutation/header_mutation.h"
 #include "istio_stats/istio_stats.h"
@@ -29,6 +31,7 @@ struct KnownFilter {
   std::string_view type;        // the message's full name
   Maker make = nullptr;         // null: left out of the chain
   std::string_view left_out{};  // and this is why nothing is lost
+  bool is_struct = false;       // one of this build's own, configured by a Struct: there is no message
 };
 
 // Every HTTP filter of this build. What is not here is refused by name.
@@ -45,6 +48,9 @@ constexpr KnownFilter kFilters[] = {
     {.type = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
      .make = filters::make_header_mutation},
     {.type = "envoy.extensions.filters.http.buffer.v3.Buffer", .make = filters::make_buffer},
+    {.type = "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+     .make = filters::make_adaptive_concurrency},
+    {.type = "remora.http_filters.v1.Gradient2", .make = filters::make_gradient2, .is_struct = true},
     {.type = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl",
      .make = filters::make_admission_control},
     {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
@@ -102,8 +108,11 @@ std::shared_ptr<const FilterFactory> make_filter(std::string_view name, std::str
     report.warning(path, "the filter " + std::string(name) + " " + std::string(filter->left_out));
     return nullptr;
   }
-  if (is_struct) {
-    refuse_struct(name, filter->type, path, report);
+  if (is_struct != filter->is_struct) {
+    if (is_struct)
+      refuse_struct(name, filter->type, path, report);
+    else
+      report.error(path, std::string(filter->type) + " is given as a TypedStruct");
     return nullptr;
   }
   return filter->make({name, serialized, path}, context, report);

@@ -47,6 +47,16 @@ std::span<const MessageRules> filter_rules() {
        .implemented = "key_matcher"},
       {.message = "envoy.extensions.filters.http.buffer.v3.Buffer", .implemented = "max_request_bytes"},
       {.message = "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", .implemented = "disabled buffer"},
+      {.message = "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+       .implemented = "gradient_controller_config enabled concurrency_limit_exceeded_status"},
+      {.message = "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig",
+       .implemented = "sample_aggregate_percentile concurrency_limit_params min_rtt_calc_params"},
+      {.message = "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig."
+                  "ConcurrencyLimitCalculationParams",
+       .implemented = "max_concurrency_limit concurrency_update_interval"},
+      {.message = "envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig."
+                  "MinimumRTTCalculationParams",
+       .implemented = "interval fixed_value request_count jitter min_concurrency buffer"},
       {.message = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl",
        .implemented = "enabled success_criteria sampling_window aggression sr_threshold rps_threshold "
                       "max_rejection_probability"},
