@@ -20,6 +20,7 @@
 #include "listener/listener_manager.h"
 #include "log.h"
 #include "options.h"
+#include "overload/overload_manager.h"
 #include "tls/tls_contexts.h"
 #include "upstream/cluster_manager.h"
 #include "worker.h"
@@ -77,6 +78,7 @@ class Server::State final : public ConfigSink, public AdminView {
   void quit() override;
 
   bool start_admin();
+  void start_overload_manager();
   void await_signal();
   [[nodiscard]] ServerState state() const;
 
@@ -95,6 +97,7 @@ class Server::State final : public ConfigSink, public AdminView {
   std::vector<std::unique_ptr<Worker>> workers_;
   Draining draining_;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<OverloadManager> overload_;  // null: nothing is watched
   std::vector<std::shared_ptr<const ListenerConfig>>
       waiting_listeners_;  // until the first configuration is complete
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
@@ -167,6 +170,7 @@ int Server::State::run() {
   log_info("main", "remora {} starting with {} workers", version_text(), workers_.size());
   for (auto& worker : workers_) worker->start();
   if (!start_admin()) return 1;
+  start_overload_manager();
   await_signal();
   if (!apply_now(std::move(loaded_.bootstrap.static_resources))) return 1;
   pre_initializing_ = false;
@@ -204,6 +208,12 @@ bool Server::State::start_admin() {
     return false;
   }
   return true;
+}
+
+void Server::State::start_overload_manager() {
+  if (loaded_.bootstrap.overload == nullptr) return;
+  overload_ = std::make_unique<OverloadManager>(loaded_.bootstrap.overload, stats_);
+  overload_->start(io_);
 }
 
 // ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "client/ads_config.h"
 #include "client/bootstrap_proto.h"
 #include "client/metrics_config.h"
+#include "client/overload_config.h"
 #include "client/runtime_layers.h"
 #include "client/static_resources.h"
 #include "client/xds_source.h"
@@ -85,6 +86,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   (void)to_dns_resolver(*proto, context);  // for what is wrong with it; it is read where names are resolved
   out.admin = to_admin(*proto, context);
   out.prometheus_buckets = to_buckets(*proto, context);
+  out.overload = to_overload(*proto, context);
   out.ejection_log_path = proto->cluster_manager().outlier_detection().event_log_path();
 
   environment.check_grpc_service = grpc_service_check(*proto);

@@ -4,7 +4,7 @@ namespace remora::xds {
 namespace {
 
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
-constexpr std::string_view kNoOverload = "there is no overload manager";
+constexpr std::string_view kNoOverload = "no action of the overload manager in this build concerns traffic";
 constexpr std::string_view kNoTracing = "tracing is not implemented";
 
 }  // namespace
