@@ -476,6 +476,7 @@ void Exchange::send_response_body(BodyChunk chunk, bool end) {
 void Exchange::on_try_trailers(HeaderMap& trailers) {
   if (phase_ == Phase::kOver) return;
   if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*tries_->host(), trailers);
+  cluster_->report_load(*tries_->host(), trailers);
   response_trailers_.swap(trailers);
   info_.response_trailers = &response_trailers_;
   info_.upstream_last_received = clock().now();

@@ -16,6 +16,8 @@ class EdfSchedule {
  public:
   /// Room for `size` entries; add them all before the first pick.
   explicit EdfSchedule(size_t size) { heap_.reserve(size); }
+  /// Forgets the entries; there is room as before.
+  void clear() { heap_.clear(); }
   void add(uint32_t entry, double weight, Random& random);
 
   [[nodiscard]] uint32_t first() const { return heap_.front().entry; }

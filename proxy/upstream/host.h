@@ -11,6 +11,7 @@
 #include "remora/config/cluster.h"
 #include "remora/core/clock.h"
 #include "remora/core/rare.h"
+#include "upstream/load_report.h"
 #include "upstream/response_time.h"
 
 namespace remora {
@@ -42,7 +43,8 @@ struct alignas(64) HostStats {
   OwnedCount external_success;
   OwnedCount local_total;
   OwnedCount local_success;
-  ResponseTime response_time;  // only that worker reads it, too
+  ResponseTime response_time;                // only that worker reads it, too
+  std::unique_ptr<ReportedWeight> reported;  // as that; null: the host has not said anything of its load
 };
 
 /// What outlier detection remembers of one host. Main thread only.

@@ -25,6 +25,7 @@ std::unique_ptr<HostPicker> make_picker(const ClusterConfig& config, const Picke
     case LbPolicy::kLeastRequest: return make_least_request(config, context);
     case LbPolicy::kPeakEwma: return make_peak_ewma(config, context);
     case LbPolicy::kPrequal: return make_prequal(config, context);
+    case LbPolicy::kClientSideWeighted: return make_client_side_weighted(config, context);
     case LbPolicy::kRandom: return make_random(context);
     default: return make_round_robin(config, context);
   }

@@ -38,5 +38,7 @@ std::unique_ptr<HostPicker> make_least_request(const ClusterConfig& config, cons
 std::unique_ptr<HostPicker> make_random(const PickerContext& context);
 std::unique_ptr<HostPicker> make_peak_ewma(const ClusterConfig& config, const PickerContext& context);
 std::unique_ptr<HostPicker> make_prequal(const ClusterConfig& config, const PickerContext& context);
+std::unique_ptr<HostPicker> make_client_side_weighted(const ClusterConfig& config,
+                                                      const PickerContext& context);
 
 }  // namespace remora

@@ -38,8 +38,9 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
                 LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback,
                         kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive}),
       codecs_(*runtime_, context.shard),
-      latency_aware_(config().balancer && (config().lb_policy == LbPolicy::kPeakEwma ||
-                                           config().lb_policy == LbPolicy::kPrequal)) {
+      latency_aware_(config().balancer &&
+                     (config().lb_policy == LbPolicy::kPeakEwma || config().lb_policy == LbPolicy::kPrequal)),
+      load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted) {
   if (!config().original_dst) return;
   destinations_ = std::make_unique<DestinationTable>(
       *config().original_dst,
@@ -195,6 +196,7 @@ void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& hea
   const uint16_t meant = grpc_status != 0 ? grpc_status : status;
   if (config().outlier) charge_outlier(host, OutlierResult::kResponse, meant);
   note_latency(host, started, meant >= 500);
+  report_load(host, head);
   if (runtime_->report_unhealthy && head.has(HeaderId::kXEnvoyImmediateHealthCheckFail))
     (*runtime_->report_unhealthy)(config().name, host.host().shared_state());
   if (status >= 500) {
@@ -211,6 +213,19 @@ void WorkerCluster::report_grpc_trailers(const WorkerHost& host, const HeaderMap
   const bool failed = status == 0 || status >= 500;
   (failed ? host.stats().rq_error : host.stats().rq_success).add();
   if (failed) note_latency(host, context_.reactor.clock().now(), true);
+}
+
+void WorkerCluster::report_load(const WorkerHost& host, const HeaderMap& headers) {
+  if (!load_aware_) return;
+  const auto& settings = config().balancer->reported;
+  const auto report = read_load_report(headers, settings.metrics);
+  const auto weight = report ? weight_of(*report, settings.error_penalty) : std::nullopt;
+  if (!weight) return;
+  const auto now = context_.reactor.clock().now();
+  auto& known = host.stats().reported;
+  if (known == nullptr) known = std::make_unique<ReportedWeight>(ReportedWeight{.since = now});
+  known->weight = *weight;
+  known->last = now;
 }
 
 /// Who fails at once must not look fast.

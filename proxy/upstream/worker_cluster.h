@@ -81,6 +81,8 @@ class WorkerCluster final : public LocalCounted {
   void report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end,
                        MonotonicTime started);
   void report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers);
+  /// What the host says of its load, in a head or in trailers. report_response() calls it with heads.
+  void report_load(const WorkerHost& host, const HeaderMap& headers);
   void report_failure(const WorkerHost& host, Failure failure, MonotonicTime started);
 
   [[nodiscard]] const ClusterConfig& config() const { return *runtime_->config; }
@@ -112,6 +114,7 @@ class WorkerCluster final : public LocalCounted {
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   std::shared_ptr<StatScope> shadow_scope_;
   bool latency_aware_;  // the policy asks how long answers take
+  bool load_aware_;     // the policy asks what hosts say of their load
   bool retired_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
@@ -16,11 +17,15 @@ namespace {
 
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 using envoy::config::cluster::v3::LoadBalancingPolicy;
+using envoy::extensions::load_balancing_policies::client_side_weighted_round_robin::v3::
+    ClientSideWeightedRoundRobin;
 using envoy::extensions::load_balancing_policies::least_request::v3::LeastRequest;
 using envoy::extensions::load_balancing_policies::random::v3::Random;
 using envoy::extensions::load_balancing_policies::round_robin::v3::RoundRobin;
 using envoy::extensions::load_balancing_policies::subset::v3::Subset;
 using envoy::extensions::load_balancing_policies::wrr_locality::v3::WrrLocality;
+
+constexpr Milliseconds kLeastWeightUpdate{100};
 
 /// The two spellings of least request have the same fields.
 template <typename LeastRequestMessage>
@@ -57,6 +62,28 @@ void set_round_robin_policy(const RoundRobin& policy, Context& context, ClusterC
   set_localities(policy, out);
 }
 
+void set_client_side_weighted(const ClientSideWeightedRoundRobin& policy, Context& context,
+                              ClusterConfig& out) {
+  out.lb_policy = LbPolicy::kClientSideWeighted;
+  set_slow_start(policy, context, out);
+  auto& settings = edit_balancer(out).reported;
+  const auto set = [&](bool present, const auto& duration, std::string_view field, Milliseconds& value) {
+    if (present) value = to_milliseconds(duration, field, context);
+    if (value < Milliseconds(0)) context.error(field, "must not be negative");
+  };
+  set(policy.has_blackout_period(), policy.blackout_period(), "blackout_period", settings.blackout_period);
+  set(policy.has_weight_expiration_period(), policy.weight_expiration_period(), "weight_expiration_period",
+      settings.expiration_period);
+  set(policy.has_weight_update_period(), policy.weight_update_period(), "weight_update_period",
+      settings.update_period);
+  settings.update_period = std::max(settings.update_period, kLeastWeightUpdate);
+  if (policy.has_error_utilization_penalty())
+    settings.error_penalty = policy.error_utilization_penalty().value();
+  if (!(settings.error_penalty >= 0)) context.error("error_utilization_penalty", "must not be negative");
+  settings.metrics.assign(policy.metric_names_for_computing_utilization().begin(),
+                          policy.metric_names_for_computing_utilization().end());
+}
+
 /// Any policy may stand below it, not only the one that Envoy knows there. Source: gRFC A52.
 void set_wrr_locality(const WrrLocality& policy, Context& context, ClusterConfig& out) {
   edit_balancer(out).locality_weighted = true;
@@ -83,6 +110,8 @@ bool set_policy(const google::protobuf::Message& message, Context& context, Clus
   } else if (const auto* random = dynamic_cast<const Random*>(&message)) {
     out.lb_policy = LbPolicy::kRandom;
     set_localities(*random, out);
+  } else if (const auto* reported = dynamic_cast<const ClientSideWeightedRoundRobin*>(&message)) {
+    set_client_side_weighted(*reported, context, out);
   } else if (const auto* weighted = dynamic_cast<const WrrLocality*>(&message)) {
     set_wrr_locality(*weighted, context, out);
   } else if (const auto* subset = dynamic_cast<const Subset*>(&message)) {

@@ -123,6 +123,12 @@ std::span<const MessageRules> cluster_rules() {
        .implemented = "slow_start_config locality_lb_config"},
       {.message = "envoy.extensions.load_balancing_policies.random.v3.Random",
        .implemented = "locality_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3."
+                  "ClientSideWeightedRoundRobin",
+       .implemented = "blackout_period weight_expiration_period weight_update_period "
+                      "error_utilization_penalty metric_names_for_computing_utilization slow_start_config",
+       .no_effect = {{"oob_reporting_period", "it is about enable_oob_load_report, which is refused"}},
+       .only = {{"enable_oob_load_report", "false"}}},
       {.message = "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
        .implemented = "choice_count active_request_bias slow_start_config locality_lb_config "
                       "enable_full_scan selection_method"},

@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "remora/core/clock.h"
 
 namespace remora {
 
 /// A host that has just come gets less than its weight, and more from moment to moment, until `window` is
-/// over. Of kRoundRobin and kLeastRequest. Source: envoy.config.cluster.v3.Cluster.SlowStartConfig.
+/// over. Of kRoundRobin, kLeastRequest and
+/// kClientSideWeighted. Source: envoy.config.cluster.v3.Cluster.SlowStartConfig.
 struct SlowStart {
   Milliseconds window{0};          ///< above 0
   double aggression = 1.0;         ///< above 0; 1: the weight grows evenly, more: early, less: late
@@ -26,6 +29,19 @@ struct LatencyAware {
   bool operator==(const LatencyAware&) const = default;
 };
 
+/// How kClientSideWeighted makes weights of what hosts say of their load (ORCA). Source:
+/// envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.
+struct ReportedWeights {
+  Milliseconds blackout_period{10000};     ///< how long a host must have reported before it is believed
+  Milliseconds expiration_period{180000};  ///< how long a report is believed
+  Milliseconds update_period{1000};        ///< between two looks at the reports; at least 100 ms
+  double error_penalty = 0;                ///< what a share of errors adds to the utilization; not negative
+  /// Whose maximum is the utilization where a report has no application_utilization: "mem_utilization",
+  /// "named_metrics.queue".
+  std::vector<std::string> metrics;
+  bool operator==(const ReportedWeights&) const = default;
+};
+
 /// What few clusters say of their load balancing. Beside ClusterConfig::lb_policy and its parameters.
 struct BalancerSettings {
   /// Requests of a priority are spread over its localities by EndpointSet::locality_weights, then within one.
@@ -37,6 +53,7 @@ struct BalancerSettings {
   bool full_scan = false;
   std::optional<SlowStart> slow_start;
   LatencyAware latency;
+  ReportedWeights reported;
   bool operator==(const BalancerSettings&) const = default;
 };
 

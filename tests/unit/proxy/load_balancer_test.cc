@@ -197,7 +197,7 @@ TEST(LoadBalancer, AvoidsTriedHostsAsLongAsAttemptsLast) {
 
 TEST(LoadBalancer, ChoosingAllocatesNothing) {
   for (const LbPolicy policy : {LbPolicy::kRoundRobin, LbPolicy::kLeastRequest, LbPolicy::kRandom,
-                                LbPolicy::kPeakEwma, LbPolicy::kPrequal}) {
+                                LbPolicy::kPeakEwma, LbPolicy::kPrequal, LbPolicy::kClientSideWeighted}) {
     Balanced equal(config_of(policy), test::endpoints(5));
     Balanced weighted(config_of(policy), {at(1).weight(3), at(2), at(3).weight(9)});
     for (Balanced* balanced : {&equal, &weighted}) {

@@ -118,6 +118,29 @@ TEST_F(BalancerTest, PoliciesOfOurs) {
   EXPECT_DOUBLE_EQ(prequal->balancer->latency.hot_quantile, 0.5);
 }
 
+TEST_F(BalancerTest, WeightsFromReports) {
+  const std::string type = "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin";
+  const auto plain = translate(envoys(type, ""));
+  ASSERT_TRUE(plain) << errors();
+  EXPECT_EQ(plain->lb_policy, LbPolicy::kClientSideWeighted);
+  ASSERT_TRUE(plain->balancer);
+  EXPECT_EQ(plain->balancer->reported, ReportedWeights());
+  const auto config = translate(
+      envoys(type,
+             "blackout_period: 0s, weight_expiration_period: 60s, weight_update_period: 0.01s, "
+             "error_utilization_penalty: 2.5, metric_names_for_computing_utilization: [mem_utilization], "
+             "enable_oob_load_report: false, slow_start_config: {slow_start_window: 5s}"));
+  ASSERT_TRUE(config) << errors();
+  EXPECT_EQ(
+      config->balancer->reported,
+      (ReportedWeights{Milliseconds(0), Milliseconds(60000), Milliseconds(100), 2.5, {"mem_utilization"}}));
+  EXPECT_EQ(config->balancer->slow_start->window, Milliseconds(5000));
+  translate(envoys(type, "enable_oob_load_report: true"));
+  translate(envoys(type, "error_utilization_penalty: -1"));
+  EXPECT_NE(errors().find("typed_config.enable_oob_load_report"), std::string::npos) << errors();
+  EXPECT_NE(errors().find("error_utilization_penalty"), std::string::npos) << errors();
+}
+
 TEST_F(BalancerTest, WhatCannotBeIsNamed) {
   translate(ours("Prequal", "decay: 5, choice_count: 17, hot_quantile: 1.5, probes: 3"));
   translate("common_lb_config: {locality_weighted_lb_config: {}}\n" + envoys("random.v3.Random", ""));
