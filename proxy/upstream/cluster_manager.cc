@@ -10,11 +10,13 @@
 #include "log.h"
 #include "remora/config/balancer.h"
 #include "stats/cluster_stats.h"
+#include "stats/zone_stats.h"
 #include "upstream/cluster_entry.h"
 #include "upstream/destination_hosts.h"
 #include "upstream/hash_table.h"
 #include "upstream/logical_host.h"
 #include "upstream/subset.h"
+#include "upstream/zone_routing.h"
 #include "worker.h"
 
 namespace remora {
@@ -128,6 +130,8 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
     count_change(kClusterRemoved);
     out.removed_clusters.push_back(name);
   }
+  follow_local_hosts(
+      [&out](const Entry& entry) { out.hosts.emplace_back(entry.runtime->config->name, entry.set); });
 }
 
 void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out) {
@@ -155,6 +159,8 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   } else {
     runtime->stats = entry.runtime->stats;
   }
+  if (!local_cluster_.empty() && config.name != local_cluster_ && !config.consistent_hash)
+    runtime->zone_stats = stats_.make_scope(zone_stat_schema(), zone_scope_name(stat_name));
   entry.scopes = make_scopes(config, stat_name);
   if (added) {
     runtime->breakers =
@@ -209,7 +215,16 @@ void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {
 
 void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
   const auto& config = *entry.runtime->config;
-  entry.set = std::make_shared<const HostSet>(entry.hosts, rules_of(config, endpoints), config.subset.get());
+  LoadRules rules = rules_of(config, endpoints);
+  ZoneRules zones;
+  if (entry.runtime->zone_stats) {
+    zones = {.settings = config.balancer ? config.balancer->zones : ZoneAware(),
+             .own = own_,
+             .local = local_hosts_.get(),
+             .stats = &entry.runtime->zone_stats->block(0)};
+    rules.zones = &zones;
+  }
+  entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset.get());
   auto& block = entry.runtime->stats->block(0);
   block.set(kMembershipTotal, entry.hosts.size());
   block.set(kMembershipHealthy, entry.set->healthy());
@@ -233,6 +248,37 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
 
 void ClusterManager::publish_hosts(Entry& entry) {
   if (!entry.warming()) publish_(entry.runtime->config->name, entry.set);
+  publish_followers();
+}
+
+void ClusterManager::route_in_zones(std::string local_cluster, const Locality& own) {
+  local_cluster_ = std::move(local_cluster);
+  own_ = &own;
+}
+
+std::shared_ptr<const HostSet> ClusterManager::local_hosts() const {
+  const auto found = clusters_.find(local_cluster_);
+  return found == clusters_.end() ? nullptr : found->second->set;
+}
+
+void ClusterManager::publish_followers() {
+  follow_local_hosts([this](const Entry& other) { publish_(other.runtime->config->name, other.set); });
+}
+
+/// What zones make of a cluster depends on the local one: where that has other hosts, all others are made
+/// anew. Those with hosts in one locality are the same as before, and nobody needs to be told.
+void ClusterManager::follow_local_hosts(const std::function<void(const Entry&)>& tell) {
+  if (local_cluster_.empty()) return;
+  auto now = local_hosts();
+  if (now == local_hosts_) return;
+  local_hosts_ = std::move(now);
+  for (auto& [name, entry] : clusters_) {
+    if (!entry->runtime->zone_stats || entry->set == nullptr) continue;
+    const bool had_zones = entry->set->levels().levels.front().zones != nullptr;
+    rebuild(*entry, *entry->endpoints);
+    const bool has_zones = entry->set->levels().levels.front().zones != nullptr;
+    if ((had_zones || has_zones) && !entry->warming()) tell(*entry);
+  }
 }
 
 }  // namespace remora

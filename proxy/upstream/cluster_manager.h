@@ -47,6 +47,9 @@ class ClusterManager {
 
   /// Where ejections and returns of hosts are written; without it they are not.
   void log_ejections_to(std::unique_ptr<EjectionLog> log) { ejections_ = std::move(log); }
+  /// Where this proxy is, and the cluster that it belongs to: requests stay in their zone as far as that
+  /// cluster's zones have proxies and others have hosts. Before apply(). `own` is borrowed.
+  void route_in_zones(std::string local_cluster, const Locality& own);
 
   /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
   void apply(const ConfigBatch& batch, WorkerBatch& out);
@@ -74,6 +77,9 @@ class ClusterManager {
   EndpointList with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const;
   void rebuild(Entry& entry, const EndpointSet& endpoints);
   void publish_hosts(Entry& entry);
+  [[nodiscard]] std::shared_ptr<const HostSet> local_hosts() const;
+  void follow_local_hosts(const std::function<void(const Entry&)>& tell);
+  void publish_followers();
   void start_checks(Entry& entry, bool same_name);
   void rebuild_later(Entry& entry);
   void rebuild_after_checks(Entry& entry);
@@ -99,6 +105,9 @@ class ClusterManager {
   std::shared_ptr<StatScope> manager_scope_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;
   size_t warming_ = 0;
+  std::string local_cluster_;  // "": none
+  const Locality* own_ = nullptr;
+  std::shared_ptr<const HostSet> local_hosts_;  // that zones go by now
 };
 
 }  // namespace remora

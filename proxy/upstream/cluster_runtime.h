@@ -27,6 +27,7 @@ struct ClusterRuntime {
   std::shared_ptr<const ClusterConfig> config;
   StatsStore* store = nullptr;                     // for scopes that are only made once needed
   std::shared_ptr<StatScope> stats;                // cluster_stat_schema()
+  std::shared_ptr<StatScope> zone_stats;           // zone_stat_schema(); null: requests do not stay in zones
   std::shared_ptr<CircuitBreakers> breakers;       // survives updates of the cluster
   std::shared_ptr<const ClusterTls> tls;           // null: plain text
   std::shared_ptr<DestinationHosts> destinations;  // of this version; null: not of type ORIGINAL_DST

@@ -7,6 +7,7 @@
 #include "upstream/hash_table.h"
 #include "upstream/localities.h"
 #include "upstream/subset.h"
+#include "upstream/zone_routing.h"
 
 namespace remora {
 namespace {
@@ -62,13 +63,6 @@ void assign_rest(std::vector<PriorityLevel>& levels, const Availability& availab
   }
 }
 
-bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
-  const size_t count = level.all.hosts.size() - level.excluded;
-  const size_t usable = level.healthy.hosts.size() + level.degraded.hosts.size();
-  const double percent = count == 0 ? 0.0 : 100.0 * static_cast<double>(usable) / static_cast<double>(count);
-  return percent < threshold;
-}
-
 /// When every level is in panic, health says nothing any more: the shares follow the numbers of hosts.
 void share_by_size(std::vector<PriorityLevel>& levels) {
   const size_t count =
@@ -110,7 +104,9 @@ uint64_t next_generation() {
 
 void finish_level(PriorityLevel& level, uint32_t priority, const LoadRules& rules, uint32_t& next_id) {
   for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, rules, next_id);
-  if (rules.localities == nullptr || rules.hashing != nullptr) return;
+  if (rules.hashing != nullptr) return;
+  if (rules.zones != nullptr && priority == 0) level.zones = make_zone_routing(level, rules, next_id);
+  if (rules.localities == nullptr) return;
   level.healthy_localities = make_localities(level.healthy, level.all, priority, rules, next_id);
   level.degraded_localities = make_localities(level.degraded, level.all, priority, rules, next_id);
 }
@@ -138,6 +134,13 @@ void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id) {
     choices.slow_until =
         std::max(choices.slow_until, host->state().healthy_since() + rules.slow_start_window);
   }
+}
+
+bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
+  const size_t count = level.all.hosts.size() - level.excluded;
+  const size_t usable = level.healthy.hosts.size() + level.degraded.hosts.size();
+  const double percent = count == 0 ? 0.0 : 100.0 * static_cast<double>(usable) / static_cast<double>(count);
+  return percent < threshold;
 }
 
 bool PriorityLevels::has_hosts() const {

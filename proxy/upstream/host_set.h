@@ -11,6 +11,8 @@ namespace remora {
 class HashTable;
 class SubsetIndex;
 struct LocalityChoices;
+struct ZoneRouting;
+struct ZoneRules;
 
 /// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep
 /// their place in each list (round robin, schedules) under it.
@@ -42,6 +44,8 @@ struct PriorityLevel {
   /// is chosen from.
   std::shared_ptr<const LocalityChoices> healthy_localities;
   std::shared_ptr<const LocalityChoices> degraded_localities;
+  /// Null where requests do not stay in zones: the same hosts are chosen wherever they are.
+  std::shared_ptr<const ZoneRouting> zones;
 };
 
 /// The levels of one choice (a whole cluster, or one subset of it) with their loads. Never without a level.
@@ -59,11 +63,15 @@ struct LoadRules {
   /// Null: hosts are not chosen by locality.
   const std::vector<LocalityWeight>* localities = nullptr;
   bool subset_localities = false;     ///< the same within subsets
+  const ZoneRules* zones = nullptr;   ///< null: there is no local cluster
   Milliseconds slow_start_window{0};  ///< 0: there is no slow start
 };
 
 /// What is to know of a list whose hosts are there.
 void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id);
+
+/// Whether fewer of the level's hosts can be used than `threshold` percent.
+bool is_in_panic(const PriorityLevel& level, uint32_t threshold);
 
 /// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.
 PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "remora/config/balancer.h"
 #include "remora/config/metadata.h"
 #include "remora/config/route.h"
 #include "remora/core/stats.h"
 #include "upstream/bounded_load.h"
 #include "upstream/hash_table.h"
 #include "upstream/subset.h"
+#include "upstream/zone_routing.h"
 
 namespace remora {
 namespace {
@@ -27,7 +29,8 @@ bool has_all(const Endpoint& endpoint, const SubsetMatch& wanted) {
 LoadBalancer::LoadBalancer(const ClusterConfig& config, const PickerContext& context, LbStats stats)
     : stats_(stats),
       random_(context.random),
-      hashed_(config.consistent_hash.has_value()) {
+      hashed_(config.consistent_hash.has_value()),
+      fail_in_panic_(config.balancer && config.balancer->zones.fail_traffic_on_panic) {
   if (!hashed_) {
     picker_ = make_picker(config, context);
   } else if (config.consistent_hash->hash_balance_factor > 0) {
@@ -75,17 +78,21 @@ const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
   const Level chosen = other ? *other : pick_level(all.levels);
   if (chosen.level->panic) count(&LbStats::healthy_panic);
   if (hashed_) return pick_hashed(*chosen.level);
-  const HostChoices& choices = choices_of(chosen);
-  return choices.empty() ? nullptr : picker_->pick(choices);
+  const HostChoices* choices = choices_of(chosen);
+  return choices == nullptr || choices->empty() ? nullptr : picker_->pick(*choices);
 }
 
-/// In panic localities do not count either. Source: Envoy.
-const HostChoices& LoadBalancer::choices_of(const Level& chosen) {
+/// In panic localities do not count either. Null: nobody is to be chosen. Source: Envoy.
+const HostChoices* LoadBalancer::choices_of(const Level& chosen) {
   const auto& level = *chosen.level;
-  if (level.panic) return level.all;
+  if (level.panic) return fail_in_panic_ ? nullptr : &level.all;
   const auto& localities = chosen.degraded ? level.degraded_localities : level.healthy_localities;
-  if (localities != nullptr) return localities_.next(*localities, random_);
-  return chosen.degraded ? level.degraded : level.healthy;
+  if (localities != nullptr) return &localities_.next(*localities, random_);
+  if (level.zones != nullptr && stats_.zones != nullptr) {
+    const ZoneChoice zone = choose_zone(*level.zones, chosen.degraded, random_, *stats_.zones);
+    if (zone.hosts != nullptr || (zone.local_in_panic && fail_in_panic_)) return zone.hosts;
+  }
+  return chosen.degraded ? &level.degraded : &level.healthy;
 }
 
 LoadBalancer::Level LoadBalancer::pick_level(const std::vector<PriorityLevel>& levels) {

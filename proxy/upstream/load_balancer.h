@@ -31,6 +31,7 @@ struct LbStats {
   size_t subsets_fallback_panic = 0;  ///< lb_subsets_fallback_panic
   const StatScope* scope = nullptr;   ///< the cluster's; null: none of its requests are under way
   size_t rq_active = 0;               ///< upstream_rq_active
+  StatBlock* zones = nullptr;         ///< zone_stat_schema(); null: there is no local cluster
 };
 
 /// What one choice depends on.
@@ -85,7 +86,7 @@ class LoadBalancer {
   Level pick_level(const std::vector<PriorityLevel>& levels);
   std::optional<Level> pick_other_level(const std::vector<PriorityLevel>& levels);
   const Host* pick_hashed(const PriorityLevel& level);
-  const HostChoices& choices_of(const Level& chosen);
+  const HostChoices* choices_of(const Level& chosen);
   void count(size_t LbStats::*stat);
 
   LbStats stats_;
@@ -94,6 +95,7 @@ class LoadBalancer {
   std::unique_ptr<HostPicker> picker_;  // null: by hash
   LocalityTurns localities_;
   bool hashed_;
+  bool fail_in_panic_;
   std::unique_ptr<BoundedLoad> bounded_;  // null: hosts may have any load
   // Of the choice under way.
   uint64_t hash_ = 0;

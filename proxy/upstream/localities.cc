@@ -1,25 +1,11 @@
 #include "upstream/localities.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+
+#include "upstream/by_locality.h"
 
 namespace remora {
 namespace {
-
-struct InOrder {
-  bool operator()(const Locality* a, const Locality* b) const {
-    return std::tie(a->region, a->zone, a->sub_zone) < std::tie(b->region, b->zone, b->sub_zone);
-  }
-};
-template <typename T>
-using ByLocality = std::map<const Locality*, T, InOrder>;
-
-ByLocality<std::vector<const Host*>> apart(const std::vector<const Host*>& hosts) {
-  ByLocality<std::vector<const Host*>> result;
-  for (const Host* host : hosts) result[host->endpoint().locality.get()].push_back(host);
-  return result;
-}
 
 ByLocality<uint32_t> weights_of(uint32_t priority, const std::vector<LocalityWeight>& weights) {
   ByLocality<uint32_t> result;
@@ -35,9 +21,9 @@ std::shared_ptr<const LocalityChoices> make_localities(const HostChoices& some, 
                                                        uint32_t priority, const LoadRules& rules,
                                                        uint32_t& next_id) {
   const auto weights = weights_of(priority, *rules.localities);
-  auto usable = apart(some.hosts);
+  auto usable = by_locality(some.hosts);
   LocalityChoices made;
-  for (const auto& [locality, hosts] : apart(all.hosts)) {
+  for (const auto& [locality, hosts] : by_locality(all.hosts)) {
     const auto weight = weights.find(locality);
     const auto found = usable.find(locality);
     if (weight == weights.end() || found == usable.end()) continue;
@@ -59,7 +45,7 @@ std::vector<HashTable::Member> locality_members(const std::vector<const Host*>& 
   double all = 0;
   for (const auto& [locality, weight] : known) all += weight;
   std::vector<HashTable::Member> members;
-  for (const auto& [locality, own] : apart(hosts)) {
+  for (const auto& [locality, own] : by_locality(hosts)) {
     const auto weight = known.find(locality);
     if (weight == known.end()) continue;
     const double share = weight->second / all;

@@ -36,7 +36,8 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
       stats_(runtime_->stats->block(context.shard)),
       balancer_(*runtime_->config, {context.shard, context.random, context.reactor.clock()},
                 LbStats{&stats_, kLbHealthyPanic, kLbSubsetsSelected, kLbSubsetsFallback,
-                        kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive}),
+                        kLbSubsetsFallbackPanic, runtime_->stats.get(), kUpstreamRqActive,
+                        runtime_->zone_stats ? &runtime_->zone_stats->block(context.shard) : nullptr}),
       codecs_(*runtime_, context.shard),
       latency_aware_(config().balancer &&
                      (config().lb_policy == LbPolicy::kPeakEwma || config().lb_policy == LbPolicy::kPrequal)),

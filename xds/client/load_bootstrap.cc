@@ -1,5 +1,7 @@
 #include <google/protobuf/struct.pb.h>
 
+#include <algorithm>
+
 #include "client/ads_config.h"
 #include "client/bootstrap_proto.h"
 #include "client/metrics_config.h"
@@ -59,6 +61,15 @@ void check_node(const BootstrapProto& proto, Context& context) {
   if (proto.node().cluster().empty()) context.error("cluster", how);
 }
 
+std::string to_local_cluster(const BootstrapProto& proto, Context& context) {
+  const std::string& name = proto.cluster_manager().local_cluster_name();
+  const auto& clusters = proto.static_resources().clusters();
+  if (!name.empty() && std::ranges::none_of(clusters, [&](const auto& each) { return each.name() == name; }))
+    context.error("cluster_manager.local_cluster_name",
+                  "there is no cluster '" + name + "' in static_resources.clusters");
+  return name;
+}
+
 Error to_error(const ConfigReport& report) {
   std::string text;
   for (const ConfigFinding& finding : report.findings()) {
@@ -88,6 +99,7 @@ Result<LoadedBootstrap> load_bootstrap(const Options& options, StatsStore& stats
   out.prometheus_buckets = to_buckets(*proto, context);
   out.overload = to_overload(*proto, context);
   out.ejection_log_path = proto->cluster_manager().outlier_detection().event_log_path();
+  out.local_cluster = to_local_cluster(*proto, context);
 
   environment.check_grpc_service = grpc_service_check(*proto);
   const DynamicConfig dynamic = to_dynamic_config(*proto, context);

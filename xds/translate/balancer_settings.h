@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "envoy/extensions/load_balancing_policies/common/v3/common.pb.h"
 #include "remora/config/balancer.h"
 #include "remora/config/cluster.h"
@@ -33,6 +35,24 @@ void set_slow_start(const PolicyMessage& policy, Context& context, ClusterConfig
   if (!policy.has_slow_start_config()) return;
   const auto scope = context.in("slow_start_config");
   edit_balancer(out).slow_start = to_slow_start(policy.slow_start_config(), context);
+}
+
+/// The two spellings of zone aware routing; the older one has fewer fields.
+template <typename ZoneAwareMessage>
+ZoneAware to_zone_aware(const ZoneAwareMessage& message) {
+  ZoneAware out;
+  if (message.has_routing_enabled())
+    out.routing_enabled = static_cast<uint32_t>(std::lround(message.routing_enabled().value()));
+  if (message.has_min_cluster_size()) out.min_cluster_size = message.min_cluster_size().value();
+  out.fail_traffic_on_panic = message.fail_traffic_on_panic();
+  if constexpr (requires { message.force_local_zone(); }) {
+    const auto& force = message.force_local_zone();
+    if (message.force_locality_direct_routing()) out.force_local_zone = 1;
+    if (message.has_force_local_zone())
+      out.force_local_zone = force.has_min_size() ? force.min_size().value() : 1;
+    out.by_weight = message.locality_basis() == ZoneAwareMessage::HEALTHY_HOSTS_WEIGHT;
+  }
+  return out;
 }
 
 /// A policy of ours, which stands in a TypedStruct of that type; false: it is none. Standing at the

@@ -45,8 +45,10 @@ bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterCo
 /// What the policies of all but hashes say of localities.
 template <typename PolicyMessage>
 void set_localities(const PolicyMessage& policy, ClusterConfig& out) {
-  if (policy.locality_lb_config().has_locality_weighted_lb_config())
-    edit_balancer(out).locality_weighted = true;
+  const auto& localities = policy.locality_lb_config();
+  if (localities.has_locality_weighted_lb_config()) edit_balancer(out).locality_weighted = true;
+  if (localities.has_zone_aware_lb_config())
+    edit_balancer(out).zones = to_zone_aware(localities.zone_aware_lb_config());
 }
 
 void set_least_request_policy(const LeastRequest& policy, Context& context, ClusterConfig& out) {
@@ -251,8 +253,10 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
       return context.error("lb_policy", "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
   }
-  if (cluster.common_lb_config().has_locality_weighted_lb_config())
-    edit_balancer(out).locality_weighted = true;
+  const auto& common = cluster.common_lb_config();
+  if (common.has_locality_weighted_lb_config()) edit_balancer(out).locality_weighted = true;
+  if (common.has_zone_aware_lb_config())
+    edit_balancer(out).zones = to_zone_aware(common.zone_aware_lb_config());
   if (cluster.lb_subset_config().subset_selectors_size() == 0)
     return;  // without selectors there are no subsets
   if (cluster.lb_subset_config().locality_weight_aware()) {

@@ -58,7 +58,7 @@ std::span<const MessageRules> bootstrap_rules() {
       {.message = "envoy.config.bootstrap.v3.ClusterManager.OutlierDetection",
        .implemented = "event_log_path"},
       {.message = "envoy.config.bootstrap.v3.ClusterManager",
-       .implemented = "outlier_detection",
+       .implemented = "local_cluster_name outlier_detection",
        .no_effect = {{"enable_deferred_cluster_creation",
                       "what a cluster needs is always made at first use"}}},
       {.message = "envoy.config.bootstrap.v3.Admin",

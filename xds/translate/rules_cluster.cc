@@ -3,8 +3,6 @@
 namespace remora::xds {
 namespace {
 
-constexpr std::string_view kNoZoneAware =
-    "zone aware routing needs cluster_manager.local_cluster_name, which is refused";
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
 
 }  // namespace
@@ -50,12 +48,13 @@ std::span<const MessageRules> cluster_rules() {
        .implemented = "eds_config service_name"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",
        .implemented = "healthy_panic_threshold consistent_hashing_lb_config locality_weighted_lb_config "
-                      "ignore_new_hosts_until_first_hc",
-       .no_effect = {{"zone_aware_lb_config", kNoZoneAware},
-                     {"update_merge_window", "changes are applied as they arrive"},
+                      "ignore_new_hosts_until_first_hc zone_aware_lb_config",
+       .no_effect = {{"update_merge_window", "changes are applied as they arrive"},
                      {"override_host_status", "no load balancer of this build reads it"}}},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",
        .implemented = "use_hostname_for_hashing hash_balance_factor"},
+      {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig",
+       .implemented = "routing_enabled min_cluster_size fail_traffic_on_panic"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig",
        .implemented = ""},
       {.message = "envoy.config.cluster.v3.Cluster.SlowStartConfig",
@@ -144,8 +143,13 @@ std::span<const MessageRules> cluster_rules() {
       {.message = "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig",
        .implemented = "use_hostname_for_hashing hash_balance_factor hash_policy"},
       {.message = "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig",
-       .implemented = "locality_weighted_lb_config",
-       .no_effect = {{"zone_aware_lb_config", kNoZoneAware}}},
+       .implemented = "locality_weighted_lb_config zone_aware_lb_config"},
+      {.message = "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig",
+       .implemented = "routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing "
+                      "force_local_zone locality_basis"},
+      {.message = "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig."
+                  "ForceLocalZone",
+       .implemented = "min_size"},
       {.message =
            "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig",
        .implemented = ""},

@@ -42,6 +42,17 @@ struct ReportedWeights {
   bool operator==(const ReportedWeights&) const = default;
 };
 
+/// How requests stay in the zone of their proxy, where there is a local cluster. Source:
+/// envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.
+struct ZoneAware {
+  uint32_t routing_enabled = 100;            ///< percent of requests that go by zones
+  uint64_t min_cluster_size = 6;             ///< healthy hosts below which zones do not count
+  bool fail_traffic_on_panic = false;        ///< in panic nobody is chosen, instead of anybody
+  std::optional<uint32_t> force_local_zone;  ///< that many healthy hosts in the own zone take all requests
+  bool by_weight = false;                    ///< hosts count by weight, not each as one
+  bool operator==(const ZoneAware&) const = default;
+};
+
 /// What few clusters say of their load balancing. Beside ClusterConfig::lb_policy and its parameters.
 struct BalancerSettings {
   /// Requests of a priority are spread over its localities by EndpointSet::locality_weights, then within one.
@@ -54,6 +65,7 @@ struct BalancerSettings {
   std::optional<SlowStart> slow_start;
   LatencyAware latency;
   ReportedWeights reported;
+  ZoneAware zones;
   bool operator==(const BalancerSettings&) const = default;
 };
 

@@ -118,6 +118,34 @@ TEST_F(BalancerTest, PoliciesOfOurs) {
   EXPECT_DOUBLE_EQ(prequal->balancer->latency.hot_quantile, 0.5);
 }
 
+TEST_F(BalancerTest, ZonesInBothSpellings) {
+  const std::string fields =
+      "zone_aware_lb_config: {routing_enabled: {value: 49.6}, min_cluster_size: 3, fail_traffic_on_panic: "
+      "true";
+  ZoneAware wanted{.routing_enabled = 50, .min_cluster_size = 3, .fail_traffic_on_panic = true};
+  const auto classic = translate("common_lb_config: {" + fields + "}}\n");
+  ASSERT_TRUE(classic && classic->balancer) << errors();
+  EXPECT_EQ(classic->balancer->zones, wanted);
+  wanted.by_weight = true;
+  wanted.force_local_zone = 1;
+  for (const char* force : {"force_locality_direct_routing: true", "force_local_zone: {}"}) {
+    for (const char* policy :
+         {"round_robin.v3.RoundRobin", "least_request.v3.LeastRequest", "random.v3.Random"}) {
+      const auto config =
+          translate(envoys(policy, "locality_lb_config: {" + fields +
+                                       ", locality_basis: HEALTHY_HOSTS_WEIGHT, " + force + "}}"));
+      ASSERT_TRUE(config && config->balancer) << errors();
+      EXPECT_EQ(config->balancer->zones, wanted) << policy << force;
+    }
+  }
+  const auto many =
+      translate(envoys("round_robin.v3.RoundRobin",
+                       "locality_lb_config: {zone_aware_lb_config: {force_local_zone: {min_size: 4}, "
+                       "force_locality_direct_routing: true}}"));
+  ASSERT_TRUE(many && many->balancer) << errors();
+  EXPECT_EQ(many->balancer->zones.force_local_zone, 4u);
+}
+
 TEST_F(BalancerTest, WeightsFromReports) {
   const std::string type = "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin";
   const auto plain = translate(envoys(type, ""));
