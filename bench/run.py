@@ -238,7 +238,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--streams", type=int, default=8, help="at once on each of these")
     parser.add_argument("--rate", type=float,
                         help="requests/s of the rounds at a fixed rate (default: 30 %% of the slowest proxy's)")
-    parser.add_argument("--balance-rate", type=int, default=2000, help="of `balance`: requests/s")
+    parser.add_argument("--balance-rate", type=int, default=1000, help="of `balance`: requests/s")
     parser.add_argument("--balance-scenarios", type=lambda text: text.split(","), default=list(balance_scenarios.NAMES),
                         help=f"of `balance`: comma-separated, of {','.join(balance_scenarios.NAMES)}")
     parser.add_argument("--body-bytes", type=int, default=512, help="size of the backend's answer")
