@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "remora/config/bootstrap.h"
+#include "remora/config/overload.h"
 #include "remora/core/stats.h"
 
 namespace remora {
@@ -278,6 +279,62 @@ stats_sinks:
   std::string nameless = head + reached;
   nameless.replace(nameless.find("node: {id: n, cluster: c}"), 25, "");
   EXPECT_NE(error_of(nameless).find("node.id: is required"), std::string::npos) << error_of(nameless);
+}
+
+constexpr const char* kOverload = R"(
+overload_manager:
+  refresh_interval: 0.25s
+  resource_monitors:
+  - {name: heap, typed_config: {"@type": type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig, max_heap_size_bytes: 1000}}
+  - {name: file, typed_config: {"@type": type.googleapis.com/envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig, filename: f}}
+  actions:
+  - {name: envoy.overload_actions.shrink_heap, triggers: [{name: file, scaled: {scaling_threshold: 0.5, saturation_threshold: 0.75}}, {name: heap, threshold: {value: 0.9}}]}
+)";
+
+TEST_F(LoadBootstrapTest, TheOverloadManager) {
+  const auto loaded = load(kOverload);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  ASSERT_NE(loaded->bootstrap.overload, nullptr);
+  const OverloadSettings& overload = *loaded->bootstrap.overload;
+  EXPECT_EQ(overload.refresh_interval, Milliseconds(250));
+  ASSERT_EQ(overload.monitors.size(), 2u);
+  EXPECT_EQ(overload.monitors[0].most_bytes, 1000u);
+  EXPECT_EQ(overload.monitors[1].filename, "f");
+  ASSERT_EQ(overload.actions.size(), 1u);
+  const auto& triggers = overload.actions[0].triggers;
+  ASSERT_EQ(triggers.size(), 2u);
+  EXPECT_EQ(triggers[0].monitor, 1u);
+  EXPECT_EQ(triggers[0].from, 0.5);
+  EXPECT_EQ(triggers[0].to, 0.75);
+  EXPECT_EQ(triggers[1].monitor, 0u);
+  EXPECT_EQ(triggers[1].from, triggers[1].to);
+  EXPECT_EQ(load(kStatic)->bootstrap.overload, nullptr);
+}
+
+TEST_F(LoadBootstrapTest, WhatTheOverloadManagerCannotDoIsRefused) {
+  const auto change = [](const std::string& from, const std::string& to) {
+    std::string yaml = kOverload;
+    return yaml.replace(yaml.find(from), from.size(), to);
+  };
+  const std::string actions = "overload_manager.actions[0].";
+  for (const auto& [yaml, wanted] : {
+           std::pair{change("shrink_heap", "stop_accepting_requests"), actions + "name: the action 'envoy."},
+           {change("{name: heap, threshold", "{name: cpu, threshold"),
+            actions + "triggers[1].name: no resource"},
+           {change("saturation_threshold: 0.75", "saturation_threshold: 0.5"),
+            actions + "triggers[0].scaled.scaling_threshold"},
+           {change("1000", "0"),
+            std::string("overload_manager.resource_monitors[0].typed_config.max_heap_size_bytes")},
+           {change("fixed_heap.v3.FixedHeapConfig, max_heap_size_bytes: 1000",
+                   "downstream_connections.v3.DownstreamConnectionsConfig, "
+                   "max_active_downstream_connections: 5"),
+            std::string("overload_manager.resource_monitors[0]: the resource monitor 'heap'")},
+           {std::string(kOverload) +
+                "  loadshed_points: [{name: p, triggers: [{name: heap, threshold: {value: 1}}]}]",
+            std::string("overload_manager.loadshed_points")},
+       }) {
+    EXPECT_NE(error_of(yaml).find(wanted), std::string::npos) << yaml << "\n" << error_of(yaml);
+  }
 }
 
 TEST_F(LoadBootstrapTest, SomethingMustBeGiven) {
