@@ -171,6 +171,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s PORT,MEAN_US,FAIL_PERCENT ...\n", argv[0]);
     return 2;
   }
+  remora::bench::allow_many_sockets();
   std::vector<remora::bench::Host> hosts;
   for (int i = 1; i < argc; ++i) hosts.push_back(remora::bench::read_host(argv[i]));
   remora::bench::Hosts(std::move(hosts)).run();

@@ -29,7 +29,7 @@ struct Connection {
 };
 
 struct Results {
-  std::vector<double> times;  // microseconds, of every answer, failed or not
+  std::vector<double> times;  // microseconds, of every request, failed or not
   std::vector<double> lateness;
   std::uint64_t errors = 0;
 };
@@ -62,16 +62,22 @@ class Load {
         begin(next, next >= measured_from);
       turn(next < end ? next : Clock::now() + std::chrono::milliseconds(10));
     }
-    results_.errors += outstanding_;
+    for (; outstanding_ > 0; --outstanding_) unanswered();
     return std::move(results_);
   }
 
  private:
+  /// What has no answer counts as the longest that anybody waits, however soon that was clear.
+  void unanswered() {
+    ++results_.errors;
+    results_.times.push_back(Microseconds(kPatience).count());
+  }
+
   void begin(Clock::time_point due, bool measured) {
     if (measured) results_.lateness.push_back(Microseconds(Clock::now() - due).count());
     Connection* connection = idle();
     if (connection == nullptr) {
-      if (measured) ++results_.errors;
+      if (measured) unanswered();
       return;
     }
     connection->busy = true;
@@ -149,7 +155,7 @@ class Load {
   void lost(Connection& connection) {
     if (connection.busy && connection.measured) {
       --outstanding_;
-      ++results_.errors;
+      unanswered();
     }
     std::erase(idle_, &connection);
     ::close(connection.socket);
@@ -177,6 +183,7 @@ int main(int argc, char** argv) {
   }
   using remora::bench::number_argument;
   using remora::bench::quantile;
+  remora::bench::allow_many_sockets();
   remora::bench::Load load(static_cast<std::uint16_t>(number_argument(argv[1], 65535)), argv[2],
                            std::max(1U, number_argument(argv[3], 1'000'000)));
   auto results = load.run(number_argument(argv[4], 3600), number_argument(argv[5], 3600));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,6 +27,14 @@ inline int wait_until(int epoll, epoll_event* events, Clock::time_point due) {
   const int count = ::epoll_pwait2(epoll, events, kEventBatch, &timeout, nullptr);
   if (count < 0 && errno != EINTR) die("epoll_pwait2");
   return std::max(count, 0);
+}
+
+/// An open loop has as many connections as slow answers need.
+inline void allow_many_sockets() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) die("getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) die("setrlimit");
 }
 
 /// Times between events that know nothing of each other, and times that work takes: exponentially
