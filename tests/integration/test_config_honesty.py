@@ -152,8 +152,8 @@ class TestUnimplementedFields:
         change(MANAGER + ".http_filters[0]", lambda config: manager(config)["http_filters"].insert(0, {
             "name": "lua", "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua",
                                                  default_source_code={"inline_string": "x = 1"})})),
-        change(ROUTE + ".route.hedge_policy", lambda config: first_route(config)["route"].update(
-            hedge_policy={"hedge_on_per_try_timeout": True})),
+        change(ROUTE + ".route.flush_timeout", lambda config: first_route(config)["route"].update(
+            flush_timeout="1s")),
     ])
     def test_field_is_refused_by_its_path(self, run, start, function, path):
         config = copy_of(GOOD)
@@ -165,9 +165,9 @@ class TestUnimplementedFields:
     def test_all_of_them_are_listed_at_once(self, run):
         config = copy_of(GOOD)
         config["static_resources"]["clusters"][0]["lb_policy"] = "CLUSTER_PROVIDED"
-        first_route(config)["route"]["hedge_policy"] = {"hedge_on_per_try_timeout": True}
+        first_route(config)["route"]["flush_timeout"] = "1s"
         code, output = run(config=config)
-        assert code == 1 and CLUSTER + ".lb_policy" in output and ROUTE + ".route.hedge_policy" in output
+        assert code == 1 and CLUSTER + ".lb_policy" in output and ROUTE + ".route.flush_timeout" in output
 
     @pytest.mark.parametrize("function, path", [
         change(ROUTE + ".route.rate_limits", lambda config: first_route(config)["route"].update(
