@@ -14,8 +14,8 @@ using admin::JsonWriter;
 
 std::string_view policy_name(LbPolicy policy) {
   static constexpr std::array<std::string_view, 8> kNames = {
-      "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV", "CLIENT_SIDE_WEIGHTED_ROUND_ROBIN",
-      "PEAK_EWMA",   "PREQUAL"};
+      "ROUND_ROBIN", "LEAST_REQUEST", "RANDOM",  "RING_HASH",
+      "MAGLEV",      "PEAK_EWMA",     "PREQUAL", "CLIENT_SIDE_WEIGHTED_ROUND_ROBIN"};
   const auto number = static_cast<size_t>(policy);
   return number < kNames.size() ? kNames[number] : std::string_view();
 }

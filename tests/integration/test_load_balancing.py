@@ -1,6 +1,7 @@
 """Shares of localities, of hosts that are new, of hosts that are slow: the same as a real Envoy's wherever it has such a policy."""
 
 import contextlib
+import json
 import re
 import threading
 from collections import Counter
@@ -179,6 +180,11 @@ class TestLatencyAware:
         seen = shares(behind(policy), "/", 200)
         # Each of them is asked once, to find out.
         assert (seen["slow"], seen["failing"]) == (0.5, 0.5)
+
+    @pytest.mark.parametrize("policy, name", [("PeakEwma", "PEAK_EWMA"), ("Prequal", "PREQUAL")])
+    def test_explain_names_them(self, behind, policy, name):
+        answer = behind(ours(policy)).admin("/explain", method="POST", body=json.dumps({"listener": "in", "authority": "a", "path": "/"}))
+        assert json.loads(answer.body)["cluster"]["lb_policy"] == name
 
     @pytest.mark.parametrize("fields, path", [
         ({"decay": "soon"}, "decay"), ({"choice_count": 1}, "choice_count"), ({"hot_quantile": 0.5}, "hot_quantile"), ({"other": 1}, "other")])
