@@ -39,6 +39,8 @@ struct AdminHost {
   uint8_t active_health = 0;          ///< bits of ActiveHealth
   double success_rate = -1;           ///< percent, as outlier detection last saw it; -1: not enough requests
   double local_origin_success_rate = -1;
+  double latency_ms = -1;  ///< the percentile that ejection by latency goes by; -1: not enough answers
+  std::string_view last_ejection;  ///< why it was ejected the last time, as in statistics; "": never
 };
 
 /// One cluster with its hosts, for /clusters.
@@ -50,6 +52,9 @@ struct AdminCluster {
   double success_rate_ejection_threshold = -1;
   double local_origin_success_rate_average = -1;
   double local_origin_success_rate_ejection_threshold = -1;
+  /// In ms, printed only where hosts are ejected by latency; -1: nothing yet.
+  double latency_median = -1;
+  double latency_ejection_threshold = -1;
   std::vector<AdminHost> hosts;
 };
 

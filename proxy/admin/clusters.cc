@@ -61,6 +61,9 @@ void append_host(std::string& out, const std::string& cluster, const AdminHost& 
   append_line(out, start, "priority", endpoint.priority);
   append_line(out, start, "success_rate", host.success_rate);
   append_line(out, start, "local_origin_success_rate", host.local_origin_success_rate);
+  // Beside what Envoy says, and only where there is something to say.
+  if (host.latency_ms >= 0) append_line(out, start, "latency_ms", host.latency_ms);
+  if (!host.last_ejection.empty()) append_line(out, start, "last_ejection", host.last_ejection);
 }
 
 void append_text(std::string& out, const AdminCluster& cluster) {
@@ -74,6 +77,10 @@ void append_text(std::string& out, const AdminCluster& cluster) {
     append_line(out, start, "local_origin_success_rate_average", cluster.local_origin_success_rate_average);
     append_line(out, start, "local_origin_success_rate_ejection_threshold",
                 cluster.local_origin_success_rate_ejection_threshold);
+    if (config.outlier->latency) {
+      append_line(out, start, "latency_median_ms", cluster.latency_median);
+      append_line(out, start, "latency_ejection_threshold_ms", cluster.latency_ejection_threshold);
+    }
   }
   append_thresholds(out, config.name + "::default_priority", config.default_priority);
   append_thresholds(out, config.name + "::high_priority", config.high_priority);

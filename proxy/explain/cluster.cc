@@ -34,6 +34,21 @@ bool takes_requests(const PriorityLevel& level, const Host* host) {
          (level.degraded_load > 0 && among(level.degraded, level.degraded_localities.get()));
 }
 
+/// Whether outlier detection has ejected it and why, or why it did not.
+void write_outlier(JsonWriter& json, const HostState& state) {
+  json.member("ejected", state.ejected());
+  const auto* monitor = state.known_monitor();
+  if (monitor == nullptr) return;
+  json.key("outlier_detection");
+  json.begin_object();
+  json.member("ejections", monitor->ejections);
+  if (monitor->last_kind) json.member("last_ejection", ejection_name(*monitor->last_kind));
+  if (monitor->spared) json.member("spared", "it would have been ejected, but for max_ejection_percent");
+  if (monitor->success_rate >= 0) json.member("success_rate", monitor->success_rate);
+  if (monitor->latency_ms >= 0) json.member("latency_ms", monitor->latency_ms);
+  json.end_object();
+}
+
 void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
   const Endpoint& endpoint = host.endpoint();
   json.begin_object();
@@ -42,7 +57,7 @@ void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
   json.member("weight", host.weight());
   json.member("priority", endpoint.priority);
   json.member("health", host.health_flags());
-  json.member("ejected", host.state().ejected());
+  write_outlier(json, host.state());
   if (const auto& why = host.state().check_failure(); !why.empty()) json.member("health_check", why);
   json.member("takes_requests", chosen);
   json.end_object();

@@ -19,6 +19,8 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       view.success_rate_ejection_threshold = outlier->success_rate_threshold(false);
       view.local_origin_success_rate_average = outlier->success_rate_average(true);
       view.local_origin_success_rate_ejection_threshold = outlier->success_rate_threshold(true);
+      view.latency_median = outlier->latency_median();
+      view.latency_ejection_threshold = outlier->latency_threshold();
     }
     const auto& destinations = entry->runtime->destinations;
     const auto hosts = destinations ? destinations->list() : entry->hosts;
@@ -39,6 +41,8 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       if (const auto* monitor = state.known_monitor()) {
         row.success_rate = monitor->success_rate;
         row.local_origin_success_rate = monitor->local_success_rate;
+        row.latency_ms = monitor->latency_ms;
+        if (monitor->last_kind) row.last_ejection = ejection_name(*monitor->last_kind);
       }
       view.hosts.push_back(row);
     }

@@ -18,12 +18,13 @@ std::string_view type_name(const EjectionEvent& event) {
     case Ejection::kSuccessRateLocal: return "SUCCESS_RATE_LOCAL_ORIGIN";
     case Ejection::kFailurePercentage: return "FAILURE_PERCENTAGE";
     case Ejection::kFailurePercentageLocal: return "FAILURE_PERCENTAGE_LOCAL_ORIGIN";
+    case Ejection::kLatency: return "LATENCY";
   }
   return "";
 }
 
-/// Percent as the message has it: whole, and 0 where it was not computed.
-uint64_t whole(double percent) { return percent > 0 ? static_cast<uint64_t>(percent) : 0; }
+/// Percent, or milliseconds, as the message has it: whole, and 0 where it was not computed.
+uint64_t whole(double value) { return value > 0 ? static_cast<uint64_t>(value) : 0; }
 
 void append_cause(JsonWriter& json, const EjectionEvent& event) {
   switch (event.kind) {
@@ -31,7 +32,7 @@ void append_cause(JsonWriter& json, const EjectionEvent& event) {
     case Ejection::kSuccessRateLocal:
       json.key("eject_success_rate_event");
       json.begin_object();
-      json.member("host_success_rate", whole(event.success_rate));
+      json.member("host_success_rate", whole(event.measured));
       json.member("cluster_average_success_rate", whole(event.average));
       json.member("cluster_success_rate_ejection_threshold", whole(event.threshold));
       break;
@@ -39,7 +40,14 @@ void append_cause(JsonWriter& json, const EjectionEvent& event) {
     case Ejection::kFailurePercentageLocal:
       json.key("eject_failure_percentage_event");
       json.begin_object();
-      json.member("host_success_rate", whole(event.success_rate));
+      json.member("host_success_rate", whole(event.measured));
+      break;
+    case Ejection::kLatency:
+      json.key("eject_latency_event");
+      json.begin_object();
+      json.member("host_latency_ms", whole(event.measured));
+      json.member("cluster_median_latency_ms", whole(event.average));
+      json.member("latency_ejection_threshold_ms", whole(event.threshold));
       break;
     default:
       json.key("eject_consecutive_event");

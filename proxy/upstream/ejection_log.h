@@ -13,7 +13,8 @@
 namespace remora {
 
 /// Writes what outlier detection decides as lines of JSON, as Envoy does. Main thread.
-/// Source: envoy.data.cluster.v3.OutlierDetectionEvent in protobuf's JSON form, with the fields' own names.
+/// Source: envoy.data.cluster.v3.OutlierDetectionEvent in protobuf's JSON form, with the fields' own names;
+/// the type LATENCY and its event are ours.
 class EjectionLog {
  public:
   /// `writer` is borrowed. Error: the file cannot be opened.

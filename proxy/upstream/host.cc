@@ -36,6 +36,25 @@ uint64_t HostState::total(OwnedCount HostStats::*count) const {
   return sum;
 }
 
+LatencyRanges::Sums HostState::latencies() const {
+  LatencyRanges::Sums sums{};
+  for (const auto& slot : stats_) {
+    const HostStats* stats = slot.load(std::memory_order_acquire);
+    const LatencyCounts* counts = stats == nullptr ? nullptr : stats->latency.load(std::memory_order_acquire);
+    if (counts != nullptr) counts->add_to(sums);
+  }
+  return sums;
+}
+
+void HostStats::add_latency(MonotonicTime::duration time) {
+  auto* counts = latency.load(std::memory_order_relaxed);
+  if (counts == nullptr) {
+    counts = new LatencyCounts;
+    latency.store(counts, std::memory_order_release);
+  }
+  counts->add(time);
+}
+
 void HostState::set(ActiveHealth flag, bool on) {
   const auto flags = active_health();
   active_health_.store(static_cast<uint8_t>(on ? flags | flag : flags & ~flag), std::memory_order_relaxed);

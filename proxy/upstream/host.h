@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,21 +12,13 @@
 #include "remora/config/cluster.h"
 #include "remora/core/clock.h"
 #include "remora/core/rare.h"
+#include "upstream/ejection.h"
+#include "upstream/latency_counts.h"
 #include "upstream/load_report.h"
+#include "upstream/owned_count.h"
 #include "upstream/response_time.h"
 
 namespace remora {
-
-/// A number that one thread writes and any thread reads: a plain load and store, no locked instruction.
-class OwnedCount {
- public:
-  void add(uint64_t n = 1) { value_.store(get() + n, std::memory_order_relaxed); }
-  void sub(uint64_t n = 1) { value_.store(get() - n, std::memory_order_relaxed); }
-  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
 
 /// One worker's counts for one host: what /clusters shows, what least_request compares, what outlier
 /// detection sums. Written by that worker only. Source: Envoy, per-host statistics of /clusters.
@@ -45,6 +38,15 @@ struct alignas(64) HostStats {
   OwnedCount local_success;
   ResponseTime response_time;                // only that worker reads it, too
   std::unique_ptr<ReportedWeight> reported;  // as that; null: the host has not said anything of its load
+  /// How long answers took, where outlier detection goes by it; made with the first one.
+  std::atomic<LatencyCounts*> latency{nullptr};
+
+  HostStats() = default;
+  ~HostStats() { delete latency.load(std::memory_order_relaxed); }
+  HostStats(const HostStats&) = delete;
+  HostStats& operator=(const HostStats&) = delete;
+  /// Call from the worker's own thread.
+  void add_latency(MonotonicTime::duration time);
 };
 
 /// What outlier detection remembers of one host. Main thread only.
@@ -57,6 +59,11 @@ struct OutlierMonitor {
   bool ever_returned = false;
   double success_rate = -1;  ///< percent, of the last sweep; -1: not enough requests
   double local_success_rate = -1;
+  double latency_ms = -1;             ///< the percentile that LatencyEjection names, of the last sweep
+  std::optional<Ejection> last_kind;  ///< why it was ejected the last time
+  bool spared =
+      false;  ///< the last sweep, or a failure since, would have ejected it if that were not too many
+  std::unique_ptr<LatencyRanges::Sums> swept_latency;
   /// Sums at the last sweep: {external, local} x {total, success}.
   uint64_t swept_total[2] = {0, 0};
   uint64_t swept_success[2] = {0, 0};
@@ -87,6 +94,8 @@ class HostState {
   HostStats& stats(size_t shard);
   /// The sum of one count over all shards. Any thread.
   [[nodiscard]] uint64_t total(OwnedCount HostStats::*count) const;
+  /// The same for how long answers took. Any thread.
+  [[nodiscard]] LatencyRanges::Sums latencies() const;
 
   /// failed_outlier_check. Set by the main thread, read by any.
   [[nodiscard]] bool ejected() const { return ejected_.load(std::memory_order_relaxed); }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "remora/config/latency_ejection.h"
+
 namespace remora {
 namespace {
 
@@ -14,8 +16,8 @@ enum Stat : size_t {
   kDeprecatedTotal,
   kDeprecatedConsecutive5xx,
   kDeprecatedSuccessRate,
-  kEnforced,                  // + Ejection
-  kDetected = kEnforced + 7,  // + Ejection
+  kEnforced,                           // + Ejection
+  kDetected = kEnforced + kEjections,  // + Ejection
 };
 
 constexpr StatDef kSchema[] = {
@@ -33,6 +35,7 @@ constexpr StatDef kSchema[] = {
     {"ejections_enforced_local_origin_success_rate"},
     {"ejections_enforced_failure_percentage"},
     {"ejections_enforced_local_origin_failure_percentage"},
+    {"ejections_enforced_latency"},
     {"ejections_detected_consecutive_5xx"},
     {"ejections_detected_consecutive_gateway_failure"},
     {"ejections_detected_consecutive_local_origin_failure"},
@@ -40,8 +43,9 @@ constexpr StatDef kSchema[] = {
     {"ejections_detected_local_origin_success_rate"},
     {"ejections_detected_failure_percentage"},
     {"ejections_detected_local_origin_failure_percentage"},
+    {"ejections_detected_latency"},
 };
-static_assert(std::size(kSchema) == kDetected + 7);
+static_assert(std::size(kSchema) == kDetected + kEjections);
 
 void clear_consecutive(HostState& host) {
   host.consecutive_5xx.store(0, std::memory_order_relaxed);
@@ -104,8 +108,10 @@ void OutlierDetector::sweep(MonotonicTime now) {
     if (state.known_monitor() == nullptr) continue;
     state.monitor().success_rate = -1;
     state.monitor().local_success_rate = -1;
+    state.monitor().spared = false;
   }
   for (const bool local : {false, true}) judge(local, volumes[local ? 1 : 0], now);
+  judge_latencies(now);
   decay_backoffs(now);
   announce();
 }
@@ -145,22 +151,22 @@ void OutlierDetector::return_host(const Host& host, MonotonicTime now) {
            .since_last = std::chrono::duration_cast<std::chrono::seconds>(now - monitor.ejected_at)});
 }
 
-void OutlierDetector::detected(const Host& host, Ejection kind, MonotonicTime now, double success_rate) {
+void OutlierDetector::detected(const Host& host, Ejection kind, MonotonicTime now, double measured) {
   stats_.add(kDetected + static_cast<size_t>(kind));
-  eject(host, kind, now, success_rate);
+  eject(host, kind, now, measured);
 }
 
 void OutlierDetector::report_ejection(const Host& host, Ejection kind, bool enforced, MonotonicTime now,
-                                      double success_rate) const {
+                                      double measured) const {
   if (!report_) return;
   const OutlierMonitor& monitor = host.state().monitor();
-  const size_t side = kind == Ejection::kSuccessRateLocal ? 1 : 0;
+  const size_t side = kind == Ejection::kLatency ? kLatencies : kind == Ejection::kSuccessRateLocal ? 1 : 0;
   EjectionEvent event{.host = host,
                       .ejected = true,
                       .kind = kind,
                       .enforced = enforced,
                       .ejections = monitor.ejections,
-                      .success_rate = success_rate,
+                      .measured = measured,
                       .average = average_[side],
                       .threshold = threshold_[side]};
   if (monitor.ever_returned)
@@ -174,15 +180,16 @@ bool OutlierDetector::may_eject() const {
   return percent <= std::min(100u, config_.max_ejection_percent);
 }
 
-void OutlierDetector::eject(const Host& host, Ejection kind, MonotonicTime now, double success_rate) {
+void OutlierDetector::eject(const Host& host, Ejection kind, MonotonicTime now, double measured) {
   if (host.state().ejected()) return;
   if (!may_eject()) {
     stats_.add(kOverflow);
+    host.state().monitor().spared = true;
     return;
   }
   if (kind == Ejection::kConsecutive5xx || kind == Ejection::kSuccessRate) stats_.add(kDeprecatedTotal);
   if (!enforce(kind)) {
-    report_ejection(host, kind, false, now, success_rate);
+    report_ejection(host, kind, false, now, measured);
     return;
   }
   stats_.add(kTotal);
@@ -192,13 +199,15 @@ void OutlierDetector::eject(const Host& host, Ejection kind, MonotonicTime now, 
   host.state().set_ejected(true);
   OutlierMonitor& monitor = host.state().monitor();
   ++monitor.ejections;
+  monitor.last_kind = kind;
+  monitor.spared = false;
   monitor.ejected_at = now;
   const auto bound = static_cast<uint64_t>(config_.max_ejection_time_jitter.count()) + 1;
   monitor.jitter = Milliseconds(static_cast<int64_t>(random_.below(bound)));
   if (monitor.backoff * config_.base_ejection_time < config_.max_ejection_time + config_.base_ejection_time)
     ++monitor.backoff;
   changed_ = true;
-  report_ejection(host, kind, true, now, success_rate);
+  report_ejection(host, kind, true, now, measured);
 }
 
 bool OutlierDetector::enforce(Ejection kind) {
@@ -211,6 +220,7 @@ bool OutlierDetector::enforce(Ejection kind) {
       case Ejection::kSuccessRateLocal: return config_.enforcing_local_origin_success_rate;
       case Ejection::kFailurePercentage: return config_.enforcing_failure_percentage;
       case Ejection::kFailurePercentageLocal: return config_.enforcing_failure_percentage_local_origin;
+      case Ejection::kLatency: return config_.latency->enforcing;
     }
     return 0u;
   }();

@@ -11,6 +11,7 @@
 #include "remora/core/clock.h"
 #include "remora/core/random.h"
 #include "remora/core/stats.h"
+#include "upstream/ejection.h"
 #include "upstream/host.h"
 
 namespace remora {
@@ -23,16 +24,6 @@ enum class OutlierResult : uint8_t {
   kConnectedFinal,  ///< the connection was established, and that is all there was to do
   kConnectFailed,   ///< not established, or reset before a response
   kTimeout,         ///< the route's timeout or that of one try
-};
-
-enum class Ejection : uint8_t {
-  kConsecutive5xx,
-  kConsecutiveGateway,
-  kConsecutiveLocal,
-  kSuccessRate,
-  kSuccessRateLocal,
-  kFailurePercentage,
-  kFailurePercentageLocal,
 };
 
 /// Thresholds of consecutive errors that one result reached: to be handed to OutlierDetector::on_consecutive
@@ -57,9 +48,9 @@ struct EjectionEvent {
   bool enforced = false;
   uint32_t ejections = 0;                          ///< of this host so far
   std::optional<std::chrono::seconds> since_last;  ///< nothing before the first ejection has ended
-  // Percent, of the sweep that found it out; -1: it was not that.
-  double success_rate = -1;
-  double average = -1;
+  // Of the sweep that found it out: percent, for kLatency milliseconds; -1: it was not that.
+  double measured = -1;
+  double average = -1;  ///< of the hosts; for kLatency their median
   double threshold = -1;
 };
 
@@ -84,8 +75,8 @@ class OutlierDetector {
   void set_hosts(const HostList& hosts);
   /// A worker's charge() said so. Ignored if the host has left or is already ejected.
   void on_consecutive(const std::shared_ptr<HostState>& host, Ejection kind, MonotonicTime now);
-  /// To be called every interval(): returns hosts whose time is over, then looks at success rates and failure
-  /// percentages of the time since the last sweep, then lets back-offs decay.
+  /// To be called every interval(): returns hosts whose time is over, then looks at success rates, failure
+  /// percentages and latencies of the time since the last sweep, then lets back-offs decay.
   void sweep(MonotonicTime now);
 
   /// An active health check has found the host to be well: it returns before its time.
@@ -97,6 +88,9 @@ class OutlierDetector {
   /// Of the last sweep, for /clusters; -1: not computed. `local`: of local-origin results.
   [[nodiscard]] double success_rate_average(bool local) const { return average_[local ? 1 : 0]; }
   [[nodiscard]] double success_rate_threshold(bool local) const { return threshold_[local ? 1 : 0]; }
+  /// In ms: the median of the hosts' percentiles, and above what a host is slow; -1: not computed.
+  [[nodiscard]] double latency_median() const { return average_[kLatencies]; }
+  [[nodiscard]] double latency_threshold() const { return threshold_[kLatencies]; }
 
  private:
   struct Volume {
@@ -111,16 +105,17 @@ class OutlierDetector {
   [[nodiscard]] const Host* member(const HostState& state) const;
   void return_host(const Host& host, MonotonicTime now);
   void return_if_due(const Host& host, MonotonicTime now);
-  void eject(const Host& host, Ejection kind, MonotonicTime now, double success_rate);
-  void detected(const Host& host, Ejection kind, MonotonicTime now, double success_rate = -1);
+  void eject(const Host& host, Ejection kind, MonotonicTime now, double measured);
+  void detected(const Host& host, Ejection kind, MonotonicTime now, double measured = -1);
   void report_ejection(const Host& host, Ejection kind, bool enforced, MonotonicTime now,
-                       double success_rate) const;
+                       double measured) const;
   [[nodiscard]] bool enforce(Ejection kind);
   [[nodiscard]] bool may_eject() const;
   static Volume take_volume(HostState& host, bool local);
   void judge(bool local, const std::vector<Volume>& volumes, MonotonicTime now);
   void judge_success_rates(bool local, const std::vector<Rated>& hosts, MonotonicTime now);
   void judge_failure_percentages(bool local, const std::vector<Rated>& hosts, MonotonicTime now);
+  void judge_latencies(MonotonicTime now);
   void decay_backoffs(MonotonicTime now);
   void announce();
 
@@ -132,8 +127,9 @@ class OutlierDetector {
   HostList hosts_;
   uint64_t active_ = 0;  // ejected members
   bool changed_ = false;
-  double average_[2] = {-1, -1};
-  double threshold_[2] = {-1, -1};
+  static constexpr size_t kLatencies = 2;  // behind external and local results
+  double average_[3] = {-1, -1, -1};
+  double threshold_[3] = {-1, -1, -1};
 };
 
 }  // namespace remora

@@ -41,7 +41,8 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
       codecs_(*runtime_, context.shard),
       latency_aware_(config().balancer &&
                      (config().lb_policy == LbPolicy::kPeakEwma || config().lb_policy == LbPolicy::kPrequal)),
-      load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted) {
+      load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted),
+      watches_latency_(config().outlier && config().outlier->latency) {
   if (!config().original_dst) return;
   destinations_ = std::make_unique<DestinationTable>(
       *config().original_dst,
@@ -198,6 +199,7 @@ void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& hea
   if (config().outlier) charge_outlier(host, OutlierResult::kResponse, meant);
   note_latency(host, started, meant >= 500);
   report_load(host, head);
+  if (meant < 500) watch_latency(host, started);
   if (runtime_->report_unhealthy && head.has(HeaderId::kXEnvoyImmediateHealthCheckFail))
     (*runtime_->report_unhealthy)(config().name, host.host().shared_state());
   if (status >= 500) {
@@ -239,6 +241,11 @@ void WorkerCluster::note_latency(const WorkerHost& host, MonotonicTime started, 
   host.stats().response_time.add(took, now, settings.decay);
 }
 
+/// Errors say nothing here: they are quick, or slow, for reasons of their own, and judged by their number.
+void WorkerCluster::watch_latency(const WorkerHost& host, MonotonicTime started) {
+  if (watches_latency_) host.stats().add_latency(context_.reactor.clock().now() - started);
+}
+
 void WorkerCluster::report_failure(const WorkerHost& host, Failure failure, MonotonicTime started) {
   auto result = OutlierResult::kConnectFailed;
   switch (failure) {
@@ -247,6 +254,7 @@ void WorkerCluster::report_failure(const WorkerHost& host, Failure failure, Mono
     case Failure::kPerTryIdleTimeout:
       result = OutlierResult::kTimeout;
       host.stats().rq_timeout.add();
+      watch_latency(host, started);
       break;
     case Failure::kOverflow: return;  // our own doing
     default: break;

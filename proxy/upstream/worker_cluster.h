@@ -101,6 +101,8 @@ class WorkerCluster final : public LocalCounted {
   void drop_pools(const HostState& host);
   [[nodiscard]] PoolKey key_for(const LbContext& context) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
+  /// An answer that is good, or one that did not come in time.
+  void watch_latency(const WorkerHost& host, MonotonicTime started);
   void note_latency(const WorkerHost& host, MonotonicTime started, bool failed);
 
   UpstreamContext context_;
@@ -113,8 +115,9 @@ class WorkerCluster final : public LocalCounted {
   ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal
   std::shared_ptr<StatScope> shadow_scope_;
-  bool latency_aware_;  // the policy asks how long answers take
-  bool load_aware_;     // the policy asks what hosts say of their load
+  bool latency_aware_;    // the policy asks how long answers take
+  bool load_aware_;       // the policy asks what hosts say of their load
+  bool watches_latency_;  // outlier detection asks how long answers take
   bool retired_ = false;
 };
 

@@ -359,6 +359,7 @@ class TestStatNames:
     ALLOWED = {
         r"istio_.*": "Istio's own metrics, which in Envoy come from a filter it does not ship",
         r"cluster\.up\.upstream_rq_pending_overflow.*": "older name kept",
+        r"cluster\.up\.outlier_detection\.ejections_(enforced|detected)_latency": "Envoy does not eject by latency",
         r"xds\.refused_(clusters|endpoints|listeners|routes|secrets|virtual_hosts|extensions)": "Envoy does not count what it holds back",
     }
 

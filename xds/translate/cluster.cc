@@ -173,6 +173,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
       out->outlier = outlier;
     }
   }
+  set_latency_ejection(cluster, context, *out);
   set_health_checks(cluster, context, *out);
   if (context.report().error_count() == errors_before) result.config = std::move(out);
   return result;

@@ -45,6 +45,10 @@ void set_circuit_breakers(const envoy::config::cluster::v3::CircuitBreakers& bre
                           ClusterConfig& out);
 OutlierDetection to_outlier_detection(const envoy::config::cluster::v3::OutlierDetection& outlier,
                                       Context& context);
+/// What the namespace "remora" of the cluster's metadata says. Standing at the cluster, behind outlier
+/// detection.
+void set_latency_ejection(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
+                          ClusterConfig& out);
 /// health_checks, and the fields that only mean something with them.
 void set_health_checks(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
                        ClusterConfig& out);

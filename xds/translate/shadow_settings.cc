@@ -1,11 +1,11 @@
 #include <cmath>
 
+#include "translate/our_metadata.h"
 #include "translate/route.h"
 
 namespace remora::xds {
 namespace {
 
-using google::protobuf::Struct;
 using google::protobuf::Value;
 
 /// A number of bytes; nullopt after an error.
@@ -17,15 +17,6 @@ std::optional<uint64_t> to_bytes_limit(const Value& value, std::string_view key,
     return static_cast<uint64_t>(number);
   context.error(key, "must be a whole number of bytes up to 2^30");
   return std::nullopt;
-}
-
-/// Calls `read(key, value)` for each member of `value`; what it does not know it says by returning false.
-template <typename Read>
-void each_member(const Value& value, Context& context, const Read& read) {
-  if (value.kind_case() != Value::kStructValue) return context.error("must be a struct");
-  for (const auto& [key, member] : value.struct_value().fields()) {
-    if (!read(key, member)) context.error(key, "is not implemented by this build");
-  }
 }
 
 ShadowCompare to_compare(const Value& value, Context& context) {
@@ -47,15 +38,8 @@ ShadowCompare to_compare(const Value& value, Context& context) {
 }  // namespace
 
 ShadowSettings to_shadow_settings(const envoy::config::core::v3::Metadata& metadata, Context& context) {
-  constexpr std::string_view kNamespace = "remora";
   ShadowSettings out;
-  const auto found = metadata.filter_metadata().find(std::string(kNamespace));
-  if (found == metadata.filter_metadata().end()) return out;
-  const auto at_metadata = context.in("metadata");
-  const auto at_namespace = context.in_key("filter_metadata", kNamespace);
-  Value all;
-  *all.mutable_struct_value() = found->second;
-  each_member(all, context, [&](const std::string& name, const Value& value) {
+  each_of_ours(metadata, context, [&](const std::string& name, const Value& value) {
     if (name != "shadow") return false;
     const auto at_shadow = context.in("shadow");
     each_member(value, context, [&](const std::string& key, const Value& member) {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "remora/config/latency_ejection.h"
 #include "unit/translate/translate_test.h"
 
 namespace remora::xds {
@@ -222,6 +223,39 @@ common_lb_config: {healthy_panic_threshold: {value: 0}}
   EXPECT_EQ(cluster.config->outlier->consecutive_5xx, 2u);
   EXPECT_EQ(cluster.config->outlier->max_ejection_time, Milliseconds(400000)) << "never below the base";
   EXPECT_EQ(cluster.config->panic_threshold_percent, 0u);
+}
+
+TEST_F(ClusterTest, EjectionByLatency) {
+  const auto with = [](const std::string& settings) {
+    return "{name: a, outlier_detection: {}, metadata: {filter_metadata: {remora: {latency_ejection: " +
+           settings + "}}}}";
+  };
+  const auto defaults = translate(with("{}"));
+  ASSERT_TRUE(defaults.config) << errors();
+  EXPECT_EQ(*defaults.config->outlier->latency, LatencyEjection());
+  const auto all =
+      translate(with("{factor: 1.5, percentile: 99, minimum_latency_ms: 20, minimum_hosts: 2, "
+                     "request_volume: 9, enforcing: 0}"));
+  ASSERT_TRUE(all.config) << errors();
+  EXPECT_EQ(*all.config->outlier->latency, (LatencyEjection{1.5, 99, Milliseconds(20), 2, 9, 0}));
+  EXPECT_FALSE(translate("{name: a, outlier_detection: {}}").config->outlier->latency);
+}
+
+TEST_F(ClusterTest, EjectionByLatencyThatMeansNothing) {
+  translate(
+      "{name: a, outlier_detection: {}, metadata: {filter_metadata: {remora: {latency_ejection: "
+      "{factor: 1, percentile: 100, minimum_hosts: 1, request_volume: 0.5, enforcing: x, p50: 1}}}}}");
+  const std::string at = "metadata.filter_metadata[\"remora\"].latency_ejection.";
+  for (const auto* what :
+       {"factor: must be a number above 1", "percentile: must be a number above 0",
+        "minimum_hosts: must be a whole number from 2", "request_volume: must be a whole number from 1",
+        "enforcing: must be a whole number from 0", "p50: is not implemented"})
+    EXPECT_NE(errors().find(at + what), std::string::npos) << what << "\n" << errors();
+}
+
+TEST_F(ClusterTest, EjectionByLatencyNeedsOutlierDetection) {
+  translate("{name: a, metadata: {filter_metadata: {remora: {latency_ejection: {}}}}}");
+  EXPECT_NE(errors().find("latency_ejection: needs outlier_detection"), std::string::npos) << errors();
 }
 
 TEST_F(ClusterTest, LimitsOfEachHostAndKeepAlive) {
