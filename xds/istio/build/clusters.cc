@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/locality_order.h"
@@ -9,6 +10,7 @@
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
+#include "udpa/type/v1/typed_struct.pb.h"
 
 namespace remora::istio {
 namespace {
@@ -46,6 +48,43 @@ void set_warmup(const Warmup& warmup, Cluster& cluster) {
     set_slow_start(warmup, *cluster.mutable_least_request_lb_config()->mutable_slow_start_config());
 }
 
+void add_policy(const std::string& name, const google::protobuf::Message& config,
+                envoy::config::cluster::v3::LoadBalancingPolicy& list) {
+  auto& extension = *list.add_policies()->mutable_typed_extension_config();
+  extension.set_name(name);
+  *extension.mutable_typed_config() = pack(config);
+}
+
+/// A policy of ours. It cannot stand beside common_lb_config's weights of localities, and stands below
+/// another policy that says the same.
+void set_own_policy(const char* name, Cluster& cluster) {
+  udpa::type::v1::TypedStruct own;
+  own.set_type_url(std::string("type.googleapis.com/remora.load_balancing_policies.v1.") + name);
+  own.mutable_value();
+  auto& list = *cluster.mutable_load_balancing_policy();
+  if (!cluster.common_lb_config().has_locality_weighted_lb_config()) return add_policy(name, own, list);
+  cluster.clear_common_lb_config();
+  envoy::extensions::load_balancing_policies::wrr_locality::v3::WrrLocality weighted;
+  add_policy(name, own, *weighted.mutable_endpoint_picking_policy());
+  add_policy("wrr_locality", weighted, list);
+}
+
+/// A stock Envoy, which does not know ours, has Istio's default.
+void set_policy(LoadBalancer wanted, const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
+  const bool ours = wanted == LoadBalancer::kPeakEwma || wanted == LoadBalancer::kPrequal;
+  switch (ours && node.plain_envoy ? LoadBalancer::kLeastRequest : wanted) {
+    case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
+    case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
+    case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
+    case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
+    // Of somebody whose connections are not intercepted, nobody knows where they wanted to go.
+    case LoadBalancer::kPassthrough: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
+    case LoadBalancer::kPeakEwma: set_own_policy("PeakEwma", cluster); break;
+    case LoadBalancer::kPrequal: set_own_policy("Prequal", cluster); break;
+  }
+  if (policy.warmup && !cluster.has_load_balancing_policy()) set_warmup(*policy.warmup, cluster);
+}
+
 void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
   if (locality_balancing(policy) != nullptr)
     cluster.mutable_common_lb_config()->mutable_locality_weighted_lb_config();
@@ -53,15 +92,7 @@ void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Clus
     cluster.set_lb_policy(Cluster::ROUND_ROBIN);
     return;
   }
-  switch (policy.load_balancer.value_or(LoadBalancer::kLeastRequest)) {
-    case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
-    case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
-    case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
-    case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
-    // Of somebody whose connections are not intercepted, nobody knows where they wanted to go.
-    case LoadBalancer::kPassthrough: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
-  }
-  if (policy.warmup) set_warmup(*policy.warmup, cluster);
+  set_policy(policy.load_balancer.value_or(LoadBalancer::kLeastRequest), policy, node, cluster);
 }
 
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;

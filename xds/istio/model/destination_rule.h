@@ -12,8 +12,15 @@
 
 namespace remora::istio {
 
-/// kPassthrough: where the connection wanted to go before it was intercepted.
-enum class LoadBalancer { kLeastRequest, kRoundRobin, kRandom, kConsistentHash, kPassthrough };
+enum class LoadBalancer {
+  kLeastRequest,
+  kRoundRobin,
+  kRandom,
+  kConsistentHash,
+  kPassthrough,  ///< where the connection wanted to go before it was intercepted
+  kPeakEwma,     ///< ours, by annotation, as the next: docs/load-balancing.md
+  kPrequal,
+};
 
 /// https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-ConsistentHashLB
 struct ConsistentHash {

@@ -114,6 +114,7 @@ class FileReader {
       return;
     }
     if (sticky_) apply_sticky(fields, *resource);
+    if (balancer_) apply_balancer(fields, *resource);
     if (!ids_.insert(resource->id()).second) {
       fields.error("", "is defined twice in this file");
       return;
@@ -161,8 +162,10 @@ class FileReader {
     std::map<std::string, std::string> annotations;
     meta.string_map("annotations", annotations);
     sticky_.reset();
+    balancer_.reset();
     for (const auto& [name, value] : annotations) {
       if (name == kSticky) sticky_ = value;
+      if (name == kBalancer) balancer_ = value;
       if (name == kShadowCompareAnnotation) read_shadow_compare(value, meta, resource);
       if (!name.starts_with("networking.istio.io/") && !name.starts_with("traffic.istio.io/")) continue;
       meta.warning("annotations", name + " is not implemented and has no effect");
@@ -197,6 +200,14 @@ class FileReader {
                      std::string(kSticky) + " has no effect: no http route has several destinations");
   }
 
+  void apply_balancer(const Fields& fields, Resource& resource) {
+    auto* rule = std::get_if<DestinationRule>(&resource.spec);
+    if (rule == nullptr)
+      return fields.error("metadata.annotations", std::string(kBalancer) + " is for DestinationRules");
+    const auto chosen = choose_balancer(*balancer_, *rule);
+    if (!chosen) fields.error("metadata.annotations", chosen.error().message);
+  }
+
   const Kind* find_kind(Fields& fields, const Resource& resource) {
     if (is_bystander(resource.kind)) {
       fields.warning("kind", "means nothing to the mesh and is left out");
@@ -214,9 +225,11 @@ class FileReader {
   }
 
   static constexpr const char* kSticky = "remora.dev/sticky";
+  static constexpr const char* kBalancer = "remora.dev/load-balancer";
 
   ReadContext context_;
-  std::optional<std::string> sticky_;  ///< the annotation of the object that is being read
+  std::optional<std::string> sticky_;    ///< an annotation of the object that is being read
+  std::optional<std::string> balancer_;  ///< as sticky_
   ParsedFile& out_;
   std::set<std::string> ids_;
 };
