@@ -309,7 +309,7 @@ void Exchange::start_try() {
   }
   const auto& endpoint = pool->host()->endpoint();
   info_.upstream_host = &endpoint;
-  retry_.on_attempt(endpoint.priority);
+  retry_.on_attempt(cluster_->priority_of(*pool->host()));
   if (retry_.avoid_previous_hosts()) tried_.push_back(&pool->host()->host().state());
   if (!again) start_mirrors();  // where there is no host, nothing was sent that could be copied
   const HostRewrite& rewrite = *route_->forward.host_rewrite;

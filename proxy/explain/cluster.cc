@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "upstream/aggregate.h"
 #include "upstream/host_set.h"
 #include "upstream/localities.h"
 #include "upstream/subset.h"
@@ -111,10 +112,49 @@ void write_hosts(JsonWriter& json, const HostSet& hosts, const SubsetMatch& want
   if (levels != nullptr) write_levels(json, levels->levels, most);
 }
 
+void write_choice(JsonWriter& json, const Cluster& cluster, const SubsetMatch& wanted, size_t most) {
+  if (cluster.config->original_dst) return json.member("selection", "the connection's original destination");
+  if (const auto policy = policy_name(cluster.config->lb_policy); !policy.empty())
+    json.member("lb_policy", policy);
+  if (cluster.hosts != nullptr) write_hosts(json, *cluster.hosts, wanted, most);
+}
+
+/// The share of all requests that goes to the member.
+uint32_t share_of(const JoinedPriorities& joined, uint32_t member) {
+  uint32_t share = 0;
+  for (size_t i = 0; i < joined.sources.size(); ++i) {
+    const auto& level = joined.levels.levels[i];
+    if (joined.sources[i].member == member) share += level.healthy_load + level.degraded_load;
+  }
+  return share;
+}
+
+void write_members(JsonWriter& json, const ClusterConfig& config, const Configuration& configuration,
+                   const SubsetMatch& wanted, size_t most) {
+  json.member("selection", "the members' priorities, one after the other");
+  const auto joined =
+      join_priorities(config.aggregate, config.panic_threshold_percent,
+                      [&](const std::string& name) { return configuration.cluster(name).hosts.get(); });
+  json.key("members");
+  json.begin_array();
+  for (uint32_t member = 0; member < config.aggregate.size(); ++member) {
+    const Cluster cluster = configuration.cluster(config.aggregate[member]);
+    json.begin_object();
+    json.member("name", config.aggregate[member]);
+    json.member("exists", cluster.config != nullptr);
+    json.member("share_percent", share_of(joined, member));
+    if (cluster.config != nullptr && cluster.config->aggregate.empty())
+      write_choice(json, cluster, wanted, most);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
-void write_cluster(JsonWriter& json, const std::string& name, const Cluster& cluster,
+void write_cluster(JsonWriter& json, const std::string& name, const Configuration& configuration,
                    const SubsetMatch& wanted, size_t most) {
+  const Cluster cluster = configuration.cluster(name);
   json.begin_object();
   json.member("name", name);
   json.member("exists", cluster.config != nullptr);
@@ -125,12 +165,10 @@ void write_cluster(JsonWriter& json, const std::string& name, const Cluster& clu
     json.end_object();
   }
   if (cluster.config != nullptr) {
-    if (cluster.config->original_dst) {
-      json.member("selection", "the connection's original destination");
+    if (cluster.config->aggregate.empty()) {
+      write_choice(json, cluster, wanted, most);
     } else {
-      if (const auto policy = policy_name(cluster.config->lb_policy); !policy.empty())
-        json.member("lb_policy", policy);
-      if (cluster.hosts != nullptr) write_hosts(json, *cluster.hosts, wanted, most);
+      write_members(json, *cluster.config, configuration, wanted, most);
     }
   }
   json.end_object();

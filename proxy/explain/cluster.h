@@ -8,9 +8,10 @@
 
 namespace remora::explain {
 
-/// Writes an object: the cluster, the subset that is asked for and what it comes to, and the endpoints that
-/// could be chosen with their health, at most `most` of them.
-void write_cluster(admin::JsonWriter& json, const std::string& name, const Cluster& cluster,
+/// Writes an object: the cluster of that name, the subset that is asked for and what it comes to, and the
+/// endpoints that could be chosen with their health, at most `most` of them; of an aggregate cluster that of
+/// each member.
+void write_cluster(admin::JsonWriter& json, const std::string& name, const Configuration& configuration,
                    const SubsetMatch& wanted, size_t most);
 
 }  // namespace remora::explain

@@ -48,7 +48,7 @@ const FilterChain* write_chain(JsonWriter& json, const Landing& landing) {
 void write_tcp(JsonWriter& json, const Question& question, const TcpProxyConfig& tcp,
                const Configuration& configuration) {
   const auto write = [&](const std::string& name, const SubsetMatch& subset) {
-    write_cluster(json, name, configuration.cluster(name), subset, question.most_endpoints);
+    write_cluster(json, name, configuration, subset, question.most_endpoints);
   };
   if (tcp.weighted.empty()) {
     json.key("cluster");

@@ -247,7 +247,7 @@ void write_forwarding(JsonWriter& json, Request& request, const RouteTable& tabl
                                   ? weighted->metadata_match
                                   : action.metadata_match;
   json.key("cluster");
-  write_cluster(json, outcome.cluster, cluster, wanted, request.question.most_endpoints);
+  write_cluster(json, outcome.cluster, configuration, wanted, request.question.most_endpoints);
   if (cluster.config == nullptr)
     write_answer(json, action.cluster_not_found_status, "cluster_not_found", {}, {});
 }

@@ -36,16 +36,25 @@ TcpUpstream::~TcpUpstream() {
 }
 
 void TcpUpstream::connect(const ConnectionSource& source) {
-  std::unique_ptr<Transport> transport;
-  secrets_missing_ = !cluster_->make_transport(*host_, transport);
-  if (!secrets_missing_) {
-    auto dialled = cluster_->dial(*host_, source);
-    deferred_failure_ = std::move(dialled.failure);
-    if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport));
-  }
+  secrets_missing_ = !cluster_->make_transport(*host_, transport_);
+  if (!secrets_missing_) dial(source);
   // What fails at once is told in the next turn, like any other failure.
   const bool failed = secrets_missing_ || !deferred_failure_.empty();
   reactor().arm(connect_timer_, failed ? Milliseconds(0) : cluster_->config().connect_timeout);
+}
+
+void TcpUpstream::dial(const ConnectionSource& source) {
+  race_ = cluster_->race(
+      *host_, source,
+      {[this](int fd) { connection_.connect(fd, std::move(transport_)); },
+       [this](int error, const std::string& why) {
+         fail_attempt(Failure::kConnectFailure,
+                      error == 0 ? why : std::string("delayed connect error: ") + std::strerror(error));
+       }});
+  if (race_ != nullptr) return race_->start();
+  auto dialled = cluster_->dial(*host_, source);
+  deferred_failure_ = std::move(dialled.failure);
+  if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport_));
 }
 
 void TcpUpstream::on_connected() {
@@ -134,6 +143,7 @@ void TcpUpstream::closed(bool remote) {
     counts.sub(kUpstreamRqActive);
     host_->stats().rq_active.sub();
   }
+  if (race_ != nullptr) race_->stop();
   connection_.close();
   units_.connection.reset();
 }

@@ -66,6 +66,7 @@ class TcpUpstream final : public Disposable, private ConnectionOwner, private Bo
   void on_error(int error) override;
   void on_written(size_t bytes, bool all) override;
   void on_window_open() override { connection_.resume_reading(); }
+  void dial(const ConnectionSource& source);
   void on_connect_timeout();
   void fail_attempt(Failure failure, std::string_view transport_failure);
   void attempt_over();
@@ -78,6 +79,8 @@ class TcpUpstream final : public Disposable, private ConnectionOwner, private Bo
   Units units_;
   Owner& owner_;
   Connection connection_;
+  std::unique_ptr<AddressRace> race_;     // null: the host has one address
+  std::unique_ptr<Transport> transport_;  // for the address that wins it
   CreditAccount* account_;
   Timer connect_timer_;
   MonotonicTime started_;

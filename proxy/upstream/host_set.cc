@@ -12,89 +12,61 @@
 namespace remora {
 namespace {
 
-/// How much of its share each level can take, in percent.
-struct Availability {
-  std::vector<uint32_t> healthy;
-  std::vector<uint32_t> degraded;
-
-  [[nodiscard]] uint32_t total() const {
-    const uint32_t sum = std::accumulate(healthy.begin(), healthy.end(), 0u);
-    return std::min(100u, std::accumulate(degraded.begin(), degraded.end(), sum));
-  }
-};
-
-Availability availability_of(std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
-  Availability result;
+/// How much of its share each level can take.
+void set_rooms(std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
   for (auto& level : levels) {
-    const uint64_t count = std::max<size_t>(1, level.all.hosts.size() - level.excluded);
+    const uint64_t count = std::max<size_t>(1, level.size - level.excluded);
     const auto percent = [&](const HostChoices& choices) {
       return static_cast<uint32_t>(std::min<uint64_t>(100, overprovisioning * choices.hosts.size() / count));
     };
-    result.healthy.push_back(percent(level.healthy));
-    result.degraded.push_back(percent(level.degraded));
-    level.healthy_room = result.healthy.back();
-    level.degraded_room = result.degraded.back();
+    level.healthy_room = percent(level.healthy);
+    level.degraded_room = percent(level.degraded);
   }
-  return result;
+}
+
+uint32_t total_room(const std::vector<PriorityLevel>& levels) {
+  const uint32_t sum =
+      std::accumulate(levels.begin(), levels.end(), 0u, [](uint32_t total, const PriorityLevel& level) {
+        return total + level.healthy_room + level.degraded_room;
+      });
+  return std::min(100u, sum);
 }
 
 /// Gives each level what it can take of `left`, lower levels first. Returns what is left over.
 uint32_t distribute(std::vector<PriorityLevel>& levels, uint32_t PriorityLevel::*load,
-                    const std::vector<uint32_t>& available, uint32_t total, uint32_t left) {
-  for (size_t i = 0; i < levels.size(); ++i) {
-    levels[i].*load = std::min(left, available[i] * 100 / total);
-    left -= levels[i].*load;
+                    uint32_t PriorityLevel::*room, uint32_t total, uint32_t left) {
+  for (auto& level : levels) {
+    level.*load = std::min(left, level.*room * 100 / total);
+    left -= level.*load;
   }
   return left;
 }
 
 /// What rounding left over goes to the first level that can take anything, healthy hosts before degraded
 /// ones.
-void assign_rest(std::vector<PriorityLevel>& levels, const Availability& available, uint32_t rest) {
-  const auto first = [](const std::vector<uint32_t>& percents) {
-    return std::find_if(percents.begin(), percents.end(), [](uint32_t percent) { return percent > 0; }) -
-           percents.begin();
-  };
-  const auto healthy = static_cast<size_t>(first(available.healthy));
-  if (healthy < levels.size()) {
-    levels[healthy].healthy_load += rest;
+void assign_rest(std::vector<PriorityLevel>& levels, uint32_t rest) {
+  const auto healthy = std::ranges::find_if(levels, [](const auto& level) { return level.healthy_room > 0; });
+  if (healthy != levels.end()) {
+    healthy->healthy_load += rest;
   } else {
-    levels[static_cast<size_t>(first(available.degraded))].degraded_load += rest;
+    std::ranges::find_if(levels, [](const auto& level) { return level.degraded_room > 0; })->degraded_load +=
+        rest;
   }
 }
 
 /// When every level is in panic, health says nothing any more: the shares follow the numbers of hosts.
 void share_by_size(std::vector<PriorityLevel>& levels) {
-  const size_t count =
-      std::accumulate(levels.begin(), levels.end(), size_t{0},
-                      [](size_t sum, const auto& level) { return sum + level.all.hosts.size(); });
+  const size_t count = std::accumulate(levels.begin(), levels.end(), size_t{0},
+                                       [](size_t sum, const auto& level) { return sum + level.size; });
   uint32_t left = 100;
   PriorityLevel* first = nullptr;
   for (auto& level : levels) {
-    if (first == nullptr && !level.all.empty()) first = &level;
-    level.healthy_load = count == 0 ? 0 : static_cast<uint32_t>(100 * level.all.hosts.size() / count);
+    if (first == nullptr && level.size > 0) first = &level;
+    level.healthy_load = count == 0 ? 0 : static_cast<uint32_t>(100 * level.size / count);
     level.degraded_load = 0;
     left -= level.healthy_load;
   }
   (first == nullptr ? levels.front() : *first).healthy_load += left;
-}
-
-void compute_loads(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
-  const Availability available = availability_of(levels, rules.overprovisioning);
-  const uint32_t total = available.total();
-  const uint32_t threshold = std::min(100u, rules.panic_threshold);
-  if (total > 0) {
-    uint32_t left = distribute(levels, &PriorityLevel::healthy_load, available.healthy, total, 100);
-    left = distribute(levels, &PriorityLevel::degraded_load, available.degraded, total, left);
-    assign_rest(levels, available, left);
-  } else if (threshold == 0) {
-    levels.front().healthy_load = 100;  // there is nobody, and nobody will be found
-    return;
-  }
-  if (total == 100) return;
-  for (auto& level : levels) level.panic = is_in_panic(level, threshold);
-  if (std::all_of(levels.begin(), levels.end(), [](const auto& level) { return level.panic; }))
-    share_by_size(levels);
 }
 
 uint64_t next_generation() {
@@ -137,14 +109,32 @@ void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id) {
 }
 
 bool is_in_panic(const PriorityLevel& level, uint32_t threshold) {
-  const size_t count = level.all.hosts.size() - level.excluded;
-  const size_t usable = level.healthy.hosts.size() + level.degraded.hosts.size();
-  const double percent = count == 0 ? 0.0 : 100.0 * static_cast<double>(usable) / static_cast<double>(count);
+  const size_t count = level.size - level.excluded;
+  const double percent =
+      count == 0 ? 0.0 : 100.0 * static_cast<double>(level.usable) / static_cast<double>(count);
   return percent < threshold;
 }
 
 bool PriorityLevels::has_hosts() const {
   return std::any_of(levels.begin(), levels.end(), [](const auto& level) { return !level.all.empty(); });
+}
+
+void share_load(std::vector<PriorityLevel>& levels, uint32_t panic_threshold) {
+  const uint32_t total = total_room(levels);
+  const uint32_t threshold = std::min(100u, panic_threshold);
+  if (total > 0) {
+    uint32_t left =
+        distribute(levels, &PriorityLevel::healthy_load, &PriorityLevel::healthy_room, total, 100);
+    left = distribute(levels, &PriorityLevel::degraded_load, &PriorityLevel::degraded_room, total, left);
+    assign_rest(levels, left);
+  } else if (threshold == 0) {
+    levels.front().healthy_load = 100;  // there is nobody, and nobody will be found
+    return;
+  }
+  if (total == 100) return;
+  for (auto& level : levels) level.panic = is_in_panic(level, threshold);
+  if (std::all_of(levels.begin(), levels.end(), [](const auto& level) { return level.panic; }))
+    share_by_size(levels);
 }
 
 PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id) {
@@ -155,14 +145,17 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
     if (priority >= result.levels.size()) result.levels.resize(priority + 1);
     PriorityLevel& level = result.levels[priority];
     level.all.hosts.push_back(host);
+    ++level.size;
     if (host->excluded()) ++level.excluded;
     const HostHealth health = host->health();
+    if (health == HostHealth::kHealthy || health == HostHealth::kDegraded) ++level.usable;
     if (health == HostHealth::kHealthy) level.healthy.hosts.push_back(host);
     if (health == HostHealth::kDegraded) level.degraded.hosts.push_back(host);
   }
   for (uint32_t priority = 0; priority < result.levels.size(); ++priority)
     finish_level(result.levels[priority], priority, rules, next_id);
-  compute_loads(result.levels, rules);
+  set_rooms(result.levels, rules.overprovisioning);
+  share_load(result.levels, rules.panic_threshold);
   if (rules.hashing != nullptr) make_tables(result.levels, rules);
   return result;
 }

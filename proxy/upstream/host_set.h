@@ -36,6 +36,8 @@ struct PriorityLevel {
   // How much of all requests it could take, from 0 to 100.
   uint32_t healthy_room = 0;
   uint32_t degraded_room = 0;
+  size_t size = 0;        ///< hosts of `all`
+  size_t usable = 0;      ///< hosts that are healthy or degraded
   uint32_t excluded = 0;  ///< hosts of `all` that the shares do not count
   bool panic = false;     ///< too few hosts are available: all of them are used
   /// Where hosts are chosen by hash: of the healthy hosts, or in panic of all; null if that is nobody.
@@ -75,6 +77,9 @@ bool is_in_panic(const PriorityLevel& level, uint32_t threshold);
 
 /// Sorts `hosts` by priority and health and computes the loads. List ids count up from `next_id`.
 PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRules& rules, uint32_t& next_id);
+
+/// Gives each level its share, from what it could take and how many hosts it has.
+void share_load(std::vector<PriorityLevel>& levels, uint32_t panic_threshold);
 
 /// All hosts of one cluster at one moment: immutable, made on the main thread at every change of membership,
 /// health or weight, given to all workers. O(hosts of that cluster) to make.

@@ -54,6 +54,7 @@ const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   const Host* host = nullptr;
   if (hashed_) hash_ = context.hash ? *context.hash : random_.next();
   left_out_ = context.left_out;
+  given_ = context.level;
   for (uint32_t attempt = 0; attempt <= context.attempts; ++attempt) {
     attempt_ = attempt;
     host = pick_once(hosts, context);
@@ -72,10 +73,23 @@ const Host* LoadBalancer::pick_once(const HostSet& hosts, const LbContext& conte
   return hosts.subsets() != nullptr ? hosts.subsets()->pick(*this, context) : pick_from(hosts.levels());
 }
 
-const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
+LevelChoice LoadBalancer::pick_priority(const PriorityLevels& levels, std::vector<uint32_t>* left_out) {
+  left_out_ = left_out;
+  const Level chosen = pick_wanted_level(levels.levels);
+  return {static_cast<uint32_t>(chosen.level - levels.levels.data()), chosen.degraded};
+}
+
+LoadBalancer::Level LoadBalancer::pick_wanted_level(const std::vector<PriorityLevel>& levels) {
   std::optional<Level> other;
-  if (left_out_ != nullptr && !left_out_->empty()) other = pick_other_level(all.levels);
-  const Level chosen = other ? *other : pick_level(all.levels);
+  if (left_out_ != nullptr && !left_out_->empty()) other = pick_other_level(levels);
+  return other ? *other : pick_level(levels);
+}
+
+/// Subsets may have fewer levels than the cluster.
+const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
+  if (given_ && given_->priority >= all.levels.size()) return nullptr;
+  const Level chosen =
+      given_ ? Level{&all.levels[given_->priority], given_->degraded} : pick_wanted_level(all.levels);
   if (chosen.level->panic) count(&LbStats::healthy_panic);
   if (hashed_) return pick_hashed(*chosen.level);
   const HostChoices* choices = choices_of(chosen);

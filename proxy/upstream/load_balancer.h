@@ -34,6 +34,12 @@ struct LbStats {
   StatBlock* zones = nullptr;         ///< zone_stat_schema(); null: there is no local cluster
 };
 
+/// A priority, and which of its hosts.
+struct LevelChoice {
+  uint32_t priority = 0;
+  bool degraded = false;
+};
+
 /// What one choice depends on.
 struct LbContext {
   /// The route's metadata_match, sorted by key; null or empty: none. With weighted clusters: both levels
@@ -49,6 +55,8 @@ struct LbContext {
   /// Priorities that earlier attempts used and that this one leaves out (retry_priority); emptied when no
   /// other has hosts. Null: none.
   std::vector<uint32_t>* left_out = nullptr;
+  /// Chosen already, by an aggregate cluster.
+  std::optional<LevelChoice> level{};
   /// Of the request, for ring_hash and maglev; none: any host.
   std::optional<uint64_t> hash{};
   // Not for the host, but for its pool: what the request came in (use_downstream_protocol_config), and whom
@@ -71,6 +79,8 @@ class LoadBalancer {
 
   /// Null when there is nothing to choose. The Host lives as long as `hosts`.
   const Host* pick(const HostSet& hosts, const LbContext& context);
+  /// Only a priority, by the shares of the levels. `left_out`: of LbContext.
+  LevelChoice pick_priority(const PriorityLevels& levels, std::vector<uint32_t>* left_out);
 
  private:
   friend class SubsetIndex;
@@ -83,6 +93,7 @@ class LoadBalancer {
     const PriorityLevel* level;
     bool degraded;
   };
+  Level pick_wanted_level(const std::vector<PriorityLevel>& levels);
   Level pick_level(const std::vector<PriorityLevel>& levels);
   std::optional<Level> pick_other_level(const std::vector<PriorityLevel>& levels);
   const Host* pick_hashed(const PriorityLevel& level);
@@ -101,6 +112,7 @@ class LoadBalancer {
   uint64_t hash_ = 0;
   uint32_t attempt_ = 0;
   std::vector<uint32_t>* left_out_ = nullptr;
+  std::optional<LevelChoice> given_;
 };
 
 }  // namespace remora

@@ -26,7 +26,7 @@ void StreamRequest::cancel_wait() {
 
 HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host, const PoolKey& key)
     : cluster_(std::move(cluster)),
-      host_(new WorkerHost(std::move(host), cluster_->context().shard)),
+      host_(new WorkerHost(cluster_, std::move(host))),
       name_(key.name),
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
@@ -42,6 +42,9 @@ bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
 }
 
 Dialled HostPool::dial() { return cluster_->dial(*host_, source_); }
+std::unique_ptr<AddressRace> HostPool::race(AddressRace::Result result) {
+  return cluster_->race(*host_, source_, std::move(result));
+}
 
 // ---------------------------------------------------------------------------------------------- requests
 
@@ -235,8 +238,7 @@ void HostPool::leave_if_idle() {
 
 void HostPool::set_host(std::shared_ptr<const Host> host) {
   if (host.get() == &host_->host()) return;
-  const auto before =
-      std::exchange(host_, LocalRef<WorkerHost>(new WorkerHost(std::move(host), cluster_->context().shard)));
+  const auto before = std::exchange(host_, LocalRef<WorkerHost>(new WorkerHost(cluster_, std::move(host))));
   if (!cluster_->same_transport(before->endpoint(), host_->endpoint())) renew();
 }
 

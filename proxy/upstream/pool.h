@@ -55,6 +55,7 @@ class HostPool final : public LocalCounted {
   // From connections.
   bool make_transport(std::unique_ptr<Transport>& out) const;
   Dialled dial();
+  std::unique_ptr<AddressRace> race(AddressRace::Result result);
   void set_transport_failure(std::string_view text) { transport_failure_ = text; }
   /// How many streams the host takes on a connection: as the last one's SETTINGS said, and assumed of those
   /// whose have not come.

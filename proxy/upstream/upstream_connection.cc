@@ -44,17 +44,26 @@ Reactor& UpstreamConnection::reactor() { return pool_->cluster().context().react
 // ---------------------------------------------------------------------------------------------- connecting
 
 void UpstreamConnection::connect() {
-  std::unique_ptr<Transport> transport;
-  secrets_missing_ = !pool_->make_transport(transport);
-  if (!secrets_missing_) {
-    auto dialled = pool_->dial();
-    deferred_failure_ = std::move(dialled.failure);
-    if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport));
-  }
+  secrets_missing_ = !pool_->make_transport(transport_);
+  if (!secrets_missing_) dial();
   // A failure that shows at once is told in the next turn like any other: callers are never answered from
   // within.
   const bool failed = secrets_missing_ || !deferred_failure_.empty();
   reactor().arm(connect_timer_, failed ? Milliseconds(0) : config().connect_timeout);
+}
+
+void UpstreamConnection::dial() {
+  race_ = pool_->race({[this](int fd) { connection_.connect(fd, std::move(transport_)); },
+                       [this](int error, const std::string& why) { dial_lost(error, why); }});
+  if (race_ != nullptr) return race_->start();
+  auto dialled = pool_->dial();
+  deferred_failure_ = std::move(dialled.failure);
+  if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport_));
+}
+
+void UpstreamConnection::dial_lost(int error, const std::string& why) {
+  connect_failed(Failure::kConnectFailure,
+                 error == 0 ? why : std::string("delayed connect error: ") + std::strerror(error));
 }
 
 void UpstreamConnection::on_connected() {
@@ -288,6 +297,7 @@ void UpstreamConnection::closed_by(bool remote, Failure failure, size_t cut) {
   idle_timer_.cancel();
   duration_timer_.cancel();
   count_close(remote, cut);
+  if (race_ != nullptr) race_->stop();
   connection_.close();
   streams_.clear();
   connection_unit_.reset();

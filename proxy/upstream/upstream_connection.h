@@ -72,6 +72,8 @@ class UpstreamConnection final : public Disposable,
   void on_capacity() override;
   void on_connection_failed(Failure failure) override;
   void on_window_open() override;
+  void dial();
+  void dial_lost(int error, const std::string& why);
   void on_connect_timeout();
   void on_idle_timeout();
   void on_max_duration();
@@ -95,6 +97,8 @@ class UpstreamConnection final : public Disposable,
   BreakerUnit connection_unit_;
   StreamUnits streams_;
   Connection connection_;
+  std::unique_ptr<AddressRace> race_;     // null: the host has one address
+  std::unique_ptr<Transport> transport_;  // for the address that wins it
   CreditAccount* account_;
   std::unique_ptr<ClientCodec> codec_;  // null until connected
   Timer connect_timer_;

@@ -10,6 +10,7 @@
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
 #include "stats/shadow_stats.h"
+#include "upstream/aggregate.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/destination_table.h"
 #include "upstream/pool.h"
@@ -30,6 +31,13 @@ uint16_t http_status_of_grpc(const HeaderMap& head) {
 
 }  // namespace
 
+WorkerHost::WorkerHost(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host)
+    : cluster_(std::move(cluster)),
+      host_(std::move(host)),
+      stats_(host_->state().stats(cluster_->context().shard)) {}
+
+WorkerHost::~WorkerHost() = default;
+
 WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const ClusterRuntime> runtime)
     : context_(context),
       runtime_(std::move(runtime)),
@@ -43,6 +51,7 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
                      (config().lb_policy == LbPolicy::kPeakEwma || config().lb_policy == LbPolicy::kPrequal)),
       load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted),
       watches_latency_(config().outlier && config().outlier->latency) {
+  if (!config().aggregate.empty()) members_ = std::make_unique<AggregateChoice>(config(), *context_.clusters);
   if (!config().original_dst) return;
   destinations_ = std::make_unique<DestinationTable>(
       *config().original_dst,
@@ -109,7 +118,13 @@ std::shared_ptr<const Host> WorkerCluster::shared(const Host& host) const {
                        [&host](const auto& candidate) { return candidate.get() == &host; });
 }
 
+uint32_t WorkerCluster::priority_of(const WorkerHost& host) const {
+  const uint32_t own = host.endpoint().priority;
+  return members_ == nullptr ? own : members_->joined(host.cluster().config().name, own);
+}
+
 LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
+  if (members_) return members_->pick(balancer_, context);
   const Host* host = choose(context);
   if (host == nullptr) return {};
   const auto key = key_for(context);
@@ -153,7 +168,28 @@ void WorkerCluster::forget(const HostPool& pool) {
 }
 
 Dialled WorkerCluster::dial(const WorkerHost& host, const ConnectionSource& source) {
-  auto dialled = dial_from(config().bind.get(), host.endpoint().address,
+  return dial_to(host.endpoint().address, source);
+}
+
+std::unique_ptr<AddressRace> WorkerCluster::race(const WorkerHost& host, const ConnectionSource& source,
+                                                 AddressRace::Result result) {
+  const Endpoint& endpoint = host.endpoint();
+  if (endpoint.additional_addresses.empty()) return nullptr;
+  return std::make_unique<AddressRace>(
+      context_.reactor,
+      attempt_order(endpoint.address, endpoint.additional_addresses.list(), *config().happy_eyeballs),
+      [this, source, &stats = host.stats(), again = false](const Address& address) mutable {
+        if (std::exchange(again, true)) {  // Envoy counts every attempt
+          stats_.add(kUpstreamCxTotal);
+          stats.cx_total.add();
+        }
+        return dial_to(address, source);
+      },
+      std::move(result));
+}
+
+Dialled WorkerCluster::dial_to(const Address& address, const ConnectionSource& source) {
+  auto dialled = dial_from(config().bind.get(), address,
                            {.source = source,
                             .transparent = !source.address.empty(),
                             .tcp_options = config().socket_options.list()});
@@ -186,6 +222,7 @@ bool WorkerCluster::same_transport(const Endpoint& a, const Endpoint& b) const {
 // ---------------------------------------------------------------------------------------------- results
 
 void WorkerCluster::report_connected(const WorkerHost& host) {
+  if (members_) return host.cluster().report_connected(host);
   if (config().outlier && config().outlier->split_external_local_origin_errors)
     charge_outlier(host, OutlierResult::kConnected, 0);
 }
@@ -193,6 +230,7 @@ void WorkerCluster::report_connected(const WorkerHost& host) {
 /// Outlier detection judges by the head alone, as Envoy does: a head without a gRPC status is the HTTP one's.
 void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& head, bool grpc, bool end,
                                     MonotonicTime started) {
+  if (members_) return host.cluster().report_response(host, head, grpc, end, started);
   const uint16_t status = head.status();
   const uint16_t grpc_status = grpc ? http_status_of_grpc(head) : 0;
   const uint16_t meant = grpc_status != 0 ? grpc_status : status;
@@ -212,6 +250,7 @@ void WorkerCluster::report_response(const WorkerHost& host, const HeaderMap& hea
 }
 
 void WorkerCluster::report_grpc_trailers(const WorkerHost& host, const HeaderMap& trailers) {
+  if (members_) return host.cluster().report_grpc_trailers(host, trailers);
   const uint16_t status = http_status_of_grpc(trailers);
   const bool failed = status == 0 || status >= 500;
   (failed ? host.stats().rq_error : host.stats().rq_success).add();
@@ -219,6 +258,7 @@ void WorkerCluster::report_grpc_trailers(const WorkerHost& host, const HeaderMap
 }
 
 void WorkerCluster::report_load(const WorkerHost& host, const HeaderMap& headers) {
+  if (members_) return host.cluster().report_load(host, headers);
   if (!load_aware_) return;
   const auto& settings = config().balancer->reported;
   const auto report = read_load_report(headers, settings.metrics);
@@ -247,6 +287,7 @@ void WorkerCluster::watch_latency(const WorkerHost& host, MonotonicTime started)
 }
 
 void WorkerCluster::report_failure(const WorkerHost& host, Failure failure, MonotonicTime started) {
+  if (members_) return host.cluster().report_failure(host, failure, started);
   auto result = OutlierResult::kConnectFailed;
   switch (failure) {
     case Failure::kUpstreamTimeout:

@@ -7,6 +7,7 @@
 
 #include "connection_origin.h"
 #include "local_ref.h"
+#include "net/address_race.h"
 #include "net/reactor.h"
 #include "remora/config/cluster.h"
 #include "remora/core/failure.h"
@@ -18,9 +19,12 @@
 
 namespace remora {
 
+class AggregateChoice;
 class DestinationTable;
 class HostPool;
 class Transport;
+class WorkerCluster;
+class WorkerClusters;
 struct Dialled;
 struct PoolKey;
 
@@ -29,19 +33,22 @@ struct UpstreamContext {
   Reactor& reactor;
   Random& random;
   size_t shard;
+  WorkerClusters* clusters = nullptr;  ///< all of the worker, for clusters that consist of others
 };
 
 /// One version of one host on one worker: holds the shared Host for exchanges that log its endpoint.
 class WorkerHost final : public LocalCounted {
  public:
-  explicit WorkerHost(std::shared_ptr<const Host> host, size_t shard)
-      : host_(std::move(host)),
-        stats_(host_->state().stats(shard)) {}
+  WorkerHost(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host);
+  ~WorkerHost() override;
+  /// Whose host it is: of one that an aggregate cluster has chosen, the member.
+  [[nodiscard]] WorkerCluster& cluster() const { return *cluster_; }
   [[nodiscard]] const Host& host() const { return *host_; }
   [[nodiscard]] const Endpoint& endpoint() const { return host_->endpoint(); }
   [[nodiscard]] HostStats& stats() const { return stats_; }
 
  private:
+  LocalRef<WorkerCluster> cluster_;
   std::shared_ptr<const Host> host_;
   HostStats& stats_;
 };
@@ -71,9 +78,17 @@ class WorkerCluster final : public LocalCounted {
                       std::unique_ptr<Transport>& out) const;
   /// A socket on its way to `host`. `source`: of ConnectionOrigin.
   Dialled dial(const WorkerHost& host, const ConnectionSource& source);
+  /// For a host with several addresses, instead of dial(): whichever answers first. Null: it has one. Each
+  /// attempt but the first counts as another connection. Cluster and host must outlive it.
+  std::unique_ptr<AddressRace> race(const WorkerHost& host, const ConnectionSource& source,
+                                    AddressRace::Result result);
   [[nodiscard]] bool same_transport(const Endpoint& a, const Endpoint& b) const;
 
-  // What became of an attempt: for outlier detection and the host's own counters.
+  /// The priority of a host that was picked, as LbContext::left_out counts them.
+  [[nodiscard]] uint32_t priority_of(const WorkerHost& host) const;
+
+  // What became of an attempt: for outlier detection and the host's own counters. Those of an aggregate
+  // cluster are its member's.
   void report_connected(const WorkerHost& host);
   /// A response's head. Where it answers a gRPC request (`grpc`), the status in `grpc-status` is what counts;
   /// it may come with the trailers only, then report_grpc_trailers() follows. `started`: when its stream was
@@ -96,6 +111,7 @@ class WorkerCluster final : public LocalCounted {
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
 
  private:
+  Dialled dial_to(const Address& address, const ConnectionSource& source);
   const Host* choose(const LbContext& context);
   [[nodiscard]] std::shared_ptr<const Host> shared(const Host& host) const;
   void drop_pools(const HostState& host);
@@ -111,6 +127,7 @@ class WorkerCluster final : public LocalCounted {
   LoadBalancer balancer_;
   std::shared_ptr<const HostSet> hosts_;
   std::unordered_map<const HostState*, HostPools> pools_;
+  std::unique_ptr<AggregateChoice> members_;        // instead of hosts_, for aggregate clusters
   std::unique_ptr<DestinationTable> destinations_;  // instead of hosts_, for type ORIGINAL_DST
   ClientCodecs codecs_;
   std::shared_ptr<StatScope> origin_scopes_[2];  // external, internal

@@ -10,6 +10,7 @@ void WorkerClusters::put(std::shared_ptr<const ClusterRuntime> runtime,
   Known& known = known_[runtime->config->name];
   if (known.cluster) known.cluster->retire();
   known = {std::move(runtime), std::move(hosts), {}};
+  ++changes_;
 }
 
 void WorkerClusters::set_hosts(const std::string& name, std::shared_ptr<const HostSet> hosts) {
@@ -17,6 +18,7 @@ void WorkerClusters::set_hosts(const std::string& name, std::shared_ptr<const Ho
   if (found == known_.end()) return;
   if (found->second.cluster) found->second.cluster->set_hosts(hosts);
   found->second.hosts = std::move(hosts);
+  ++changes_;
 }
 
 void WorkerClusters::remove(const std::string& name) {
@@ -24,6 +26,7 @@ void WorkerClusters::remove(const std::string& name) {
   if (found == known_.end()) return;
   const auto cluster = std::move(found->second.cluster);
   known_.erase(found);
+  ++changes_;
   if (cluster) cluster->retire();
 }
 
@@ -32,6 +35,12 @@ void WorkerClusters::retire_all() {
     if (known.cluster) known.cluster->retire();
   }
   known_.clear();
+  ++changes_;
+}
+
+const HostSet* WorkerClusters::hosts(std::string_view name) const {
+  const auto found = known_.find(name);
+  return found == known_.end() ? nullptr : found->second.hosts.get();
 }
 
 LocalRef<WorkerCluster> WorkerClusters::find(std::string_view name) {

@@ -15,7 +15,9 @@ namespace remora {
 /// the first request asks for it: of ten thousand clusters a worker uses some. Not thread-safe.
 class WorkerClusters {
  public:
-  explicit WorkerClusters(UpstreamContext context) : context_(context) {}
+  explicit WorkerClusters(UpstreamContext context) : context_(context) { context_.clusters = this; }
+  WorkerClusters(const WorkerClusters&) = delete;
+  WorkerClusters& operator=(const WorkerClusters&) = delete;
 
   /// A cluster, or another version of it.
   void put(std::shared_ptr<const ClusterRuntime> runtime, std::shared_ptr<const HostSet> hosts);
@@ -26,6 +28,10 @@ class WorkerClusters {
   [[nodiscard]] bool has(std::string_view name) const { return known_.find(name) != known_.end(); }
   /// Empty if there is none of that name.
   LocalRef<WorkerCluster> find(std::string_view name);
+  /// The hosts of a cluster, whether anybody has asked for it or not; null if there is none of that name.
+  [[nodiscard]] const HostSet* hosts(std::string_view name) const;
+  /// Another number after each change of any cluster.
+  [[nodiscard]] uint64_t changes() const { return changes_; }
   /// How many are in use.
   [[nodiscard]] size_t made() const;
 
@@ -37,6 +43,7 @@ class WorkerClusters {
   };
   UpstreamContext context_;
   StringMap<Known> known_;
+  uint64_t changes_ = 1;
 };
 
 }  // namespace remora

@@ -132,7 +132,8 @@ class TestUnimplementedFields:
     @pytest.mark.parametrize("function, path", [
         change(CLUSTER + ".lb_policy", lambda config: config["static_resources"]["clusters"][0].update(lb_policy="LOAD_BALANCING_POLICY_CONFIG")),
         change(CLUSTER + ".cluster_type", lambda config: config["static_resources"]["clusters"].__setitem__(0, {
-            "name": "many", "cluster_type": {"name": "many", "typed_config": typed("envoy.extensions.clusters.aggregate.v3.ClusterConfig", clusters=["a"])}})),
+            "name": "many", "cluster_type": {"name": "many", "typed_config": typed(
+                "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", dns_cache_config={"name": "names"})}})),
         change(CLUSTER + ".health_checks[0].custom_health_check", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
             "timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
             "custom_health_check": {"name": "envoy.health_checkers.redis"}}])),

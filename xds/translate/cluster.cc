@@ -1,5 +1,6 @@
 #include "translate/cluster.h"
 
+#include "translate/aggregate.h"
 #include "translate/dns.h"
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
@@ -94,6 +95,9 @@ void set_extension(const ProtoCluster& cluster, const ResourceOrigin& origin, Co
   const TypedConfig config = unpack(type.typed_config());
   if (const auto* dns = dynamic_cast<const DnsCluster*>(config.message.get()))
     return set_dns(cluster, *dns, origin, context, result, out);
+  using Aggregate = envoy::extensions::clusters::aggregate::v3::ClusterConfig;
+  if (const auto* aggregate = dynamic_cast<const Aggregate*>(config.message.get()))
+    return set_aggregate(cluster, *aggregate, origin, context, result, out);
   const auto scope = context.in("cluster_type");
   refuse_extension("cluster type", type.name(), config, context);
 }
@@ -124,6 +128,17 @@ void set_panic_threshold(const ProtoCluster& cluster, const Context& context, Cl
   out.panic_threshold_percent = static_cast<uint32_t>(percent);
 }
 
+HappyEyeballs to_happy_eyeballs(
+    const envoy::config::cluster::v3::UpstreamConnectionOptions::HappyEyeballsConfig& config) {
+  using Options = envoy::config::cluster::v3::UpstreamConnectionOptions;
+  HappyEyeballs out;
+  if (config.first_address_family_version() == Options::V4) out.first = HappyEyeballs::First::kV4;
+  if (config.first_address_family_version() == Options::V6) out.first = HappyEyeballs::First::kV6;
+  if (config.has_first_address_family_count())
+    out.first_count = std::max(1u, config.first_address_family_count().value());
+  return out;
+}
+
 void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
                 ClusterConfig& out) {
   out.name = cluster.name();
@@ -140,6 +155,8 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
     const auto scope = context.in("upstream_bind_config");
     out.bind = to_upstream_bind(cluster.upstream_bind_config(), context);
   }
+  if (cluster.upstream_connection_options().has_happy_eyeballs_config())
+    out.happy_eyeballs = to_happy_eyeballs(cluster.upstream_connection_options().happy_eyeballs_config());
   if (cluster.upstream_connection_options().has_tcp_keepalive())
     out.socket_options = to_keepalive_options(cluster.upstream_connection_options().tcp_keepalive());
   out.metadata = to_metadata(cluster.metadata());
@@ -167,7 +184,9 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   if (cluster.has_outlier_detection()) {
     const auto scope = context.in("outlier_detection");
     const auto outlier = to_outlier_detection(cluster.outlier_detection(), context);
-    if (out->original_dst) {
+    if (out->discovery == ClusterConfig::Discovery::kAggregate) {
+      // its members' holds
+    } else if (out->original_dst) {
       context.warning("has no effect: nothing else can be chosen instead of an original destination");
     } else {
       out->outlier = outlier;

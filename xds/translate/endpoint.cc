@@ -51,6 +51,19 @@ std::shared_ptr<const EndpointHealthCheck> to_health_check(const v3::Endpoint::H
   return std::make_shared<const EndpointHealthCheck>(std::move(out));
 }
 
+/// Standing at the endpoint.
+void set_additional_addresses(const v3::Endpoint& endpoint, bool named, Context& context, Endpoint& out) {
+  for (int i = 0; i < endpoint.additional_addresses_size(); ++i) {
+    const auto scope = context.in("additional_addresses", i);
+    if (named) return context.error("is not possible where names are looked up, in Envoy neither");
+    Address address = to_address(endpoint.additional_addresses(i).address(), "address", context);
+    if (!address.empty() && !address.is_ip()) context.error("address", "must be an IP address");
+    if (!address.empty() && !out.address.is_ip())
+      context.error("goes only with an IP address as the endpoint's first");
+    out.additional_addresses.push_back(std::move(address));
+  }
+}
+
 /// `names`: null, or where the endpoint's name goes, which stays as it is.
 Endpoint to_endpoint(const v3::LbEndpoint& endpoint, std::vector<NamedEndpoint>* names, Context& context) {
   Endpoint out;
@@ -72,10 +85,11 @@ Endpoint to_endpoint(const v3::LbEndpoint& endpoint, std::vector<NamedEndpoint>*
     const auto at = context.in("address");
     const auto& name = names->emplace_back(to_name(endpoint.endpoint().address(), context));
     out.address_text = name.name + ":" + std::to_string(name.port);
-    return out;
+  } else {
+    out.address = to_address(endpoint.endpoint().address(), "address", context);
+    if (!out.address.empty()) out.address_text = out.address.to_string();
   }
-  out.address = to_address(endpoint.endpoint().address(), "address", context);
-  if (!out.address.empty()) out.address_text = out.address.to_string();
+  set_additional_addresses(endpoint.endpoint(), names != nullptr, context, out);
   return out;
 }
 

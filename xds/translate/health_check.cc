@@ -187,6 +187,7 @@ void set_health_checks(const envoy::config::cluster::v3::Cluster& cluster, Conte
   if (cluster.health_checks_size() == 0) return;
   if (cluster.health_checks_size() > 1)
     context.error("health_checks", "more than one is not possible, in Envoy neither");
+  if (out.discovery == ClusterConfig::Discovery::kAggregate) return;
   if (out.original_dst) {
     context.warning("health_checks", "has no effect: a cluster of type ORIGINAL_DST has no hosts to ask");
     return;

@@ -229,7 +229,9 @@ LbSubset to_subset(const ProtoCluster::LbSubsetConfig& subset, Context& context)
 LbSubset to_subset(const Subset& subset, Context& context) { return read_subset(subset, context); }
 
 void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
-  if (cluster.type() == ProtoCluster::ORIGINAL_DST) return;  // there is nothing to balance
+  // There is nothing to balance.
+  if (cluster.type() == ProtoCluster::ORIGINAL_DST || out.discovery == ClusterConfig::Discovery::kAggregate)
+    return;
   if (cluster.has_load_balancing_policy()) {
     if (cluster.has_lb_subset_config())
       context.error("lb_subset_config", "cannot be combined with load_balancing_policy");
@@ -250,7 +252,9 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
     case ProtoCluster::RING_HASH: set_ring_hash(cluster, context, out); break;
     case ProtoCluster::MAGLEV: set_maglev(cluster, context, out); break;
     case ProtoCluster::CLUSTER_PROVIDED:
-      return context.error("lb_policy", "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST");
+      return context.error(
+          "lb_policy",
+          "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST and envoy.clusters.aggregate");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
   }
   const auto& common = cluster.common_lb_config();

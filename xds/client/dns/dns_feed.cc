@@ -25,6 +25,23 @@ std::shared_ptr<const Endpoint> at(const DnsDiscovery::Target& target, Address a
   return host;
 }
 
+/// One host for all of an answer: its first address, and the others for who cannot reach that.
+std::shared_ptr<const Endpoint> logical_host(const DnsDiscovery::Target& target,
+                                             const std::vector<Address>& addresses) {
+  auto host = std::make_shared<Endpoint>(*at(target, addresses.front()));
+  for (size_t i = 1; i < addresses.size(); ++i) {
+    Address other = addresses[i];
+    other.set_port(target.port);
+    host->additional_addresses.push_back(std::move(other));
+  }
+  return host;
+}
+
+bool same_host(const std::shared_ptr<const Endpoint>& a, const std::shared_ptr<const Endpoint>& b) {
+  return a->address_text == b->address_text &&
+         a->additional_addresses.list() == b->additional_addresses.list();
+}
+
 }  // namespace
 
 DnsFeed::DnsFeed(std::shared_ptr<const DnsDiscovery> dns, Parts parts)
@@ -85,20 +102,20 @@ void DnsFeed::on_answer(size_t number, const DnsAnswer& answer, MonotonicTime no
 /// False: the hosts are as they were.
 bool DnsFeed::take(size_t number, const DnsAnswer& answer) {
   EndpointList hosts;
-  for (const Address& address : answer.addresses) {
-    hosts.push_back(at(dns_->targets[number], address));
-    if (dns_->one_host) break;
+  if (dns_->one_host) {
+    hosts.push_back(logical_host(dns_->targets[number], answer.addresses));
+  } else {
+    for (const Address& address : answer.addresses) hosts.push_back(at(dns_->targets[number], address));
   }
   // Name servers shuffle their answers, which changes nothing.
   std::ranges::sort(hosts, {}, [](const auto& host) -> const std::string& { return host->address_text; });
   EndpointList& known = targets_[number].hosts;
-  const auto same = [](const auto& a, const auto& b) { return a->address_text == b->address_text; };
-  if (std::ranges::equal(hosts, known, same)) return false;
+  if (std::ranges::equal(hosts, known, same_host)) return false;
   for (auto& host : hosts) {  // each endpoint is there once
     const auto before =
         std::ranges::lower_bound(known, host->address_text, {},
                                  [](const auto& other) -> const std::string& { return other->address_text; });
-    if (before != known.end() && same(*before, host)) host = *before;
+    if (before != known.end() && same_host(*before, host)) host = *before;
   }
   known = std::move(hosts);
   return true;

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/clusters/aggregate/v3/cluster.pb.h"
+#include "translate/cluster.h"
+#include "translate/context.h"
+
+namespace remora::xds {
+
+/// A cluster that consists of others, the most wanted first. Standing at the cluster.
+void set_aggregate(const envoy::config::cluster::v3::Cluster& cluster,
+                   const envoy::extensions::clusters::aggregate::v3::ClusterConfig& message,
+                   const ResourceOrigin& origin, Context& context, TranslatedCluster& result,
+                   ClusterConfig& out);
+
+}  // namespace remora::xds
