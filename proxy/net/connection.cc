@@ -71,6 +71,14 @@ void Connection::close() {
   ::close(let_go());
 }
 
+void Connection::close_behind_last_words() {
+  flush_now();
+  if (fd_ < 0) return;
+  if (transport_ != nullptr) say_goodbye();
+  ::shutdown(fd_, SHUT_WR);
+  reactor_.lingering().take(let_go());
+}
+
 int Connection::let_go() {
   if (flush_wanted_) reactor_.forget(static_cast<TurnEndHandler&>(*this));
   if (again_wanted_) reactor_.forget(static_cast<EventHandler&>(*this));

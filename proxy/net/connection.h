@@ -67,10 +67,12 @@ class Connection final : private EventHandler, private TurnEndHandler {
 
   /// Sends FIN behind what has been written.
   void shutdown_write();
-  /// Closes now. With a transport the peer is told that this is the end, if all that was written has left.
   /// Gives the kernel at once what it takes of the output, instead of at the end of the turn: for last words.
   void flush_now();
+  /// Closes now. With a transport the peer is told that this is the end, if all that was written has left.
   void close();
+  /// The same, behind last words that the peer is to hear even if it is still talking (LingeringSockets).
+  void close_behind_last_words();
   [[nodiscard]] bool closed() const { return fd_ < 0; }
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] size_t unsent() const { return output_.size() + sealed_; }

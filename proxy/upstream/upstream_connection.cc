@@ -258,7 +258,7 @@ void UpstreamConnection::on_written(size_t bytes, bool /*all*/) {
 
 void UpstreamConnection::on_connection_failed(Failure failure) {
   if (failure == Failure::kUpstreamProtocolError) stats().add(kUpstreamCxProtocolError);
-  connection_.flush_now();  // the GOAWAY that says why
+  connection_.close_behind_last_words();  // the GOAWAY that says why
   closed_by(false, failure, streams_.size());
 }
 

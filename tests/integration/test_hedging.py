@@ -13,7 +13,7 @@ from support.waiting import wait_until
 KINDS = [under_test(), *(["envoy"] if envoy_binary() and under_test() != "envoy" else [])]
 INTERNAL = {"internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]}, "use_remote_address": True}
 HEDGE = {"hedge_on_per_try_timeout": True}
-RETRY = {"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.1s",
+RETRY = {"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.4s",
          "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.002s"}}
 FORMAT = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n"
 
@@ -213,7 +213,7 @@ class TestWhatIsNoAnswer:
 
 class TestLimits:
     def test_the_routes_timeout_ends_them_all(self, hedged):
-        proxy, gates, upstream, log = hedged(timeout="0.5s")
+        proxy, gates, upstream, log = hedged(timeout="1.5s")
         with ask(proxy) as client:
             assert client.response().status == 504
         assert gates.count == 2
@@ -266,7 +266,7 @@ class TestTimeOfAnAttempt:
         with proxy.connect() as client:
             client.send(format_request("POST", "/", {"content-length": "4"}) + b"ab")
             wait_until(lambda: upstream.connections, lambda: "the upstream sees nothing")
-            assert not threading.Event().wait(0.4)  # longer than an attempt may take: the body is still to come
+            assert not threading.Event().wait(0.8)  # longer than an attempt may take: the body is still to come
             client.send(b"cd")
             gates.lets(1)
             assert client.response().text == "attempt 1"
