@@ -79,7 +79,7 @@ struct Bootstrap {
   std::shared_ptr<const OverloadSettings> overload;  // overload_manager; null: nothing is watched
   /// cluster_manager.outlier_detection.event_log_path; "": ejections are not logged.
   std::string ejection_log_path;
-  std::string local_cluster;                         // cluster_manager.local_cluster_name; "": none
+  std::string local_cluster;  // cluster_manager.local_cluster_name; "": none
 };
 
 /// The configuration side of the process, as proxy/ sees it: implemented in xds/, chosen in proxy/main.cc.
