@@ -24,9 +24,10 @@ bool Exchange::others_may_answer(const UpstreamTry& one) const {
 /// An answer that calls for a retry which cannot be: true if there are better ones to hope for.
 bool Exchange::drop_useless(UpstreamTry& from, const RetryDecision& decision, bool end) {
   if (!decision.useless || !others_may_answer(from)) return false;
-  forget_try();
+  const bool slow = tries_.is_slow(from);
+  if (!slow) forget_try();  // the deadlines of a try are the newest one's
   if (!end) from.abandon();
-  if (tries_.is_slow(from)) tries_.drop(from);
+  if (slow) tries_.drop(from);
   return true;
 }
 

@@ -141,6 +141,18 @@ class TestWhoAnswersFirst:
         for number in (1, 2, 4):
             gates.lets(number)
 
+    def test_a_slow_one_that_fails_does_not_stop_the_next(self, hedged):
+        proxy, gates, upstream, log = hedged(retry={**RETRY, "num_retries": 2})
+        with ask(proxy) as client:
+            waits_for(gates, 2)
+            gates.lets(1, reply(503, {}, "bad"))
+            waits_for(gates, 3)
+            gates.lets(3)
+            assert client.response().text == "attempt 3"
+        assert logged(log) == "200 - via_upstream 3"
+        leaves_active(proxy, 0)
+        gates.lets(2)
+
     def test_the_next_request_finds_nothing_left_over(self, hedged):
         proxy, gates, upstream, _ = hedged()
         with ask(proxy) as client:
