@@ -46,6 +46,11 @@ ClusterUpdate aggregate(const std::string& name, const std::vector<std::string>&
 }
 
 class AggregateTest : public testing::Test {
+ public:
+  ~AggregateTest() override {
+    clusters_.retire_all();
+  }  // a cluster and its pools hold one another until then
+
  protected:
   void apply(std::vector<ClusterUpdate> updates, std::vector<std::string> removed = {}) {
     ConfigBatch batch;
