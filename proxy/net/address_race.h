@@ -46,7 +46,6 @@ class AddressRace {
   void try_next();
   void on_time() { try_next(); }
   void on_attempt(Attempt& attempt, int error);
-  void failed(int error, std::string why);
   [[nodiscard]] size_t under_way() const;
 
   Reactor& reactor_;

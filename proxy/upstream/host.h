@@ -61,8 +61,7 @@ struct OutlierMonitor {
   double local_success_rate = -1;
   double latency_ms = -1;             ///< the percentile that LatencyEjection names, of the last sweep
   std::optional<Ejection> last_kind;  ///< why it was ejected the last time
-  bool spared =
-      false;  ///< the last sweep, or a failure since, would have ejected it if that were not too many
+  bool spared = false;  ///< would be ejected, by the last sweep or since, were that not too many
   std::unique_ptr<LatencyRanges::Sums> swept_latency;
   /// Sums at the last sweep: {external, local} x {total, success}.
   uint64_t swept_total[2] = {0, 0};

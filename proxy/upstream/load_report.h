@@ -39,7 +39,7 @@ struct ReportedWeight {
   MonotonicTime last{};   ///< the latest
 };
 
-// Forms of a report; each gives its metrics to `take`, which is false where one cannot be.
+// Forms of a report; each gives its metrics to a MetricTaker. False: it cannot be read.
 
 class MetricTaker {
  public:

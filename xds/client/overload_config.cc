@@ -1,7 +1,6 @@
 #include "client/overload_config.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "envoy/extensions/resource_monitors/cgroup_memory/v3/cgroup_memory.pb.h"

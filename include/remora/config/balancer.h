@@ -10,8 +10,8 @@
 namespace remora {
 
 /// A host that has just come gets less than its weight, and more from moment to moment, until `window` is
-/// over. Of kRoundRobin, kLeastRequest and
-/// kClientSideWeighted. Source: envoy.config.cluster.v3.Cluster.SlowStartConfig.
+/// over. Of kRoundRobin, kLeastRequest and kClientSideWeighted. Source:
+/// envoy.config.cluster.v3.Cluster.SlowStartConfig.
 struct SlowStart {
   Milliseconds window{0};          ///< above 0
   double aggression = 1.0;         ///< above 0; 1: the weight grows evenly, more: early, less: late

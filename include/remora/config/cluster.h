@@ -69,6 +69,14 @@ struct LocalityWeight {
 /// Each endpoint is there once, however many versions of a set, and however many hosts, know of it.
 using EndpointList = std::vector<std::shared_ptr<const Endpoint>>;
 
+/// A share of requests that hosts are spared, because their owner says so. Source:
+/// envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload.
+struct DropOverload {
+  std::string category;
+  uint32_t per_million = 0;
+  bool operator==(const DropOverload&) const = default;
+};
+
 /// Everything of one ClusterLoadAssignment (or of a static cluster's load_assignment).
 struct EndpointSet {
   std::string cluster_name;  // the assignment's name: the EDS service name, or the cluster's
@@ -76,6 +84,8 @@ struct EndpointSet {
   EndpointList endpoints;  // unique addresses
   uint32_t overprovisioning_percent = 140;
   RareList<LocalityWeight> locality_weights;  // of localities that have one, which is never 0
+  RareList<DropOverload> drops;               // drop_overloads, in order
+  Milliseconds stale_after{0};                // endpoint_stale_after; 0: never
 };
 
 /// Circuit breakers of one priority. Source: envoy.config.cluster.v3.CircuitBreakers.Thresholds.
@@ -246,6 +256,7 @@ struct ClusterConfig {
   uint32_t max_connections_per_host = UINT32_MAX;  // per_host_thresholds
   RareList<SocketOption> socket_options;           // of every connection; TCP keep-alive is among them
   bool close_on_health_failure = false;            // connections end with their host's health
+  bool close_on_host_set_change = false;           // all connections end when hosts come or go
   bool pool_per_downstream = false;                // connections are used for one downstream connection only
   RareValue<HappyEyeballs> happy_eyeballs;
   RareValue<Preconnect> preconnect;

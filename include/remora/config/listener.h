@@ -21,8 +21,8 @@ namespace remora {
 
 class FilterFactory;
 class ScopedRoutes;
-struct LocalReplyConfig;   // local_reply.h
-struct ProxyStatusConfig;  // proxy_status.h
+struct LocalReplyConfig;    // local_reply.h
+struct ScopedRoutesSource;  // scoped_routes.h
 
 /// One entry of http_filters.
 struct HttpFilterEntry {
@@ -56,14 +56,16 @@ struct HttpConnectionManagerConfig {
 
   Codec codec = Codec::kAuto;
   std::string stat_prefix;
-  // Routes: inline (`routes`), by name through RDS (`rds_name`), or one of both by the request's scope
-  // (`scopes`); exactly one is set.
+  // Routes: inline (`routes`), by name through RDS (`rds_name`), or one of both by the request's scope, where
+  // scopes are inline (`scopes`) or come through SRDS (`scoped_rds`); exactly one is set.
   std::shared_ptr<const RouteTable> routes;
   std::string rds_name;
   std::shared_ptr<const ScopedRoutes> scopes;
+  std::shared_ptr<const ScopedRoutesSource> scoped_rds;
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<HttpFilterEntry> filters;
   bool suppress_envoy_headers = false;  // router
+  bool append_local_overload = false;   // x-envoy-local-overloaded with what overload answers
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;
   // access_log_options: lines that are written before the end.
   bool log_new_requests = false;
@@ -99,8 +101,7 @@ struct HttpConnectionManagerConfig {
   /// early_header_mutation_extensions: before anything else reads the request.
   std::vector<HeaderEdit> early_mutations;
   bool skip_xff_append = false;
-  std::shared_ptr<const ProxyStatusConfig> proxy_status;  // null: no Proxy-Status is written
-  std::vector<CidrRange> internal_ranges;                 // internal_address_config.cidr_ranges
+  std::vector<CidrRange> internal_ranges;  // internal_address_config.cidr_ranges
   bool unix_sockets_internal = false;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
@@ -164,6 +165,8 @@ struct ListenerConfig {
   bool drain_modify_only = false;  // drain_type MODIFY_ONLY: not when the process or its health says so
   bool transparent = false;
   bool freebind = false;
+  bool ignores_connection_limit = false;  // ignore_global_conn_limit
+  bool bypasses_overload = false;         // bypass_overload_manager
   std::vector<SocketOption> socket_options;
   /// One line for every connection, at its end; also for those that no filter chain was found for (flag NR).
   std::vector<std::shared_ptr<const AccessLogConfig>> access_logs;

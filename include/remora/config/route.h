@@ -262,9 +262,8 @@ struct RouteAction {
   Milliseconds timeout{15000};               // 0: none
   std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
-  std::optional<Milliseconds> flush_timeout;  // of a response that is there whole; absent: `idle_timeout`
-  bool has_stream_duration =
-      false;  // max_stream_duration is there, even empty: then `timeout` does not count
+  /// max_stream_duration is there, even empty: then `timeout` does not count.
+  bool has_stream_duration = false;
   RareValue<GrpcTimeouts> grpc_timeouts;
   std::shared_ptr<const RetryPolicy> retry;         // null: the virtual host's
   Rare<HedgePolicy> hedge;                          // null: the virtual host's
