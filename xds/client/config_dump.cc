@@ -224,7 +224,7 @@ admin::SecretsConfigDump dump_secrets(const DumpSources& sources, const NameFilt
 
 admin::BootstrapConfigDump dump_bootstrap(const DumpSources& sources) {
   admin::BootstrapConfigDump out;
-  *out.mutable_bootstrap() = sources.bootstrap;
+  *out.mutable_bootstrap() = sources.bootstrap.message();
   *out.mutable_last_updated() = to_timestamp(sources.loaded);
   return out;
 }

@@ -2,15 +2,15 @@
 
 #include <string>
 
+#include "client/kept_bootstrap.h"
 #include "client/resource_store.h"
-#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "remora/config/bootstrap.h"
 
 namespace remora::xds {
 
 /// What /config_dump shows. Borrowed.
 struct DumpSources {
-  const envoy::config::bootstrap::v3::Bootstrap& bootstrap;
+  const KeptBootstrap& bootstrap;
   WallTime loaded;
   const ResourceStore& store;
   const std::string& clusters_version;

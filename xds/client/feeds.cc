@@ -33,7 +33,7 @@ ResourceFeed& Feeds::make(const ResourceSource& source, ResourceType type) {
     return names_.add(source, [&] {
       ConfigReport report;  // errors were found when the bootstrap was loaded
       Context context(host_.environment, report);
-      return to_dns_resolver(host_.bootstrap, context);
+      return to_dns_resolver(host_.bootstrap.message(), context);
     });
   }
   StreamOptions options{.target = {},
@@ -43,7 +43,7 @@ ResourceFeed& Feeds::make(const ResourceSource& source, ResourceType type) {
   // Errors were found when the source was translated.
   ConfigReport report;
   Context context(host_.environment, report);
-  set_grpc_target(host_.bootstrap, source.server, context, options.target);
+  set_grpc_target(host_.bootstrap.message(), source.server, context, options.target);
   return add(std::move(options));
 }
 

@@ -8,6 +8,7 @@
 #include "client/discovery.h"
 #include "client/dns/dns_feeds.h"
 #include "client/file_feeds.h"
+#include "client/kept_bootstrap.h"
 #include "client/stream_client.h"
 
 namespace remora::xds {
@@ -18,7 +19,7 @@ class Feeds final : public FeedMaker {
   /// Borrowed. The mutex guards the receiver, and everything here but stop().
   struct Host {
     std::mutex& mutex;
-    const envoy::config::bootstrap::v3::Bootstrap& bootstrap;
+    const KeptBootstrap& bootstrap;
     const Environment& environment;
   };
   Feeds(Host host, ResourceReceiver& receiver);

@@ -152,10 +152,17 @@ void check_grpc_cluster(const Bootstrap& bootstrap, const std::string& name, Con
   check_cluster(*cluster, at_root);
 }
 
-std::function<void(const v3::GrpcService&, Context&)> grpc_service_check(const Bootstrap& bootstrap) {
+GrpcServiceCheck grpc_service_check(const Bootstrap& bootstrap) {
   return [&bootstrap](const v3::GrpcService& service, Context& context) {
     GrpcTarget unused;
     set_grpc_target(bootstrap, service, context, unused);
+  };
+}
+
+GrpcServiceCheck grpc_service_check(const KeptBootstrap& bootstrap) {
+  return [&bootstrap](const v3::GrpcService& service, Context& context) {
+    const Bootstrap message = bootstrap.message();
+    grpc_service_check(message)(service, context);
   };
 }
 

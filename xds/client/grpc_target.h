@@ -9,7 +9,7 @@
 
 #include "client/call_metadata.h"
 #include "client/grpc_tls.h"
-#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "client/kept_bootstrap.h"
 #include "translate/context.h"
 
 namespace grpc {
@@ -39,9 +39,10 @@ void set_grpc_target(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
 void check_grpc_cluster(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const std::string& name,
                         Context& at_root);
 
-/// Says whether a GrpcService of a resource can be reached. `bootstrap` outlives it.
-std::function<void(const envoy::config::core::v3::GrpcService&, Context&)> grpc_service_check(
-    const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
+/// Says whether a GrpcService of a resource can be reached. What it is made of outlives it.
+using GrpcServiceCheck = std::function<void(const envoy::config::core::v3::GrpcService&, Context&)>;
+GrpcServiceCheck grpc_service_check(const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
+GrpcServiceCheck grpc_service_check(const KeptBootstrap& bootstrap);
 
 /// A fresh connection for each channel, so that the only back-off is the caller's.
 std::shared_ptr<grpc::Channel> make_grpc_channel(const GrpcTarget& target);

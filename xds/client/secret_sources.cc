@@ -126,7 +126,7 @@ void SecretSources::begin_call(const std::string& key, Subscription& subscriptio
   // Errors were found when the source was translated.
   ConfigReport report;
   Context context(host_.environment, report);
-  set_grpc_target(host_.bootstrap, source->server, context, options.target);
+  set_grpc_target(host_.bootstrap.message(), source->server, context, options.target);
   subscription.call =
       std::make_unique<SecretCall>(std::move(options), static_cast<SecretCall::Owner&>(*this));
 }

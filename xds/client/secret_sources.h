@@ -10,9 +10,9 @@
 
 #include "client/back_off.h"
 #include "client/folder_watch.h"
+#include "client/kept_bootstrap.h"
 #include "client/resource_store.h"
 #include "client/secret_call.h"
-#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "remora/core/random.h"
 
 namespace remora::xds {
@@ -26,7 +26,7 @@ class SecretSources final : SecretCall::Owner {
   struct Host {
     std::mutex& mutex;
     ResourceStore& store;
-    const envoy::config::bootstrap::v3::Bootstrap& bootstrap;
+    const KeptBootstrap& bootstrap;
     const Environment& environment;
     /// The store has changed.
     std::function<void()> changed;

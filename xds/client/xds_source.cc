@@ -1,10 +1,13 @@
 #include "client/xds_source.h"
 
+#include <malloc.h>
+
 #include <mutex>
 
 #include "client/config_dump.h"
 #include "client/discovery.h"
 #include "client/feeds.h"
+#include "client/kept_bootstrap.h"
 #include "client/metrics_sink.h"
 #include "client/resource_store.h"
 #include "client/secret_sources.h"
@@ -17,17 +20,21 @@ class XdsSource final : public ConfigSource {
  public:
   explicit XdsSource(XdsSourceOptions options)
       : options_(std::move(options)),
+        bootstrap_(options_.bootstrap),
         loaded_(std::chrono::system_clock::now()),
         stats_(options_.stats),
         environment_({.stats = options_.stats,
                       .node = options_.node,
                       .runtime = options_.runtime,
-                      .check_grpc_service = grpc_service_check(options_.bootstrap),
+                      .check_grpc_service = grpc_service_check(bootstrap_),
                       .check_secret = options_.check_secret,
                       .reject_unknown_fields = options_.reject_unknown_fields}),
         store_(environment_) {
     store_.set_ads_is_delta(options_.dynamic.ads && options_.dynamic.ads->is_delta);
     store_.add_static(options_.bootstrap, options_.resources, std::chrono::steady_clock::now(), loaded_);
+    options_.bootstrap.Clear();
+    options_.resources = {};
+    if (bootstrap_.size() > kLarge) malloc_trim(0);
   }
   ~XdsSource() override { stop(); }
   XdsSource(const XdsSource&) = delete;
@@ -35,14 +42,13 @@ class XdsSource final : public ConfigSource {
 
   void start(ConfigSink& sink) override {
     for (const MetricsSinkConfig& config : options_.metrics_sinks) {
-      metrics_sinks_.push_back(
-          std::make_unique<MetricsSink>(config, options_.bootstrap.node(), options_.stats));
+      metrics_sinks_.push_back(std::make_unique<MetricsSink>(config, bootstrap_.node(), options_.stats));
       metrics_sinks_.back()->start();
     }
     const std::lock_guard lock(mutex_);
     discovery_ = std::make_unique<Discovery>(options_.dynamic, store_, options_.stats, sink);
     make_secret_sources();
-    feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, options_.bootstrap, environment_}, *discovery_);
+    feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, bootstrap_, environment_}, *discovery_);
     discovery_->set_maker(*feeds_);
     if (options_.dynamic.ads) discovery_->set_ads(feeds_->make_ads(*options_.dynamic.ads));
     discovery_->start(std::chrono::steady_clock::now());
@@ -64,7 +70,7 @@ class XdsSource final : public ConfigSource {
     const std::string versions[] = {
         discovery_ ? discovery_->version(ResourceType::kClusters) : std::string(),
         discovery_ ? discovery_->version(ResourceType::kListeners) : std::string()};
-    return dump_config({options_.bootstrap, loaded_, store_, versions[0], versions[1]}, query);
+    return dump_config({bootstrap_, loaded_, store_, versions[0], versions[1]}, query);
   }
 
   std::vector<std::pair<std::string, std::vector<std::string>>> waiting() override {
@@ -77,7 +83,7 @@ class XdsSource final : public ConfigSource {
     SecretSources::Host host{
         .mutex = mutex_,
         .store = store_,
-        .bootstrap = options_.bootstrap,
+        .bootstrap = bootstrap_,
         .environment = environment_,
         .changed = [this] { discovery_->store_changed(std::chrono::steady_clock::now()); }};
     if (!options_.dynamic.ads) {
@@ -88,7 +94,10 @@ class XdsSource final : public ConfigSource {
     discovery_->on_settled([this] { secret_sources_->sync(); });
   }
 
-  const XdsSourceOptions options_;
+  static constexpr size_t kLarge = 1 << 20;  // what such a bootstrap took as messages is given back
+
+  XdsSourceOptions options_;  // from the start on without the bootstrap and what was made of it
+  const KeptBootstrap bootstrap_;
   const WallTime loaded_;
   std::mutex mutex_;   // guards what follows once the stream's thread runs
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
