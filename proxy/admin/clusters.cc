@@ -197,7 +197,7 @@ void write_cluster(JsonWriter& json, const AdminCluster& cluster) {
   write_circuit_breakers(json, config);
   json.member("observability_name", config.alt_stat_name->empty() ? config.name : *config.alt_stat_name);
   if (config.discovery == ClusterConfig::Discovery::kEds)
-    json.member("eds_service_name", config.eds_service_name);
+    json.member("eds_service_name", endpoints_name(config));
   json.end_object();
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 /// What an EDS cluster has before its endpoints came.
 std::shared_ptr<const EndpointSet> no_endpoints(const std::string& name) {
-  return std::make_shared<const EndpointSet>(EndpointSet{name, {}, {}, 140});
+  return std::make_shared<const EndpointSet>(EndpointSet{name, {}, 140});
 }
 
 /// What a listener has whose routes did not come in time: every request is answered 404.
@@ -47,7 +47,7 @@ void ResourceStore::add_cluster_changes(ConfigBatch& batch) {
   for (const std::string& name : changes.activated) {
     const auto& cluster = clusters_.find(name)->active->parent;
     auto endpoints = cluster.source ? endpoints_.value_of(cluster.endpoints_key) : cluster.endpoints;
-    if (!endpoints) endpoints = no_endpoints(cluster.config->eds_service_name);
+    if (!endpoints) endpoints = no_endpoints(endpoints_name(*cluster.config));
     batch.clusters.push_back({cluster.config, std::move(endpoints)});
   }
   for (const std::string& key : endpoints_.take_changed()) {

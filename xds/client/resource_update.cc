@@ -285,7 +285,7 @@ void ResourceStore::take_endpoints(const Step& step, const Incoming& incoming, C
   if (endpoints_.find(incoming.key) == nullptr) return;  // nobody asked for it
   const auto& assignment =
       static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(*incoming.message);
-  auto endpoints = translate_endpoints(assignment, *incoming.version, context);
+  auto endpoints = translate_endpoints(assignment, context);
   if (!endpoints) return;
   endpoints_.supply(incoming.key, step.record(incoming), std::move(endpoints));
   clusters_.settled({NeedKind::kEndpoints, incoming.key});

@@ -39,11 +39,10 @@ void check_cluster(const ProtoCluster& cluster, Context& context) {
 
 }  // namespace
 
-void set_aggregate(const ProtoCluster& cluster, const ClusterConfig& message, const ResourceOrigin& origin,
-                   Context& context, TranslatedCluster& result, remora::ClusterConfig& out) {
+void set_aggregate(const ProtoCluster& cluster, const ClusterConfig& message, Context& context,
+                   TranslatedCluster& result, remora::ClusterConfig& out) {
   out.discovery = remora::ClusterConfig::Discovery::kAggregate;
-  result.endpoints =
-      std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), origin.version, {}, 140});
+  result.endpoints = std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), {}, 140});
   check_cluster(cluster, context);
   const auto scope = context.in("cluster_type");
   const auto typed = context.in("typed_config");

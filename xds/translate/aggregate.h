@@ -9,8 +9,7 @@ namespace remora::xds {
 
 /// A cluster that consists of others, the most wanted first. Standing at the cluster.
 void set_aggregate(const envoy::config::cluster::v3::Cluster& cluster,
-                   const envoy::extensions::clusters::aggregate::v3::ClusterConfig& message,
-                   const ResourceOrigin& origin, Context& context, TranslatedCluster& result,
-                   ClusterConfig& out);
+                   const envoy::extensions::clusters::aggregate::v3::ClusterConfig& message, Context& context,
+                   TranslatedCluster& result, ClusterConfig& out);
 
 }  // namespace remora::xds

@@ -23,35 +23,32 @@ void set_eds(const ProtoCluster& cluster, Context& context, TranslatedCluster& r
   if (cluster.has_load_assignment()) context.error("load_assignment", "is only for clusters of type STATIC");
   const auto scope = context.in("eds_cluster_config");
   const auto& eds = cluster.eds_cluster_config();
-  out.eds_service_name = eds.service_name().empty() ? cluster.name() : eds.service_name();
+  if (eds.service_name() != cluster.name()) out.eds_service_name = eds.service_name();
   if (!eds.has_eds_config()) {
     context.error("eds_config", "is required for a cluster of type EDS");
     return;
   }
   auto source = to_resource_source(eds.eds_config(), "eds_config", context);
-  result.endpoints_key = resource_key(out.eds_service_name, source.key);
+  result.endpoints_key = resource_key(endpoints_name(out), source.key);
   result.source = share(std::move(source));
 }
 
-void set_static(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
-                TranslatedCluster& result) {
+void set_static(const ProtoCluster& cluster, Context& context, TranslatedCluster& result) {
   if (cluster.has_eds_cluster_config())
     context.error("eds_cluster_config", "is only for clusters of type EDS");
   if (!cluster.has_load_assignment()) {
-    result.endpoints =
-        std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), origin.version, {}, 140});
+    result.endpoints = std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), {}, 140});
     return;
   }
   const auto scope = context.in("load_assignment");
-  result.endpoints = translate_endpoints(cluster.load_assignment(), origin.version, context);
+  result.endpoints = translate_endpoints(cluster.load_assignment(), context);
 }
 
 /// Hosts come with the connections that want to go to them.
-void set_original_dst(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
-                      TranslatedCluster& result, ClusterConfig& out) {
+void set_original_dst(const ProtoCluster& cluster, Context& context, TranslatedCluster& result,
+                      ClusterConfig& out) {
   out.discovery = ClusterConfig::Discovery::kOriginalDst;
-  result.endpoints =
-      std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), origin.version, {}, 140});
+  result.endpoints = std::make_shared<const EndpointSet>(EndpointSet{cluster.name(), {}, 140});
   if (cluster.has_load_assignment())
     context.error("load_assignment", "a cluster of type ORIGINAL_DST has no hosts of its own");
   if (cluster.has_eds_cluster_config())
@@ -83,38 +80,38 @@ void warn_of_original_dst_fields(const ProtoCluster& cluster, Context& context) 
 
 /// A type that is an extension. As in Envoy the configuration's type says which it is, or, without one, the
 /// name.
-void set_extension(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
-                   TranslatedCluster& result, ClusterConfig& out) {
+void set_extension(const ProtoCluster& cluster, Context& context, TranslatedCluster& result,
+                   ClusterConfig& out) {
   using envoy::extensions::clusters::dns::v3::DnsCluster;
   const auto& type = cluster.cluster_type();
   if (!type.has_typed_config()) {
     const bool one_host = type.name() == "envoy.cluster.logical_dns";
     if (one_host || type.name() == "envoy.cluster.strict_dns")
-      return set_dns(cluster, one_host, origin, context, result, out);
+      return set_dns(cluster, one_host, context, result, out);
   }
   const TypedConfig config = unpack(type.typed_config());
   if (const auto* dns = dynamic_cast<const DnsCluster*>(config.message.get()))
-    return set_dns(cluster, *dns, origin, context, result, out);
+    return set_dns(cluster, *dns, context, result, out);
   using Aggregate = envoy::extensions::clusters::aggregate::v3::ClusterConfig;
   if (const auto* aggregate = dynamic_cast<const Aggregate*>(config.message.get()))
-    return set_aggregate(cluster, *aggregate, origin, context, result, out);
+    return set_aggregate(cluster, *aggregate, context, result, out);
   const auto scope = context.in("cluster_type");
   refuse_extension("cluster type", type.name(), config, context);
 }
 
-void set_discovery(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
-                   TranslatedCluster& result, ClusterConfig& out) {
+void set_discovery(const ProtoCluster& cluster, Context& context, TranslatedCluster& result,
+                   ClusterConfig& out) {
   if (cluster.type() != ProtoCluster::ORIGINAL_DST || cluster.has_cluster_type())
     warn_of_original_dst_fields(cluster, context);
-  if (cluster.has_cluster_type()) return set_extension(cluster, origin, context, result, out);
+  if (cluster.has_cluster_type()) return set_extension(cluster, context, result, out);
   if (cluster.type() == ProtoCluster::STRICT_DNS || cluster.type() == ProtoCluster::LOGICAL_DNS) {
     const bool one_host = cluster.type() == ProtoCluster::LOGICAL_DNS;
-    return set_dns(cluster, one_host, origin, context, result, out);
+    return set_dns(cluster, one_host, context, result, out);
   }
   warn_of_dns_fields(cluster, context);
   switch (cluster.type()) {
-    case ProtoCluster::ORIGINAL_DST: return set_original_dst(cluster, origin, context, result, out);
-    case ProtoCluster::STATIC: return set_static(cluster, origin, context, result);
+    case ProtoCluster::ORIGINAL_DST: return set_original_dst(cluster, context, result, out);
+    case ProtoCluster::STATIC: return set_static(cluster, context, result);
     case ProtoCluster::EDS: return set_eds(cluster, context, result, out);
     default:
       context.unsupported("type", "the cluster type " + ProtoCluster::DiscoveryType_Name(cluster.type()));
@@ -143,7 +140,6 @@ void set_basics(const ProtoCluster& cluster, const ResourceOrigin& origin, Conte
                 ClusterConfig& out) {
   out.name = cluster.name();
   out.alt_stat_name = cluster.alt_stat_name();
-  out.version = origin.version;
   out.added_via_api = origin.added_via_api;
   if (cluster.has_connect_timeout()) {
     out.connect_timeout = to_milliseconds(cluster.connect_timeout(), "connect_timeout", context);
@@ -171,7 +167,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   TranslatedCluster result;
   auto out = std::make_shared<ClusterConfig>();
   set_basics(cluster, origin, context, *out);
-  set_discovery(cluster, origin, context, result, *out);
+  set_discovery(cluster, context, result, *out);
   set_load_balancer(cluster, context, *out);
   set_panic_threshold(cluster, context, *out);
   set_upstream_http(cluster, context, *out);

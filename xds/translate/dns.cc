@@ -65,11 +65,10 @@ std::optional<DnsResolverConfig> to_resolver(const ProtoCluster& cluster, Contex
   return out;
 }
 
-void read_targets(const ProtoCluster& cluster, const ResourceOrigin& origin, Context& context,
-                  DnsDiscovery& out) {
+void read_targets(const ProtoCluster& cluster, Context& context, DnsDiscovery& out) {
   const auto scope = context.in("load_assignment");
   std::vector<NamedEndpoint> names;
-  const auto set = translate_named_endpoints(cluster.load_assignment(), origin.version, names, context);
+  const auto set = translate_named_endpoints(cluster.load_assignment(), names, context);
   if (!set) return;
   out.set = *set;
   out.set.endpoints.clear();
@@ -104,12 +103,12 @@ uint64_t identity_of(const ProtoCluster& cluster) {
 }
 
 /// Standing at the cluster.
-void finish(const ProtoCluster& cluster, const ResourceOrigin& origin, DnsDiscovery dns, Context& context,
-            TranslatedCluster& result, ClusterConfig& out) {
+void finish(const ProtoCluster& cluster, DnsDiscovery dns, Context& context, TranslatedCluster& result,
+            ClusterConfig& out) {
   out.discovery = dns.one_host ? ClusterConfig::Discovery::kLogicalDns : ClusterConfig::Discovery::kStrictDns;
   if (cluster.has_eds_cluster_config())
     context.error("eds_cluster_config", "is only for clusters of type EDS");
-  read_targets(cluster, origin, context, dns);
+  read_targets(cluster, context, dns);
   auto shared = std::make_shared<const DnsDiscovery>(std::move(dns));
   out.dns = shared;
   if (shared->targets.empty()) {
@@ -129,18 +128,18 @@ void finish(const ProtoCluster& cluster, const ResourceOrigin& origin, DnsDiscov
 
 }  // namespace
 
-void set_dns(const ProtoCluster& cluster, bool one_host, const ResourceOrigin& origin, Context& context,
-             TranslatedCluster& result, ClusterConfig& out) {
+void set_dns(const ProtoCluster& cluster, bool one_host, Context& context, TranslatedCluster& result,
+             ClusterConfig& out) {
   DnsDiscovery dns;
   dns.one_host = one_host;
   dns.family = to_family(cluster.dns_lookup_family());
   read_common(cluster, context, dns);
   dns.resolver = to_resolver(cluster, context);
-  finish(cluster, origin, std::move(dns), context, result, out);
+  finish(cluster, std::move(dns), context, result, out);
 }
 
-void set_dns(const ProtoCluster& cluster, const DnsCluster& message, const ResourceOrigin& origin,
-             Context& context, TranslatedCluster& result, ClusterConfig& out) {
+void set_dns(const ProtoCluster& cluster, const DnsCluster& message, Context& context,
+             TranslatedCluster& result, ClusterConfig& out) {
   DnsDiscovery dns;
   {
     const auto scope = context.in("cluster_type");
@@ -155,7 +154,7 @@ void set_dns(const ProtoCluster& cluster, const DnsCluster& message, const Resou
     }
   }
   warn_of_dns_fields(cluster, context);
-  finish(cluster, origin, std::move(dns), context, result, out);
+  finish(cluster, std::move(dns), context, result, out);
 }
 
 void warn_of_dns_fields(const ProtoCluster& cluster, Context& context) {

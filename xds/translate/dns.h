@@ -11,11 +11,11 @@ namespace remora::xds {
 
 /// A cluster whose hosts are found by name: its older fields say how, or, with `message`, that one.
 /// `one_host` as in DnsDiscovery. Standing at the cluster.
-void set_dns(const envoy::config::cluster::v3::Cluster& cluster, bool one_host, const ResourceOrigin& origin,
-             Context& context, TranslatedCluster& result, ClusterConfig& out);
+void set_dns(const envoy::config::cluster::v3::Cluster& cluster, bool one_host, Context& context,
+             TranslatedCluster& result, ClusterConfig& out);
 void set_dns(const envoy::config::cluster::v3::Cluster& cluster,
-             const envoy::extensions::clusters::dns::v3::DnsCluster& message, const ResourceOrigin& origin,
-             Context& context, TranslatedCluster& result, ClusterConfig& out);
+             const envoy::extensions::clusters::dns::v3::DnsCluster& message, Context& context,
+             TranslatedCluster& result, ClusterConfig& out);
 
 /// Of a cluster of another type.
 void warn_of_dns_fields(const envoy::config::cluster::v3::Cluster& cluster, Context& context);

@@ -125,13 +125,12 @@ void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::
   }
 }
 
-std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& assignment, std::string version,
+std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& assignment,
                                              std::vector<NamedEndpoint>* names, Context& context) {
   const size_t errors_before = context.report().error_count();
   check_fields(assignment, context);
   auto out = std::make_shared<EndpointSet>();
   out->cluster_name = assignment.cluster_name();
-  out->version = std::move(version);
   std::unordered_set<std::string> seen;
   for (int i = 0; i < assignment.endpoints_size(); ++i) {
     const auto scope = context.in("endpoints", i);
@@ -147,15 +146,14 @@ std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& as
 }  // namespace
 
 std::shared_ptr<const EndpointSet> translate_endpoints(const v3::ClusterLoadAssignment& assignment,
-                                                       std::string version, Context& context) {
-  return translate(assignment, std::move(version), nullptr, context);
+                                                       Context& context) {
+  return translate(assignment, nullptr, context);
 }
 
 std::shared_ptr<const EndpointSet> translate_named_endpoints(const v3::ClusterLoadAssignment& assignment,
-                                                             std::string version,
                                                              std::vector<NamedEndpoint>& names,
                                                              Context& context) {
-  return translate(assignment, std::move(version), &names, context);
+  return translate(assignment, &names, context);
 }
 
 }  // namespace remora::xds

@@ -12,8 +12,7 @@ namespace remora::xds {
 
 /// ClusterLoadAssignment -> EndpointSet. The context stands at the message. Null after an error.
 std::shared_ptr<const EndpointSet> translate_endpoints(
-    const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, std::string version,
-    Context& context);
+    const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, Context& context);
 
 /// Where an endpoint is, by name or by literal address.
 struct NamedEndpoint {
@@ -23,7 +22,7 @@ struct NamedEndpoint {
 /// The same of clusters whose hosts are resolved: the endpoints of the result have no address, and `names`
 /// says where each is.
 std::shared_ptr<const EndpointSet> translate_named_endpoints(
-    const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, std::string version,
-    std::vector<NamedEndpoint>& names, Context& context);
+    const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, std::vector<NamedEndpoint>& names,
+    Context& context);
 
 }  // namespace remora::xds

@@ -80,8 +80,7 @@ struct DropOverload {
 /// Everything of one ClusterLoadAssignment (or of a static cluster's load_assignment).
 struct EndpointSet {
   std::string cluster_name;  // the assignment's name: the EDS service name, or the cluster's
-  std::string version;
-  EndpointList endpoints;  // unique addresses
+  EndpointList endpoints;    // unique addresses
   uint32_t overprovisioning_percent = 140;
   RareList<LocalityWeight> locality_weights;  // of localities that have one, which is never 0
   RareList<DropOverload> drops;               // drop_overloads, in order
@@ -222,23 +221,26 @@ struct ClusterConfig {
     kDynamicForward,
   };
   std::string name;
-  std::string version;                   // of the CDS resource; "" for static ones
   RareValue<std::string> alt_stat_name;  // "" : name
   bool added_via_api = false;
+  bool auto_sni = false;             // SNI from the request's host, or from auto_sni_header
+  bool auto_san_validation = false;  // the certificate must name that host
+  bool enable_trailers = false;      // HTTP/1 trailers towards the upstream
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;                           // never empty for kEds
+  LbPolicy lb_policy = LbPolicy::kRoundRobin;
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  RareValue<std::string> eds_service_name;                // "": the cluster's own name
   Rare<OriginalDst> original_dst;                         // set for kOriginalDst
   std::shared_ptr<const DnsDiscovery> dns;                // set for kStrictDns and kLogicalDns
   RareList<std::string> aggregate;                        // kAggregate: clusters, the most wanted first
   std::shared_ptr<const DynamicForward> dynamic_forward;  // set for kDynamicForward
   std::shared_ptr<const HealthChecks> health_checks;      // null: hosts are not asked
   std::shared_ptr<const BalancerSettings> balancer;       // slow start, localities, zones; null: none of them
-  LbPolicy lb_policy = LbPolicy::kRoundRobin;
-  uint32_t choice_count = 2;             // least request
-  double active_request_bias = 1.0;      // least request, unequal weights
-  Rare<ConsistentHash> consistent_hash;  // set for kRingHash and kMaglev
+  uint32_t choice_count = 2;                              // least request
+  uint32_t panic_threshold_percent = 50;                  // 0: no panic
+  double active_request_bias = 1.0;                       // least request, unequal weights
+  Rare<ConsistentHash> consistent_hash;                   // set for kRingHash and kMaglev
   Rare<LbSubset> subset;
-  uint32_t panic_threshold_percent = 50;  // 0: no panic
   Milliseconds connect_timeout{5000};
   Thresholds default_priority;
   RareValue<Thresholds> high_priority;
@@ -249,25 +251,26 @@ struct ClusterConfig {
   uint32_t buffer_limit = 1024 * 1024;       // per_connection_buffer_limit_bytes
   uint32_t max_response_headers_kb = 80;     // HTTP/1
   uint32_t max_headers_count = 100;
-  bool enable_trailers = false;  // HTTP/1 trailers towards the upstream
-  HeaderCase header_case;        // of HTTP/1 requests
-  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
-  RareValue<Http2Options> http2;
+  HeaderCase header_case;                          // of HTTP/1 requests
   uint32_t max_connections_per_host = UINT32_MAX;  // per_host_thresholds
-  RareList<SocketOption> socket_options;           // of every connection; TCP keep-alive is among them
-  bool close_on_health_failure = false;            // connections end with their host's health
-  bool close_on_host_set_change = false;           // all connections end when hosts come or go
-  bool pool_per_downstream = false;                // connections are used for one downstream connection only
+  RareValue<Http2Options> http2;
+  RareList<SocketOption> socket_options;  // of every connection; TCP keep-alive is among them
+  bool close_on_health_failure = false;   // connections end with their host's health
+  bool close_on_host_set_change = false;  // all connections end when hosts come or go
+  bool pool_per_downstream = false;       // connections are used for one downstream connection only
   RareValue<HappyEyeballs> happy_eyeballs;
   RareValue<Preconnect> preconnect;
   std::shared_ptr<const UpstreamBind> bind;  // null: the kernel chooses where connections come from
   std::shared_ptr<const UpstreamTls> tls;    // null: plain text
   RareList<TransportSocketMatch> transport_socket_matches;  // the first that matches a host wins over `tls`
-  bool auto_sni = false;                                    // SNI from the request's host, or from:
   RareValue<std::string> auto_sni_header;                   // override_auto_sni_header, lower-case
-  bool auto_san_validation = false;                         // the certificate must name that host
   std::shared_ptr<const Metadata> metadata;                 // never null
 };
+
+/// The name of its endpoints: of the ClusterLoadAssignment where it is of type EDS.
+inline const std::string& endpoints_name(const ClusterConfig& config) {
+  return config.eds_service_name->empty() ? config.name : *config.eds_service_name;
+}
 
 /// The name that statistics use: alt_stat_name or name, ':' replaced by '_' as in Envoy.
 std::string cluster_stat_name(const ClusterConfig& config);

@@ -86,8 +86,8 @@ struct RouteMatch {
   RareList<QueryMatcher> query_parameters;
   RareList<MetadataMatcher> dynamic_metadata;
   RareList<FilterStateMatcher> filter_state;
-  std::optional<ClientCertMatch> tls_context;
   Rare<RuntimeFraction> runtime_fraction;
+  std::optional<ClientCertMatch> tls_context;
   bool grpc = false;
 };
 
@@ -248,29 +248,29 @@ struct TcpTunnel {
 struct RouteAction {
   enum class Target : uint8_t { kCluster, kClusterHeader, kWeighted };
   Target target = Target::kCluster;
+  bool weighted_by_hash = false;  // weighted_clusters.use_hash_policy: the request's hash picks
+  bool high_priority = false;
+  /// max_stream_duration is there, even empty: then `timeout` does not count.
+  bool has_stream_duration = false;
+  uint16_t cluster_not_found_status = 503;
   std::string cluster;  // or the header's name
   RareList<WeightedCluster> weighted;
   uint64_t total_weight = 0;                      // sum of `weighted`, never 0
   RareValue<std::string> weighted_random_header;  // weighted_clusters.header_name: its value picks
-  bool weighted_by_hash = false;  // weighted_clusters.use_hash_policy: the request's hash picks
   RareList<HashPolicy> hash_policies;
   std::shared_ptr<const InternalRedirect> internal_redirect;  // null: redirects go to the client
-  uint16_t cluster_not_found_status = 503;
   RareSubsetMatch metadata_match;
   RareValue<PathRewrite> path_rewrite;
   RareValue<HostRewrite> host_rewrite;
   Milliseconds timeout{15000};               // 0: none
   std::optional<Milliseconds> idle_timeout;  // absent: the connection manager's; 0: none
   std::optional<Milliseconds> max_stream_duration;
-  /// max_stream_duration is there, even empty: then `timeout` does not count.
-  bool has_stream_duration = false;
   RareValue<GrpcTimeouts> grpc_timeouts;
   std::shared_ptr<const RetryPolicy> retry;         // null: the virtual host's
   Rare<HedgePolicy> hedge;                          // null: the virtual host's
   RareList<MirrorPolicy> mirrors;                   // empty: the virtual host's, then the table's
   Rare<TcpTunnel> tcp_tunnel;                       // a CONNECT's bytes go to the upstream as TCP
   RareList<std::pair<std::string, bool>> upgrades;  // upgrade type (lower-case), enabled
-  bool high_priority = false;
 };
 
 struct RedirectAction {

@@ -39,7 +39,6 @@ load_assignment:
   EXPECT_EQ(cluster.config->connect_timeout, Milliseconds(5000));
   EXPECT_EQ(cluster.config->lb_policy, LbPolicy::kRoundRobin);
   EXPECT_EQ(cluster.config->panic_threshold_percent, 50u);
-  EXPECT_EQ(cluster.config->version, "5");
   const auto& endpoints = cluster.endpoints->endpoints;
   ASSERT_EQ(endpoints.size(), 2u) << "an address counts once";
   EXPECT_NE(warnings().find("load_assignment.endpoints[0].lb_endpoints[2]: the address 127.0.0.1:80"),
@@ -61,7 +60,7 @@ eds_cluster_config: {service_name: s, eds_config: {ads: {}, resource_api_version
 )");
   ASSERT_TRUE(cluster.config) << errors();
   EXPECT_EQ(cluster.config->discovery, ClusterConfig::Discovery::kEds);
-  EXPECT_EQ(cluster.config->eds_service_name, "s");
+  EXPECT_EQ(endpoints_name(*cluster.config), "s");
   ASSERT_NE(cluster.source, nullptr);
   EXPECT_EQ(cluster.source->fetch_timeout, Milliseconds(0));
   EXPECT_EQ(cluster.endpoints, nullptr);
