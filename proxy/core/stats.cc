@@ -35,14 +35,14 @@ SharedText::SharedText(std::string_view text) {
 }
 
 StatBlock::StatBlock(StatSchema schema) : size_(static_cast<uint32_t>(schema.size())) {
-  pages_ = std::make_unique<std::atomic<Page*>[]>(page_count());
+  pages_ = std::make_unique<std::atomic<Value*>[]>(page_count());
   for (uint32_t i = 0; i < size_; ++i) {
     if (schema[i].kind == StatKind::kHistogram) histogram_slots_ = i + 1;
   }
 }
 
 StatBlock::~StatBlock() {
-  for (size_t i = 0; i < page_count(); ++i) delete pages_[i].load(std::memory_order_relaxed);
+  for (size_t i = 0; i < page_count(); ++i) delete[] pages_[i].load(std::memory_order_relaxed);
   if (auto* histograms = histograms_.load(std::memory_order_relaxed)) {
     for (size_t i = 0; i < histogram_slots_; ++i) delete histograms[i].load(std::memory_order_relaxed);
     delete[] histograms;
@@ -50,11 +50,11 @@ StatBlock::~StatBlock() {
   delete statuses_.load(std::memory_order_relaxed);
 }
 
-StatBlock::Page& StatBlock::make_page(size_t number) {
+StatBlock::Value* StatBlock::make_page(size_t number) {
   assert(number < page_count());
-  auto* page = new Page;
+  auto* page = new Value[std::min(kPageSize, size_ - number * kPageSize)]();
   pages_[number].store(page, std::memory_order_release);
-  return *page;
+  return page;
 }
 
 void StatBlock::record(size_t stat, uint64_t value) {
@@ -111,8 +111,8 @@ void StatBlock::reset(StatSchema schema) {
   assert(schema.size() == size_);
   for (size_t i = 0; i < size_; ++i) {
     if (schema[i].kind != StatKind::kCounter) continue;
-    if (Page* page = pages_[i / kPageSize].load(std::memory_order_acquire))
-      page->values[i % kPageSize].store(0, std::memory_order_relaxed);
+    if (Value* page = pages_[i / kPageSize].load(std::memory_order_acquire))
+      page[i % kPageSize].store(0, std::memory_order_relaxed);
   }
   // Histograms are emptied in place: their thread may be about to record into them.
   auto* histograms = histograms_.load(std::memory_order_acquire);
@@ -128,7 +128,7 @@ void StatBlock::reset(StatSchema schema) {
   }
 }
 
-StatScope::StatScope(StatSchema schema, ScopeName name, size_t shards)
+StatScope::StatScope(StatSchema schema, std::shared_ptr<const ScopeName> name, size_t shards)
     : schema_(schema),
       name_(std::move(name)),
       blocks_(shards) {}
@@ -194,17 +194,21 @@ void StatScope::reset() {
 std::shared_ptr<StatScope> StatsStore::make_scope(StatSchema schema, ScopeName name) {
   const size_t hash = std::hash<std::string>{}(name.prefix);
   const std::lock_guard lock(mutex_);
+  std::shared_ptr<const ScopeName> shared;
   const auto [begin, end] = by_prefix_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
     auto live = it->second.lock();
-    if (live && live->schema().data() == schema.data() && live->name() == name) return live;
+    if (!live || live->name() != name) continue;
+    if (live->schema().data() == schema.data()) return live;
+    shared = live->name_;
   }
+  if (!shared) shared = std::make_shared<const ScopeName>(std::move(name));
   if (scopes_.size() >= sweep_at_) {
     std::erase_if(scopes_, [](const auto& old) { return old.expired(); });
     std::erase_if(by_prefix_, [](const auto& old) { return old.second.expired(); });
     sweep_at_ = std::max<size_t>(64, 2 * scopes_.size());
   }
-  auto scope = std::make_shared<StatScope>(schema, std::move(name), shards_);
+  auto scope = std::make_shared<StatScope>(schema, std::move(shared), shards_);
   scopes_.push_back(scope);
   by_prefix_.emplace(hash, scope);
   return scope;

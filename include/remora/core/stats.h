@@ -129,8 +129,8 @@ class StatBlock {
   void count_status(uint16_t status);
 
   [[nodiscard]] uint64_t value(size_t stat) const {
-    const Page* page = pages_[stat / kPageSize].load(std::memory_order_acquire);
-    return page == nullptr ? 0 : page->values[stat % kPageSize].load(std::memory_order_relaxed);
+    const Value* page = pages_[stat / kPageSize].load(std::memory_order_acquire);
+    return page == nullptr ? 0 : page[stat % kPageSize].load(std::memory_order_relaxed);
   }
   [[nodiscard]] const Histogram* histogram(size_t stat) const;
   /// Calls `visit(status, count)` for each status counted.
@@ -142,21 +142,20 @@ class StatBlock {
 
  private:
   static constexpr size_t kPageSize = 16;
-  struct Page {
-    std::atomic<uint64_t> values[kPageSize]{};
-  };
+  using Value = std::atomic<uint64_t>;
   struct StatusCounts;
 
-  std::atomic<uint64_t>& own(size_t stat) {
-    Page* page = pages_[stat / kPageSize].load(std::memory_order_relaxed);
+  Value& own(size_t stat) {
+    Value* page = pages_[stat / kPageSize].load(std::memory_order_relaxed);
     if (page == nullptr) [[unlikely]]
-      page = &make_page(stat / kPageSize);
-    return page->values[stat % kPageSize];
+      page = make_page(stat / kPageSize);
+    return page[stat % kPageSize];
   }
-  Page& make_page(size_t number);
+  /// Of kPageSize values; the last one of as many as there are.
+  Value* make_page(size_t number);
   [[nodiscard]] size_t page_count() const { return (size_ + kPageSize - 1) / kPageSize; }
 
-  std::unique_ptr<std::atomic<Page*>[]> pages_;
+  std::unique_ptr<std::atomic<Value*>[]> pages_;
   std::atomic<std::atomic<Histogram*>*> histograms_{nullptr};  // by statistic; made at the first sample
   std::atomic<StatusCounts*> statuses_{nullptr};
   uint32_t size_;
@@ -177,14 +176,14 @@ struct ScopeName {
 /// output once the last holder lets go.
 class StatScope {
  public:
-  StatScope(StatSchema schema, ScopeName name, size_t shards);
+  StatScope(StatSchema schema, std::shared_ptr<const ScopeName> name, size_t shards);
   ~StatScope();
 
   /// The block of shard `shard` (0: main thread, 1..N: workers), made on first use. Call from that shard's
   /// thread.
   StatBlock& block(size_t shard);
 
-  [[nodiscard]] const ScopeName& name() const { return name_; }
+  [[nodiscard]] const ScopeName& name() const { return *name_; }
   [[nodiscard]] StatSchema schema() const { return schema_; }
   /// The sum over all shards. Any thread.
   [[nodiscard]] uint64_t value(size_t stat) const;
@@ -194,8 +193,10 @@ class StatScope {
   void reset();
 
  private:
+  friend class StatsStore;
+
   StatSchema schema_;
-  ScopeName name_;
+  std::shared_ptr<const ScopeName> name_;  // families of the same name share it
   std::vector<std::atomic<StatBlock*>> blocks_;
 };
 
