@@ -6,14 +6,17 @@
 namespace remora {
 namespace {
 
-uint32_t load(const std::atomic<uint32_t>& value) { return value.load(std::memory_order_relaxed); }
+template <typename T>
+T load(const std::atomic<T>& value) {
+  return value.load(std::memory_order_relaxed);
+}
 
 }  // namespace
 
 void SharedLimit::set(uint32_t limit, size_t workers) {
   // A worker keeps less than two chunks unused.
-  const auto chunk = limit / (32 * std::max<size_t>(1, workers));
-  chunk_.store(static_cast<uint32_t>(std::max<size_t>(1, chunk)), std::memory_order_relaxed);
+  const size_t chunk = limit / (32 * std::max<size_t>(1, workers));
+  chunk_.store(static_cast<uint16_t>(std::clamp<size_t>(chunk, 1, UINT16_MAX)), std::memory_order_relaxed);
   limit_.store(limit, std::memory_order_relaxed);
 }
 

@@ -44,10 +44,11 @@ class SharedLimit {
   bool lease(Shard& shard, uint32_t limit, uint32_t wanted);
   void give_back(Shard& shard, uint32_t keep);
 
+  // Every cluster has eight of these.
+  std::atomic<uint64_t> leased_{0};  // sum of all leases; above the limit after it was lowered
   std::atomic<uint32_t> limit_{0};
-  std::atomic<uint32_t> chunk_{1};
+  std::atomic<uint16_t> chunk_{1};    // how many units a worker takes at once
   std::atomic<bool> starved_{false};  // somebody was refused: hold nothing unused
-  std::atomic<uint64_t> leased_{0};   // sum of all leases; above the limit after it was lowered
 };
 
 /// The circuit breakers of one cluster: four limits at each of two priorities, for all workers. Survives

@@ -40,11 +40,9 @@ void DeltaProtocol::unfollow(ResourceType type, const std::string& name) {
   Subscription& subscription = at(type);
   if (subscription.names.erase(name) == 0) return;
   subscription.added.erase(name);
+  subscription.withdrawn.erase(name);
   subscription.removed.insert(name);
-  if (!subscription.all) {
-    subscription.accepted.erase(name);
-    subscription.expiry.erase(name);
-  }
+  if (!subscription.all) subscription.expiry.erase(name);
   ask(type);
 }
 
@@ -81,10 +79,13 @@ void DeltaProtocol::introduce(ResourceType type, Request& request) {
   if (subscription.all && !subscription.names.empty()) request.add_resource_names_subscribe(kWildcard);
   for (const std::string& name : subscription.names) request.add_resource_names_subscribe(name);
   auto& versions = *request.mutable_initial_resource_versions();
-  for (const std::string& name : subscription.accepted) {
+  const auto tell = [&](const std::string& name) {
+    if (subscription.withdrawn.contains(name)) return;
     if (std::string version = receiver_.version_of(identity_.feed, type, name); !version.empty())
       versions[name] = std::move(version);
-  }
+  };
+  std::ranges::for_each(subscription.accepted, tell);
+  std::ranges::for_each(subscription.names, tell);
 }
 
 std::optional<DeltaProtocol::Request> DeltaProtocol::next_request() {
@@ -140,7 +141,10 @@ void DeltaProtocol::remember(Subscription& subscription, const Response& respons
   for (const auto& resource : response.resources()) {
     if (!accepted.contains(resource.name())) continue;
     if (!subscription.all && !subscription.names.contains(resource.name())) continue;
-    if (resource.has_resource()) subscription.accepted.insert(resource.name());
+    if (resource.has_resource()) {
+      subscription.withdrawn.erase(resource.name());
+      if (subscription.all) subscription.accepted.insert(resource.name());
+    }
     if (!resource.has_ttl()) {
       subscription.expiry.erase(resource.name());
       continue;
@@ -151,6 +155,7 @@ void DeltaProtocol::remember(Subscription& subscription, const Response& respons
   for (const std::string& name : response.removed_resources()) {
     subscription.accepted.erase(name);
     subscription.expiry.erase(name);
+    if (subscription.names.contains(name)) subscription.withdrawn.insert(name);
   }
 }
 

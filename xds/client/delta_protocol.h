@@ -44,7 +44,8 @@ class DeltaProtocol final : public ResourceFeed {
     std::set<std::string> names;  // besides `all`
     std::set<std::string> added;  // names to say in the next request
     std::set<std::string> removed;
-    std::set<std::string> accepted;               // what is here; the receiver knows in which version
+    std::set<std::string> accepted;               // of `all`: what is here
+    std::set<std::string> withdrawn;              // of `names`: what is here, and the server says is gone
     std::map<std::string, MonotonicTime> expiry;  // of those that must be renewed
   };
   Subscription& at(ResourceType type) { return subscriptions_[index_of(type)]; }

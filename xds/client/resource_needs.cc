@@ -53,9 +53,9 @@ template <typename Set>
 void add_waiting(const Set& set, const std::string& prefix,
                  std::vector<std::pair<std::string, std::vector<std::string>>>& out) {
   for (const auto& [name, entry] : set.entries()) {
-    if (entry.missing.empty()) continue;
+    if (!entry.missing) continue;
     auto& targets = out.emplace_back(prefix + name, std::vector<std::string>()).second;
-    for (const auto& [key, deadline] : entry.missing) targets.push_back(target_name(key));
+    for (const auto& [key, deadline] : *entry.missing) targets.push_back(target_name(key));
   }
 }
 
@@ -95,7 +95,7 @@ void ResourceStore::offer(const std::string& name, ResourceRecord record, Transl
     needs.push_back(
         {{NeedKind::kEndpoints, translated.endpoints_key}, source.fetch_timeout, source.is_waited_for});
     expect(ResourceType::kEndpoints, translated.endpoints_key,
-           source.kind == ResourceSource::Kind::kDns ? config.name : config.eds_service_name,
+           source.kind == ResourceSource::Kind::kDns ? config.name : endpoints_name(config),
            translated.source);
   }
   add_secret_needs(translated.secrets, needs);

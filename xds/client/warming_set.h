@@ -56,7 +56,7 @@ class WarmingSet {
     bool is_static = false;
     Rare<Version> active;
     Rare<Version> warming;
-    Missing missing;  // of the one that warms
+    Rare<Missing> missing;  // of the one that warms; never empty
     Rare<RefusedUpdate> refused;
   };
   /// What has changed since the last take_changes().
@@ -77,7 +77,8 @@ class WarmingSet {
       if (!need.is_waited_for || keeper_.is_settled(need.key)) continue;
       const bool forever = need.fetch_timeout.count() == 0;
       const auto deadline = forever ? MonotonicTime::max() : now + need.fetch_timeout;
-      if (entry.missing.emplace(need.key, deadline).second) ++deadlines_[deadline];
+      if (!entry.missing) entry.missing.emplace();
+      if (entry.missing->emplace(need.key, deadline).second) ++deadlines_[deadline];
       waiting_[need.key].insert(name);
     }
     entry.warming = std::move(version);
@@ -124,8 +125,7 @@ class WarmingSet {
     const std::set<std::string> parents = std::move(found->second);
     waiting_.erase(found);
     for (const std::string& name : parents) {
-      auto& missing = entries_[name].missing;
-      if (const auto need = missing.find(key); need != missing.end()) forget_missing(missing, need);
+      forget_missing(entries_[name], key);
       activate_if_complete(name);
     }
   }
@@ -135,9 +135,10 @@ class WarmingSet {
     const auto found = waiting_.find(key);
     if (found == waiting_.end()) return;
     for (const std::string& name : found->second) {
-      Missing& missing = entries_[name].missing;
-      if (const auto need = missing.find(key); need != missing.end()) forget_missing(missing, need);
-      missing.emplace(key, deadline);
+      Entry& entry = entries_[name];
+      forget_missing(entry, key);
+      if (!entry.missing) entry.missing.emplace();
+      entry.missing->emplace(key, deadline);
       ++deadlines_[deadline];
     }
   }
@@ -169,15 +170,11 @@ class WarmingSet {
     if (next_deadline() > now) return;
     const std::set<std::string> warming = warming_;
     for (const std::string& name : warming) {
-      auto& missing = entries_[name].missing;
-      for (auto need = missing.begin(); need != missing.end();) {
-        if (need->second > now) {
-          ++need;
-          continue;
-        }
-        changes_.timed_out.emplace_back(name, need->first);
-        forget_waiting(need->first, name);
-        need = forget_missing(missing, need);
+      Entry& entry = entries_[name];
+      for (const NeedKey& key : due(entry, now)) {
+        changes_.timed_out.emplace_back(name, key);
+        forget_waiting(key, name);
+        forget_missing(entry, key);
       }
       activate_if_complete(name);
     }
@@ -200,7 +197,7 @@ class WarmingSet {
  private:
   void activate_if_complete(const std::string& name) {
     Entry& entry = entries_[name];
-    if (!entry.warming || !entry.missing.empty()) return;
+    if (!entry.warming || entry.missing) return;
     const Rare<Version> before = std::exchange(entry.active, std::move(entry.warming));
     entry.warming.reset();
     warming_.erase(name);
@@ -211,19 +208,33 @@ class WarmingSet {
 
   /// What warmed, if anything.
   Rare<Version> stop_warming(const std::string& name, Entry& entry) {
-    while (!entry.missing.empty()) {
-      forget_waiting(entry.missing.begin()->first, name);
-      forget_missing(entry.missing, entry.missing.begin());
+    while (entry.missing) {
+      const NeedKey key = entry.missing->begin()->first;
+      forget_waiting(key, name);
+      forget_missing(entry, key);
     }
     warming_.erase(name);
     return std::exchange(entry.warming, {});
   }
 
-  /// The one behind it.
-  Missing::iterator forget_missing(Missing& missing, Missing::iterator need) {
+  /// What the entry has waited for long enough.
+  static std::vector<NeedKey> due(const Entry& entry, MonotonicTime now) {
+    std::vector<NeedKey> keys;
+    if (!entry.missing) return keys;
+    for (const auto& [key, deadline] : *entry.missing) {
+      if (deadline <= now) keys.push_back(key);
+    }
+    return keys;
+  }
+
+  void forget_missing(Entry& entry, const NeedKey& key) {
+    if (!entry.missing) return;
+    const auto need = entry.missing->find(key);
+    if (need == entry.missing->end()) return;
     const auto deadline = deadlines_.find(need->second);
     if (--deadline->second == 0) deadlines_.erase(deadline);
-    return missing.erase(need);
+    entry.missing->erase(need);
+    if (entry.missing->empty()) entry.missing.reset();
   }
 
   void forget_waiting(const NeedKey& key, const std::string& name) {
