@@ -2,8 +2,10 @@
 
 #include <span>
 
+#include "core/route_conditions.h"
 #include "core/shadowed_routes.h"
 #include "remora/config/route_search.h"
+#include "remora/http/path.h"
 
 namespace remora {
 namespace {
@@ -12,9 +14,16 @@ std::span<const Route> routes_of(const VirtualHost& host, const RouteGroup& grou
   return std::span(host.routes).subspan(group.first, group.count);
 }
 
+bool has_only_one_for_every_path(const VirtualHost& host) {
+  if (host.tree != nullptr || host.routes.size() != 1) return false;
+  const PathMatch& path = host.routes.front().match.path;
+  return path.kind == PathMatch::Kind::kPrefix && path.value == "/";
+}
+
 }  // namespace
 
 HostRoutes::HostRoutes(const VirtualHost& host, bool ignore_parameters) : host_(host) {
+  if (has_only_one_for_every_path(host)) return;
   if (host.tree == nullptr) {
     groups_.push_back({0, PathIndex(host.routes, ignore_parameters)});
     return;
@@ -30,7 +39,16 @@ const HostRoutes::Group* HostRoutes::group_of(const HeaderMap& head, const Route
   return number == RouteTreeIndex::kNone ? nullptr : &groups_[number];
 }
 
+uint32_t HostRoutes::match_only_route(const HeaderMap& head, uint64_t random,
+                                      const RouteFacts& facts) const {
+  const PathParts parts = split_path(head.path());
+  const RouteQuestion question{head, parts.query, random, facts};
+  const bool matches = parts.path.starts_with('/') && conditions_hold(host_.routes.front().match, question);
+  return matches ? 0 : Candidates::kNone;
+}
+
 uint32_t HostRoutes::match(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const {
+  if (groups_.empty() && !tree_) return match_only_route(head, random, facts);
   const Group* group = group_of(head, facts);
   if (group == nullptr) return Candidates::kNone;
   const uint32_t position = group->index.match(head, random, facts);
@@ -39,6 +57,7 @@ uint32_t HostRoutes::match(const HeaderMap& head, uint64_t random, const RouteFa
 
 uint32_t HostRoutes::explain(const HeaderMap& head, uint64_t random, const RouteFacts& facts, size_t limit,
                              RouteSearch& search) const {
+  if (groups_.empty() && !tree_) return PathIndex(host_.routes).explain(head, random, facts, limit, search);
   const Group* group = group_of(head, facts);
   if (group == nullptr) return Candidates::kNone;
   if (tree_) search.action = host_.groups[static_cast<size_t>(group - groups_.data())].place;
@@ -48,6 +67,7 @@ uint32_t HostRoutes::explain(const HeaderMap& head, uint64_t random, const Route
 }
 
 std::vector<ShadowedRoute> HostRoutes::shadowed() const {
+  if (groups_.empty()) return {};
   if (!tree_) return find_shadowed(host_.routes, groups_.front().index);
   std::vector<ShadowedRoute> all;
   for (size_t i = 0; i < groups_.size(); ++i) {
