@@ -4,7 +4,7 @@ Each measurement is a module with `TITLE`, `run(arguments, setup, processes, say
 `rows(data) -> list[str]` (lines of markdown). They run one after the other; what one has started ends with it.
 """
 
-from scale import routes, updates
+from scale import routes, start, updates
 
-MEASUREMENTS = {"routes": routes, "updates": updates}
+MEASUREMENTS = {"routes": routes, "start": start, "updates": updates}
 NAMES = tuple(MEASUREMENTS)
