@@ -43,6 +43,16 @@ TEST(RouteTable, FirstMatchWinsWhateverItsKind) {
                             {"x", -1}});
 }
 
+TEST(RouteTable, TheOnlyRouteForEveryPath) {
+  const auto table = table_of({route(Kind::kPrefix, "/")});
+  expect_positions(*table, {{"/", 0}, {"/a/b?c", 0}, {"/#x", 0}, {"*", -1}, {"", -1}, {"a/", -1}});
+  const auto conditional = table_of({with_header(route(Kind::kPrefix, "/"), "x-user", "a")});
+  expect_positions(*conditional, {{"/", -1}});
+  auto head = request("/b");
+  head.add("x-user", "a");
+  EXPECT_EQ(position(*conditional, head), 0);
+}
+
 TEST(RouteTable, QueryAndFragmentAreNotPartOfThePath) {
   const auto table = table_of(
       {route(Kind::kExact, "/a"), route(Kind::kRegex, "/b[0-9]"), route(Kind::kSeparatedPrefix, "/c")});
