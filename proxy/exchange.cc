@@ -13,6 +13,7 @@
 #include "route_reply.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
+#include "strict_headers.h"
 #include "upstream_head.h"
 #include "worker.h"
 
@@ -234,6 +235,10 @@ void Exchange::forward() {
   info_.cluster = &cluster_->config();
   counters_.begin(*virtual_host_, *route_, request_, shard());
   info_.virtual_cluster = counters_.virtual_cluster();
+  if (auto refusal = refuse_bad_headers(router().strict_headers, request_, details_)) {
+    reply_locally(std::move(*refusal));
+    return;
+  }
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   const auto& hedging = route_->forward.hedge ? route_->forward.hedge : virtual_host_->hedge;
   retry_.begin(policy.get(), hedging.get(), request_);
@@ -315,6 +320,7 @@ void Exchange::start_try() {
   const HostRewrite& rewrite = *route_->forward.host_rewrite;
   if (rewrite.kind == HostRewrite::Kind::kAuto)
     rewrite_host_to(endpoint.hostname, rewrite.append_x_forwarded_host, request_);
+  if (!router().upstream_logs.empty()) begin_try_log();
   tries_->start(std::move(pool), route_->forward.high_priority);
 }
 
@@ -360,7 +366,7 @@ void Exchange::on_try_head(UpstreamTry& from, HeaderMap& head, bool end) {
   const auto decision = tries_.is_slow(from) ? retry_.on_late_response(head)
                                              : retry_.on_response(head, clock().wall(), *cluster_, random());
   if (decision.retry && !tunnel) {
-    count_retried_answer(*cluster_, status);
+    count_retried_answer(*cluster_, status, answer_count(router(), request_));
     if (!end) from.abandon();
     retry_after(decision, false);
     return;
@@ -392,8 +398,9 @@ void Exchange::begin_response(HeaderMap& head, bool end) {
   info_.response = &response_;
   info_.details = "via_upstream";
   info_.response_code = response_.status();
-  count_answer(*cluster_, response_.status(), origin_.internal);
-  counters_.answer(response_.status());
+  const auto counted = answer_count(router(), request_);
+  count_answer(*cluster_, response_.status(), counted, origin_.internal);
+  if (counted != AnswerCount::kNothing) counters_.answer(response_.status());
   if (end) info_.upstream_last_received = clock().now();
   for (const auto& cookie : new_cookies_) response_.add(HeaderId::kSetCookie, cookie);
   keep_body_ = false;
@@ -530,8 +537,9 @@ void Exchange::break_response_off(Failure failure, std::string_view transport_fa
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
   if (cluster_) {
-    count_answer(*cluster_, reply.status, origin_.internal);
-    counters_.answer(reply.status);
+    const auto counted = answer_count(router(), request_);
+    count_answer(*cluster_, reply.status, counted, origin_.internal);
+    if (counted != AnswerCount::kNothing) counters_.answer(reply.status);
   }
   reply_locally(std::move(reply));
 }
@@ -585,8 +593,10 @@ void Exchange::finish() {
   phase_ = Phase::kOver;
   info_.end = clock().now();
   cancel_timers();
-  count_end(http_stats(), cluster_.get(), info_, request_complete_, origin_.internal);
-  if (info_.upstream_first_received != MonotonicTime{}) counters_.time(since_request(info_, info_.end));
+  const bool timed = router().dynamic_stats;
+  count_end(http_stats(), timed ? cluster_.get() : nullptr, info_, request_complete_, origin_.internal);
+  if (timed && info_.upstream_first_received != MonotonicTime{})
+    counters_.time(since_request(info_, info_.end));
   if (info_.response_code != 0) connection_->count_listener_response(info_.response_code);
   filters_.complete(*this);
   log(AccessLogType::kDownstreamEnd);
@@ -630,6 +640,7 @@ void Exchange::on_downstream_gone(Failure failure) {
 // ---------------------------------------------------------------------------------------------- the end
 
 const HttpConnectionManagerConfig& Exchange::http() const { return connection_->http(); }
+const RouterConfig& Exchange::router() const { return *connection_->http_runtime().runtime().router; }
 StatBlock& Exchange::http_stats() { return connection_->http_stats(); }
 
 void Exchange::recycle() {

@@ -100,6 +100,8 @@ class Exchange final : public MessageEvents,
   void on_try_body(BodyChunk chunk, bool end) override;
   void on_try_trailers(HeaderMap& trailers) override;
   void on_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure) override;
+  void log_try(const ExchangeInfo& info) override;
+  void begin_try_log();
   void send_held_body(MessageSink& request);
   [[nodiscard]] bool deserves_second_chance(Failure failure) const;
   bool retry_after(const RetryDecision& decision, bool late);
@@ -167,6 +169,7 @@ class Exchange final : public MessageEvents,
   void read_whole_request() override;
 
   [[nodiscard]] const HttpConnectionManagerConfig& http() const;
+  [[nodiscard]] const RouterConfig& router() const;
   [[nodiscard]] StatBlock& http_stats();
 
   /// Bodies up to here are kept until the response begins where only a refused stream makes them needed.

@@ -14,7 +14,8 @@ namespace remora {
 /// False where the time of the request is over already: the upstream need not see it.
 bool Exchange::limit_time() {
   const auto& action = route_->forward;
-  const auto timeouts = take_timeouts(action, http(), retry_.per_try_timeout(), wants_upgrade_, request_);
+  const auto timeouts =
+      take_timeouts(action, http(), router(), retry_.per_try_timeout(), wants_upgrade_, request_);
   response_timeout_ = timeouts.response;
   if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
   if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
@@ -61,6 +62,7 @@ void Exchange::on_route_timeout() {
 }
 
 void Exchange::on_per_try_timeout() {
+  tries_->flag(ResponseFlag::kUpstreamRequestTimeout);
   if (retry_.hedges()) {
     hedge();
   } else {
@@ -68,7 +70,10 @@ void Exchange::on_per_try_timeout() {
   }
 }
 
-void Exchange::on_per_try_idle() { end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout); }
+void Exchange::on_per_try_idle() {
+  tries_->flag(ResponseFlag::kStreamIdleTimeout);
+  end_try(Failure::kPerTryIdleTimeout, kUpstreamRqPerTryIdleTimeout);
+}
 
 void Exchange::end_try(Failure failure, size_t counter) {
   cluster_->stats().add(counter);

@@ -25,6 +25,18 @@ void Exchange::log_tunnel() {
   if (http().log_established_tunnels) log(AccessLogType::kDownstreamTunnelSuccessfullyEstablished);
 }
 
+/// The attempt that begins now leaves lines of its own in the router's logs. Of the client they show the
+/// connection's address, as in Envoy.
+void Exchange::begin_try_log() {
+  ExchangeInfo info = info_;
+  info.downstream_remote = &connection_->peer().remote();
+  tries_->begin_log(std::move(info), router(), worker_.reactor());
+}
+
+void Exchange::log_try(const ExchangeInfo& info) {
+  worker_.log_access(connection_->http_runtime().runtime(), info, random_value_);
+}
+
 void Exchange::log_from_time_to_time() {
   if (http().log_interval.count() > 0) worker_.arm(log_timer_, http().log_interval);
 }

@@ -1,5 +1,6 @@
 #include "exchange_stats.h"
 
+#include "core/grpc.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
 
@@ -9,17 +10,26 @@ uint64_t since_request(const ExchangeInfo& info, MonotonicTime moment) {
   return elapsed_ms(info.request_received == MonotonicTime{} ? info.start : info.request_received, moment);
 }
 
-void count_answer(WorkerCluster& cluster, uint16_t status, bool internal) {
-  count_retried_answer(cluster, status);
+AnswerCount answer_count(const RouterConfig& router, const HeaderMap& request) {
+  if (!router.dynamic_stats) return AnswerCount::kNothing;
+  return router.suppress_grpc_statuses && is_grpc_request(request) ? AnswerCount::kWithoutStatus
+                                                                   : AnswerCount::kAll;
+}
+
+void count_answer(WorkerCluster& cluster, uint16_t status, AnswerCount what, bool internal) {
+  if (what == AnswerCount::kNothing) return;
+  count_retried_answer(cluster, status, what);
   auto& origin = cluster.origin_stats(internal);
   origin.add(kOriginRqCompleted);
   origin.add(class_stat(kOriginRq1xx, status));
   origin.count_status(status);
 }
 
-void count_retried_answer(WorkerCluster& cluster, uint16_t status) {
+void count_retried_answer(WorkerCluster& cluster, uint16_t status, AnswerCount what) {
+  if (what == AnswerCount::kNothing) return;
   auto& stats = cluster.stats();
   stats.add(kUpstreamRqCompleted);
+  if (what == AnswerCount::kWithoutStatus) return;
   stats.add(class_stat(kUpstreamRq1xx, status));
   stats.count_status(status);
 }

@@ -9,22 +9,34 @@
 namespace remora {
 namespace {
 
-/// What the client asks for in that header, which goes no further.
-std::optional<Milliseconds> take_wish(HeaderMap& request, HeaderId header) {
+std::optional<Milliseconds> read_wish(const HeaderMap& request, HeaderId header) {
   const auto text = request.get(header);
-  if (!text) return std::nullopt;
-  const auto wish = read_number<uint64_t>(*text);
-  request.remove(header);
+  const auto wish = text ? read_number<uint64_t>(*text) : std::nullopt;
   if (!wish) return std::nullopt;
   return Milliseconds(static_cast<int64_t>(std::min<uint64_t>(*wish, uint64_t{INT64_MAX} / 2)));
+}
+
+/// What the client asks for in that header, which goes no further.
+std::optional<Milliseconds> take_wish(HeaderMap& request, HeaderId header) {
+  const auto wish = read_wish(request, header);
+  request.remove(header);
+  return wish;
+}
+
+/// What a proxy before this one has announced takes the wish's place, even if it is no number.
+std::optional<Milliseconds> wished_response(const RouterConfig& router, HeaderMap& request) {
+  if (router.respect_expected_timeout && request.has(HeaderId::kXEnvoyExpectedRqTimeoutMs))
+    return read_wish(request, HeaderId::kXEnvoyExpectedRqTimeoutMs);
+  return take_wish(request, HeaderId::kXEnvoyUpstreamRqTimeoutMs);
 }
 
 }  // namespace
 
 RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionManagerConfig& http,
-                              std::optional<Milliseconds> per_try, bool tunnel, HeaderMap& request) {
+                              const RouterConfig& router, std::optional<Milliseconds> per_try, bool tunnel,
+                              HeaderMap& request) {
   const auto limits = route_limits(action, http.max_stream_duration, request);
-  const auto response = take_wish(request, HeaderId::kXEnvoyUpstreamRqTimeoutMs);
+  const auto response = wished_response(router, request);
   RequestTimeouts timeouts{response.value_or(limits.response), limits.duration};
   // A client may ask for less than the route allows, never for more.
   if (const auto duration = take_wish(request, HeaderId::kXEnvoyUpstreamStreamDurationMs))

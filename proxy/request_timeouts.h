@@ -5,6 +5,7 @@
 #include "remora/config/listener.h"
 #include "remora/config/route.h"
 #include "remora/core/clock.h"
+#include "remora/filter/router.h"
 #include "remora/http/header_map.h"
 
 namespace remora {
@@ -17,9 +18,11 @@ struct RequestTimeouts {
 
 /// Decides by the route, by the request's x-envoy-upstream-rq-timeout-ms, which is taken out, and by a gRPC
 /// call's deadline; tells the upstream how long an attempt has (x-envoy-expected-rq-timeout-ms,
-/// grpc-timeout). `per_try`: the limit of one attempt; a tunnel has no response time. Source: Envoy, router
-/// filter.
+/// grpc-timeout). Where the router is told to, what a proxy before this one has announced in
+/// x-envoy-expected-rq-timeout-ms decides instead of the request's wish. `per_try`: the limit of one attempt;
+/// a tunnel has no response time. Source: Envoy, router filter.
 RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionManagerConfig& http,
-                              std::optional<Milliseconds> per_try, bool tunnel, HeaderMap& request);
+                              const RouterConfig& router, std::optional<Milliseconds> per_try, bool tunnel,
+                              HeaderMap& request);
 
 }  // namespace remora

@@ -9,9 +9,6 @@
 namespace remora {
 namespace {
 
-constexpr uint32_t kGrpcBits = kRetryOnGrpcCancelled | kRetryOnGrpcDeadlineExceeded | kRetryOnGrpcInternal |
-                               kRetryOnGrpcResourceExhausted | kRetryOnGrpcUnavailable;
-
 bool any_matches(const std::vector<HeaderMatcher>& matchers, const HeaderMap& headers) {
   return std::any_of(matchers.begin(), matchers.end(),
                      [&](const HeaderMatcher& matcher) { return matcher.matches(headers); });
@@ -48,8 +45,8 @@ void RetryState::read_wishes(HeaderMap& request) {
   }
   const auto on = request.get(HeaderId::kXEnvoyRetryOn);
   const auto grpc_on = request.get(HeaderId::kXEnvoyRetryGrpcOn);
-  if (on) retry_on_ |= parse_retry_on(*on, nullptr) & ~kGrpcBits;
-  if (grpc_on) retry_on_ |= parse_retry_on(*grpc_on, nullptr) & kGrpcBits;
+  if (on) retry_on_ |= parse_retry_on(*on, nullptr) & ~kGrpcRetryBits;
+  if (grpc_on) retry_on_ |= parse_retry_on(*grpc_on, nullptr) & kGrpcRetryBits;
   if (policy_ == nullptr && (on || grpc_on)) left_ = 1;  // a policy of none stays one
   if (const auto most = request.get(HeaderId::kXEnvoyMaxRetries)) {
     if (const auto value = read_number<uint32_t>(*most); value && retry_on_ != 0) left_ = *value;
@@ -121,7 +118,7 @@ bool RetryState::wants_response(const HeaderMap& head) const {
                             [&](const std::string& name) { return head.get(name).has_value(); }))
       return true;
   }
-  if ((retry_on_ & kGrpcBits) != 0) {
+  if ((retry_on_ & kGrpcRetryBits) != 0) {
     if (const auto grpc = head.get(HeaderId::kGrpcStatus))
       return wants_grpc(read_number<int>(*grpc).value_or(-1));
   }

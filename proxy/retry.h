@@ -12,6 +12,11 @@
 
 namespace remora {
 
+/// The conditions of retry_on that are about a gRPC status.
+inline constexpr uint32_t kGrpcRetryBits = kRetryOnGrpcCancelled | kRetryOnGrpcDeadlineExceeded |
+                                           kRetryOnGrpcInternal | kRetryOnGrpcResourceExhausted |
+                                           kRetryOnGrpcUnavailable;
+
 /// Whether to try again, and when.
 struct RetryDecision {
   bool retry = false;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "local_ref.h"
 #include "remora/core/address.h"
+#include "try_log.h"
 #include "upstream/pool.h"
 #include "upstream/stream_request.h"
 #include "upstream/upstream_tls_info.h"
@@ -17,7 +19,7 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
  public:
   /// What the exchange hears. After on_try_failed or the response's end the attempt is over and may be
   /// started anew.
-  class Owner {
+  class Owner : public TryLog::Writer {
    public:
     /// The stream is there: send the head now.
     virtual void on_try_ready(UpstreamTry& from, MessageSink& request) = 0;
@@ -33,6 +35,11 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   };
 
   explicit UpstreamTry(Owner& owner) : owner_(owner) {}
+
+  /// The attempt that is started next is logged. `info`: the request as it stands, and the host.
+  void begin_log(ExchangeInfo info, const RouterConfig& router, Reactor& reactor);
+  /// What is to be said of it in its log, if it has one.
+  void flag(ResponseFlag flag);
 
   /// Asks `pool` for a stream. Answers may come from within.
   void start(LocalRef<HostPool> pool, bool high_priority);
@@ -67,7 +74,10 @@ class UpstreamTry final : private StreamRequest, private MessageEvents {
   void on_trailers(HeaderMap& trailers) override;
   void on_reset(Failure failure) override;
 
+  [[nodiscard]] TryLog* log() const { return log_ != nullptr && log_->open() ? log_.get() : nullptr; }
+
   Owner& owner_;
+  std::unique_ptr<TryLog> log_;  // made by the first attempt that is logged, then kept
   LocalRef<HostPool> pool_;
   LocalRef<WorkerHost> host_;
   MessageSink* sink_ = nullptr;

@@ -307,7 +307,11 @@ void Worker::recycle(std::unique_ptr<Exchange> exchange) {
 }
 
 void Worker::log_access(const ChainRuntime& chain, const ExchangeInfo& info, uint64_t random) {
-  log_to(chain.access_logs(), chain.logs, info, random);
+  if (is_of_attempt(info.log_type)) {
+    log_to(chain.router->upstream_logs, chain.upstream_logs, info, random);
+  } else {
+    log_to(chain.access_logs(), chain.logs, info, random);
+  }
 }
 
 void Worker::log_connection(const WorkerListener& listener, const ExchangeInfo& info) {

@@ -1,5 +1,7 @@
 #include "remora/http/exchange_info.h"
 
+#include "remora/filter/router.h"
+
 namespace remora {
 
 std::string_view protocol_name(Protocol protocol) {
@@ -13,6 +15,9 @@ std::string_view protocol_name(Protocol protocol) {
 }
 
 std::string_view access_log_type_name(AccessLogType type) {
+  if (type == kUpstreamPoolReady) return "UpstreamPoolReady";
+  if (type == kUpstreamPeriodic) return "UpstreamPeriodic";
+  if (type == kUpstreamEnd) return "UpstreamEnd";
   switch (type) {
     case AccessLogType::kNotSet: break;
     case AccessLogType::kTcpConnectionEnd: return "TcpConnectionEnd";

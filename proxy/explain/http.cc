@@ -8,6 +8,7 @@
 #include "remora/config/route_outcome.h"
 #include "remora/config/route_search.h"
 #include "remora/config/scoped_routes.h"
+#include "remora/filter/router.h"
 #include "request_head.h"
 #include "route_choice.h"
 
@@ -120,6 +121,7 @@ void write_filters(JsonWriter& json, const HttpConnectionManagerConfig& http) {
   json.key("http_filters");
   json.begin_array();
   for (const auto& entry : http.filters) {
+    if (dynamic_cast<const RouterEntry*>(entry.factory.get()) != nullptr) continue;
     json.begin_object();
     json.member("name", entry.factory->name());
     json.member("disabled", entry.disabled);

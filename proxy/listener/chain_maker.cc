@@ -58,6 +58,10 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
     runtime->response_stats =
         stats_.make_scope(listener_http_stat_schema(), listener_http_scope_name(prefix_, prefix));
     runtime->http2_stats = http2_stats_;
+    runtime->router = &router_of(*chain.http);
+    auto upstream_logs = open_logs(logs_, runtime->router->upstream_logs);
+    if (!upstream_logs) return std::move(upstream_logs).error();
+    runtime->upstream_logs = std::move(*upstream_logs);
   }
   return std::shared_ptr<const ChainRuntime>(std::move(runtime));
 }

@@ -10,6 +10,7 @@
 #include "listener/connection_balance.h"
 #include "remora/config/listener.h"
 #include "remora/core/stats.h"
+#include "remora/filter/router.h"
 #include "stats/lazy_scope.h"
 #include "tls/tls_slot.h"
 
@@ -39,8 +40,10 @@ struct ChainRuntime {
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of access_logs()
   std::shared_ptr<TlsSlot<ServerTls>> tls;     // null: plain text
   // For HTTP.
-  std::shared_ptr<StatScope> http_stats;      // http_stat_schema()
-  std::shared_ptr<StatScope> response_stats;  // listener_http_stat_schema()
+  const RouterConfig* router = nullptr;                 // never null then
+  std::vector<std::shared_ptr<LogFile>> upstream_logs;  // in the order of router->upstream_logs
+  std::shared_ptr<StatScope> http_stats;                // http_stat_schema()
+  std::shared_ptr<StatScope> response_stats;            // listener_http_stat_schema()
   // For TCP.
   std::shared_ptr<StatScope> tcp_stats;  // tcp_stat_schema()
 

@@ -1,3 +1,4 @@
+#include "remora/filter/router.h"
 #include "translate/access_log.h"
 #include "translate/matchers.h"
 #include "translate/values.h"
@@ -58,8 +59,9 @@ void set_types(const v3::LogTypeFilter& filter, AccessLogFilter& out) {
   using enum AccessLogType;
   out.kind = Kind::kLogType;
   out.exclude = filter.exclude();
-  for (const auto type : {kNotSet, kTcpConnectionEnd, kDownstreamStart, kDownstreamPeriodic, kDownstreamEnd,
-                          kDownstreamTunnelSuccessfullyEstablished}) {
+  for (const auto type :
+       {kNotSet, kTcpConnectionEnd, kDownstreamStart, kDownstreamPeriodic, kDownstreamEnd,
+        kDownstreamTunnelSuccessfullyEstablished, kUpstreamPoolReady, kUpstreamPeriodic, kUpstreamEnd}) {
     for (const int wanted : filter.types()) {
       if (access_log_type_name(type) == envoy::data::accesslog::v3::AccessLogType_Name(
                                             static_cast<envoy::data::accesslog::v3::AccessLogType>(wanted)))

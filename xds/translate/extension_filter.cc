@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "remora/filter/registry.h"
 #include "translate/field_check.h"
+#include "translate/router.h"
 #include "translate/typed_config.h"
 
 namespace remora::xds {
 namespace {
-
-using envoy::extensions::filters::http::router::v3::Router;
 
 /// Ends every request that meets it: what it should do is not known.
 class MissingFilter final : public HttpFilter {
@@ -20,7 +18,7 @@ class MissingFilter final : public HttpFilter {
   }
 };
 
-/// What stands for a filter that is not there, or for the router, which is the end of every chain anyway.
+/// What stands for a filter that is not there.
 template <typename Filter>
 class Placeholder final : public FilterFactory {
  public:
@@ -33,7 +31,7 @@ class Placeholder final : public FilterFactory {
   const std::string name_;
 };
 
-bool is_router(std::string_view type) { return type == Router::descriptor()->full_name(); }
+bool is_router(std::string_view type) { return type == ProtoRouter::descriptor()->full_name(); }
 
 }  // namespace
 
@@ -94,14 +92,14 @@ ExtensionFilter::Made ExtensionFilter::make(const google::protobuf::Any& any, Co
     return fallback_;
   }
   if (config.message && has_rules(*config.message)) check_fields(*config.message, context);
-  const auto nothing = std::make_shared<Placeholder<HttpFilter>>(name_);
-  if (const auto* router = dynamic_cast<const Router*>(config.message.get()))
-    return {nothing, router->suppress_envoy_headers()};
+  if (const auto* router = dynamic_cast<const ProtoRouter*>(config.message.get()))
+    return {std::make_shared<const RouterEntry>(name_, to_router(*router, context)),
+            router->suppress_envoy_headers()};
   auto factory =
       make_filter(name_, config.type_url, config.bytes, config.is_struct,
                   factory_context_of(place_, context.environment()), context.path(), context.report());
   if (factory) return {std::move(factory), false};
-  return {nothing, false};
+  return {std::make_shared<Placeholder<HttpFilter>>(name_), false};
 }
 
 }  // namespace remora::xds

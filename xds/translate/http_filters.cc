@@ -1,21 +1,22 @@
 #include <algorithm>
 
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "remora/filter/registry.h"
 #include "translate/field_check.h"
 #include "translate/listener.h"
+#include "translate/router.h"
 #include "translate/typed_config.h"
 
 namespace remora::xds {
 namespace {
 
-using envoy::extensions::filters::http::router::v3::Router;
-
 /// Standing at the filter.
-void set_router(const Router& router, Context& context, HttpConnectionManagerConfig& out) {
+void set_router(const std::string& name, const ProtoRouter& router, Context& context,
+                HttpConnectionManagerConfig& out) {
   const auto scope = context.in("typed_config");
   check_fields(router, context);
   out.suppress_envoy_headers = router.suppress_envoy_headers();
+  if (!needs_entry(router)) return;
+  out.filters.push_back({std::make_shared<const RouterEntry>(name, to_router(router, context)), true});
 }
 
 /// Standing at the filter. False: a type that this build does not have.
@@ -42,8 +43,8 @@ class Chain {
   void add(const ProtoHttpFilter& filter, const FilterPlace& place) {
     if (filter.has_config_discovery()) return add_extension(filter, place);
     const TypedConfig config = unpack(filter.typed_config());
-    if (const auto* router = dynamic_cast<const Router*>(config.message.get()))
-      return add_router(*router, place.is_last);
+    if (const auto* router = dynamic_cast<const ProtoRouter*>(config.message.get()))
+      return add_router(filter.name(), *router, place.is_last);
     if (place.is_last) context_.error("the last filter must be the router");
     if (add_filter(filter, config, place, context_, out_)) return;
     if (filter.is_optional() && config.error.empty()) {
@@ -55,9 +56,9 @@ class Chain {
   }
 
  private:
-  void add_router(const Router& router, bool last) {
+  void add_router(const std::string& name, const ProtoRouter& router, bool last) {
     if (!last) context_.error("the router ends the chain: it must be the last filter");
-    set_router(router, context_, out_);
+    set_router(name, router, context_, out_);
   }
 
   /// It gets its place in the chain, whatever will come.

@@ -150,9 +150,12 @@ std::span<const MessageRules> listener_rules() {
       {.message = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
        .implemented = "name weight metadata_match"},
       {.message = "envoy.extensions.filters.http.router.v3.Router",
-       .implemented = "suppress_envoy_headers ",
-       .no_effect = {{"start_child_span", "tracing is not implemented"},
-                     {"dynamic_stats", "counters by status code cost nothing here and are always kept"}}},
+       .implemented = "suppress_envoy_headers dynamic_stats upstream_log upstream_log_options "
+                      "strict_check_headers respect_expected_rq_timeout "
+                      "suppress_grpc_request_failure_code_stats",
+       .no_effect = {{"start_child_span", "tracing is not implemented"}}},
+      {.message = "envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions",
+       .implemented = "flush_upstream_log_on_upstream_stream upstream_log_flush_interval"},
   };
   return kRules;
 }

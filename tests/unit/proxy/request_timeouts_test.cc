@@ -8,12 +8,13 @@ namespace {
 class RequestTimeoutsTest : public testing::Test {
  protected:
   RequestTimeouts take(bool tunnel = false) {
-    return take_timeouts(action_, http_, per_try_, tunnel, request_);
+    return take_timeouts(action_, http_, router_, per_try_, tunnel, request_);
   }
   std::string_view expected() const { return request_.value_of(HeaderId::kXEnvoyExpectedRqTimeoutMs); }
 
   RouteAction action_;
   HttpConnectionManagerConfig http_;
+  RouterConfig router_;
   std::optional<Milliseconds> per_try_;
   HeaderMap request_;
 };
@@ -42,6 +43,37 @@ TEST_F(RequestTimeoutsTest, AnAttemptThatIsShorterIsWhatTheUpstreamHears) {
   per_try_ = Milliseconds(100);
   EXPECT_EQ(take().response, Milliseconds(15000));
   EXPECT_EQ(expected(), "100");
+}
+
+TEST_F(RequestTimeoutsTest, WhatWasAnnouncedDoesNotCountUnlessTheRouterIsToldTo) {
+  request_.add(HeaderId::kXEnvoyExpectedRqTimeoutMs, "40");
+  request_.add(HeaderId::kXEnvoyUpstreamRqTimeoutMs, "250");
+  EXPECT_EQ(take().response, Milliseconds(250));
+  EXPECT_EQ(expected(), "250");
+}
+
+TEST_F(RequestTimeoutsTest, WhatWasAnnouncedWinsOverAWish) {
+  router_.respect_expected_timeout = true;
+  request_.add(HeaderId::kXEnvoyExpectedRqTimeoutMs, "40");
+  request_.add(HeaderId::kXEnvoyUpstreamRqTimeoutMs, "250");
+  EXPECT_EQ(take().response, Milliseconds(40));
+  EXPECT_EQ(expected(), "40");
+  EXPECT_TRUE(request_.has(HeaderId::kXEnvoyUpstreamRqTimeoutMs));  // as in Envoy: it was to be gone by now
+}
+
+TEST_F(RequestTimeoutsTest, AnAnnouncementThatIsNoNumberLeavesTheRoutes) {
+  router_.respect_expected_timeout = true;
+  request_.add(HeaderId::kXEnvoyExpectedRqTimeoutMs, "soon");
+  request_.add(HeaderId::kXEnvoyUpstreamRqTimeoutMs, "250");
+  EXPECT_EQ(take().response, Milliseconds(15000));
+  EXPECT_EQ(expected(), "15000");
+}
+
+TEST_F(RequestTimeoutsTest, WithoutAnAnnouncementTheWishCounts) {
+  router_.respect_expected_timeout = true;
+  request_.add(HeaderId::kXEnvoyUpstreamRqTimeoutMs, "250");
+  EXPECT_EQ(take().response, Milliseconds(250));
+  EXPECT_FALSE(request_.has(HeaderId::kXEnvoyUpstreamRqTimeoutMs));
 }
 
 TEST_F(RequestTimeoutsTest, ATunnelHasNoResponseTime) {
