@@ -45,7 +45,7 @@ MessageSink& TryLog::on_stream(MessageSink& request, Protocol protocol, const Ad
   info_.protocol = protocol;
   info_.upstream_local = &local;
   info_.upstream_tls = tls;
-  if (router_->log_upstream_streams) write(kUpstreamPoolReady);
+  if (router_->log_upstream_streams) write(AccessLogType::kUpstreamPoolReady);
   return *this;
 }
 
@@ -85,7 +85,7 @@ void TryLog::complete() {
 void TryLog::end() {
   timer_.cancel();
   info_.end = reactor_.clock().now();
-  write(kUpstreamEnd);
+  write(AccessLogType::kUpstreamEnd);
   router_ = nullptr;
   sink_ = nullptr;
 }
@@ -113,12 +113,12 @@ void TryLog::sent(bool end) {
 
 void TryLog::write(AccessLogType type) {
   info_.log_type = type;
-  if (type != kUpstreamEnd) info_.end = reactor_.clock().now();
+  if (type != AccessLogType::kUpstreamEnd) info_.end = reactor_.clock().now();
   writer_.log_try(info_);
 }
 
 void TryLog::on_interval() {
-  write(kUpstreamPeriodic);
+  write(AccessLogType::kUpstreamPeriodic);
   reactor_.arm(timer_, router_->log_interval);
 }
 

@@ -1,7 +1,5 @@
 #include "remora/http/exchange_info.h"
 
-#include "remora/filter/router.h"
-
 namespace remora {
 
 std::string_view protocol_name(Protocol protocol) {
@@ -15,9 +13,6 @@ std::string_view protocol_name(Protocol protocol) {
 }
 
 std::string_view access_log_type_name(AccessLogType type) {
-  if (type == kUpstreamPoolReady) return "UpstreamPoolReady";
-  if (type == kUpstreamPeriodic) return "UpstreamPeriodic";
-  if (type == kUpstreamEnd) return "UpstreamEnd";
   switch (type) {
     case AccessLogType::kNotSet: break;
     case AccessLogType::kTcpConnectionEnd: return "TcpConnectionEnd";
@@ -26,6 +21,9 @@ std::string_view access_log_type_name(AccessLogType type) {
     case AccessLogType::kDownstreamEnd: return "DownstreamEnd";
     case AccessLogType::kDownstreamTunnelSuccessfullyEstablished:
       return "DownstreamTunnelSuccessfullyEstablished";
+    case AccessLogType::kUpstreamPoolReady: return "UpstreamPoolReady";
+    case AccessLogType::kUpstreamPeriodic: return "UpstreamPeriodic";
+    case AccessLogType::kUpstreamEnd: return "UpstreamEnd";
   }
   return "NotSet";
 }

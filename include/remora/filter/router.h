@@ -25,12 +25,6 @@ struct RouterConfig {
   Milliseconds log_interval{0};       ///< and again and again; 0: not
 };
 
-/// What the lines of upstream_logs are written for: these follow the members of AccessLogType.
-inline constexpr auto kUpstreamPoolReady = static_cast<AccessLogType>(16);
-inline constexpr auto kUpstreamPeriodic = static_cast<AccessLogType>(17);
-inline constexpr auto kUpstreamEnd = static_cast<AccessLogType>(18);
-[[nodiscard]] constexpr bool is_of_attempt(AccessLogType type) { return type >= kUpstreamPoolReady; }
-
 /// Keeps a RouterConfig at the end of http_filters, where Envoy has the router. It never runs: the exchange
 /// does what it says. A chain whose router says nothing of all that has none.
 class RouterEntry final : public FilterFactory {

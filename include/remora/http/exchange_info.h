@@ -35,7 +35,14 @@ enum class AccessLogType : uint8_t {
   kDownstreamPeriodic,
   kDownstreamEnd,
   kDownstreamTunnelSuccessfullyEstablished,
+  // Of one attempt at an upstream, in the router's logs.
+  kUpstreamPoolReady,
+  kUpstreamPeriodic,
+  kUpstreamEnd,
 };
+[[nodiscard]] constexpr bool is_of_attempt(AccessLogType type) {
+  return type >= AccessLogType::kUpstreamPoolReady;
+}
 /// Its name, "DownstreamEnd".
 std::string_view access_log_type_name(AccessLogType type);
 
