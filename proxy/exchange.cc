@@ -2,6 +2,7 @@
 
 #include "core/grpc.h"
 #include "core/text.h"
+#include "crash_report.h"
 #include "downstream_connection.h"
 #include "exchange_stats.h"
 #include "hash_policy.h"
@@ -62,6 +63,7 @@ void Exchange::begin(DownstreamConnection& connection, MessageSink& response, Pr
 }
 
 void Exchange::on_head(HeaderMap& head, bool end) {
+  const WorkingFor working(info_);
   request_.swap(head);
   info_.request = &request_;
   info_.request_header_bytes = request_.byte_size();
@@ -150,6 +152,7 @@ void Exchange::on_filters_done() {
 }
 
 void Exchange::on_body(BodyChunk chunk, bool end) {
+  const WorkingFor working(info_);
   touch();
   info_.request_body_bytes += chunk.bytes.size();
   if (phase_ == Phase::kOver) return;
@@ -179,6 +182,7 @@ void Exchange::on_body(BodyChunk chunk, bool end) {
 }
 
 void Exchange::on_trailers(HeaderMap& trailers) {
+  const WorkingFor working(info_);
   touch();
   if (phase_ == Phase::kOver) return;
   request_trailers_.swap(trailers);
@@ -325,6 +329,7 @@ void Exchange::start_try() {
 }
 
 void Exchange::on_try_ready(UpstreamTry& from, MessageSink& request) {
+  const WorkingFor working(info_);
   cluster_->report_connected(*from.host());
   counters_.add(kRouteRqTotal);
   info_.upstream_local = from.local_address();
@@ -357,6 +362,7 @@ void Exchange::on_try_informational(HeaderMap& head) {
 // ---------------------------------------------------------------------------------------------- the response
 
 void Exchange::on_try_head(UpstreamTry& from, HeaderMap& head, bool end) {
+  const WorkingFor working(info_);
   touch();
   if (info_.upstream_first_received == MonotonicTime{}) info_.upstream_first_received = clock().now();
   const uint16_t status = head.status();
@@ -451,6 +457,7 @@ void Exchange::send_response_head(bool end) {
 }
 
 void Exchange::on_try_body(BodyChunk chunk, bool end) {
+  const WorkingFor working(info_);
   touch();
   if (phase_ == Phase::kOver) return;
   touch_try();
@@ -481,6 +488,7 @@ void Exchange::send_response_body(BodyChunk chunk, bool end) {
 }
 
 void Exchange::on_try_trailers(HeaderMap& trailers) {
+  const WorkingFor working(info_);
   if (phase_ == Phase::kOver) return;
   if (is_grpc_request(request_)) cluster_->report_grpc_trailers(*tries_->host(), trailers);
   cluster_->report_load(*tries_->host(), trailers);
@@ -589,6 +597,7 @@ void Exchange::reply_locally(LocalReply reply) {
 /// The exchange is decided: its numbers are final. The last piece is sent by the caller, after the log is
 /// written, since sending it may end the connection.
 void Exchange::finish() {
+  const WorkingFor working(info_);
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
   info_.end = clock().now();

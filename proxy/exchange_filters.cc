@@ -1,5 +1,6 @@
 // What an Exchange is to its filters.
 
+#include "crash_report.h"
 #include "downstream_connection.h"
 #include "exchange.h"
 #include "worker.h"
@@ -9,6 +10,7 @@ namespace remora {
 Resume Exchange::pause() {
   return Resume([this, life = life_](Verdict verdict) {
     if (life != life_ || phase_ != Phase::kRequestFilters) return;
+    const WorkingFor working(info_);
     if (verdict.kind() == Verdict::Kind::kReply) {
       reply_locally(verdict.take_reply());
     } else {
@@ -64,6 +66,7 @@ void Exchange::read_whole_request() {
 }
 
 void Exchange::on_filter_timer() {
+  const WorkingFor working(info_);
   if (auto call = std::exchange(filter_call_, nullptr)) call();
 }
 

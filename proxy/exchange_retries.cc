@@ -1,5 +1,6 @@
 // How an Exchange goes on when an attempt has failed: once more, perhaps after a pause, or with an answer.
 
+#include "crash_report.h"
 #include "downstream_connection.h"
 #include "exchange.h"
 #include "stats/cluster_stats.h"
@@ -23,6 +24,7 @@ void Exchange::count_attempt() {
 }
 
 void Exchange::on_try_failed(UpstreamTry& from, Failure failure, std::string_view transport_failure) {
+  const WorkingFor working(info_);
   if (tries_.is_slow(from)) {
     on_slow_try_failed(from, failure, transport_failure);
     return;
@@ -85,6 +87,7 @@ bool Exchange::retry_after(const RetryDecision& decision, bool late) {
 }
 
 void Exchange::on_back_off_over() {
+  const WorkingFor working(info_);
   if (redirected_) {
     start_again();
   } else {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "crash_report.h"
 #include "log.h"
 #include "options.h"
 #include "pod_commands.h"
@@ -44,6 +45,8 @@ int fail(const std::string& message) {
 /// kept the process from starting, with the reason on stderr.
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  remora::make_crash_stack();
+  remora::report_crashes();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (const auto code = remora::run_pod_command(arguments)) return *code;
   auto line = remora::parse_command_line(arguments);

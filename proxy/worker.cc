@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "crash_report.h"
 #include "downstream_connection.h"
 #include "filter_fetch.h"
 #include "listener/accepted_socket.h"
@@ -58,7 +59,10 @@ Worker::Worker(size_t shard, AccessLogWriter& logs, Milliseconds drain_time)
 Worker::~Worker() { stop(); }
 
 void Worker::start() {
-  thread_ = std::thread([this] { reactor_.run(); });
+  thread_ = std::thread([this] {
+    make_crash_stack();
+    reactor_.run();
+  });
   pthread_setname_np(thread_.native_handle(), ("wrk:worker_" + std::to_string(shard_ - 1)).c_str());
 }
 
