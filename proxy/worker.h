@@ -107,6 +107,7 @@ class Worker final : public FilterWorker, private TurnEndHandler {
 
   [[nodiscard]] LocalRef<WorkerCluster> find_cluster(std::string_view name) { return clusters_.find(name); }
   [[nodiscard]] const WorkerClusters& clusters() const { return clusters_; }
+  size_t close_resting() { return clusters_.close_resting(); }
   [[nodiscard]] LocalRef<WorkerRoutes> find_routes(std::string_view name) const;
 
   /// A listener's socket gave a connection.

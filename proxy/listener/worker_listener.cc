@@ -109,8 +109,10 @@ bool WorkerListener::accept_one(int socket) {
   const int fd =
       ::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting();
-    return errno == ECONNABORTED || errno == EINTR;
+    const int error = errno;
+    if ((error == EMFILE || error == ENFILE) && make_room()) return true;
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) pause_accepting();
+    return error == ECONNABORTED || error == EINTR;
   }
   AcceptedSocket accepted;
   accepted.fd = fd;
@@ -119,6 +121,16 @@ bool WorkerListener::accept_one(int socket) {
   if (!runtime_->balance || !runtime_->balance->hand_over(worker_, config().name, accepted))
     worker_.accept(LocalRef<WorkerListener>(this), std::move(accepted));
   return true;
+}
+
+// A client that comes is worth more than connections to upstreams that rest, of this worker at least.
+bool WorkerListener::make_room() {
+  const size_t closed = worker_.close_resting();
+  if (closed > 0) {
+    log_warn("listener", "listener '{}': out of file descriptors, closed {} idle connections to upstreams",
+             config().name, closed);
+  }
+  return closed > 0;
 }
 
 // Out of descriptors: the listening socket stays readable, so look away for a moment instead of spinning.

@@ -49,6 +49,7 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   /// False when there is nothing more to accept.
   bool accept_one(int socket);
   void leave_balance();
+  bool make_room();
   void pause_accepting();
   void on_accept_again();
 

@@ -49,7 +49,12 @@ Dialled failed(int fd, std::string why) {
 
 Dialled dial(const Address& address, const DialOptions& options) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failed(fd, std::string("immediate connect error: ") + std::strerror(errno));
+  if (fd < 0) {
+    const bool no_descriptor = errno == EMFILE || errno == ENFILE;
+    auto result = failed(fd, std::string("immediate connect error: ") + std::strerror(errno));
+    result.no_descriptor = no_descriptor;
+    return result;
+  }
   if (address.is_ip()) {
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (auto done = prepare(fd, address.family(), options); !done) return failed(fd, done.error().message);

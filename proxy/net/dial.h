@@ -21,6 +21,7 @@ struct Dialled {
   int fd = -1;          ///< connecting, non-blocking; the caller's. -1: it failed
   std::string failure;  ///< as Envoy words it
   bool bind_failed = false;
+  bool no_descriptor = false;  ///< because the process has no descriptor left
 };
 
 /// A TCP or Unix socket on its way to `address`.

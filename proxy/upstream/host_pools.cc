@@ -35,6 +35,13 @@ void HostPools::set_host(const std::shared_ptr<const Host>& host) {
   for (const auto& pool : pools) pool->set_host(host);
 }
 
+size_t HostPools::close_resting() {
+  const auto pools = pools_;  // those that lose their last connection may go
+  size_t closed = 0;
+  for (const auto& pool : pools) closed += pool->close_resting();
+  return closed;
+}
+
 void HostPools::retire() {
   const auto pools = std::move(pools_);
   pools_.clear();

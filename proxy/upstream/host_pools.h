@@ -31,6 +31,8 @@ class HostPools {
   /// Drops the reference, if it is one of these.
   void forget(const HostPool& pool);
   void set_host(const std::shared_ptr<const Host>& host);
+  /// See HostPool.
+  size_t close_resting();
   void retire();
 
  private:

@@ -256,6 +256,17 @@ void HostPool::renew() {
   connect_if_needed();
 }
 
+size_t HostPool::close_resting() {
+  const auto ready = ready_;
+  size_t closed = 0;
+  for (auto* connection : ready) {
+    if (!connection->idle()) continue;
+    connection->close();
+    ++closed;
+  }
+  return closed;
+}
+
 void HostPool::retire() {
   retired_ = true;
   const auto ready = ready_;

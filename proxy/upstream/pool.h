@@ -37,6 +37,8 @@ class HostPool final : public LocalCounted {
   void open(StreamRequest& request, bool high_priority);
   /// The same member with a changed endpoint.
   void set_host(std::shared_ptr<const Host> host);
+  /// Closes the connections that carry nothing; their number.
+  size_t close_resting();
   /// The host has left: no new connection is kept, idle ones close, busy ones when their requests are over.
   void retire();
 

@@ -15,6 +15,7 @@
 #include "upstream/destination_table.h"
 #include "upstream/pool.h"
 #include "upstream/requested_host.h"
+#include "upstream/worker_clusters.h"
 
 namespace remora {
 namespace {
@@ -93,6 +94,12 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
       ++entry;
     }
   }
+}
+
+size_t WorkerCluster::close_resting() {
+  size_t closed = 0;
+  for (auto& [state, of_host] : pools_) closed += of_host.close_resting();
+  return closed;
 }
 
 void WorkerCluster::retire() {
@@ -189,10 +196,13 @@ std::unique_ptr<AddressRace> WorkerCluster::race(const WorkerHost& host, const C
 }
 
 Dialled WorkerCluster::dial_to(const Address& address, const ConnectionSource& source) {
-  auto dialled = dial_from(config().bind.get(), address,
-                           {.source = source,
+  const DialOptions options{.source = source,
                             .transparent = !source.address.empty(),
-                            .tcp_options = config().socket_options.list()});
+                            .tcp_options = config().socket_options.list()};
+  auto dialled = dial_from(config().bind.get(), address, options);
+  // A connection that rests somewhere is worth less than one that is needed.
+  if (dialled.no_descriptor && context_.clusters != nullptr && context_.clusters->close_resting() > 0)
+    dialled = dial_from(config().bind.get(), address, options);
   if (dialled.bind_failed) stats_.add(kBindErrors);
   return dialled;
 }

@@ -62,6 +62,8 @@ class WorkerCluster final : public LocalCounted {
 
   /// New hosts; pools of hosts that left are drained.
   void set_hosts(std::shared_ptr<const HostSet> hosts);
+  /// Closes the connections that carry nothing; their number.
+  size_t close_resting();
   /// The cluster is replaced or removed: idle connections close now, the others with their requests.
   void retire();
 

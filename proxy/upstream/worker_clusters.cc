@@ -38,6 +38,14 @@ void WorkerClusters::retire_all() {
   ++changes_;
 }
 
+size_t WorkerClusters::close_resting() {
+  size_t closed = 0;
+  for (auto& [name, known] : known_) {
+    if (known.cluster) closed += known.cluster->close_resting();
+  }
+  return closed;
+}
+
 const HostSet* WorkerClusters::hosts(std::string_view name) const {
   const auto found = known_.find(name);
   return found == known_.end() ? nullptr : found->second.hosts.get();

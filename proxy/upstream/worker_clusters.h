@@ -24,6 +24,9 @@ class WorkerClusters {
   void set_hosts(const std::string& name, std::shared_ptr<const HostSet> hosts);
   void remove(const std::string& name);
   void retire_all();
+  /// Closes all connections to upstreams that carry nothing, so that there are descriptors again; their
+  /// number.
+  size_t close_resting();
 
   [[nodiscard]] bool has(std::string_view name) const { return known_.find(name) != known_.end(); }
   /// Empty if there is none of that name.

@@ -84,6 +84,50 @@ class TestDescriptors:
         faced.assert_nothing_left()
 
 
+@pytest.mark.remora_only("it keeps its idle connections to upstreams")
+class TestRoom:
+    """Row 31: connections that rest are closed before anybody has to do without."""
+
+    KEPT = 12
+
+    @pytest.fixture
+    def resting(self, start, closing):
+        """One worker, with connections to an upstream that rest, and no descriptor that is free for long."""
+        together = threading.Barrier(self.KEPT)
+
+        def meet(request):
+            together.wait(20)
+            return reply(200, {}, "met")
+
+        busy, other = closing(Upstream("busy", meet)), closing(Upstream("other"))
+        proxy = start(bootstrap([http_listener(route("/other", to="other"), route("/", to="up"))],
+                                [cluster("up", busy.port), cluster("other", other.port)]))
+        port = proxy.port()
+        clients = [closing(Client(port)) for _ in range(self.KEPT)]
+        for client in clients:
+            client.send(format_request())
+        assert [client.response().status for client in clients] == [200] * self.KEPT
+        used = {int(name) for name in os.listdir(f"/proc/{proxy.pid}/fd")}
+        lowest_free = next(number for number in range(len(used) + 1) if number not in used)
+        before = resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+        yield proxy, clients[0], lambda count: [closing(Client(port)) for _ in range(count)]
+        resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, before)
+
+    def test_idle_connections_to_upstreams_make_room_for_clients(self, resting):
+        proxy, _, crowd = resting
+        clients = crowd(self.KEPT // 2)
+        wait_until(lambda: "idle connections to upstreams" in proxy.log, lambda: "it is said that room was made")
+        for client in clients:
+            client.send(format_request(target="/other"))
+            assert client.response().status == 200
+
+    def test_idle_connections_to_one_upstream_make_room_for_another(self, resting):
+        proxy, client, _ = resting
+        assert client.request(target="/other").status == 200
+        assert "out of file descriptors" not in proxy.log, "nobody came"
+
+
 @pytest.mark.skipif(not FAKETIME.exists(), reason="no libfaketime: apt-get install faketime")
 class TestClock:
     """Row 34: timers go by a clock that nobody can move; what is written into logs goes by the calendar."""
