@@ -6,6 +6,7 @@
 #include "downstream_connection.h"
 #include "exchange_stats.h"
 #include "hash_policy.h"
+#include "idempotent.h"
 #include "local_reply.h"
 #include "mirror/mirror.h"
 #include "response_head.h"
@@ -254,9 +255,10 @@ void Exchange::forward() {
   prepare_upstream_head();
   retry_.read_wishes(request_);
   // Many streams share an HTTP/2 connection, and its end is normal (GOAWAY): a request that met it is sent
-  // again if it is small.
+  // again if it is small. So is one that may be done twice and meets the end of a kept connection.
   keep_body_ = retry_.enabled() || cluster_->config().protocol != UpstreamProtocol::kHttp1 ||
-               route_->forward.internal_redirect != nullptr;
+               route_->forward.internal_redirect != nullptr ||
+               (is_idempotent(request_.method()) && !wants_upgrade_);
   hash_request();
   start_try();
 }

@@ -3,6 +3,7 @@
 #include "crash_report.h"
 #include "downstream_connection.h"
 #include "exchange.h"
+#include "idempotent.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
 #include "worker.h"
@@ -64,10 +65,8 @@ void Exchange::on_try_failed(UpstreamTry& from, Failure failure, std::string_vie
 bool Exchange::deserves_second_chance(Failure failure) const {
   if (failure == Failure::kRefusedStream) return keep_body_ || info_.request_body_bytes == 0;
   if (failure != Failure::kConnectionTermination || !tries_->on_used_connection()) return false;
-  const auto method = request_.method();
-  const bool idempotent = method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" ||
-                          method == "PUT" || method == "DELETE";
-  return idempotent && request_complete_ && info_.request_body_bytes == 0 && !wants_upgrade_;
+  const bool there = keep_body_ || info_.request_body_bytes == 0;  // what was sent so far
+  return is_idempotent(request_.method()) && there && !wants_upgrade_;
 }
 
 bool Exchange::retry_after(const RetryDecision& decision, bool late) {

@@ -164,4 +164,25 @@ class TestRace:
                 heard.set()
             assert client.response().status == (200 if asked_again else 503 if b"103" in said else 502)
         assert len(upstream.requests) == (3 if asked_again else 2)
+
+    @pytest.mark.remora_only("Envoy answers 503 UC unless a retry policy says otherwise")
+    @pytest.mark.parametrize("method, size, asked_again", [("PUT", 4, True), ("PUT", 16000, True), ("DELETE", 4, True), ("GET", 4, True),
+                                                           ("PUT", 17000, False), ("POST", 4, False), ("PATCH", 4, False)])
+    def test_a_body_that_was_kept_goes_out_again(self, closing, tmp_path, method, size, asked_again):
+        def script(connection):
+            connection.read_request()
+            connection.send(reply(200, {}, "served"))
+            if connection.number == 0:
+                connection.read_request()
+                connection.close()
+            connection.read_to_end()
+
+        upstream = closing(Upstream(script=script))
+        faced = closing(Faced("remora", tmp_path, upstream.port))
+        assert ask(faced) == 200
+        faced.remember()
+        body = b"y" * size
+        assert faced.proxy.fetch("/", method, {}, body).status == (200 if asked_again else 503)
+        assert [request.body for request in upstream.requests[1:]] == [body] * (2 if asked_again else 1)
+        faced.assert_nothing_left()
         faced.assert_nothing_left()
