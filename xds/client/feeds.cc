@@ -10,7 +10,7 @@ Feeds::Feeds(Host host, ResourceReceiver& receiver)
     : host_(host),
       receiver_(receiver),
       files_(host_.mutex, receiver),
-      names_(host_.mutex, host_.environment.stats, receiver) {}
+      names_(host_.mutex, host_.environment.stats, receiver, host_.sink) {}
 
 ResourceFeed& Feeds::add(StreamOptions options) {
   auto& added = streams_.emplace_back(make_stream_client(std::move(options), receiver_, host_.mutex));
@@ -26,16 +26,25 @@ ResourceFeed& Feeds::make_ads(const AdsConfig& config) {
               .identity = {{}, host_.bootstrap.node(), config.node_on_first_message_only}});
 }
 
+DnsResolverConfig Feeds::usual_resolver() const {
+  ConfigReport report;  // errors were found when the bootstrap was loaded
+  Context context(host_.environment, report);
+  return to_dns_resolver(host_.bootstrap.message(), context);
+}
+
+void Feeds::demand(const std::shared_ptr<DnsCache>& cache, const Demand& demand) {
+  names_.demand(cache, demand, [this] { return usual_resolver(); });
+}
+
+void Feeds::preresolve(const std::shared_ptr<DnsCache>& cache) {
+  names_.preresolve(cache, [this] { return usual_resolver(); });
+}
+
 ResourceFeed& Feeds::make(const ResourceSource& source, ResourceType type) {
   retired_.remove_if([](const auto& stream) { return stream->has_ended(); });
   if (source.kind == ResourceSource::Kind::kFile) return files_.add(source, type);
-  if (source.kind == ResourceSource::Kind::kDns) {
-    return names_.add(source, [&] {
-      ConfigReport report;  // errors were found when the bootstrap was loaded
-      Context context(host_.environment, report);
-      return to_dns_resolver(host_.bootstrap.message(), context);
-    });
-  }
+  if (source.kind == ResourceSource::Kind::kDns)
+    return names_.add(source, [this] { return usual_resolver(); });
   StreamOptions options{.target = {},
                         .method = discovery_method(type, source.is_delta),
                         .is_delta = source.is_delta,

@@ -21,17 +21,22 @@ class Feeds final : public FeedMaker {
     std::mutex& mutex;
     const KeptBootstrap& bootstrap;
     const Environment& environment;
+    ConfigSink& sink;  // is told what became of demands for names
   };
   Feeds(Host host, ResourceReceiver& receiver);
 
   ResourceFeed& make_ads(const AdsConfig& config);
   ResourceFeed& make(const ResourceSource& source, ResourceType type) override;
   void retire(ResourceFeed& feed) override;
+  /// A request waits for a name of the cache.
+  void demand(const std::shared_ptr<DnsCache>& cache, const Demand& demand);
+  void preresolve(const std::shared_ptr<DnsCache>& cache);
   /// Returns once all threads have ended. Without the mutex. Idempotent.
   void stop();
 
  private:
   ResourceFeed& add(StreamOptions options);
+  [[nodiscard]] DnsResolverConfig usual_resolver() const;
 
   const Host host_;
   ResourceReceiver& receiver_;

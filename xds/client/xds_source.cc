@@ -3,12 +3,14 @@
 #include <malloc.h>
 
 #include <mutex>
+#include <optional>
 
 #include "client/config_dump.h"
 #include "client/discovery.h"
 #include "client/feeds.h"
 #include "client/kept_bootstrap.h"
 #include "client/metrics_sink.h"
+#include "client/preresolving_sink.h"
 #include "client/resource_store.h"
 #include "client/secret_sources.h"
 #include "client/update_stats.h"
@@ -46,9 +48,13 @@ class XdsSource final : public ConfigSource {
       metrics_sinks_.back()->start();
     }
     const std::lock_guard lock(mutex_);
-    discovery_ = std::make_unique<Discovery>(options_.dynamic, store_, options_.stats, sink);
+    sink_.emplace(sink, [this](const auto& cache) { feeds_->preresolve(cache); });
+    discovery_ = std::make_unique<Discovery>(options_.dynamic, store_, options_.stats, *sink_);
     make_secret_sources();
-    feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, bootstrap_, environment_}, *discovery_);
+    feeds_ = std::make_unique<Feeds>(Feeds::Host{mutex_, bootstrap_, environment_, sink}, *discovery_);
+    for (const auto& [name, entry] : store_.clusters().entries()) {
+      if (entry.active) sink_->take(*entry.active->parent.config);  // static ones are on their way already
+    }
     discovery_->set_maker(*feeds_);
     if (options_.dynamic.ads) discovery_->set_ads(feeds_->make_ads(*options_.dynamic.ads));
     discovery_->start(std::chrono::steady_clock::now());
@@ -62,6 +68,10 @@ class XdsSource final : public ConfigSource {
 
   void demand(Demand demand) override {
     const std::lock_guard lock(mutex_);
+    if (const auto names = std::dynamic_pointer_cast<const DnsCache>(demand.source)) {
+      // Who demands may not change what it demands from; who answers does.
+      return feeds_->demand(std::const_pointer_cast<DnsCache>(names), demand);
+    }
     discovery_->demand(demand, std::chrono::steady_clock::now());
   }
 
@@ -103,6 +113,7 @@ class XdsSource final : public ConfigSource {
   SourceStats stats_;  // from the start, as in Envoy: also where nothing is ever fetched
   const Environment environment_;
   ResourceStore store_;
+  std::optional<PreresolvingSink> sink_;
   std::unique_ptr<Discovery> discovery_;
   std::unique_ptr<Feeds> feeds_;
   std::unique_ptr<SecretSources> secret_sources_;

@@ -21,10 +21,11 @@ int milliseconds_until(MonotonicTime due, MonotonicTime now) {
 
 }  // namespace
 
-DnsFeeds::DnsFeeds(std::mutex& mutex, StatsStore& stats, ResourceReceiver& receiver)
+DnsFeeds::DnsFeeds(std::mutex& mutex, StatsStore& stats, ResourceReceiver& receiver, ConfigSink& sink)
     : mutex_(mutex),
       stats_(stats),
       receiver_(receiver),
+      sink_(sink),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
 DnsFeeds::~DnsFeeds() {
@@ -33,15 +34,38 @@ DnsFeeds::~DnsFeeds() {
 }
 
 ResourceFeed& DnsFeeds::add(const ResourceSource& source, const std::function<DnsResolverConfig()>& usual) {
-  if (!cares_) cares_ = make_cares_scope(stats_);
   auto& resolver = resolver_of(source.dns->resolver ? *source.dns->resolver : usual());
   auto feed = std::make_unique<DnsFeed>(
       source.dns,
       DnsFeed::Parts{*this, resolver, random_, make_dns_cluster_scope(stats_, source.stat_name), source.key});
   DnsFeed& added = *feed;
   feeds_[&added].feed = std::move(feed);
-  if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { run(); });
+  begin();
   return added;
+}
+
+void DnsFeeds::begin() {
+  if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { run(); });
+}
+
+DnsCacheKeeper& DnsFeeds::keeper_of(const std::shared_ptr<DnsCache>& cache,
+                                    const std::function<DnsResolverConfig()>& usual) {
+  const auto& own = cache->config().resolver;
+  return caches_.keeper_of(cache, resolver_of(own ? *own : usual()));
+}
+
+void DnsFeeds::demand(const std::shared_ptr<DnsCache>& cache, const Demand& demand,
+                      const std::function<DnsResolverConfig()>& usual) {
+  keeper_of(cache, usual).demand(demand.key, demand.number, std::chrono::steady_clock::now());
+  begin();
+  wake();
+}
+
+void DnsFeeds::preresolve(const std::shared_ptr<DnsCache>& cache,
+                          const std::function<DnsResolverConfig()>& usual) {
+  keeper_of(cache, usual).preresolve(std::chrono::steady_clock::now());
+  begin();
+  wake();
 }
 
 bool DnsFeeds::remove(const ResourceFeed& feed) {
@@ -64,6 +88,7 @@ void DnsFeeds::stop() {
 }
 
 CaresResolver& DnsFeeds::resolver_of(const DnsResolverConfig& config) {
+  if (!cares_) cares_ = make_cares_scope(stats_);
   const auto same = [&](const CaresResolver& one) { return one.config() == config; };
   const auto found = std::ranges::find_if(resolvers_, same);
   return found != resolvers_.end() ? *found : resolvers_.emplace_back(config, cares_);
@@ -105,12 +130,19 @@ void DnsFeeds::run() {
 
 void DnsFeeds::turn(MonotonicTime now) {
   while (!due_.empty() && due_.begin()->first <= now) due_.begin()->second->on_time(now);
+  caches_.on_time(now);
   for (CaresResolver& resolver : resolvers_) resolver.run(now);
+  if (auto settled = caches_.take_settled(); !settled.empty()) {
+    ConfigBatch batch;
+    batch.settled = std::move(settled);
+    sink_.apply(std::move(batch));
+  }
   removed_.clear();
 }
 
 MonotonicTime DnsFeeds::next_due(MonotonicTime now) const {
-  MonotonicTime next = due_.empty() ? MonotonicTime::max() : due_.begin()->first;
+  MonotonicTime next = caches_.next_due();
+  if (!due_.empty()) next = std::min(next, due_.begin()->first);
   for (const CaresResolver& resolver : resolvers_) next = std::min(next, resolver.next_due(now));
   return next;
 }
