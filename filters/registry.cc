@@ -8,6 +8,7 @@
 #include "buffer/buffer.h"
 #include "common/proto_config.h"
 #include "cors/cors.h"
+#include "dynamic_forward_proxy/dynamic_forward_proxy.h"
 #include "fault/fault.h"
 #include "gradient2/gradient2.h"
 #include "grpc_stats/grpc_stats.h"
@@ -56,6 +57,8 @@ constexpr KnownFilter kFilters[] = {
     {.type = "envoy.extensions.filters.http.set_filter_state.v3.Config",
      .make = filters::make_set_filter_state},
     {.type = "envoy.extensions.filters.http.on_demand.v3.OnDemand", .make = filters::make_on_demand},
+    {.type = "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+     .make = filters::make_dynamic_forward_proxy},
 };
 
 struct KnownRouteConfig {
@@ -76,6 +79,8 @@ constexpr KnownRouteConfig kRouteConfigs[] = {
      .make = filters::make_route_set_filter_state},
     {.type = "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig",
      .make = filters::make_route_on_demand},
+    {.type = "envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig",
+     .make = filters::make_route_dynamic_forward_proxy},
 };
 
 /// The entry of `table` for a type, given by its URL; null if there is none.

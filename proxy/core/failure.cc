@@ -12,7 +12,7 @@ struct FlagNames {
 };
 
 /// In the order of the bits of ResponseFlag.
-constexpr std::array<FlagNames, 25> kFlags = {{
+constexpr std::array<FlagNames, 26> kFlags = {{
     {"LH", "FailedLocalHealthCheck"},
     {"UH", "NoHealthyUpstream"},
     {"UT", "UpstreamRequestTimeout"},
@@ -38,6 +38,7 @@ constexpr std::array<FlagNames, 25> kFlags = {{
     {"UPE", "UpstreamProtocolError"},
     {"DR", "DownstreamRemoteReset"},
     {"NFCF", "NoFilterConfigFound"},
+    {"DF", "DnsResolutionFailed"},
 }};
 
 constexpr std::string_view kBegunDetail = "upstream_reset_after_response_started";

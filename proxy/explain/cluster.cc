@@ -114,6 +114,8 @@ void write_hosts(JsonWriter& json, const HostSet& hosts, const SubsetMatch& want
 
 void write_choice(JsonWriter& json, const Cluster& cluster, const SubsetMatch& wanted, size_t most) {
   if (cluster.config->original_dst) return json.member("selection", "the connection's original destination");
+  if (cluster.config->dynamic_forward)
+    return json.member("selection", "the host that the request's authority names, once it is resolved");
   if (const auto policy = policy_name(cluster.config->lb_policy); !policy.empty())
     json.member("lb_policy", policy);
   if (cluster.hosts != nullptr) write_hosts(json, *cluster.hosts, wanted, most);

@@ -151,7 +151,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   runtime->config = update.config;
   runtime->store = &stats_;
   runtime->tls = std::move(*tls);
-  if (config.original_dst)
+  if (config.original_dst || config.dynamic_forward)
     runtime->destinations = std::make_shared<DestinationHosts>(config.name, stats_.shards());
   const bool same_name = !added && cluster_stat_name(*entry.runtime->config) == stat_name;
   if (!same_name) {

@@ -1,20 +1,22 @@
 #include "upstream/destination_hosts.h"
 
 #include <functional>
+#include <span>
 #include <string_view>
 
 namespace remora {
 namespace {
 
-std::shared_ptr<const Host> make_host(const Address& address, const std::string& cluster, size_t shards) {
+std::shared_ptr<const Endpoint> make_endpoint(const std::string& hostname,
+                                              std::span<const Address> addresses) {
   static const auto kNoMetadata = std::make_shared<const Metadata>();
-  Endpoint endpoint;
-  endpoint.address = address;
-  endpoint.address_text = address.to_string();
-  endpoint.hostname = cluster + endpoint.address_text;  // as Envoy names it
-  endpoint.metadata = kNoMetadata;
-  return std::make_shared<const Host>(std::make_shared<const Endpoint>(std::move(endpoint)),
-                                      std::make_shared<HostState>(shards));
+  auto endpoint = std::make_shared<Endpoint>();
+  endpoint->address = addresses.front();
+  endpoint->address_text = endpoint->address.to_string();
+  for (const Address& other : addresses.subspan(1)) endpoint->additional_addresses.push_back(other);
+  endpoint->hostname = hostname;
+  endpoint->metadata = kNoMetadata;
+  return endpoint;
 }
 
 }  // namespace
@@ -33,16 +35,42 @@ size_t AddressHash::operator()(const Address& address) const {
                                       : std::hash<std::string>()(address.to_string());
 }
 
-DestinationHosts::Joined DestinationHosts::join(const Address& address) {
+DestinationHosts::Joined DestinationHosts::join(
+    const std::string& hostname, const std::function<std::shared_ptr<const Endpoint>()>& make) {
   const std::lock_guard lock(mutex_);
-  auto& held = hosts_[address];
-  if (!held.host) held.host = make_host(address, cluster_, shards_);
+  auto& held = hosts_[hostname];
+  if (!held.host) held.host = std::make_shared<const Host>(make(), std::make_shared<HostState>(shards_));
   return {held.host, ++held.workers == 1};
+}
+
+DestinationHosts::Joined DestinationHosts::join(const Address& address) {
+  const std::string hostname = cluster_ + address.to_string();  // as Envoy names it
+  return join(hostname, [&] { return make_endpoint(hostname, {&address, 1}); });
+}
+
+DestinationHosts::Joined DestinationHosts::join(const std::string& hostname,
+                                                const std::vector<Address>& addresses) {
+  return join(hostname, [&] { return make_endpoint(hostname, addresses); });
+}
+
+std::shared_ptr<const Host> DestinationHosts::renew(const Host& host, const std::vector<Address>& addresses) {
+  const auto made =
+      std::make_shared<const Host>(make_endpoint(host.endpoint().hostname, addresses), host.shared_state());
+  const std::lock_guard lock(mutex_);
+  const auto found = hosts_.find(host.endpoint().hostname);
+  if (found == hosts_.end()) return made;
+  // Another worker may have been here.
+  const Endpoint& before = found->second.host->endpoint();
+  const Endpoint& now = made->endpoint();
+  if (before.address_text != now.address_text ||
+      before.additional_addresses.list() != now.additional_addresses.list())
+    found->second.host = made;
+  return found->second.host;
 }
 
 bool DestinationHosts::leave(const Host& host) {
   const std::lock_guard lock(mutex_);
-  const auto found = hosts_.find(host.endpoint().address);
+  const auto found = hosts_.find(host.endpoint().hostname);
   if (found == hosts_.end() || --found->second.workers > 0) return false;
   hosts_.erase(found);
   return true;
@@ -52,7 +80,7 @@ HostList DestinationHosts::list() const {
   const std::lock_guard lock(mutex_);
   HostList all;
   all.reserve(hosts_.size());
-  for (const auto& [address, held] : hosts_) all.push_back(held.host);
+  for (const auto& [hostname, held] : hosts_) all.push_back(held.host);
   return all;
 }
 

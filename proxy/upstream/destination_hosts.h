@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "upstream/host.h"
 
@@ -13,9 +15,9 @@ struct AddressHash {
   size_t operator()(const Address& address) const;
 };
 
-/// The hosts that the workers have made for a cluster of type ORIGINAL_DST, each once however many workers
-/// use it: what /clusters and membership_total show. The lock is taken when a worker makes or drops a host,
-/// not when it uses one. Any thread.
+/// The hosts that the workers have made for a cluster whose hosts come with requests (ORIGINAL_DST, dynamic
+/// forward proxy), each once however many workers use it: what /clusters and membership_total show. The lock
+/// is taken when a worker makes or drops a host, not when it uses one. Any thread.
 class DestinationHosts {
  public:
   /// `shards`: as for HostState.
@@ -27,6 +29,10 @@ class DestinationHosts {
   };
   /// The host at `address`, which the caller then holds until it leaves.
   Joined join(const Address& address);
+  /// The host called `hostname`, which is at the first of these addresses.
+  Joined join(const std::string& hostname, const std::vector<Address>& addresses);
+  /// It is at these addresses now: the host that says so, over the same state.
+  std::shared_ptr<const Host> renew(const Host& host, const std::vector<Address>& addresses);
   /// True: nobody holds it any more.
   bool leave(const Host& host);
 
@@ -38,10 +44,12 @@ class DestinationHosts {
     std::shared_ptr<const Host> host;
     size_t workers = 0;
   };
+  Joined join(const std::string& hostname, const std::function<std::shared_ptr<const Endpoint>()>& make);
+
   const std::string cluster_;
   const size_t shards_;
   mutable std::mutex mutex_;
-  std::unordered_map<Address, Held, AddressHash> hosts_;
+  std::unordered_map<std::string, Held> hosts_;  // by hostname
 };
 
 }  // namespace remora

@@ -33,14 +33,14 @@ std::optional<Address> parse_ip_and_port(std::string_view text) {
   return std::move(*address);
 }
 
-DestinationTable::DestinationTable(const OriginalDst& config, Parts parts)
+OriginalDstTable::OriginalDstTable(const OriginalDst& config, Parts parts)
     : config_(config),
       parts_(std::move(parts)),
-      sweep_timer_(timer_calls<&DestinationTable::sweep>, this) {}
+      sweep_timer_(timer_calls<&OriginalDstTable::sweep>, this) {}
 
-DestinationTable::~DestinationTable() { clear(); }
+OriginalDstTable::~OriginalDstTable() { clear(); }
 
-std::optional<Address> DestinationTable::destination(const LbContext& context) {
+std::optional<Address> OriginalDstTable::destination(const LbContext& context) {
   if (!config_.header.empty() && context.request != nullptr) {
     if (const auto value = context.request->get(config_.header)) {
       if (auto named = parse_ip_and_port(*value)) return named;
@@ -51,7 +51,7 @@ std::optional<Address> DestinationTable::destination(const LbContext& context) {
   return context.origin->destination;
 }
 
-const Host* DestinationTable::pick(const LbContext& context) {
+const Host* OriginalDstTable::pick(const LbContext& context) {
   auto address = destination(context);
   if (!address) return nullptr;
   if (config_.port) address->set_port(*config_.port);
@@ -70,13 +70,13 @@ const Host* DestinationTable::pick(const LbContext& context) {
   return entries_.front().host.get();
 }
 
-HostStats& DestinationTable::counts(const Entry& entry) const {
+HostStats& OriginalDstTable::counts(const Entry& entry) const {
   return entry.host->state().stats(parts_.shard);
 }
 
 /// Idle connections go with their host; those that carry something make it count as used just now. So there
 /// may be more hosts than kMost, as many as requests.
-void DestinationTable::make_room() {
+void OriginalDstTable::make_room() {
   for (int looks = 0; entries_.size() >= kMost && looks < kLooksForRoom; ++looks) {
     const auto oldest = std::prev(entries_.end());
     if (counts(*oldest).rq_active.get() > 0) {
@@ -87,7 +87,7 @@ void DestinationTable::make_room() {
   }
 }
 
-DestinationTable::Entries::iterator DestinationTable::remove(Entries::iterator entry) {
+OriginalDstTable::Entries::iterator OriginalDstTable::remove(Entries::iterator entry) {
   const auto host = std::move(entry->host);
   by_address_.erase(host->endpoint().address);
   const auto next = entries_.erase(entry);
@@ -96,11 +96,11 @@ DestinationTable::Entries::iterator DestinationTable::remove(Entries::iterator e
   return next;
 }
 
-void DestinationTable::plan_sweep() {
+void OriginalDstTable::plan_sweep() {
   if (!sweep_timer_.armed()) parts_.reactor.arm(sweep_timer_, config_.cleanup_interval);
 }
 
-void DestinationTable::sweep() {
+void OriginalDstTable::sweep() {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const bool stays = std::exchange(entry->used, false) || counts(*entry).cx_active.get() > 0;
     entry = stays ? std::next(entry) : remove(entry);
@@ -108,7 +108,7 @@ void DestinationTable::sweep() {
   if (!entries_.empty()) plan_sweep();
 }
 
-void DestinationTable::clear() {
+void OriginalDstTable::clear() {
   sweep_timer_.cancel();
   while (!entries_.empty()) remove(entries_.begin());
 }

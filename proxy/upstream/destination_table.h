@@ -16,14 +16,9 @@ class Reactor;
 class StatBlock;
 struct LbContext;
 
-/// The hosts of a cluster of type ORIGINAL_DST on one worker: made when a connection wants to go there,
-/// dropped when nothing has used them for a cleanup interval and no connection to them is left. Beyond kMost,
-/// those that have rested longest go at once, so that a scan of a network costs no memory. Source: Envoy,
-/// original destination cluster.
+/// The hosts of a cluster on one worker that are made when requests want to go there. Not thread-safe.
 class DestinationTable {
  public:
-  static constexpr size_t kMost = 1024;
-
   struct Parts {
     Reactor& reactor;
     size_t shard;
@@ -31,16 +26,38 @@ class DestinationTable {
     std::shared_ptr<DestinationHosts> hosts;
     /// A host is dropped: so are its pools.
     std::function<void(const HostState&)> drop;
+    /// A host is at other addresses: new connections go there.
+    std::function<void(const std::shared_ptr<const Host>&)> renew;
   };
-  DestinationTable(const OriginalDst& config, Parts parts);
-  ~DestinationTable();
 
-  /// Where a request goes, by its header or by its connection; null: nowhere, which is counted if a header
-  /// says so. Lives as long as `share` or the table holds it.
-  const Host* pick(const LbContext& context);
+  DestinationTable() = default;
+  virtual ~DestinationTable() = default;
+  DestinationTable(const DestinationTable&) = delete;
+  DestinationTable& operator=(const DestinationTable&) = delete;
+  /// Where a request goes; null: nowhere. Lives until the next call.
+  virtual const Host* pick(const LbContext& context) = 0;
   /// Of the host that pick() gave last.
-  [[nodiscard]] const std::shared_ptr<const Host>& last_picked() const { return entries_.front().host; }
-  void clear();
+  [[nodiscard]] virtual const std::shared_ptr<const Host>& last_picked() const = 0;
+  virtual void clear() = 0;
+};
+
+/// Those of a cluster of type ORIGINAL_DST: made when a connection wants to go there,
+/// dropped when nothing has used them for a cleanup interval and no connection to them is left. Beyond kMost,
+/// those that have rested longest go at once, so that a scan of a network costs no memory. Source: Envoy,
+/// original destination cluster.
+class OriginalDstTable final : public DestinationTable {
+ public:
+  static constexpr size_t kMost = 1024;
+
+  OriginalDstTable(const OriginalDst& config, Parts parts);
+  ~OriginalDstTable() override;
+
+  /// By the request's header or by its connection; that a header names nowhere is counted.
+  const Host* pick(const LbContext& context) override;
+  [[nodiscard]] const std::shared_ptr<const Host>& last_picked() const override {
+    return entries_.front().host;
+  }
+  void clear() override;
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:

@@ -7,12 +7,14 @@
 #include "net/dial.h"
 #include "net/transport.h"
 #include "remora/config/balancer.h"
+#include "remora/config/dynamic_forward.h"
 #include "remora/http/exchange_info.h"
 #include "stats/cluster_stats.h"
 #include "stats/shadow_stats.h"
 #include "upstream/aggregate.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/destination_table.h"
+#include "upstream/forward_table.h"
 #include "upstream/pool.h"
 #include "upstream/requested_host.h"
 #include "upstream/worker_clusters.h"
@@ -53,11 +55,21 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
       load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted),
       watches_latency_(config().outlier && config().outlier->latency) {
   if (!config().aggregate.empty()) members_ = std::make_unique<AggregateChoice>(config(), *context_.clusters);
-  if (!config().original_dst) return;
-  destinations_ = std::make_unique<DestinationTable>(
-      *config().original_dst,
-      DestinationTable::Parts{context.reactor, context.shard, stats_, runtime_->destinations,
-                              [this](const HostState& host) { drop_pools(host); }});
+  if (!runtime_->destinations) return;
+  DestinationTable::Parts parts{context.reactor,
+                                context.shard,
+                                stats_,
+                                runtime_->destinations,
+                                [this](const HostState& host) { drop_pools(host); },
+                                [this](const std::shared_ptr<const Host>& host) {
+                                  const auto pools = pools_.find(&host->state());
+                                  if (pools != pools_.end()) pools->second.set_host(host);
+                                }};
+  if (config().original_dst) {
+    destinations_ = std::make_unique<OriginalDstTable>(*config().original_dst, std::move(parts));
+  } else {
+    destinations_ = std::make_unique<ForwardTable>(*config().dynamic_forward, std::move(parts));
+  }
 }
 
 WorkerCluster::~WorkerCluster() = default;

@@ -133,7 +133,11 @@ class TestUnimplementedFields:
         change(CLUSTER + ".lb_policy", lambda config: config["static_resources"]["clusters"][0].update(lb_policy="LOAD_BALANCING_POLICY_CONFIG")),
         change(CLUSTER + ".cluster_type", lambda config: config["static_resources"]["clusters"].__setitem__(0, {
             "name": "many", "cluster_type": {"name": "many", "typed_config": typed(
-                "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", dns_cache_config={"name": "names"})}})),
+                "envoy.extensions.clusters.redis.v3.RedisClusterConfig")}})),
+        change(CLUSTER + ".cluster_type.typed_config.sub_clusters_config",
+               lambda config: config["static_resources"]["clusters"].__setitem__(0, {
+                   "name": "any", "lb_policy": "CLUSTER_PROVIDED", "cluster_type": {"name": "any", "typed_config": typed(
+                       "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", sub_clusters_config={})}})),
         change(CLUSTER + ".health_checks[0].custom_health_check", lambda config: config["static_resources"]["clusters"][0].update(health_checks=[{
             "timeout": "1s", "interval": "1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
             "custom_health_check": {"name": "envoy.health_checkers.redis"}}])),

@@ -14,18 +14,10 @@ using envoy::extensions::clusters::aggregate::v3::ClusterConfig;
 constexpr std::string_view kProvided =
     "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided";
 
-/// Either form may say that the members choose.
-bool leaves_choice_to_members(const ProtoCluster& cluster) {
-  if (!cluster.has_load_balancing_policy()) return cluster.lb_policy() == ProtoCluster::CLUSTER_PROVIDED;
-  const auto& policies = cluster.load_balancing_policy().policies();
-  return policies.size() == 1 &&
-         type_name_of(policies[0].typed_extension_config().typed_config().type_url()) == kProvided;
-}
-
 void check_cluster(const ProtoCluster& cluster, Context& context) {
   constexpr const char* kNoHosts = "an aggregate cluster has no hosts of its own";
   constexpr const char* kMembers = "has no effect: the members' holds";
-  if (!leaves_choice_to_members(cluster))
+  if (!is_provided_balancer(cluster))
     context.error("lb_policy", "must be CLUSTER_PROVIDED for a cluster of type envoy.clusters.aggregate");
   if (cluster.has_load_assignment()) context.error("load_assignment", kNoHosts);
   if (cluster.has_eds_cluster_config())
@@ -38,6 +30,13 @@ void check_cluster(const ProtoCluster& cluster, Context& context) {
 }
 
 }  // namespace
+
+bool is_provided_balancer(const ProtoCluster& cluster) {
+  if (!cluster.has_load_balancing_policy()) return cluster.lb_policy() == ProtoCluster::CLUSTER_PROVIDED;
+  const auto& policies = cluster.load_balancing_policy().policies();
+  return policies.size() == 1 &&
+         type_name_of(policies[0].typed_extension_config().typed_config().type_url()) == kProvided;
+}
 
 void set_aggregate(const ProtoCluster& cluster, const ClusterConfig& message, Context& context,
                    TranslatedCluster& result, remora::ClusterConfig& out) {

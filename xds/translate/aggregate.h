@@ -12,4 +12,7 @@ void set_aggregate(const envoy::config::cluster::v3::Cluster& cluster,
                    const envoy::extensions::clusters::aggregate::v3::ClusterConfig& message, Context& context,
                    TranslatedCluster& result, ClusterConfig& out);
 
+/// Either form of a cluster's balancer may say that its type has one of its own.
+bool is_provided_balancer(const envoy::config::cluster::v3::Cluster& cluster);
+
 }  // namespace remora::xds

@@ -2,6 +2,7 @@
 
 #include "translate/aggregate.h"
 #include "translate/dns.h"
+#include "translate/dynamic_forward.h"
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
 #include "translate/metadata_exchange.h"
@@ -95,6 +96,9 @@ void set_extension(const ProtoCluster& cluster, Context& context, TranslatedClus
   using Aggregate = envoy::extensions::clusters::aggregate::v3::ClusterConfig;
   if (const auto* aggregate = dynamic_cast<const Aggregate*>(config.message.get()))
     return set_aggregate(cluster, *aggregate, context, result, out);
+  using Forward = envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
+  if (dynamic_cast<const Forward*>(config.message.get()) != nullptr)
+    return set_dynamic_forward(cluster, context, result, out);
   const auto scope = context.in("cluster_type");
   refuse_extension("cluster type", type.name(), config, context);
 }
@@ -190,6 +194,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   }
   set_latency_ejection(cluster, context, *out);
   set_health_checks(cluster, context, *out);
+  finish_dynamic_forward(cluster, context, *out);
   if (context.report().error_count() == errors_before) result.config = std::move(out);
   return result;
 }

@@ -35,16 +35,6 @@ void read_common(const Message& message, Context& context, DnsDiscovery& out) {
   if (out.failure_max < out.failure_base) context.error("max_interval", "must not be below base_interval");
 }
 
-DnsLookupFamily to_family(ProtoCluster::DnsLookupFamily family) {
-  switch (family) {
-    case ProtoCluster::V4_ONLY: return DnsLookupFamily::kV4Only;
-    case ProtoCluster::V6_ONLY: return DnsLookupFamily::kV6Only;
-    case ProtoCluster::V4_PREFERRED: return DnsLookupFamily::kV4Preferred;
-    case ProtoCluster::ALL: return DnsLookupFamily::kAll;
-    default: return DnsLookupFamily::kAuto;
-  }
-}
-
 DnsLookupFamily to_family(envoy::extensions::clusters::common::dns::v3::DnsLookupFamily family) {
   namespace v3 = envoy::extensions::clusters::common::dns::v3;
   switch (family) {
@@ -127,6 +117,16 @@ void finish(const ProtoCluster& cluster, DnsDiscovery dns, Context& context, Tra
 }
 
 }  // namespace
+
+DnsLookupFamily to_family(ProtoCluster::DnsLookupFamily family) {
+  switch (family) {
+    case ProtoCluster::V4_ONLY: return DnsLookupFamily::kV4Only;
+    case ProtoCluster::V6_ONLY: return DnsLookupFamily::kV6Only;
+    case ProtoCluster::V4_PREFERRED: return DnsLookupFamily::kV4Preferred;
+    case ProtoCluster::ALL: return DnsLookupFamily::kAll;
+    default: return DnsLookupFamily::kAuto;
+  }
+}
 
 void set_dns(const ProtoCluster& cluster, bool one_host, Context& context, TranslatedCluster& result,
              ClusterConfig& out) {

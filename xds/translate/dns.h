@@ -17,6 +17,8 @@ void set_dns(const envoy::config::cluster::v3::Cluster& cluster,
              const envoy::extensions::clusters::dns::v3::DnsCluster& message, Context& context,
              TranslatedCluster& result, ClusterConfig& out);
 
+DnsLookupFamily to_family(envoy::config::cluster::v3::Cluster::DnsLookupFamily family);
+
 /// Of a cluster of another type.
 void warn_of_dns_fields(const envoy::config::cluster::v3::Cluster& cluster, Context& context);
 

@@ -1,7 +1,9 @@
+#include "remora/filter/dns_cache_message.h"
 #include "remora/filter/envoy_messages.h"
 
 #include <utility>
 
+#include "translate/dynamic_forward.h"
 #include "translate/header_mutations.h"
 #include "translate/matchers.h"
 #include "translate/resource_source.h"
@@ -91,6 +93,12 @@ std::shared_ptr<const DemandSource> to_demand_source(const envoy::config::core::
     if (report.error_count() != before) return nullptr;
     return std::make_shared<const xds::DemandOrigin>(std::move(source));
   });
+}
+
+std::shared_ptr<const DnsCache> to_dns_cache(
+    const envoy::extensions::common::dynamic_forward_proxy::v3::DnsCacheConfig& message,
+    const FilterFactoryContext& context, const std::string& path, ConfigReport& report) {
+  return at(path, context, report, [&](xds::Context& place) { return xds::to_dns_cache(message, place); });
 }
 
 }  // namespace remora

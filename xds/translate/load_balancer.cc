@@ -230,7 +230,9 @@ LbSubset to_subset(const Subset& subset, Context& context) { return read_subset(
 
 void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterConfig& out) {
   // There is nothing to balance.
-  if (cluster.type() == ProtoCluster::ORIGINAL_DST || out.discovery == ClusterConfig::Discovery::kAggregate)
+  using Discovery = ClusterConfig::Discovery;
+  if (cluster.type() == ProtoCluster::ORIGINAL_DST || out.discovery == Discovery::kAggregate ||
+      out.discovery == Discovery::kDynamicForward)
     return;
   if (cluster.has_load_balancing_policy()) {
     if (cluster.has_lb_subset_config())
@@ -254,7 +256,8 @@ void set_load_balancer(const ProtoCluster& cluster, Context& context, ClusterCon
     case ProtoCluster::CLUSTER_PROVIDED:
       return context.error(
           "lb_policy",
-          "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST and envoy.clusters.aggregate");
+          "CLUSTER_PROVIDED is only for clusters of type ORIGINAL_DST, envoy.clusters.aggregate and "
+          "envoy.clusters.dynamic_forward_proxy");
     default: context.unsupported("lb_policy", ProtoCluster::LbPolicy_Name(cluster.lb_policy()));
   }
   const auto& common = cluster.common_lb_config();

@@ -38,6 +38,17 @@ std::span<const MessageRules> cluster_rules() {
                       "dns_lookup_family all_addresses_in_single_endpoint",
        .checked_by_reader = "typed_dns_resolver_config"},
       {.message = "envoy.extensions.clusters.aggregate.v3.ClusterConfig", .implemented = "clusters"},
+      {.message = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+       .implemented = "dns_cache_config allow_insecure_cluster_options",
+       .only = {{"allow_coalesced_connections", "false"}}},
+      {.message = "envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig",
+       .implemented = "name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts "
+                      "dns_failure_refresh_rate dns_cache_circuit_breaker use_tcp_for_dns_lookups "
+                      "dns_resolution_config preresolve_hostnames dns_query_timeout",
+       .checked_by_reader = "typed_dns_resolver_config",
+       .only = {{"disable_dns_refresh_on_failure", "false"}}},
+      {.message = "envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers",
+       .implemented = "max_pending_requests"},
       {.message = "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate",
        .implemented = "base_interval max_interval"},
       {.message = "envoy.config.cluster.v3.UpstreamConnectionOptions",

@@ -92,8 +92,8 @@ TEST_F(OriginalDstTest, ThePortCanBeAnother) {
 TEST_F(OriginalDstTest, AScanKeepsTheLatestHosts) {
   begin();
   for (size_t i = 0; i < 100000; ++i) pool_to(numbered(i % 60000));
-  EXPECT_EQ(destinations_->size(), DestinationTable::kMost);
-  EXPECT_EQ(destinations_->list().size(), DestinationTable::kMost);
+  EXPECT_EQ(destinations_->size(), OriginalDstTable::kMost);
+  EXPECT_EQ(destinations_->list().size(), OriginalDstTable::kMost);
   const auto joined = destinations_->join(numbered(39999));
   EXPECT_FALSE(joined.first) << "the last one is there";
   EXPECT_TRUE(destinations_->join(numbered(38000)).first) << "an older one is not";
@@ -104,8 +104,8 @@ TEST_F(OriginalDstTest, AScanSparesWhatIsInUse) {
   auto& wish = ask(*pool_to(endpoint_.address));
   turns();
   ASSERT_EQ(peers_.size(), 1u);
-  for (size_t i = 0; i < 3 * DestinationTable::kMost; ++i) pool_to(numbered(i));
-  EXPECT_LE(destinations_->size(), DestinationTable::kMost + 1);
+  for (size_t i = 0; i < 3 * OriginalDstTable::kMost; ++i) pool_to(numbered(i));
+  EXPECT_LE(destinations_->size(), OriginalDstTable::kMost + 1);
   EXPECT_FALSE(destinations_->join(endpoint_.address).first);
   peers_[0]->answer(0);
   turns();
@@ -119,7 +119,7 @@ TEST_F(OriginalDstTest, AScanTakesIdleConnectionsAlong) {
   peers_[0]->answer(0);
   turns();
   EXPECT_FALSE(peers_[0]->ended);
-  for (size_t i = 0; i < DestinationTable::kMost; ++i) pool_to(numbered(i));
+  for (size_t i = 0; i < OriginalDstTable::kMost; ++i) pool_to(numbered(i));
   turns();
   EXPECT_TRUE(peers_[0]->ended);
 }
