@@ -2,11 +2,13 @@
 holds for Envoy as well, unless a test says why not.
 """
 
+import json
 import threading
 
 import pytest
 
 from support import bootstrap as b
+from support.certificates import Authority, TlsUpstream, upstream_tls
 from support.dns_server import SERVFAIL, DnsServer
 from support.proxy import under_test
 from support.upstream import Upstream, echo
@@ -294,3 +296,89 @@ def test_caches_of_their_own(serve, names, upstream):
         assert (cache_stats(proxy)["num_hosts"], cache_stats(proxy, "others").get("num_hosts", 0)) == (1, 0)
     assert proxy.fetch("/other", host=f"a.test:{upstream.port}").status == 200
     assert cache_stats(proxy, "others")["num_hosts"] == 1
+
+
+def test_with_tls_the_name_is_sent_and_checked(serve, names, closing, tmp_path, log):
+    ca = Authority(tmp_path / "ca")
+    upstream = closing(TlsUpstream(ca.issue("a", "DNS:a.test"), answer=echo))
+    for name in ("a.test", "b.test"):
+        names.set(name, "127.0.0.1")
+    settings = cache(names)
+    proxy = serve(settings, clusters=[forwarding(settings, transport_socket=upstream_tls(ca=ca))])
+    assert proxy.fetch(host=f"a.test:{upstream.port}").status == 200
+    assert upstream.names == ["a.test"]
+    assert proxy.fetch(host=f"b.test:{upstream.port}").status == 503
+    assert lines(log, 2)[1].split()[:3] == [f"b.test:{upstream.port}", "503", "UF"]
+    proxy.fetch(host="a.test")
+    assert f"a.test:{upstream.port}" in hosts(proxy) and "a.test:443" in hosts(proxy)
+
+
+def test_without_tls_the_port_is_80(serve, names):
+    names.set("a.test", "127.0.0.1")
+    proxy = serve(cache(names))
+    proxy.fetch(host="a.test")
+    assert hosts(proxy) == {"a.test:80": "127.0.0.1"}
+
+
+def test_tunnels(serve, names, closing):
+    """CONNECT names its destination, as the clients of forward proxies do."""
+    def tunnel(connection):
+        connection.send("220 ready\n")
+
+    upstream = closing(Upstream("plain", script=tunnel))
+    names.set("a.test", "127.0.0.1")
+    route = b.route(to="up", upgrade_configs=[{"upgrade_type": "CONNECT", "connect_config": {}}])
+    route["match"] = {"connect_matcher": {}}
+    client = serve(cache(names), route).connect()
+    client.send(f"CONNECT a.test:{upstream.port} HTTP/1.1\r\nhost: a.test:{upstream.port}\r\n\r\n".encode())
+    wait_until(lambda: b"220 ready" in client.sock.recv(1000), "the tunnel's other end")
+
+
+@pytest.mark.parametrize("authority", ["a.test:99999", "a.test:port", "a..test", "-" * 64 + ".test", "a." * 200 + "test"])
+def test_what_names_no_host(serve, names, authority):
+    """Whatever it is taken for, it leads nowhere."""
+    proxy = serve(cache(names, dns_query_timeout="1s"))
+    assert proxy.fetch(host=authority).status in (400, 503)
+    assert proxy.fetch(host="127.0.0.1:1").status == 503, "the proxy is well"
+    if under_test() == "remora":
+        assert names.questions == []
+
+
+@ours
+def test_made_up_names_keep_nobody_out(serve, names, upstream):
+    """In Envoy they fill the cache until their host_ttl is over."""
+    names.set("a.test", "127.0.0.1")
+    proxy = serve(cache(names, max_hosts=3))
+    for number in range(20):
+        assert proxy.fetch(host=f"n{number}.test").status == 503
+    assert proxy.fetch(host=f"a.test:{upstream.port}").status == 200
+    stats = cache_stats(proxy)
+    assert (stats["num_hosts"], stats["host_added"], stats.get("host_overflow", 0)) == (3, 21, 0)
+
+
+@ours
+def test_a_name_is_the_same_in_any_case(serve, names, upstream):
+    names.set("a.test", "127.0.0.1")
+    proxy = serve(cache(names))
+    for name in ("a.test", "A.test", "a.TEST"):
+        assert proxy.fetch(host=f"{name}:{upstream.port}").status == 200
+    assert cache_stats(proxy)["num_hosts"] == 1
+
+
+@ours
+def test_explained(serve, names):
+    proxy = serve(cache(names))
+    reply = proxy.admin("/explain", method="POST", body=json.dumps({"listener": "in", "authority": "a.test"}))
+    assert "the host that the request's authority names" in reply.text
+
+
+@pytest.mark.parametrize("break_it", [
+    lambda settings: {"filters": [the_filter({**settings, "max_hosts": 7})]},
+    lambda settings: {"clusters": [forwarding(settings, lb_policy="ROUND_ROBIN")]},
+    lambda settings: {"clusters": [forwarding(settings, upstream_http_protocol_options={"auto_sni": True})]},
+    lambda settings: {"clusters": [forwarding({**settings, "max_hosts": 0})]},
+    lambda settings: {"clusters": [forwarding({**settings, "name": ""})]},
+    lambda settings: {"clusters": [forwarding({**settings, "dns_refresh_rate": "0s"})]}])
+def test_refused(serve, names, break_it):
+    proxy = serve(cache(names), wait_ready=False, **break_it(cache(names)))
+    assert proxy.wait() == 1
