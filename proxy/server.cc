@@ -144,6 +144,7 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
       log_error("outlier", "no log of ejections: {}", log.error().message);
     }
   }
+  clusters_.identify(loaded_.bootstrap.node);
   clusters_.route_in_zones(loaded_.bootstrap.local_cluster, loaded_.bootstrap.node.locality);
   clusters_.on_warm(
       [this](std::shared_ptr<const ClusterRuntime> runtime, std::shared_ptr<const HostSet> hosts) {

@@ -40,6 +40,7 @@ struct AdminHost {
   double success_rate = -1;           ///< percent, as outlier detection last saw it; -1: not enough requests
   double local_origin_success_rate = -1;
   double latency_ms = -1;  ///< the percentile that ejection by latency goes by; -1: not enough answers
+  double aperture = -1;    ///< how much of it counts where only some hosts are spoken to: 0 to 1; -1: all are
   std::string_view last_ejection;  ///< why it was ejected the last time, as in statistics; "": never
 };
 

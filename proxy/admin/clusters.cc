@@ -63,6 +63,7 @@ void append_host(std::string& out, const std::string& cluster, const AdminHost& 
   append_line(out, start, "local_origin_success_rate", host.local_origin_success_rate);
   // Beside what Envoy says, and only where there is something to say.
   if (host.latency_ms >= 0) append_line(out, start, "latency_ms", host.latency_ms);
+  if (host.aperture >= 0) append_line(out, start, "aperture", host.aperture);
   if (!host.last_ejection.empty()) append_line(out, start, "last_ejection", host.last_ejection);
 }
 

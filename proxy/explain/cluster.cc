@@ -24,13 +24,14 @@ std::string_view policy_name(LbPolicy policy) {
 /// Which of a level's hosts requests go to.
 bool takes_requests(const PriorityLevel& level, const Host* host) {
   const auto in = [host](const HostChoices& choices) {
-    return std::ranges::find(choices.hosts, host) != choices.hosts.end();
+    const auto& hosts = choices.open().hosts;
+    return std::ranges::find(hosts, host) != hosts.end();
   };
   const auto among = [&in](const HostChoices& all, const LocalityChoices* localities) {
     if (localities == nullptr) return in(all);
     return std::ranges::any_of(localities->shares, [&in](const auto& share) { return in(share.hosts); });
   };
-  if (level.panic) return level.healthy_load > 0 || level.degraded_load > 0;
+  if (level.panic) return (level.healthy_load > 0 || level.degraded_load > 0) && in(level.all);
   return (level.healthy_load > 0 && among(level.healthy, level.healthy_localities.get())) ||
          (level.degraded_load > 0 && among(level.degraded, level.degraded_localities.get()));
 }
@@ -50,7 +51,7 @@ void write_outlier(JsonWriter& json, const HostState& state) {
   json.end_object();
 }
 
-void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
+void write_endpoint(JsonWriter& json, const Host& host, const HostSet& set, bool chosen) {
   const Endpoint& endpoint = host.endpoint();
   json.begin_object();
   json.member("address", endpoint.address_text);
@@ -60,11 +61,13 @@ void write_endpoint(JsonWriter& json, const Host& host, bool chosen) {
   json.member("health", host.health_flags());
   write_outlier(json, host.state());
   if (const auto& why = host.state().check_failure(); !why.empty()) json.member("health_check", why);
+  if (set.reached() != nullptr) json.member("aperture", set.reach(host));
   json.member("takes_requests", chosen);
   json.end_object();
 }
 
-void write_levels(JsonWriter& json, const std::vector<PriorityLevel>& levels, size_t most) {
+void write_levels(JsonWriter& json, const std::vector<PriorityLevel>& levels, const HostSet& set,
+                  size_t most) {
   json.key("priorities");
   json.begin_array();
   size_t total = 0;
@@ -87,7 +90,7 @@ void write_levels(JsonWriter& json, const std::vector<PriorityLevel>& levels, si
   for (const auto& level : levels) {
     for (const Host* host : level.all.hosts) {
       if (written == most) break;
-      write_endpoint(json, *host, takes_requests(level, host));
+      write_endpoint(json, *host, set, takes_requests(level, host));
       ++written;
     }
   }
@@ -103,13 +106,13 @@ void write_hosts(JsonWriter& json, const HostSet& hosts, const SubsetMatch& want
     if (found.single != nullptr) {
       json.key("endpoints");
       json.begin_array();
-      write_endpoint(json, *found.single, true);
+      write_endpoint(json, *found.single, hosts, true);
       json.end_array();
       return;
     }
     levels = found.levels;
   }
-  if (levels != nullptr) write_levels(json, levels->levels, most);
+  if (levels != nullptr) write_levels(json, levels->levels, hosts, most);
 }
 
 void write_choice(JsonWriter& json, const Cluster& cluster, const SubsetMatch& wanted, size_t most) {

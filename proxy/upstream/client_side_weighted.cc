@@ -75,6 +75,7 @@ class ClientSideWeighted final : public HostPicker {
     const bool slow = slow_start_ && now < choices.slow_until;
     for (size_t i = 0; i < weights.size(); ++i) {
       if (weights[i] == 0) weights[i] = median;
+      weights[i] *= choices.part(i);
       if (slow && choices.hosts[i]->health() == HostHealth::kHealthy)
         weights[i] *= slow_start_factor(*slow_start_, now - choices.hosts[i]->state().healthy_since());
     }

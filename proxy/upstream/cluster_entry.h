@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "health_check/health_checker.h"
+#include "upstream/aperture.h"
 #include "upstream/cluster_manager.h"
 #include "upstream/outlier.h"
 
@@ -36,6 +37,13 @@ struct ClusterManager::MoreScopes {
   std::shared_ptr<StatScope> table;         // null: hosts are not chosen by hash
 };
 
+/// The aperture of one cluster.
+struct ClusterManager::Opening {
+  std::shared_ptr<StatScope> scope;
+  ApertureRules rules;
+  std::string peers;  // the cluster whose hosts this proxy and its peers are; "": it has not been named
+};
+
 struct ClusterManager::Entry {
   std::shared_ptr<ClusterRuntime> runtime;
   std::shared_ptr<const EndpointSet> endpoints;
@@ -44,6 +52,7 @@ struct ClusterManager::Entry {
   std::unique_ptr<Sweeps> sweeps;      // null: no outlier detection
   std::unique_ptr<MoreScopes> scopes;  // null: none of them
   std::unique_ptr<Checks> checks;      // null: no health checks
+  std::unique_ptr<Opening> opening;    // null: no aperture
   std::vector<std::string> subsets;
 
   [[nodiscard]] OutlierDetector* outlier() const { return sweeps ? sweeps->detector.get() : nullptr; }

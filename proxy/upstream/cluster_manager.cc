@@ -126,12 +126,18 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
     const auto found = clusters_.find(name);
     if (found == clusters_.end()) continue;
     set_warming(*found->second, false);
+    end_aperture(*found->second);
     clusters_.erase(found);
     count_change(kClusterRemoved);
     out.removed_clusters.push_back(name);
   }
-  follow_local_hosts(
-      [&out](const Entry& entry) { out.hosts.emplace_back(entry.runtime->config->name, entry.set); });
+  const auto tell = [&out](const Entry& entry) {
+    out.hosts.emplace_back(entry.runtime->config->name, entry.set);
+  };
+  follow_local_hosts(tell);
+  for (const auto& update : batch.clusters) follow_peers(update.config->name, tell);
+  for (const auto& update : batch.endpoints) follow_peers(update.first, tell);
+  for (const auto& name : batch.removed_clusters) follow_peers(name, tell);
 }
 
 void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out) {
@@ -171,9 +177,11 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   }
   runtime->report_outlier = report_outlier_;
   if (config.health_checks) runtime->report_unhealthy = report_unhealthy_;
+  if (!added) end_aperture(entry);
   entry.runtime = std::move(runtime);
   entry.endpoints = update.endpoints;
   entry.set = nullptr;  // loads, subsets and thresholds may differ: always built anew
+  start_aperture(entry, stat_name);
   start_outlier(entry);
   start_checks(entry, same_name);
   set_hosts(entry, *update.endpoints);
@@ -224,6 +232,7 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
              .stats = &entry.runtime->zone_stats->block(0)};
     rules.zones = &zones;
   }
+  if (entry.opening) rules.aperture = &entry.opening->rules;
   entry.set = std::make_shared<const HostSet>(entry.hosts, rules, config.subset.get());
   auto& block = entry.runtime->stats->block(0);
   block.set(kMembershipTotal, entry.hosts.size());
@@ -231,6 +240,7 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
   block.set(kMembershipDegraded, entry.set->degraded());
   block.set(kMembershipExcluded, entry.set->excluded());
   block.set(kMaxHostWeight, entry.set->max_weight());
+  if (entry.opening) report_aperture(entry);
   if (entry.scopes && entry.scopes->table) report_spread(*entry.set, entry.scopes->table->block(0));
   if (entry.set->subsets() == nullptr) return;
   auto names = entry.set->subsets()->names();
@@ -248,7 +258,7 @@ void ClusterManager::rebuild(Entry& entry, const EndpointSet& endpoints) {
 
 void ClusterManager::publish_hosts(Entry& entry) {
   if (!entry.warming()) publish_(entry.runtime->config->name, entry.set);
-  publish_followers();
+  publish_followers(entry.runtime->config->name);
 }
 
 void ClusterManager::route_in_zones(std::string local_cluster, const Locality& own) {
@@ -261,8 +271,10 @@ std::shared_ptr<const HostSet> ClusterManager::local_hosts() const {
   return found == clusters_.end() ? nullptr : found->second->set;
 }
 
-void ClusterManager::publish_followers() {
-  follow_local_hosts([this](const Entry& other) { publish_(other.runtime->config->name, other.set); });
+void ClusterManager::publish_followers(const std::string& changed) {
+  const auto tell = [this](const Entry& other) { publish_(other.runtime->config->name, other.set); };
+  follow_local_hosts(tell);
+  follow_peers(changed, tell);
 }
 
 /// What zones make of a cluster depends on the local one: where that has other hosts, all others are made

@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "upstream/cluster_runtime.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/ejection_log.h"
+#include "upstream/peer_place.h"
 
 namespace boost::asio {
 class io_context;
@@ -51,6 +54,9 @@ class ClusterManager {
   /// cluster's zones have proxies and others have hosts. Before apply(). `own` is borrowed.
   void route_in_zones(std::string local_cluster, const Locality& own);
 
+  /// Who this proxy is, which says where it stands among its peers. Before apply(); borrowed.
+  void identify(const NodeInfo& node);
+
   /// Takes the clusters and endpoints of `batch` and adds what workers need to know of them to `out`.
   void apply(const ConfigBatch& batch, WorkerBatch& out);
 
@@ -70,6 +76,12 @@ class ClusterManager {
   struct MoreScopes;
   struct Checks;
   struct Sweeps;
+  struct Opening;
+  /// Clusters whose apertures go by the same peers.
+  struct PeerGroup {
+    std::set<std::string> followers;
+    std::optional<PeerPlace> place;  // nullopt: this proxy is not among them
+  };
 
   void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
   std::unique_ptr<MoreScopes> make_scopes(const ClusterConfig& config, const std::string& stat_name);
@@ -79,7 +91,12 @@ class ClusterManager {
   void publish_hosts(Entry& entry);
   [[nodiscard]] std::shared_ptr<const HostSet> local_hosts() const;
   void follow_local_hosts(const std::function<void(const Entry&)>& tell);
-  void publish_followers();
+  void publish_followers(const std::string& changed);
+  void start_aperture(Entry& entry, const std::string& stat_name);
+  void end_aperture(Entry& entry);
+  [[nodiscard]] std::optional<PeerPlace> find_place_in(const std::string& peers) const;
+  void follow_peers(const std::string& peers, const std::function<void(const Entry&)>& tell);
+  static void report_aperture(const Entry& entry);
   void start_checks(Entry& entry, bool same_name);
   void rebuild_later(Entry& entry);
   void rebuild_after_checks(Entry& entry);
@@ -108,6 +125,9 @@ class ClusterManager {
   std::string local_cluster_;  // "": none
   const Locality* own_ = nullptr;
   std::shared_ptr<const HostSet> local_hosts_;  // that zones go by now
+  const NodeInfo* node_ = nullptr;
+  PeerPlace place_by_name_;                                    // where nobody knows the peers
+  std::map<std::string, PeerGroup, std::less<>> peer_groups_;  // by the cluster whose hosts they are
 };
 
 }  // namespace remora

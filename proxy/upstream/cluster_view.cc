@@ -36,6 +36,7 @@ void ClusterManager::each_cluster(const std::function<void(const AdminCluster&)>
       row.rq_success = state.total(&HostStats::rq_success);
       row.rq_timeout = state.total(&HostStats::rq_timeout);
       row.rq_total = state.total(&HostStats::rq_total);
+      if (entry->opening && entry->set) row.aperture = entry->set->reach(*host);
       row.failed_outlier_check = state.ejected();
       row.active_health = state.active_health();
       if (const auto* monitor = state.known_monitor()) {

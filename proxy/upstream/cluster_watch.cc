@@ -112,7 +112,7 @@ void ClusterManager::finish_warming(Entry& entry) {
   log_info("health_check", "cluster '{}': first round done, {} of {} hosts healthy",
            entry.runtime->config->name, entry.set->healthy(), entry.hosts.size());
   if (publish_cluster_) publish_cluster_(entry.runtime, entry.set);
-  publish_followers();
+  publish_followers(entry.runtime->config->name);
 }
 
 void ClusterManager::start_outlier(Entry& entry) {

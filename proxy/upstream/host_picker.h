@@ -22,6 +22,9 @@ class HostPicker {
   virtual const Host* pick(const HostChoices& choices) = 0;
 };
 
+/// The place of one host of an aperture, each as likely as what of it counts. O(log hosts).
+size_t draw_by_share(const HostChoices& choices, Random& random);
+
 /// What a policy needs of its worker. Borrowed.
 struct PickerContext {
   size_t shard;  ///< whose counts of hosts are compared

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <numeric>
 
+#include "upstream/aperture.h"
 #include "upstream/hash_table.h"
 #include "upstream/localities.h"
+#include "upstream/reached_hosts.h"
 #include "upstream/subset.h"
 #include "upstream/zone_routing.h"
 
@@ -96,11 +98,16 @@ void make_tables(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
 }  // namespace
 
 void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id) {
+  describe(choices, rules, next_id);
+  if (rules.aperture != nullptr) choices.aperture = make_aperture(choices, rules, next_id);
+}
+
+void describe(HostChoices& choices, const LoadRules& rules, uint32_t& next_id) {
   choices.id = next_id++;
   const auto& hosts = choices.hosts;
-  choices.equal_weights = std::all_of(hosts.begin(), hosts.end(), [&](const Host* host) {
-    return host->weight() == hosts.front()->weight();
-  });
+  const auto counts = [&](size_t place) { return hosts[place]->weight() * choices.part(place); };
+  for (size_t i = 1; i < hosts.size() && choices.equal_weights; ++i)
+    choices.equal_weights = counts(i) == counts(0);
   if (rules.slow_start_window == Milliseconds(0)) return;
   for (const Host* host : hosts) {
     choices.slow_until =
@@ -157,10 +164,11 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
   set_rooms(result.levels, rules.overprovisioning);
   share_load(result.levels, rules.panic_threshold);
   if (rules.hashing != nullptr) make_tables(result.levels, rules);
+  if (rules.reached != nullptr) note_reached(result, *rules.reached);
   return result;
 }
 
-HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
+HostSet::HostSet(HostList hosts, const LoadRules& given, const LbSubset* subset)
     : hosts_(std::move(hosts)),
       generation_(next_generation()) {
   std::vector<const Host*> borrowed;
@@ -169,6 +177,9 @@ HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
     borrowed.push_back(host.get());
     max_weight_ = std::max(max_weight_, host->weight());
   }
+  LoadRules rules = given;
+  ReachedHosts* reached = rules.aperture == nullptr ? nullptr : &reached_.emplace();
+  if (subset == nullptr) rules.reached = reached;  // else the subsets are chosen from
   levels_ = make_levels(borrowed, rules, choices_);
   for (const auto& level : levels_.levels) {
     healthy_ += level.healthy.hosts.size();
@@ -177,10 +188,17 @@ HostSet::HostSet(HostList hosts, const LoadRules& rules, const LbSubset* subset)
   }
   if (subset == nullptr) return;
   LoadRules within = rules;
+  within.reached = reached;
   if (!rules.subset_localities) within.localities = nullptr;
   subsets_ = std::make_unique<const SubsetIndex>(borrowed, *subset, within, choices_);
 }
 
 HostSet::~HostSet() = default;
+
+double HostSet::reach(const Host& host) const {
+  if (!reached_) return 1;
+  const auto found = reached_->find(&host);
+  return found == reached_->end() ? 0 : found->second;
+}
 
 }  // namespace remora

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "upstream/host.h"
@@ -10,6 +12,7 @@ namespace remora {
 
 class HashTable;
 class SubsetIndex;
+struct ApertureRules;
 struct LocalityChoices;
 struct ZoneRouting;
 struct ZoneRules;
@@ -22,8 +25,20 @@ struct HostChoices {
   uint32_t id = 0;
   /// When the last of them leaves slow start; long ago where there is none.
   MonotonicTime slow_until{};
+  /// Of an aperture: how much of each host's weight counts, above 0 to 1; empty: all of it.
+  std::vector<double> parts;
+  /// The same as sums, of the parts of the weights up to each host, itself included.
+  std::vector<double> shares_until;
+  /// Those of `hosts` that this proxy speaks to; null: all of them.
+  std::shared_ptr<const HostChoices> aperture;
+
   [[nodiscard]] bool empty() const { return hosts.empty(); }
+  [[nodiscard]] double part(size_t place) const { return parts.empty() ? 1 : parts[place]; }
+  [[nodiscard]] const HostChoices& open() const { return aperture != nullptr ? *aperture : *this; }
 };
+
+/// Hosts that requests can go to, and how much of each counts.
+using ReachedHosts = std::unordered_map<const Host*, double>;
 
 /// One priority's hosts by health, and the share of requests it gets.
 /// Source: Envoy, priority levels, degraded endpoints and panic threshold.
@@ -64,12 +79,16 @@ struct LoadRules {
   const ConsistentHash* hashing = nullptr;  ///< null: hosts are not chosen by hash
   /// Null: hosts are not chosen by locality.
   const std::vector<LocalityWeight>* localities = nullptr;
-  bool subset_localities = false;     ///< the same within subsets
-  const ZoneRules* zones = nullptr;   ///< null: there is no local cluster
-  Milliseconds slow_start_window{0};  ///< 0: there is no slow start
+  bool subset_localities = false;           ///< the same within subsets
+  const ZoneRules* zones = nullptr;         ///< null: there is no local cluster
+  Milliseconds slow_start_window{0};        ///< 0: there is no slow start
+  const ApertureRules* aperture = nullptr;  ///< null: all hosts are spoken to
+  ReachedHosts* reached = nullptr;          ///< where to note who is; null: nobody asks
 };
 
-/// What is to know of a list whose hosts are there.
+/// What is to know of a list whose hosts are there, the aperture aside.
+void describe(HostChoices& choices, const LoadRules& rules, uint32_t& next_id);
+/// All that is to know of it.
 void finish(HostChoices& choices, const LoadRules& rules, uint32_t& next_id);
 
 /// Whether fewer of the level's hosts can be used than `threshold` percent.
@@ -104,6 +123,11 @@ class HostSet {
   [[nodiscard]] size_t excluded() const { return excluded_; }
   [[nodiscard]] uint32_t max_weight() const { return max_weight_; }
 
+  /// With an aperture: who is in it; null: everybody.
+  [[nodiscard]] const ReachedHosts* reached() const { return reached_ ? &*reached_ : nullptr; }
+  /// How much of the host counts: 0 to 1.
+  [[nodiscard]] double reach(const Host& host) const;
+
  private:
   HostList hosts_;
   PriorityLevels levels_;
@@ -114,6 +138,7 @@ class HostSet {
   size_t degraded_ = 0;
   size_t excluded_ = 0;
   uint32_t max_weight_ = 0;
+  std::optional<ReachedHosts> reached_;
 };
 
 }  // namespace remora

@@ -93,7 +93,7 @@ const Host* LoadBalancer::pick_from(const PriorityLevels& all) {
   if (chosen.level->panic) count(&LbStats::healthy_panic);
   if (hashed_) return pick_hashed(*chosen.level);
   const HostChoices* choices = choices_of(chosen);
-  return choices == nullptr || choices->empty() ? nullptr : picker_->pick(*choices);
+  return choices == nullptr || choices->empty() ? nullptr : picker_->pick(choices->open());
 }
 
 /// In panic localities do not count either. Null: nobody is to be chosen. Source: Envoy.

@@ -14,10 +14,10 @@ class PeakEwma final : public LatencyPicker {
     Drawn drawn;
     const Host* best = nullptr;
     double least = 0;
-    for (const Host* host : draw(choices, drawn)) {
-      const double cost = latency(*host) * load(*host);
+    for (const Candidate& candidate : draw(choices, drawn)) {
+      const double cost = latency(*candidate.host) * load(candidate);
       if (best == nullptr || cost < least) {
-        best = host;
+        best = candidate.host;
         least = cost;
       }
     }

@@ -49,8 +49,9 @@ class Prequal final : public LatencyPicker {
     const Host* idlest = nullptr;
     double shortest = 0;
     double least = 0;
-    for (const Host* host : draw(choices, drawn)) {
-      const double load = this->load(*host);
+    for (const Candidate& candidate : draw(choices, drawn)) {
+      const Host* host = candidate.host;
+      const double load = this->load(candidate);
       const bool hot = load > line_.value();
       line_.meet(load);
       if (idlest == nullptr || load < least) {

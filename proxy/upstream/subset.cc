@@ -191,6 +191,7 @@ void SubsetIndex::add_group(const LbSubset::Selector& selector, const std::vecto
         subset.hosts.begin(), subset.hosts.end(),
         [](const Host* a, const Host* b) { return a->endpoint().priority < b->endpoint().priority; });
     duplicates_ += subset.hosts.size() - 1;
+    if (rules.reached != nullptr) (*rules.reached)[subset.single] = 1;
   }
   std::sort(group.subsets.begin(), group.subsets.end(),
             [](const auto& a, const auto& b) { return a.hash < b.hash; });

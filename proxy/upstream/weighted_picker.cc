@@ -33,11 +33,11 @@ const Host* WeightedPicker::pick(const HostChoices& choices) {
   if (schedule == nullptr) {
     schedule = std::make_unique<EdfSchedule>(hosts.size());
     for (uint32_t i = 0; i < hosts.size(); ++i)
-      schedule->add(i, weight_now(*hosts[i], slow), context_.random);
+      schedule->add(i, weight_now(*hosts[i], slow) * choices.part(i), context_.random);
   }
-  const Host* host = hosts[schedule->first()];
-  schedule->reschedule_first(weight_now(*host, slow));
-  return host;
+  const uint32_t place = schedule->first();
+  schedule->reschedule_first(weight_now(*hosts[place], slow) * choices.part(place));
+  return hosts[place];
 }
 
 double WeightedPicker::weight_now(const Host& host, bool slow) const {

@@ -95,7 +95,9 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
   hosts_ = std::move(hosts);
   if (pools_.empty()) return;
   std::unordered_map<const HostState*, std::shared_ptr<const Host>> present;
-  for (const auto& host : hosts_->hosts()) present.emplace(&host->state(), host);
+  const ReachedHosts* reached = hosts_->reached();
+  for (const auto& host : hosts_->hosts())
+    if (reached == nullptr || reached->contains(host.get())) present.emplace(&host->state(), host);
   for (auto entry = pools_.begin(); entry != pools_.end();) {
     const auto found = present.find(entry->first);
     if (found == present.end()) {

@@ -60,7 +60,7 @@ class WorkerCluster final : public LocalCounted {
   WorkerCluster(UpstreamContext context, std::shared_ptr<const ClusterRuntime> runtime);
   ~WorkerCluster() override;
 
-  /// New hosts; pools of hosts that left are drained.
+  /// New hosts; pools of hosts that left, or that are outside of the aperture now, are drained.
   void set_hosts(std::shared_ptr<const HostSet> hosts);
   /// Closes the connections that carry nothing; their number.
   size_t close_resting();

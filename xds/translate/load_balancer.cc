@@ -6,6 +6,7 @@
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.pb.h"
+#include "translate/aperture.h"
 #include "translate/balancer_settings.h"
 #include "translate/cluster.h"
 #include "translate/field_check.h"
@@ -94,6 +95,23 @@ void set_wrr_locality(const WrrLocality& policy, Context& context, ClusterConfig
     context.error("none of the policies is implemented by this build");
 }
 
+/// The choice among the hosts of an aperture is another policy's; without one it is LEAST_REQUEST. A hash
+/// leads to one host, whoever asks, so it cannot be kept to some of them.
+void set_aperture(const TypedConfig& config, Context& context, ClusterConfig& out) {
+  const auto scope = context.in("value");
+  const AperturePolicy policy = read_aperture(config, context);
+  if (out.balancer && out.balancer->aperture) context.error("cannot stand below another aperture");
+  edit_balancer(out).aperture = policy.settings;
+  out.lb_policy = LbPolicy::kLeastRequest;
+  if (!policy.picking) return;
+  const auto below = context.in("endpoint_picking_policy");
+  if (!set_policies(*policy.picking, context, out))
+    context.error("none of the policies is implemented by this build");
+  if (out.consistent_hash)
+    context.error(std::string(out.consistent_hash->maglev ? "maglev" : "ring_hash") +
+                  " cannot stand below an aperture: by hash, every proxy may need every host");
+}
+
 void set_subset(const Subset& subset, Context& context, ClusterConfig& out) {
   out.subset = to_subset(subset, context);
   if (subset.locality_weight_aware()) edit_balancer(out).subsets_locality_weighted = true;
@@ -138,6 +156,7 @@ bool set_policies(const LoadBalancingPolicy& policy, Context& context, ClusterCo
     }
     if (config.message && set_policy(*config.message, context, out)) return true;
     if (set_latency_aware(config, context, out)) return true;
+    if (is_aperture(config)) return set_aperture(config, context, out), true;
   }
   return false;
 }

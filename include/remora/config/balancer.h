@@ -53,6 +53,17 @@ struct ZoneAware {
   bool operator==(const ZoneAware&) const = default;
 };
 
+/// Of a cluster's hosts only some are spoken to; proxies of the same kind ("peers") share the hosts among
+/// themselves so that all hosts together get the same. Not where hosts are chosen by hash. Ours;
+/// docs/load-balancing.md.
+struct Aperture {
+  uint32_t hosts = 12;        ///< so many at least are spoken to, as far as there are so many; at least 1
+  std::string peers_cluster;  ///< whose hosts this proxy and its peers are; "": the bootstrap's local cluster
+  uint32_t peers = 0;         ///< how many there are; 0: `peers_cluster` says it
+  uint32_t peer = 0;          ///< with `peers`: which one this is, below it
+  bool operator==(const Aperture&) const = default;
+};
+
 /// What few clusters say of their load balancing. Beside ClusterConfig::lb_policy and its parameters.
 struct BalancerSettings {
   /// Requests of a priority are spread over its localities by EndpointSet::locality_weights, then within one.
@@ -66,6 +77,7 @@ struct BalancerSettings {
   LatencyAware latency;
   ReportedWeights reported;
   ZoneAware zones;
+  std::optional<Aperture> aperture;
   bool operator==(const BalancerSettings&) const = default;
 };
 

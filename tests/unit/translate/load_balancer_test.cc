@@ -169,6 +169,66 @@ TEST_F(BalancerTest, WeightsFromReports) {
   EXPECT_NE(errors().find("error_utilization_penalty"), std::string::npos) << errors();
 }
 
+std::string below(const std::string& type) {
+  return "endpoint_picking_policy: {policies: [{typed_extension_config: {name: q, typed_config: {\"@type\": "
+         "type.googleapis.com/" +
+         type + "}}}]}";
+}
+
+TEST_F(BalancerTest, ApertureAboveAnyPolicyWithoutHashes) {
+  const auto plain = translate(ours("Aperture", ""));
+  ASSERT_TRUE(plain) << errors();
+  EXPECT_EQ(plain->lb_policy, LbPolicy::kLeastRequest);
+  ASSERT_TRUE(plain->balancer && plain->balancer->aperture);
+  EXPECT_EQ(*plain->balancer->aperture, Aperture());
+  const std::string envoy = "envoy.extensions.load_balancing_policies.";
+  const std::string own =
+      "xds.type.v3.TypedStruct, type_url: type.googleapis.com/remora.load_balancing_policies.v1.PeakEwma, "
+      "value: {choice_count: 3}";
+  for (const auto& [type, policy] :
+       {std::pair(envoy + "round_robin.v3.RoundRobin", LbPolicy::kRoundRobin),
+        std::pair(envoy + "random.v3.Random", LbPolicy::kRandom), std::pair(own, LbPolicy::kPeakEwma)}) {
+    const auto config = translate(ours("Aperture", "hosts: 5, peer_id: 2, num_peers: 9, " + below(type)));
+    ASSERT_TRUE(config) << errors();
+    EXPECT_EQ(config->lb_policy, policy);
+    EXPECT_EQ(*config->balancer->aperture, (Aperture{.hosts = 5, .peers = 9, .peer = 2}));
+  }
+  EXPECT_EQ(translate(ours("Aperture", "peers_cluster: us"))->balancer->aperture->peers_cluster, "us");
+  const auto weighted = translate(
+      envoys("wrr_locality.v3.WrrLocality",
+             below("xds.type.v3.TypedStruct, type_url: "
+                   "type.googleapis.com/remora.load_balancing_policies.v1.Aperture, value: {hosts: 3}")));
+  ASSERT_TRUE(weighted) << errors();
+  EXPECT_TRUE(weighted->balancer->locality_weighted);
+  EXPECT_EQ(weighted->balancer->aperture->hosts, 3u);
+}
+
+TEST_F(BalancerTest, WhatAnApertureCannotBeIsNamed) {
+  const std::string path = "load_balancing_policy.policies[0].typed_extension_config.typed_config.value";
+  const std::string envoy = "envoy.extensions.load_balancing_policies.";
+  for (const auto& [fields, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"hosts: 0", path + ".hosts: must be a whole number from 1"},
+           {"hosts: 1.5", path + ".hosts: must be a whole number"},
+           {"hosts: many", path + ".hosts: must be a whole number"},
+           {"peer_id: 1", path + ": peer_id and num_peers are there together"},
+           {"peer_id: 3, num_peers: 3", path + ".peer_id: must be below num_peers"},
+           {"peer_id: 0, num_peers: 3, peers_cluster: a", path + ".peers_cluster: cannot stand beside"},
+           {"peers_cluster: ''", path + ".peers_cluster: must be the name"},
+           {"width: 3", path + ".width: is not implemented"},
+           {below(envoy + "ring_hash.v3.RingHash"),
+            path + ".endpoint_picking_policy: ring_hash cannot stand below an aperture"},
+           {below(envoy + "maglev.v3.Maglev"),
+            path + ".endpoint_picking_policy: maglev cannot stand below an aperture"},
+           {"endpoint_picking_policy: 3", path + ".endpoint_picking_policy: "},
+           {below("nobody.knows.This"), path + ".endpoint_picking_policy: "},
+           {below("xds.type.v3.TypedStruct, type_url: "
+                  "type.googleapis.com/remora.load_balancing_policies.v1.Aperture, value: {}"),
+            "value: cannot stand below another aperture"}}) {
+    EXPECT_EQ(translate(ours("Aperture", fields)), nullptr) << fields;
+    EXPECT_NE(errors().find(expected), std::string::npos) << expected << "\nin\n" << errors();
+  }
+}
+
 TEST_F(BalancerTest, WhatCannotBeIsNamed) {
   translate(ours("Prequal", "decay: 5, choice_count: 17, hot_quantile: 1.5, probes: 3"));
   translate("common_lb_config: {locality_weighted_lb_config: {}}\n" + envoys("random.v3.Random", ""));
