@@ -39,7 +39,7 @@ LocalReply too_many_wait() {
 }
 
 LocalReply unresolved(std::string_view details) {
-  return unavailable("DNS resolution failure", details, kDnsResolutionFailed);
+  return unavailable("DNS resolution failure", details, ResponseFlag::kDnsResolutionFailed);
 }
 
 std::string_view details_of(CachedName::Outcome outcome) {

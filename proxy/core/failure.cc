@@ -12,7 +12,7 @@ struct FlagNames {
 };
 
 /// In the order of the bits of ResponseFlag.
-constexpr std::array<FlagNames, 26> kFlags = {{
+constexpr std::array<FlagNames, 28> kFlags = {{
     {"LH", "FailedLocalHealthCheck"},
     {"UH", "NoHealthyUpstream"},
     {"UT", "UpstreamRequestTimeout"},
@@ -39,6 +39,8 @@ constexpr std::array<FlagNames, 26> kFlags = {{
     {"DR", "DownstreamRemoteReset"},
     {"NFCF", "NoFilterConfigFound"},
     {"DF", "DnsResolutionFailed"},
+    {"DO", "DropOverload"},
+    {"UDO", "UnconditionalDropOverload"},
 }};
 
 constexpr std::string_view kBegunDetail = "upstream_reset_after_response_started";

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "remora/core/rare.h"
 #include "upstream/host.h"
 
 namespace remora {
@@ -26,9 +26,9 @@ struct HostChoices {
   /// When the last of them leaves slow start; long ago where there is none.
   MonotonicTime slow_until{};
   /// Of an aperture: how much of each host's weight counts, above 0 to 1; empty: all of it.
-  std::vector<double> parts;
+  RareList<double> parts;
   /// The same as sums, of the parts of the weights up to each host, itself included.
-  std::vector<double> shares_until;
+  RareList<double> shares_until;
   /// Those of `hosts` that this proxy speaks to; null: all of them.
   std::shared_ptr<const HostChoices> aperture;
 
@@ -124,7 +124,7 @@ class HostSet {
   [[nodiscard]] uint32_t max_weight() const { return max_weight_; }
 
   /// With an aperture: who is in it; null: everybody.
-  [[nodiscard]] const ReachedHosts* reached() const { return reached_ ? &*reached_ : nullptr; }
+  [[nodiscard]] const ReachedHosts* reached() const { return reached_.get(); }
   /// How much of the host counts: 0 to 1.
   [[nodiscard]] double reach(const Host& host) const;
 
@@ -138,7 +138,7 @@ class HostSet {
   size_t degraded_ = 0;
   size_t excluded_ = 0;
   uint32_t max_weight_ = 0;
-  std::optional<ReachedHosts> reached_;
+  Rare<ReachedHosts> reached_;
 };
 
 }  // namespace remora

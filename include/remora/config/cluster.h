@@ -28,6 +28,7 @@ struct EndpointHealthCheck;  // health_check.h
 struct BalancerSettings;     // balancer.h
 struct DynamicForward;       // dynamic_forward.h
 struct LatencyEjection;      // latency_ejection.h
+struct ProxyHeader;          // proxy_header.h
 
 struct Locality {
   std::string region;
@@ -180,8 +181,9 @@ enum class UpstreamProtocol : uint8_t {
 /// are reached through `tls`.
 struct TransportSocketMatch {
   std::string name;
-  SubsetMatch match;                       // sorted by key; empty: every host
-  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
+  SubsetMatch match;                                // sorted by key; empty: every host
+  std::shared_ptr<const UpstreamTls> tls;           // null: plain text
+  std::shared_ptr<const ProxyHeader> proxy_header;  // null: connections begin without one
 };
 
 /// A cluster without hosts of its own: a request goes where its connection wanted to go before the kernel
@@ -265,6 +267,7 @@ struct ClusterConfig {
   RareList<TransportSocketMatch> transport_socket_matches;  // the first that matches a host wins over `tls`
   RareValue<std::string> auto_sni_header;                   // override_auto_sni_header, lower-case
   std::shared_ptr<const Metadata> metadata;                 // never null
+  std::shared_ptr<const ProxyHeader> proxy_header;  // beside `tls`; null: connections begin without one
 };
 
 /// The name of its endpoints: of the ClusterLoadAssignment where it is of type EDS.

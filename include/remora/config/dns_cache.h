@@ -178,7 +178,4 @@ class DnsCacheView {
   size_t sweep_at_ = 64;
 };
 
-/// Of a request whose name was not resolved. Source: Envoy, %RESPONSE_FLAGS%, DF.
-inline constexpr auto kDnsResolutionFailed = static_cast<ResponseFlag>(1u << 25);
-
 }  // namespace remora

@@ -36,6 +36,9 @@ enum class ResponseFlag : uint32_t {
   kUpstreamProtocolError = 1u << 22,             // UPE
   kDownstreamRemoteReset = 1u << 23,             // DR
   kNoFilterConfigFound = 1u << 24,               // NFCF
+  kDnsResolutionFailed = 1u << 25,               // DF
+  kDropOverload = 1u << 26,                      // DO
+  kUnconditionalDropOverload = 1u << 27,         // UDO
 };
 
 /// A set of ResponseFlag that remembers in which order its members came: logs show "URX,UC" as Envoy does.
