@@ -42,6 +42,10 @@ Steering steering_of(const istio::Registry& registry) {
   for (const istio::ResourcePtr& resource : registry.resources()) {
     if (const auto* sidecar = std::get_if<istio::Sidecar>(&resource->spec)) {
       add(sidecar->workload_selector, names);
+    } else if (const auto* selecting = std::get_if<istio::Service>(&resource->spec)) {
+      if (registry.has_apertures()) add(selecting->selector, names);
+    } else if (const auto* entry = std::get_if<istio::ServiceEntry>(&resource->spec)) {
+      if (registry.has_apertures()) add(entry->workload_selector, names);
     } else if (const auto* rule = std::get_if<istio::DestinationRule>(&resource->spec)) {
       add_rule(*rule, steering);
     } else if (const auto* service = std::get_if<istio::VirtualService>(&resource->spec)) {

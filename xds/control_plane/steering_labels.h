@@ -10,8 +10,10 @@ namespace remora::xds {
 
 /// By what something in the mesh tells clients apart.
 struct Steering {
-  std::set<std::string> labels;  ///< sourceLabels of routes, selectors of Sidecars, failoverPriority
-  bool localities = false;       ///< endpoints are preferred by where the client is
+  /// sourceLabels of routes, selectors of Sidecars and, where there are apertures, of services;
+  /// failoverPriority.
+  std::set<std::string> labels;
+  bool localities = false;  ///< endpoints are preferred by where the client is
 };
 
 /// Pure.

@@ -1,16 +1,14 @@
 #include <limits>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
-#include "envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "istio/build/intercepted.h"
-#include "istio/build/locality_order.h"
+#include "istio/build/load_balancing.h"
 #include "istio/build/looked_up.h"
 #include "istio/build/names.h"
 #include "istio/build/proto_util.h"
 #include "istio/build/tls.h"
 #include "istio/build/translate.h"
-#include "udpa/type/v1/typed_struct.pb.h"
 
 namespace remora::istio {
 namespace {
@@ -20,80 +18,6 @@ using envoy::config::cluster::v3::Cluster;
 // Istio's defaults, which differ from Envoy's (5 s, 1024).
 constexpr Duration kConnectTimeout = std::chrono::seconds(10);
 constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
-
-void set_table(const ConsistentHash& hash, Cluster& cluster) {
-  constexpr uint64_t kRing = 1024;
-  if (hash.maglev) {
-    cluster.set_lb_policy(Cluster::MAGLEV);
-    cluster.mutable_maglev_lb_config()->mutable_table_size()->set_value(hash.size);
-    return;
-  }
-  cluster.set_lb_policy(Cluster::RING_HASH);
-  cluster.mutable_ring_hash_lb_config()->mutable_minimum_ring_size()->set_value(hash.size == 0 ? kRing
-                                                                                               : hash.size);
-}
-
-void set_slow_start(const Warmup& warmup, Cluster::SlowStartConfig& out) {
-  set_duration(warmup.duration, *out.mutable_slow_start_window());
-  out.mutable_min_weight_percent()->set_value(warmup.minimum_percent);
-  auto& aggression = *out.mutable_aggression();
-  aggression.set_default_value(warmup.aggression);
-  aggression.set_runtime_key("upstream.slow_start_aggression");  // Envoy wants one
-}
-
-void set_warmup(const Warmup& warmup, Cluster& cluster) {
-  if (cluster.lb_policy() == Cluster::ROUND_ROBIN)
-    set_slow_start(warmup, *cluster.mutable_round_robin_lb_config()->mutable_slow_start_config());
-  if (cluster.lb_policy() == Cluster::LEAST_REQUEST)
-    set_slow_start(warmup, *cluster.mutable_least_request_lb_config()->mutable_slow_start_config());
-}
-
-void add_policy(const std::string& name, const google::protobuf::Message& config,
-                envoy::config::cluster::v3::LoadBalancingPolicy& list) {
-  auto& extension = *list.add_policies()->mutable_typed_extension_config();
-  extension.set_name(name);
-  *extension.mutable_typed_config() = pack(config);
-}
-
-/// A policy of ours. It cannot stand beside common_lb_config's weights of localities, and stands below
-/// another policy that says the same.
-void set_own_policy(const char* name, Cluster& cluster) {
-  udpa::type::v1::TypedStruct own;
-  own.set_type_url(std::string("type.googleapis.com/remora.load_balancing_policies.v1.") + name);
-  own.mutable_value();
-  auto& list = *cluster.mutable_load_balancing_policy();
-  if (!cluster.common_lb_config().has_locality_weighted_lb_config()) return add_policy(name, own, list);
-  cluster.clear_common_lb_config();
-  envoy::extensions::load_balancing_policies::wrr_locality::v3::WrrLocality weighted;
-  add_policy(name, own, *weighted.mutable_endpoint_picking_policy());
-  add_policy("wrr_locality", weighted, list);
-}
-
-/// A stock Envoy, which does not know ours, has Istio's default.
-void set_policy(LoadBalancer wanted, const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
-  const bool ours = wanted == LoadBalancer::kPeakEwma || wanted == LoadBalancer::kPrequal;
-  switch (ours && node.plain_envoy ? LoadBalancer::kLeastRequest : wanted) {
-    case LoadBalancer::kLeastRequest: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
-    case LoadBalancer::kRoundRobin: cluster.set_lb_policy(Cluster::ROUND_ROBIN); break;
-    case LoadBalancer::kRandom: cluster.set_lb_policy(Cluster::RANDOM); break;
-    case LoadBalancer::kConsistentHash: set_table(*policy.consistent_hash, cluster); break;
-    // Of somebody whose connections are not intercepted, nobody knows where they wanted to go.
-    case LoadBalancer::kPassthrough: cluster.set_lb_policy(Cluster::LEAST_REQUEST); break;
-    case LoadBalancer::kPeakEwma: set_own_policy("PeakEwma", cluster); break;
-    case LoadBalancer::kPrequal: set_own_policy("Prequal", cluster); break;
-  }
-  if (policy.warmup && !cluster.has_load_balancing_policy()) set_warmup(*policy.warmup, cluster);
-}
-
-void set_load_balancer(const PolicySettings& policy, const ProxyNode& node, Cluster& cluster) {
-  if (locality_balancing(policy) != nullptr)
-    cluster.mutable_common_lb_config()->mutable_locality_weighted_lb_config();
-  if (node.grpc) {  // it knows no other that needs no ring
-    cluster.set_lb_policy(Cluster::ROUND_ROBIN);
-    return;
-  }
-  set_policy(policy.load_balancer.value_or(LoadBalancer::kLeastRequest), policy, node, cluster);
-}
 
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 
@@ -326,7 +250,7 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
     } else {
       set_endpoints(cluster);
     }
-    set_load_balancer(policy, parts.view.node(), cluster);
+    set_load_balancer(policy, parts.view, cluster);
   }
   const ConnectionPool pool = policy.connection_pool.value_or(ConnectionPool{});
   set_connection_pool(pool, cluster);

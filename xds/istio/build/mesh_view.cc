@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "istio/build/named_clusters.h"
 #include "istio/build/names.h"
+#include "istio/build/peers.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
@@ -26,6 +28,7 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
   for (const ResourcePtr& resource : registry.effective_virtual_services()) add_virtual_service(*resource);
   if (scope != Scope::kEverything) return;
   if (node.on_demand) add_key_servers();
+  if (registry.has_apertures()) add_peers();
   add_services();
 }
 
@@ -103,6 +106,17 @@ void MeshView::add_key_servers() {
         destinations_.insert(address->host);
     }
   }
+}
+
+/// Its peers a proxy knows, whatever a Sidecar or its own questions say.
+void MeshView::add_peers() {
+  if (const std::string& peers = peers_cluster(); !peers.empty())
+    destinations_.insert(host_of_cluster(peers));
+}
+
+const std::string& MeshView::peers_cluster() const {
+  if (!peers_cluster_) peers_cluster_ = find_peers_cluster(registry_, node_);
+  return *peers_cluster_;
 }
 
 const Resource* MeshView::virtual_service_for(const std::string& host) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -32,6 +33,8 @@ class MeshView {
   /// They take nothing but requests, so all that must be there before the first one is a listener for their
   /// port.
   const std::vector<const MeshService*>& unasked() const { return unasked_; }
+  /// find_peers_cluster(), looked for when it is first asked for.
+  const std::string& peers_cluster() const;
   /// Whether no Sidecar keeps anything from the proxy.
   bool knows_everything() const { return scope_.knows_everything(); }
   /// The Sidecar that holds for the workload; null: none does.
@@ -62,6 +65,7 @@ class MeshView {
   bool is_standing(const MeshService& service) const;
   bool leads_from_standing(const Resource& resource) const;
   void add_key_servers();
+  void add_peers();
 
   const Registry& registry_;
   const ProxyNode& node_;
@@ -74,6 +78,7 @@ class MeshView {
   std::map<std::string, const Resource*> exact_;
   std::map<std::string, const Resource*> wildcards_;
   std::vector<std::pair<std::string, const Resource*>> serviceless_;
+  mutable std::optional<std::string> peers_cluster_;
 };
 
 }  // namespace remora::istio

@@ -85,7 +85,7 @@ std::shared_ptr<const Snapshot> change_outbound(const Registry& was, const Regis
                                                 const std::shared_ptr<const Snapshot>& before,
                                                 const ConfigChange& change) {
   if (change.nothing()) return before;
-  if (change.everything) return nullptr;
+  if (change.everything || was.has_apertures() != now.has_apertures()) return nullptr;
   const MeshView view(now, node, MeshView::Scope::kRoutes);
   if (!can_be_changed(node, view)) return nullptr;
   const MeshView old_view(was, node, MeshView::Scope::kClusters);

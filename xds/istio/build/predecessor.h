@@ -28,6 +28,7 @@ class Predecessor {
   const Registry* now_ = nullptr;
   std::string client_ns_;
   bool same_policies_ = false;  ///< who takes mutual TLS
+  bool same_peers_ = true;      ///< whom apertures go by
 };
 
 }  // namespace remora::istio

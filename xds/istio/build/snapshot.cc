@@ -101,6 +101,8 @@ Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const
   const MeshView view(registry, node, MeshView::Scope::kClusters);
   GatewayLayout gateway = build_gateway(view);
   Snapshot snapshot;
+  if (registry.has_apertures() && !view.peers_cluster().empty())
+    gateway.clusters.insert(view.peers_cluster());
   add_named_clusters(gateway.clusters, view, snapshot);
   add_layout(std::move(gateway.layout), node, snapshot);
   snapshot.credentials = gateway.credentials;

@@ -99,6 +99,9 @@ struct PolicySettings {
   std::optional<OutlierDetection> outlier_detection;
   std::optional<ClientTls> tls;
   std::optional<RetryBudget> retry_budget;  ///< of a whole service or subset, for all of its ports
+  /// To how many endpoints a proxy speaks, of a whole service, for all of its ports and subsets. Ours, by
+  /// annotation: docs/load-balancing.md.
+  std::optional<uint32_t> aperture;
 };
 
 struct TrafficPolicy {
@@ -112,6 +115,7 @@ struct TrafficPolicy {
     if (own == ports.end()) return settings;
     PolicySettings of_port = own->second;
     of_port.retry_budget = settings.retry_budget;
+    of_port.aperture = settings.aperture;
     return of_port;
   }
 };

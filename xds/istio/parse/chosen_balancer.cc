@@ -1,4 +1,4 @@
-#include "istio/parse/readers.h"
+#include "istio/parse/rule_annotations.h"
 
 namespace remora::istio {
 namespace {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "istio/parse/readers.h"
+#include "istio/parse/rule_annotations.h"
 
 namespace remora::istio {
 namespace {
@@ -114,7 +115,7 @@ class FileReader {
       return;
     }
     if (sticky_) apply_sticky(fields, *resource);
-    if (balancer_) apply_balancer(fields, *resource);
+    for (const auto& [annotation, value] : rule_annotations_) apply(*annotation, value, fields, *resource);
     if (!ids_.insert(resource->id()).second) {
       fields.error("", "is defined twice in this file");
       return;
@@ -162,10 +163,13 @@ class FileReader {
     std::map<std::string, std::string> annotations;
     meta.string_map("annotations", annotations);
     sticky_.reset();
-    balancer_.reset();
+    rule_annotations_.clear();
+    for (const RuleAnnotation& known : rule_annotations()) {
+      const auto found = annotations.find(known.name);
+      if (found != annotations.end()) rule_annotations_.emplace_back(&known, found->second);
+    }
     for (const auto& [name, value] : annotations) {
       if (name == kSticky) sticky_ = value;
-      if (name == kBalancer) balancer_ = value;
       if (name == kShadowCompareAnnotation) read_shadow_compare(value, meta, resource);
       if (!name.starts_with("networking.istio.io/") && !name.starts_with("traffic.istio.io/")) continue;
       meta.warning("annotations", name + " is not implemented and has no effect");
@@ -200,12 +204,13 @@ class FileReader {
                      std::string(kSticky) + " has no effect: no http route has several destinations");
   }
 
-  void apply_balancer(const Fields& fields, Resource& resource) {
+  static void apply(const RuleAnnotation& annotation, const std::string& value, const Fields& fields,
+                    Resource& resource) {
     auto* rule = std::get_if<DestinationRule>(&resource.spec);
     if (rule == nullptr)
-      return fields.error("metadata.annotations", std::string(kBalancer) + " is for DestinationRules");
-    const auto chosen = choose_balancer(*balancer_, *rule);
-    if (!chosen) fields.error("metadata.annotations", chosen.error().message);
+      return fields.error("metadata.annotations", std::string(annotation.name) + " is for DestinationRules");
+    const auto applied = annotation.apply(value, *rule);
+    if (!applied) fields.error("metadata.annotations", applied.error().message);
   }
 
   const Kind* find_kind(Fields& fields, const Resource& resource) {
@@ -225,11 +230,10 @@ class FileReader {
   }
 
   static constexpr const char* kSticky = "remora.dev/sticky";
-  static constexpr const char* kBalancer = "remora.dev/load-balancer";
 
   ReadContext context_;
-  std::optional<std::string> sticky_;    ///< an annotation of the object that is being read
-  std::optional<std::string> balancer_;  ///< as sticky_
+  std::optional<std::string> sticky_;  ///< an annotation of the object that is being read
+  std::vector<std::pair<const RuleAnnotation*, std::string>> rule_annotations_;  ///< the same
   ParsedFile& out_;
   std::set<std::string> ids_;
 };

@@ -44,11 +44,6 @@ void read_reference(Fields& fields, std::string_view name, std::optional<ObjectR
 /// The annotation remora.dev/sticky: "header=x-user", "cookie=version" or "cookie=version; max-age=86400".
 Result<Sticky> parse_sticky(std::string text);
 
-/// The annotation remora.dev/load-balancer, a policy that Istio has no word for: "peak_ewma" or "prequal". It
-/// takes the place of what the rule's trafficPolicy says for all subsets; subsets and ports with a
-/// loadBalancer of their own keep that. Errors: another value; a rule that goes by hashes.
-Result<void> choose_balancer(const std::string& value, DestinationRule& rule);
-
 /// Sidecar's ingress.
 std::vector<IngressListener> read_ingress(Fields& spec);
 

@@ -136,6 +136,7 @@ void Registry::add_rules() {
     if (rule == nullptr) continue;
     MergedRule& merged = rules_[resource->ns][resolve_host(rule->host, resource->ns)];
     if (merged.parts.empty()) merged.traffic_policy = rule->traffic_policy;
+    if (rule->traffic_policy.settings.aperture) has_apertures_ = true;
     merged.parts.push_back(resource);
     for (const Subset& subset : rule->subsets) {
       if (merged.find_subset(subset.name) == nullptr) {

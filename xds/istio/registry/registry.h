@@ -150,6 +150,10 @@ class Registry {
   /// service's; null if none.
   const MergedRule* find_rule(const std::string& name, const std::string& client_ns) const;
 
+  /// Whether a rule lets proxies speak to some of a host's endpoints only, so that it matters who a proxy's
+  /// peers are.
+  bool has_apertures() const { return has_apertures_; }
+
   /// Resources that lost against others (one host defined twice): warnings.
   const Diagnostics& findings() const { return findings_; }
 
@@ -183,6 +187,7 @@ class Registry {
   std::map<std::string, std::vector<size_t>> selecting_by_ns_;  ///< ServiceEntries that select workloads
   std::unordered_map<std::string, std::map<size_t, int>> services_by_address_;
   std::map<std::string, std::map<std::string, MergedRule>> rules_;  // namespace, then host or wildcard
+  bool has_apertures_ = false;
   Diagnostics findings_;
 };
 

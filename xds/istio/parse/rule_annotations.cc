@@ -1,0 +1,11 @@
+#include "istio/parse/rule_annotations.h"
+
+namespace remora::istio {
+
+std::span<const RuleAnnotation> rule_annotations() {
+  static constexpr RuleAnnotation kAll[] = {{"remora.dev/load-balancer", choose_balancer},
+                                            {"remora.dev/aperture", choose_aperture}};
+  return kAll;
+}
+
+}  // namespace remora::istio
