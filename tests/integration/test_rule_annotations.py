@@ -2,14 +2,16 @@
 
 import http.client
 import re
+import threading
 
 import pytest
 
+from support.load import Load
 from support.mesh import Mesh, service
-from support.upstream import Upstream, unused_port
+from support.upstream import Upstream, reply, unused_port
 from support.waiting import wait_until
 
-pytestmark = pytest.mark.remora_only("a stock Envoy has no apertures")
+pytestmark = pytest.mark.remora_only("a stock Envoy has neither apertures nor ejection by latency")
 
 
 def rule(annotations, **policy):
@@ -63,3 +65,28 @@ def test_sidecars_of_one_service_share_the_hosts(mesh, closing, metadata):
         everybody |= some
     assert places == set(range(len(addresses)))
     assert everybody == known
+
+
+def test_slow_workloads_are_ejected_and_return(mesh, closing):
+    slow = threading.Event()
+    slow.set()
+
+    def answer(_):
+        if slow.is_set():
+            threading.Event().wait(0.1)
+        return reply(200, {}, "slow")
+
+    world = mesh(closing(Upstream("slow", answer)), *(closing(Upstream(name)) for name in "abc"))
+    world.apply("rule.yaml", rule({"remora.dev/latency-ejection": "factor=3; minimum_latency_ms=50; request_volume=3"},
+                                  loadBalancer={"simple": "ROUND_ROBIN"},
+                                  outlierDetection={"interval": "1s", "baseEjectionTime": "1s", "maxEjectionPercent": 30}))
+    proxy, stats = world.client, f"cluster.{world.cluster()}.outlier_detection."
+    wait_until(lambda: f"{stats}ejections_active" in proxy.stats("ejections_active"), "the rule at the sidecar")
+    with Load(world.port, host="myapp") as load:
+        proxy.wait_stat(stats + "ejections_enforced_latency")
+        assert "::last_ejection::latency\n" in proxy.admin("/clusters").text
+        slow.clear()
+        wait_until(lambda: proxy.stat(stats + "ejections_active") == 0, "it returns")
+        load.wait_for("slow", 20)
+    load.assert_nothing_lost()
+    assert proxy.stat(stats + "ejections_enforced_latency") == proxy.stat(stats + "ejections_enforced_total") >= 1

@@ -92,6 +92,13 @@ void set_consecutive(uint32_t errors, google::protobuf::UInt32Value& count,
   enforcing.set_value(errors > 0 ? 100 : 0);
 }
 
+/// Where the proxy looks for it, and an Envoy does not.
+void set_latency_ejection(const LatencyEjection& wanted, Cluster& cluster) {
+  auto& own = (*cluster.mutable_metadata()->mutable_filter_metadata())["remora"];
+  auto& settings = *(*own.mutable_fields())["latency_ejection"].mutable_struct_value();
+  for (const auto& [name, value] : wanted) (*settings.mutable_fields())[name].set_number_value(value);
+}
+
 void set_outlier_detection(const PolicySettings& policy, Cluster& cluster) {
   // Panic mode sends to ejected endpoints; Istio turns it off unless minHealthPercent asks for it.
   auto& panic = *cluster.mutable_common_lb_config()->mutable_healthy_panic_threshold();
@@ -123,6 +130,7 @@ void set_outlier_detection(const PolicySettings& policy, Cluster& cluster) {
   if (wanted.max_ejection_percent.value_or(0) > 0) {
     outlier.mutable_max_ejection_percent()->set_value(*wanted.max_ejection_percent);
   }
+  if (wanted.latency) set_latency_ejection(*wanted.latency, cluster);
 }
 
 void add_service_metadata(const MeshService& service, google::protobuf::Struct& metadata) {

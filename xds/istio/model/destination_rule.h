@@ -78,6 +78,10 @@ struct ClientTls {
   bool insecure_skip_verify = false;
 };
 
+/// Settings of ejection by latency, by the names that the proxy knows them by. Ours, by annotation:
+/// docs/outlier-detection.md.
+using LatencyEjection = std::map<std::string, double>;
+
 struct OutlierDetection {
   std::optional<uint32_t> consecutive_5xx_errors;
   std::optional<uint32_t> consecutive_gateway_errors;
@@ -87,6 +91,7 @@ struct OutlierDetection {
   std::optional<Duration> base_ejection_time;
   std::optional<uint32_t> max_ejection_percent;
   std::optional<uint32_t> min_health_percent;
+  std::optional<LatencyEjection> latency;  ///< absent: nobody is ejected for being slow
 };
 
 /// The part of a policy that portLevelSettings replace and subsets override, setting by setting.

@@ -27,6 +27,11 @@ Result<void> choose_balancer(const std::string& value, DestinationRule& rule);
 /// connection was going.
 Result<void> choose_aperture(const std::string& value, DestinationRule& rule);
 
+/// remora.dev/latency-ejection: settings as in the cluster's metadata, "factor=3; percentile=95", or "" for
+/// all defaults. Holds wherever the rule has an outlierDetection. Errors: another setting, or a value that it
+/// cannot have; a rule without outlierDetection.
+Result<void> choose_latency_ejection(const std::string& value, DestinationRule& rule);
+
 /// Calls `take` for the rule's settings: those of all subsets, those of single subsets, those of ports.
 template <typename Take>
 void each_policy(DestinationRule& rule, const Take& take) {
