@@ -15,7 +15,7 @@ bool holds_for_the_mesh(const istio::Resource& resource, const std::string& root
 istio::ResourcePtr default_sidecar(DefaultScope scope, const std::string& root_namespace) {
   if (scope != DefaultScope::kNamespace) return nullptr;
   istio::Sidecar sidecar;
-  sidecar.egress_hosts = {{".", "*"}, {root_namespace, "*"}};
+  sidecar.egress.emplace_back().hosts = {{".", "*"}, {root_namespace, "*"}};
   auto resource = std::make_shared<istio::Resource>();
   resource->api_version = "networking.istio.io/v1";
   resource->kind = "Sidecar";

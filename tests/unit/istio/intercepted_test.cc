@@ -222,17 +222,27 @@ TEST(Sidecars, KnowWhatTheirVirtualServicesLeadTo) {
   const std::string yaml =
       kTcp + object("Sidecar", "mine", "{egress: [{hosts: [./db.default.svc.cluster.local]}]}") +
       object("VirtualService", "db", "{hosts: [db], tcp: [{route: [{destination: {host: queue}}]}]}");
-  EXPECT_EQ(rows_of(yaml, "10.96.0.1_5432").back(),
+  const Snapshot snapshot = build_snapshot(registry(yaml), pod());
+  EXPECT_EQ(rows_of(snapshot, "10.96.0.1_5432").back(),
             "chain - | any | tcp outbound|5432||queue.default.svc.cluster.local");
-  EXPECT_EQ(rows_of(yaml, "10.96.0.2_5432").size(), 2U);
+  EXPECT_TRUE(
+      snapshot.group(XdsType::kCluster).resources.contains("outbound|5432||queue.default.svc.cluster.local"));
+  EXPECT_EQ(rows_of(snapshot, "10.96.0.2_5432"), Rows{}) << "it is not among what is called, as in Istio";
 }
 
-TEST(Sidecars, RefuseWhatIsNotImplemented) {
-  EXPECT_EQ(findings_of(object("Sidecar", "s",
-                               "{ingress: [{}], egress: [{hosts: [a], port: {}, captureMode: NONE}], "
-                               "outboundTrafficPolicy: {mode: X, egressProxy: {}}}"))
-                .size(),
-            6U);
+TEST(Sidecars, SayAllThatIsWrongWithThem) {
+  const auto findings =
+      findings_of(object("Sidecar", "s",
+                         "{ingress: [{}], egress: [{hosts: [a], port: {}, captureMode: X}], "
+                         "outboundTrafficPolicy: {mode: X, egressProxy: {}}}"));
+  for (const char* path :
+       {"spec.ingress[0].port", "spec.egress[0].hosts", "spec.egress[0].port.number",
+        "spec.egress[0].captureMode", "spec.outboundTrafficPolicy.mode",
+        "spec.outboundTrafficPolicy.egressProxy.host", "spec.outboundTrafficPolicy.egressProxy.port"}) {
+    EXPECT_TRUE(std::ranges::any_of(
+        findings, [&](const std::string& text) { return text.find(path) != std::string::npos; }))
+        << path << ": " << ::testing::PrintToString(findings);
+  }
 }
 
 TEST(TcpRoutes, ShareConnectionsByWeightAndPort) {

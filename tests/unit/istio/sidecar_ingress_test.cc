@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "istio/build/snapshot.h"
 #include "unit/istio/layout_rows.h"
 #include "unit/istio/mesh_builders.h"
@@ -129,6 +130,37 @@ TEST(SidecarIngress, TheClosestConnectionPoolHolds) {
   EXPECT_EQ(most(pool + ", " + port + ", connectionPool: {tcp: {maxConnections: 3}}}]"), 3U);
 }
 
+TEST(SidecarIngress, TlsOfOthersEndsWhereTheMeshTakesNone) {
+  namespace tls = envoy::extensions::transport_sockets::tls::v3;
+  const std::string off =
+      "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p}\nspec: {mtls: {mode: "
+      "DISABLE}}\n---\n";
+  const std::string ingress =
+      "ingress: [{port: {number: 9443, protocol: HTTPS, name: https}, defaultEndpoint: '127.0.0.1:8080', "
+      "tls: "
+      "{mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca}}]";
+  for (const bool intercepted : {true, false}) {
+    ProxyNode node = intercepted ? intercepted_at("10.0.9.1", true) : sidecar_at("10.0.9.1", true);
+    node.labels = {{"app", "web"}};
+    const Snapshot snapshot = build_snapshot(registry(kWeb + off + sidecar(ingress)), node);
+    const auto listener = decoded<listener_v3::Listener>(
+        *snapshot.group(XdsType::kListener).resources.get(intercepted ? "virtualInbound" : "10.0.9.1_9443"));
+    const auto chain = std::ranges::find_if(listener.filter_chains(), [](const auto& each) {
+      return each.name().ends_with("_9443") && each.filter_chain_match().transport_protocol() == "tls";
+    });
+    ASSERT_NE(chain, listener.filter_chains().end()) << intercepted;
+    tls::DownstreamTlsContext context;
+    ASSERT_TRUE(chain->transport_socket().typed_config().UnpackTo(&context));
+    EXPECT_TRUE(context.require_client_certificate().value());
+    EXPECT_EQ(context.common_tls_context().tls_certificates(0).certificate_chain().filename(), "/c");
+    EXPECT_EQ(context.common_tls_context().validation_context().trusted_ca().filename(), "/ca");
+    EXPECT_EQ(target_text(*chain), "http inbound|http|9443 inbound|9443|| mtls") << "HTTP is inside";
+  }
+  const Snapshot idle = snapshot_of(ingress);
+  ASSERT_FALSE(idle.notes.empty());
+  EXPECT_EQ(idle.notes[0].message, "its tls has no effect: PeerAuthentication must be DISABLE for the port");
+}
+
 TEST(SidecarIngress, RefusesWhatCannotBe) {
   const auto first = [](const std::string& listener) {
     const auto findings = findings_of(sidecar("ingress: [" + listener + "]"));
@@ -149,7 +181,22 @@ TEST(SidecarIngress, RefusesWhatCannotBe) {
   EXPECT_NE(
       first("{" + port + ", bind: 'unix:///x', defaultEndpoint: '127.0.0.1:1'}").find("is no IP address"),
       std::string::npos);
-  EXPECT_NE(first("{" + port + ", tls: {mode: SIMPLE}}").find("spec.ingress[0].tls"), std::string::npos);
+  const std::string https = "port: {number: 9000, protocol: HTTPS, name: https}, tls: ";
+  const std::string files = "serverCertificate: /c, privateKey: /k";
+  EXPECT_NE(
+      first("{" + port + ", tls: {mode: SIMPLE, " + files + "}}").find("is for ports whose protocol is"),
+      std::string::npos);
+  for (const auto& [bad, field] : std::vector<std::pair<std::string, std::string>>{
+           {"{mode: ISTIO_MUTUAL}", "tls.mode"},
+           {"{mode: PASSTHROUGH}", "tls.mode"},
+           {"{mode: SIMPLE}", "tls.serverCertificate"},
+           {"{mode: MUTUAL, " + files + "}", "tls.caCertificates"},
+           {"{mode: SIMPLE, credentialName: web}", "tls.credentialName"},
+           {"{mode: SIMPLE, httpsRedirect: true, " + files + "}", "tls.httpsRedirect"},
+           {"{mode: SIMPLE, subjectAltNames: [a], " + files + "}", "tls.subjectAltNames"}}) {
+    EXPECT_NE(first("{" + https + bad + "}").find("spec.ingress[0]." + field), std::string::npos)
+        << bad << ": " << first("{" + https + bad + "}");
+  }
   EXPECT_NE(first("{" + port + "}, {" + port + "}").find("port 9000 is used twice"), std::string::npos);
 }
 

@@ -42,7 +42,7 @@ std::vector<Route> routes_to(const std::string& host, uint16_t port, const MeshV
   }
   const Resource* owner = port == kServicelessPort ? serviceless(host, view) : nullptr;
   if (owner != nullptr) return build_routes(*owner, port, view);
-  return {build_unknown_route(passes_unknown_hosts(view))};
+  return {build_unknown_route(cluster_of_unknown_hosts(view))};
 }
 
 void add_clusters(const std::set<std::string>& names, const MeshView& view, AskedPart& part) {

@@ -71,8 +71,5 @@ envoy::config::listener::v3::Listener build_gateway_listener(const GatewayPort& 
 /// The names of the secrets of `tls`, for SDS: certificate and key, and whom to trust.
 std::string credential_secret(const ServerTls& tls);
 std::string credential_ca_secret(const ServerTls& tls);
-/// What a server shows its clients, and asks of them. `http`: requests are read inside.
-void set_gateway_tls(const GatewayServer& server, bool http,
-                     envoy::config::core::v3::TransportSocket& socket);
 
 }  // namespace remora::istio

@@ -5,6 +5,7 @@
 #include "istio/build/gateway.h"
 #include "istio/build/intercepted.h"
 #include "istio/build/l4_routes.h"
+#include "istio/build/tls.h"
 #include "istio/model/hosts.h"
 
 namespace remora::istio {
@@ -69,7 +70,7 @@ class Builder {
     } else if (!add_first_tcp(bound, chain)) {
       return;
     }
-    set_gateway_tls(*bound.server, bound.server->is_http(), *chain.mutable_transport_socket());
+    set_server_tls(bound.server->tls, bound.server->is_http(), *chain.mutable_transport_socket());
     *listener_.add_filter_chains() = std::move(chain);
   }
 

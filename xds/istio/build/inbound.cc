@@ -42,6 +42,13 @@ std::string obstacle(const InboundPort& inbound, const ProxyNode& node, const st
   return "";
 }
 
+/// Mutual TLS of the mesh and TLS of others cannot be told apart on one port, as in Istio.
+void note_idle_tls(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
+  if (inbound.ingress == nullptr || !inbound.ingress->tls || own_tls(inbound, view) != nullptr) return;
+  add_note(view.node(), "ingress port " + std::to_string(inbound.port),
+           "its tls has no effect: PeerAuthentication must be DISABLE for the port", snapshot);
+}
+
 void add_cluster(const InboundPort& inbound, const MeshView& view, Snapshot& snapshot) {
   const auto cluster = build_inbound_cluster(inbound, view);
   add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
@@ -80,6 +87,7 @@ void add_intercepted(const InboundPorts& ports, const MeshView& view, Snapshot& 
 }  // namespace
 
 void add_inbound(const InboundPorts& ports, const MeshView& view, Snapshot& snapshot) {
+  for (const auto& entry : ports) note_idle_tls(entry.second, view, snapshot);
   if (view.node().intercepted()) return add_intercepted(ports, view, snapshot);
   for (const auto& entry : ports) add_own_listener(entry.second, view, snapshot);
 }

@@ -69,6 +69,13 @@ InboundPorts inbound_ports(const MeshView& view) {
   return ports;
 }
 
+const ServerTls* own_tls(const InboundPort& inbound, const MeshView& view) {
+  if (inbound.ingress == nullptr || !inbound.ingress->tls) return nullptr;
+  const Endpoint& workload = *inbound.workload;
+  const MtlsMode mode = view.registry().peer_policies().mode_for(workload.ns, workload.labels, inbound.port);
+  return mode == MtlsMode::kDisable ? &*inbound.ingress->tls : nullptr;
+}
+
 std::string inbound_address(const InboundPort& inbound, const ProxyNode& node) {
   if (inbound.ingress != nullptr && !inbound.ingress->bind.empty()) return inbound.ingress->bind;
   return node.intercepted() ? wildcard_address(node) : node.ip;

@@ -32,6 +32,10 @@ using InboundPorts = std::map<uint16_t, InboundPort>;
 /// of the services that it is an endpoint of.
 InboundPorts inbound_ports(const MeshView& view);
 
+/// The TLS that the Sidecar has the port take from clients that are not of the mesh. Null: none, or mutual
+/// TLS of the mesh stands in its way, for PeerAuthentication does not turn that off.
+const ServerTls* own_tls(const InboundPort& inbound, const MeshView& view);
+
 /// Where the proxy takes a port's connections, if it has a listener of its own.
 std::string inbound_address(const InboundPort& inbound, const ProxyNode& node);
 

@@ -19,9 +19,6 @@ inline constexpr uint16_t kOutboundPort = 15001;
 inline constexpr uint16_t kInboundPort = 15006;
 bool is_reserved_port(uint16_t port);
 
-/// What the mesh lets applications reach besides its services (Istio: outboundTrafficPolicy).
-bool passes_unknown(const MeshView& view);
-
 /// Part of a proxy's configuration, and what had to be left out of it: path and reason.
 struct Layout {
   std::vector<envoy::config::listener::v3::Listener> listeners;
@@ -30,8 +27,9 @@ struct Layout {
 };
 
 /// virtualOutbound, and the listeners that it hands connections to, each with its routes: 0.0.0.0_PORT for
-/// HTTP and for services that have no address, ADDRESS_PORT for all others.
-Layout build_intercepted_outbound(const MeshView& view);
+/// HTTP and for services that have no address, ADDRESS_PORT for all others. Route tables are those of all
+/// `groups`, also of those that have sockets of their own.
+Layout build_intercepted_outbound(const std::vector<EgressGroup>& groups, const MeshView& view);
 
 /// virtualInbound: a chain or more for each port that services know, and those for all other ports. A proxy
 /// that has not proved who it is gets none where mutual TLS is asked for.

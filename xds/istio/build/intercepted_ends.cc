@@ -47,8 +47,6 @@ bool is_reserved_port(uint16_t port) {
   return std::find(kReserved.begin(), kReserved.end(), port) != kReserved.end();
 }
 
-bool passes_unknown(const MeshView& view) { return !view.registry_only(); }
-
 void lead_to_original_destination(Cluster& cluster) {
   cluster.set_type(Cluster::ORIGINAL_DST);
   cluster.set_lb_policy(Cluster::CLUSTER_PROVIDED);

@@ -27,8 +27,9 @@ enum class Speaks { kHttp, kBytes, kUnknown };
 struct Kind {
   bool http = false;
   bool mutual_tls = false;
-  const char* transport = "";      ///< "tls", "raw_buffer", or either
-  std::vector<std::string> words;  ///< application protocols; empty: any
+  const char* transport = "";          ///< "tls", "raw_buffer", or either
+  std::vector<std::string> words;      ///< application protocols; empty: any
+  const ServerTls* own_tls = nullptr;  ///< that of the Sidecar ends here
 };
 
 const std::vector<std::string>& plain_http_words() {
@@ -78,8 +79,9 @@ bool needs_http_inspector(const std::vector<Kind>& kinds) {
 
 /// Whether a server behind it may have to speak first while a filter of the listener waits for the client.
 bool may_wait_for_ever(const std::vector<Kind>& kinds) {
-  const bool plain_bytes = std::any_of(kinds.begin(), kinds.end(),
-                                       [](const Kind& kind) { return !kind.http && !kind.mutual_tls; });
+  const bool plain_bytes = std::any_of(kinds.begin(), kinds.end(), [](const Kind& kind) {
+    return !kind.http && !kind.mutual_tls && kind.own_tls == nullptr;
+  });
   return plain_bytes && (needs_tls_inspector(kinds) || needs_http_inspector(kinds));
 }
 
@@ -181,6 +183,14 @@ class Maker {
     return mode == MtlsMode::kStrict ? std::vector<Kind>{} : kinds_of(speaks, MtlsMode::kDisable);
   }
 
+  std::vector<Kind> kinds_of_port(const InboundPort& inbound) const {
+    const Speaks speaks = speaks_of(*inbound.services.front().second);
+    if (const ServerTls* own = own_tls(inbound, view_))
+      return {{speaks != Speaks::kBytes, false, "tls", {}, own}};
+    const Endpoint& workload = *inbound.workload;
+    return kinds_for(speaks, policies().mode_for(workload.ns, workload.labels, inbound.port));
+  }
+
   std::vector<Kind> kinds_for_others() const {
     constexpr uint16_t kNoPort = 0;
     const ProxyNode& node = view_.node();
@@ -211,8 +221,7 @@ class Maker {
       return;
     }
     const Endpoint& workload = *inbound.workload;
-    const auto kinds =
-        kinds_for(speaks_of(*port), policies().mode_for(workload.ns, workload.labels, inbound.port));
+    const auto kinds = kinds_of_port(inbound);
     const MergedRule* rule = view_.registry().find_rule(service->host, view_.node().ns);
     add_inspected(inbound.port, kinds);
     if (kinds.empty()) {
@@ -264,6 +273,8 @@ class Maker {
     for (const std::string& word : kind.words) match.add_application_protocols(word);
     if (kind.mutual_tls) {
       set_inbound_tls(view_.registry().settings().trust_domain, *chain.mutable_transport_socket());
+    } else if (kind.own_tls != nullptr) {
+      set_server_tls(*kind.own_tls, kind.http, *chain.mutable_transport_socket());
     }
     if (kind.http) {
       add_inbound_http({target.http_prefix, target.grpc, target.jwt_rules}, target.routes, view_.node(),

@@ -16,8 +16,7 @@ using envoy::config::listener::v3::Listener;
 
 /// A service's port, as one of several that share a listener.
 struct Lead {
-  const MeshService* service;
-  const MeshPort* port;
+  CalledPort called;
   std::vector<AddressRange> ranges;  ///< of the service, where the listener's address does not tell it
 };
 
@@ -27,6 +26,8 @@ struct Place {
   std::vector<Lead> bytes;               ///< the first has what nothing tells apart
   /// Bytes are read as HTTP where they are HTTP. Only where the address is one service's.
   const MeshService* sniffed = nullptr;
+  bool bound = false;  ///< the address is one that the Sidecar has chosen, whose services share it
+  const EgressGroup* group = nullptr;  ///< whose it is: what comes after does not share it
 };
 
 /// Address (empty: any) and port.
@@ -34,45 +35,68 @@ using PlaceKey = std::pair<std::string, uint16_t>;
 
 class Plan {
  public:
-  explicit Plan(const MeshView& view) : view_(view) {
-    for (const MeshService* service : view.services()) {
-      for (const MeshPort& port : service->ports) add(*service, port);
-    }
-    for (const MeshService* service : view.unasked()) {
-      for (const MeshPort& port : service->ports) add(*service, port);
+  Plan(const std::vector<EgressGroup>& groups, const MeshView& view) : view_(view) {
+    for (const EgressGroup& group : groups) {
+      if (group.own_socket()) continue;
+      group_ = &group;
+      const bool bound = group.listener != nullptr && !group.listener->bind.empty();
+      for (const CalledPort& called : group.called) {
+        if (bound) {
+          add_bound(group.listener->bind, called);
+        } else {
+          add(called);
+        }
+      }
     }
   }
 
   const std::map<PlaceKey, Place>& places() const { return places_; }
   const std::vector<std::pair<std::string, std::string>>& notes() const { return notes_; }
-  /// The services that HTTP clients of the port can mean by their name: those that declare nothing, too.
-  const std::vector<const MeshService*>& called_by_name(uint16_t port) const { return named_.at(port); }
 
  private:
-  void add(const MeshService& service, const MeshPort& port) {
-    if (!port.carried()) return;
-    if (port.is_http()) named_[port.number].push_back(&service);
-    if (port.protocol == Protocol::kHttp || port.protocol == Protocol::kHttp2) {
-      return add_http(service, port.number);
+  /// The place, if it is the group's to share; null: an earlier group has it.
+  Place* place_at(const PlaceKey& key) {
+    Place& place = places_[key];
+    if (place.group == nullptr) place.group = group_;
+    return place.group == group_ ? &place : nullptr;
+  }
+
+  void add_bound(const std::string& address, const CalledPort& called) {
+    Place* place = place_at({address, called.port->number});
+    if (place == nullptr) return;
+    place->bound = true;
+    if (called.is_http()) {
+      place->http.push_back(called.service);
+    } else {
+      add_bytes(listener_name(address, called.port->number), called, *place);
     }
+  }
+
+  void add(const CalledPort& called) {
+    const MeshService& service = *called.service;
+    const uint16_t number = called.port->number;
+    if (called.protocol == Protocol::kHttp || called.protocol == Protocol::kHttp2)
+      return add_http(service, number);
     std::vector<AddressRange> ranges;
-    for (const std::string& address : addresses_of(service, port)) {
+    for (const std::string& address : addresses_of(service, *called.port)) {
       const auto range = parse_address_range(address);
       if (!range || !has_family(range->address)) continue;
       if (range->is_single()) {
-        add_at(range->address, service, port);
+        add_at(range->address, called);
       } else {
         ranges.push_back(*range);
       }
     }
     if (!ranges.empty()) {
-      places_[{"", port.number}].bytes.push_back({&service, &port, std::move(ranges)});
+      if (Place* place = place_at({"", number})) place->bytes.push_back({called, std::move(ranges)});
     } else if (service.addresses.empty() && !service.headless) {
-      add_without_address(service, port);
+      add_without_address(called);
     }
   }
 
-  void add_http(const MeshService& service, uint16_t port) { places_[{"", port}].http.push_back(&service); }
+  void add_http(const MeshService& service, uint16_t port) {
+    if (Place* place = place_at({"", port})) place->http.push_back(&service);
+  }
 
   /// Clients of a headless service connect to its endpoints, each of which they have looked up by themselves.
   static std::vector<std::string> addresses_of(const MeshService& service, const MeshPort& port) {
@@ -86,27 +110,35 @@ class Plan {
     return is_ipv6(address) ? view_.node().has_ipv6() : view_.node().has_ipv4();
   }
 
-  void add_at(const std::string& address, const MeshService& service, const MeshPort& port) {
-    Place& place = places_[{address, port.number}];
-    if (!place.bytes.empty()) {
-      const MeshService& first = *place.bytes.front().service;
-      if (&first != &service) note_taken(listener_name(address, port.number), service, first);
+  void add_at(const std::string& address, const CalledPort& called) {
+    Place* place = place_at({address, called.port->number});
+    if (place == nullptr) return;
+    if (!place->bytes.empty()) {
+      const MeshService& first = *place->bytes.front().called.service;
+      if (&first != called.service)
+        note_taken(listener_name(address, called.port->number), *called.service, first);
       return;
     }
-    place.bytes.push_back({&service, &port, {}});
-    if (port.protocol == Protocol::kUndeclared) place.sniffed = &service;
+    place->bytes.push_back({called, {}});
+    if (called.protocol == Protocol::kUndeclared) place->sniffed = called.service;
   }
 
-  void add_without_address(const MeshService& service, const MeshPort& port) {
-    if (port.protocol == Protocol::kUndeclared) return add_http(service, port.number);
-    Place& place = places_[{"", port.number}];
+  void add_without_address(const CalledPort& called) {
+    const uint16_t number = called.port->number;
+    if (called.protocol == Protocol::kUndeclared) return add_http(*called.service, number);
+    if (Place* place = place_at({"", number}))
+      add_bytes(listener_name(wildcard_address(view_.node()), number), called, *place);
+  }
+
+  /// Where the address does not tell services apart: TLS does, and of others there is one.
+  void add_bytes(const std::string& listener, const CalledPort& called, Place& place) {
     const auto other = std::find_if(place.bytes.begin(), place.bytes.end(), [&](const Lead& lead) {
-      return lead.ranges.empty() && lead.port->protocol == Protocol::kTcp;
+      return lead.ranges.empty() && lead.called.protocol == Protocol::kTcp;
     });
-    if (port.protocol == Protocol::kTcp && other != place.bytes.end()) {
-      note_taken(listener_name(wildcard_address(view_.node()), port.number), service, *other->service);
+    if (called.protocol == Protocol::kTcp && other != place.bytes.end()) {
+      note_taken(listener, *called.service, *other->called.service);
     } else {
-      place.bytes.push_back({&service, &port, {}});
+      place.bytes.push_back({called, {}});
     }
   }
 
@@ -116,8 +148,8 @@ class Plan {
   }
 
   const MeshView& view_;
+  const EgressGroup* group_ = nullptr;  // being added
   std::map<PlaceKey, Place> places_;
-  std::map<uint16_t, std::vector<const MeshService*>> named_;
   std::vector<std::pair<std::string, std::string>> notes_;
 };
 
@@ -136,11 +168,6 @@ void match_plain_http(FilterChain& chain) {
   match.add_application_protocols("h2c");
 }
 
-/// Where connections go that belong to no service of the mesh.
-std::string unknown_cluster(const MeshView& view) {
-  return passes_unknown(view) ? kPassthroughCluster : kBlackHoleCluster;
-}
-
 class ListenerMaker {
  public:
   ListenerMaker(const PlaceKey& key, const Place& place, const MeshView& view)
@@ -155,6 +182,8 @@ class ListenerMaker {
     listener_.set_traffic_direction(envoy::config::core::v3::TrafficDirection::OUTBOUND);
     const bool http = !place_.http.empty() || place_.sniffed != nullptr;
     if (http) add_http();
+    if (place_.bound && place_.bytes.empty())
+      return std::move(listener_);  // requests, whatever they look like
     ChainList chains(listener_, http);
     for (const Lead& lead : place_.bytes) add_bytes(lead, chains);
     if (chains.has_server_names()) inspect_tls(listener_);
@@ -169,15 +198,16 @@ class ListenerMaker {
     const std::string routes =
         place_.sniffed == nullptr ? std::to_string(port_) : sniffed_table_name(place_.sniffed->host, port_);
     FilterChain& chain = *listener_.add_filter_chains();
-    match_plain_http(chain);
+    if (!place_.bound || !place_.bytes.empty()) match_plain_http(chain);
     add_outbound_http({"outbound_" + listener_.name(), carries_grpc(place_, port_)}, routes, view_.node(),
                       chain);
   }
 
   void add_bytes(const Lead& lead, ChainList& chains) {
     // An address of its own tells the service; one of a range, or none, leaves it to the client's TLS.
-    const bool by_name = wildcard_ && lead.ranges.empty();
-    for (L4Chain& chain : l4_chains(*lead.service, *lead.port, by_name, view_)) {
+    const bool by_name = (wildcard_ || place_.bound) && lead.ranges.empty();
+    const CalledPort& called = lead.called;
+    for (L4Chain& chain : l4_chains(*called.service, *called.port, called.protocol, by_name, view_)) {
       if (chain.destinations.empty()) chain.destinations = lead.ranges;
       chains.add(chain);
     }
@@ -186,7 +216,7 @@ class ListenerMaker {
   void add_rest() {
     FilterChain& rest = *listener_.mutable_default_filter_chain();
     rest.set_name("PassthroughFilterChain");
-    const std::string cluster = unknown_cluster(view_);
+    const std::string cluster = view_.unknown_cluster();
     add_tcp(cluster, {{cluster, 1}}, {}, rest);
   }
 
@@ -219,19 +249,25 @@ Listener virtual_outbound(const MeshView& view) {
   add_tcp(kBlackHoleCluster, {{kBlackHoleCluster, 1}}, {}, own);
   FilterChain& rest = *listener.add_filter_chains();
   rest.set_name("virtualOutbound-catchall-tcp");
-  const std::string cluster = unknown_cluster(view);
+  const std::string cluster = view.unknown_cluster();
   add_tcp(cluster, {{cluster, 1}}, {}, rest);
   return listener;
 }
 
 }  // namespace
 
-Layout build_intercepted_outbound(const MeshView& view) {
-  Plan plan(view);
+Layout build_intercepted_outbound(const std::vector<EgressGroup>& groups, const MeshView& view) {
+  Plan plan(groups, view);
   Layout layout;
   layout.notes = plan.notes();
   layout.listeners.push_back(virtual_outbound(view));
+  std::set<uint16_t> tables;          // that listeners name
   std::set<const MeshPort*> sniffed;  // a headless service has many listeners and one table
+  for (const EgressGroup& group : groups) {
+    for (const CalledPort& called : group.called) {
+      if (group.own_socket() && called.is_http()) tables.insert(called.port->number);
+    }
+  }
   for (const auto& [key, place] : plan.places()) {
     const auto& [address, port] = key;
     if (address.empty() && is_reserved_port(port)) {
@@ -240,13 +276,14 @@ Layout build_intercepted_outbound(const MeshView& view) {
       continue;
     }
     layout.listeners.push_back(ListenerMaker(key, place, view).make());
-    if (!place.http.empty()) {
-      layout.routes.push_back(build_route_configuration(port, plan.called_by_name(port), view));
-    }
-    const MeshPort* own = place.sniffed == nullptr ? nullptr : place.bytes.front().port;
+    if (!place.http.empty()) tables.insert(port);
+    const MeshPort* own = place.sniffed == nullptr ? nullptr : place.bytes.front().called.port;
     if (own != nullptr && sniffed.insert(own).second) {
       layout.routes.push_back(build_sniffed_routes(*place.sniffed, port, view));
     }
+  }
+  for (const auto& [port, services] : http_tables(groups)) {
+    if (tables.contains(port)) layout.routes.push_back(build_route_configuration(port, services, view));
   }
   return layout;
 }

@@ -123,10 +123,10 @@ void ChainList::add(const L4Chain& chain) {
   server_names_ = server_names_ || !names.empty();
 }
 
-std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port, bool by_name,
-                               const MeshView& view) {
+std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port, Protocol protocol,
+                               bool by_name, const MeshView& view) {
   const Resource* owner = view.virtual_service_for(service.host);
-  const bool tls = port.protocol == Protocol::kTls;
+  const bool tls = protocol == Protocol::kTls;
   std::vector<L4Chain> chains;
   if (owner != nullptr) {
     const auto& spec = std::get<VirtualService>(owner->spec);

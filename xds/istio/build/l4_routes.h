@@ -27,11 +27,12 @@ struct L4Chain {
   bool takes_everything() const { return server_names.empty() && destinations.empty() && !source; }
 };
 
-/// The ways from this proxy to `port` of `service`. TLS ports follow `tls` routes; without any, and only
-/// where `by_name` says that the address does not tell the service, the client has to ask for the service's
-/// names. Other ports follow `tcp` routes, and what these leave over goes to the service.
-std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port, bool by_name,
-                               const MeshView& view);
+/// The ways from this proxy to `port` of `service`, whose clients speak `protocol`. TLS ports follow `tls`
+/// routes; without any, and only where `by_name` says that the address does not tell the service, the client
+/// has to ask for the service's names. Other ports follow `tcp` routes, and what these leave over goes to the
+/// service.
+std::vector<L4Chain> l4_chains(const MeshService& service, const MeshPort& port, Protocol protocol,
+                               bool by_name, const MeshView& view);
 
 /// The ways from a gateway's `port`, as `virtual_service` says: by its `tls` routes, else by its `tcp` ones.
 /// `gateway`: "NAMESPACE/NAME".

@@ -19,7 +19,7 @@ void add_outbound_requests(const OutboundPort& port, const ProxyNode& node, Filt
   const bool grpc = std::any_of(port.http.begin(), port.http.end(), [&](const MeshService* service) {
     return service->find_port(port.number)->protocol == Protocol::kHttp2;
   });
-  add_outbound_http({"outbound_" + listener_name(node.outbound_address, port.number), grpc},
+  add_outbound_http({"outbound_" + listener_name(port.address, port.number), grpc},
                     std::to_string(port.number), node, chain);
 }
 
@@ -28,13 +28,15 @@ void add_outbound_requests(const OutboundPort& port, const ProxyNode& node, Filt
 void add_byte_chains(const OutboundPort& port, const MeshView& view, Listener& listener) {
   ChainList chains(listener);
   for (const MeshService* service : port.tls) {
-    for (const L4Chain& chain : l4_chains(*service, *service->find_port(port.number), true, view)) {
+    for (const L4Chain& chain :
+         l4_chains(*service, *service->find_port(port.number), Protocol::kTls, true, view)) {
       chains.add(chain);
     }
   }
   if (port.http.empty() && !port.tcp.empty()) {
     const MeshService& service = *port.tcp.front();
-    for (const L4Chain& chain : l4_chains(service, *service.find_port(port.number), false, view)) {
+    for (const L4Chain& chain :
+         l4_chains(service, *service.find_port(port.number), Protocol::kTcp, false, view)) {
       chains.add(chain);
     }
   }
@@ -65,7 +67,7 @@ void match_mesh_clients(FilterChain& chain) {
 }  // namespace
 
 Listener build_outbound_listener(const OutboundPort& port, const MeshView& view) {
-  Listener listener = empty_listener(view.node().outbound_address, port.number);
+  Listener listener = empty_listener(port.address, port.number);
   listener.set_traffic_direction(envoy::config::core::v3::TrafficDirection::OUTBOUND);
   add_byte_chains(port, view, listener);
   if (!port.http.empty()) add_outbound_requests(port, view.node(), *listener.add_filter_chains());
@@ -75,6 +77,15 @@ Listener build_outbound_listener(const OutboundPort& port, const MeshView& view)
 Listener build_inbound_listener(const InboundPort& inbound, const MeshView& view, MtlsMode mode) {
   Listener listener = empty_listener(inbound_address(inbound, view.node()), inbound.port);
   listener.set_traffic_direction(envoy::config::core::v3::TrafficDirection::INBOUND);
+  if (const ServerTls* own = own_tls(inbound, view)) {
+    inspect_tls(listener);
+    FilterChain& chain = *listener.add_filter_chains();
+    chain.set_name(listener.name());
+    chain.mutable_filter_chain_match()->set_transport_protocol("tls");
+    set_server_tls(*own, inbound.services.front().second->is_http(), *chain.mutable_transport_socket());
+    add_inbound_filter(inbound, view, chain);
+    return listener;
+  }
   if (mode == MtlsMode::kStrict || mode == MtlsMode::kPermissive) {
     FilterChain& chain = *listener.add_filter_chains();
     chain.set_name(listener.name() + "_mtls");

@@ -29,7 +29,28 @@ MeshView::MeshView(const Registry& registry, const ProxyNode& node, Scope scope)
   if (scope != Scope::kEverything) return;
   if (node.on_demand) add_key_servers();
   if (registry.has_apertures()) add_peers();
+  const Sidecar* sidecar = scope_.sidecar();
+  if (sidecar != nullptr && sidecar->egress_proxy) destinations_.insert(sidecar->egress_proxy->host);
   add_services();
+}
+
+bool MeshView::serves(const EgressListener& listener, const MeshService& service) const {
+  if (!scope_.knows(listener, service.ns, service.host)) return false;
+  return !listener.port || service.find_port(listener.port->number) != nullptr;
+}
+
+bool MeshView::knows(const MeshService& service) const {
+  if (scope_.knows_everything()) return true;
+  return std::ranges::any_of(scope_.sidecar()->egress,
+                             [&](const EgressListener& listener) { return serves(listener, service); });
+}
+
+std::string MeshView::unknown_cluster() const {
+  if (registry_only()) return kBlackHoleCluster;
+  const Sidecar* sidecar = scope_.sidecar();
+  if (sidecar == nullptr || !sidecar->egress_proxy) return kPassthroughCluster;
+  const Destination& proxy = *sidecar->egress_proxy;
+  return outbound_cluster_name(proxy.port.value_or(0), proxy.subset, proxy.host);
 }
 
 /// In the registry's order. What a VirtualService leads to is known with it.
@@ -44,8 +65,7 @@ void MeshView::add_services() {
       (is_standing(service) ? services_ : unasked_).push_back(&service);
       continue;
     }
-    const bool known = scope_.knows(service.ns, service.host) || destinations_.contains(service.host);
-    if (known) services_.push_back(&service);
+    if (knows(service) || destinations_.contains(service.host)) services_.push_back(&service);
   }
 }
 

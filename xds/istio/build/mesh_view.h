@@ -35,12 +35,17 @@ class MeshView {
   const std::vector<const MeshService*>& unasked() const { return unasked_; }
   /// find_peers_cluster(), looked for when it is first asked for.
   const std::string& peers_cluster() const;
+  /// Whether the application finds the service at one of its Sidecar's listeners; of one with a port the
+  /// service must have that.
+  bool serves(const EgressListener& listener, const MeshService& service) const;
   /// Whether no Sidecar keeps anything from the proxy.
   bool knows_everything() const { return scope_.knows_everything(); }
   /// The Sidecar that holds for the workload; null: none does.
   const Sidecar* sidecar() const { return scope_.sidecar(); }
   /// Whether hosts that the mesh does not know are refused.
   bool registry_only() const { return scope_.policy() == OutboundPolicy::kRegistryOnly; }
+  /// The cluster of such hosts: where connections were going, or what the Sidecar names.
+  std::string unknown_cluster() const;
 
   /// The VirtualService that routes `host`: the most specific host wins, then the older resource. Null if
   /// none.
@@ -60,6 +65,7 @@ class MeshView {
 
  private:
   void add_services();
+  bool knows(const MeshService& service) const;
   void add_destinations(const VirtualService& service, const std::string& ns);
   void add_virtual_service(const Resource& resource);
   bool is_standing(const MeshService& service) const;

@@ -76,14 +76,14 @@ class Table {
     *config_.add_virtual_hosts() = std::move(virtual_host);
   }
 
-  /// Hosts that the mesh does not know are refused, or go where they were going: interception knows that.
-  RouteConfiguration finish(bool pass_unknown) {
+  /// Requests to hosts that the mesh does not know go to the cluster `unknown`; "": they are refused.
+  RouteConfiguration finish(const std::string& unknown) {
     if (used_.contains("*")) return std::move(config_);
     VirtualHost& rest = *config_.add_virtual_hosts();
-    const Route& route = *rest.add_routes() = build_unknown_route(pass_unknown);
+    const Route& route = *rest.add_routes() = build_unknown_route(unknown);
     rest.set_name(route.name());
     rest.add_domains("*");
-    if (pass_unknown) rest.set_include_request_attempt_count(true);
+    if (!unknown.empty()) rest.set_include_request_attempt_count(true);
     return std::move(config_);
   }
 
@@ -119,7 +119,13 @@ RouteConfiguration inbound_table(const std::string& cluster, uint16_t service_po
 
 }  // namespace
 
-bool passes_unknown_hosts(const MeshView& view) { return view.node().intercepted() && !view.registry_only(); }
+/// Without interception nobody knows where a connection was going; where the Sidecar says it goes, everybody.
+std::string cluster_of_unknown_hosts(const MeshView& view) {
+  std::string cluster = view.unknown_cluster();
+  const bool known =
+      cluster != kBlackHoleCluster && (view.node().intercepted() || cluster != kPassthroughCluster);
+  return known ? cluster : "";
+}
 
 bool takes_everything(const envoy::config::route::v3::RouteMatch& match) {
   const bool any_path = match.prefix() == "/" || match.safe_regex().regex() == ".*";
@@ -165,12 +171,12 @@ std::vector<Route> build_service_routes(const MeshService& service, uint16_t por
   return {build_default_route(service.host, port, consistent_hash_of(service.host, "", port, view))};
 }
 
-Route build_unknown_route(bool pass) {
+Route build_unknown_route(const std::string& cluster) {
   Route route;
-  route.set_name(pass ? "allow_any" : "block_all");
+  route.set_name(cluster.empty() ? "block_all" : "allow_any");
   route.mutable_match()->set_prefix("/");
-  if (pass) {
-    route.mutable_route()->set_cluster(kPassthroughCluster);
+  if (!cluster.empty()) {
+    route.mutable_route()->set_cluster(cluster);
     route.mutable_route()->mutable_timeout();
   } else {
     route.mutable_direct_response()->set_status(502);
@@ -220,13 +226,13 @@ RouteConfiguration build_route_configuration(uint16_t port, const std::vector<co
       table.add(host, host_aliases(host, view.node().ns), build_routes(*owner, port, view));
     }
   }
-  return table.finish(passes_unknown_hosts(view));
+  return table.finish(cluster_of_unknown_hosts(view));
 }
 
 RouteConfiguration build_sniffed_routes(const MeshService& service, uint16_t port, const MeshView& view) {
   Table table(sniffed_table_name(service.host, port), port);
   table.add(service.host, {"*"}, build_service_routes(service, port, view));
-  return table.finish(false);
+  return table.finish("");
 }
 
 RouteConfiguration build_inbound_route_configuration(const InboundPort& inbound) {

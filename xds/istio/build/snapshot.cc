@@ -27,28 +27,6 @@
 namespace remora::istio {
 namespace {
 
-using OutboundPorts = std::map<uint16_t, OutboundPort>;
-
-void add_to_port(const MeshService& service, const MeshPort& port, OutboundPorts& ports) {
-  OutboundPort& outbound = ports[port.number];
-  outbound.number = port.number;
-  if (port.is_http()) {
-    outbound.http.push_back(&service);
-  } else {
-    (port.protocol == Protocol::kTls ? outbound.tls : outbound.tcp).push_back(&service);
-  }
-}
-
-/// Without interception one TCP service has a port: one that routes speak of, as a canary's do, before what
-/// they lead to, else the oldest.
-void put_routed_first(const MeshView& view, OutboundPorts& ports) {
-  const auto is_routed = [&](const MeshService* service) {
-    const Resource* owner = view.virtual_service_for(service->host);
-    return owner != nullptr && !std::get<VirtualService>(owner->spec).tcp.empty();
-  };
-  for (auto& [number, port] : ports) std::stable_partition(port.tcp.begin(), port.tcp.end(), is_routed);
-}
-
 /// The clusters and endpoints that `service` has had. False where there are not all of them.
 bool take_over(const MeshService& service, const MeshView& view, const Snapshot& before, Snapshot& snapshot) {
   const EncodedResources& clusters = before.group(XdsType::kCluster).resources;
@@ -69,8 +47,7 @@ bool take_over(const MeshService& service, const MeshView& view, const Snapshot&
   return all;
 }
 
-OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snapshot& snapshot) {
-  OutboundPorts ports;
+void add_clusters(const MeshView& view, const Predecessor* before, Snapshot& snapshot) {
   for (const MeshService* service : view.unreachable()) {
     add_note(
         view.node(), "host " + service->host,
@@ -79,20 +56,10 @@ OutboundPorts add_clusters(const MeshView& view, const Predecessor* before, Snap
         snapshot);
   }
   for (const MeshService* service : view.services()) {
-    for (const MeshPort& port : service->ports) {
-      if (port.carried()) add_to_port(*service, port, ports);
-    }
     const bool same = before != nullptr && before->unchanged(*service);
     if (same && take_over(*service, view, before->snapshot(), snapshot)) continue;
     for_each_cluster(*service, view, [&](const ClusterParts& parts) { add_cluster(parts, snapshot); });
   }
-  for (const MeshService* service : view.unasked()) {
-    for (const MeshPort& port : service->ports) {
-      if (port.carried()) add_to_port(*service, port, ports);
-    }
-  }
-  put_routed_first(view, ports);
-  return ports;
 }
 
 /// A gateway's clusters are those that its routes lead to, and no others. Made anew each time: it is small.
@@ -111,10 +78,10 @@ Snapshot gateway_snapshot(const Registry& registry, const ProxyNode& node, const
   return snapshot;
 }
 
-/// Without interception the client's address is the listener's, so TCP services cannot share a port.
+/// Where clients are told where to connect, TCP services cannot share a port.
 void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot& snapshot) {
   for (size_t i = port.http.empty() ? 1 : 0; i < port.tcp.size(); ++i) {
-    add_note(node, "listener " + listener_name(node.outbound_address, port.number),
+    add_note(node, "listener " + listener_name(port.address, port.number),
              "does not lead to " + port.tcp[i]->host + ": " +
                  (port.http.empty() ? port.tcp.front()->host : port.http.front()->host) +
                  " has the port, and TCP does not say whom it is for",
@@ -122,14 +89,34 @@ void note_unreachable(const OutboundPort& port, const ProxyNode& node, Snapshot&
   }
 }
 
-void add_outbound_port(const OutboundPort& port, const MeshView& view, Snapshot& snapshot) {
-  if (!port.http.empty()) {
-    add_table(build_route_configuration(port.number, port.http, view), view.node(), snapshot);
+void add_own_listeners(const std::vector<OutboundPort>& ports, const MeshView& view, Snapshot& snapshot) {
+  const ProxyNode& node = view.node();
+  for (const OutboundPort& port : ports) {
+    if (node.intercepted() && is_reserved_port(port.number)) {
+      add_note(node, "listener " + listener_name(port.address, port.number),
+               "is left out: the proxy needs the port itself", snapshot);
+      continue;
+    }
+    const auto listener = build_outbound_listener(port, view);
+    add_resource(listener, listener.name(), XdsType::kListener, snapshot);
+    note_unreachable(port, node, snapshot);
   }
-  if (view.node().outbound_address.empty()) return;
-  const auto listener = build_outbound_listener(port, view);
-  add_resource(listener, listener.name(), XdsType::kListener, snapshot);
-  note_unreachable(port, view.node(), snapshot);
+}
+
+void add_without_interception(const std::vector<EgressGroup>& groups, const MeshView& view,
+                              Snapshot& snapshot) {
+  for (const auto& [port, services] : http_tables(groups))
+    add_table(build_route_configuration(port, services, view), view.node(), snapshot);
+  const std::string& address = view.node().outbound_address;
+  if (!address.empty()) add_own_listeners(outbound_ports(groups, view, address, false), view, snapshot);
+}
+
+void add_intercepted(const std::vector<EgressGroup>& groups, const MeshView& view, Snapshot& snapshot) {
+  for (const auto& cluster : build_outbound_ends())
+    add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
+  add_layout(build_intercepted_outbound(groups, view), view.node(), snapshot);
+  const std::string loopback = view.node().has_ipv4() ? "127.0.0.1" : "::1";
+  add_own_listeners(outbound_ports(groups, view, loopback, true), view, snapshot);
 }
 
 }  // namespace
@@ -208,15 +195,13 @@ Snapshot build_outbound(const Registry& registry, const ProxyNode& node, Predece
   Snapshot snapshot;
   snapshot.on_demand = node.on_demand;
   if (before != nullptr) before->compare_with(registry, node);
-  const OutboundPorts ports = add_clusters(view, before, snapshot);
-  if (node.intercepted()) {
-    for (const auto& cluster : build_outbound_ends())
-      add_resource(cluster, cluster.name(), XdsType::kCluster, snapshot);
-    add_layout(build_intercepted_outbound(view), node, snapshot);
-  } else if (node.grpc) {
+  add_clusters(view, before, snapshot);
+  if (node.grpc) {
     add_layout(build_grpc_outbound(view), node, snapshot);
+  } else if (node.intercepted()) {
+    add_intercepted(egress_groups(view), view, snapshot);
   } else {
-    for (const auto& entry : ports) add_outbound_port(entry.second, view, snapshot);
+    add_without_interception(egress_groups(view), view, snapshot);
   }
   snapshot.seal();
   if (before != nullptr) snapshot.share_with(before->snapshot());

@@ -42,6 +42,10 @@ bool takes_mutual_tls(const Endpoint& endpoint, const Registry& registry);
 /// What the inbound side shows its clients, and asks of them.
 void set_inbound_tls(const std::string& trust_domain, envoy::config::core::v3::TransportSocket& socket);
 
+/// What a server shows clients that need not be of the mesh, as `wanted` says. `http`: it reads requests, and
+/// says so in the handshake.
+void set_server_tls(const ServerTls& wanted, bool http, envoy::config::core::v3::TransportSocket& socket);
+
 /// How long a listener or cluster waits for a secret that does not come.
 enum class Patience { kAWhile, kForEver };  // Envoy's fifteen seconds, or as long as it takes
 /// A secret that comes over the proxy's own stream.

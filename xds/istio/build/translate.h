@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "istio/build/egress.h"
 #include "istio/build/inbound_ports.h"
 
 namespace envoy::config {
@@ -86,10 +87,10 @@ std::vector<envoy::config::route::v3::Route> build_service_routes(const MeshServ
 /// The route that services without a VirtualService have.
 envoy::config::route::v3::Route build_default_route(const std::string& host, uint16_t port,
                                                     const std::optional<ConsistentHash>& hash);
-/// The route of requests to hosts that the mesh does not know: where the connection was going, or nowhere.
-envoy::config::route::v3::Route build_unknown_route(bool pass);
+/// The route of requests to hosts that the mesh does not know: to that cluster, or nowhere ("").
+envoy::config::route::v3::Route build_unknown_route(const std::string& cluster);
 /// Which of the two holds for the proxy.
-bool passes_unknown_hosts(const MeshView& view);
+std::string cluster_of_unknown_hosts(const MeshView& view);
 /// Istio's rule: hosts without a service are called on this port.
 inline constexpr uint16_t kServicelessPort = 80;
 /// The route of an inbound listener to the application.
@@ -129,14 +130,7 @@ envoy::config::route::v3::RouteConfiguration build_inbound_route_configuration(c
 /// The same for ports that no service knows.
 envoy::config::route::v3::RouteConfiguration build_inbound_passthrough_routes();
 
-/// The services that share a port, by what they speak.
-struct OutboundPort {
-  uint16_t number = 0;
-  std::vector<const MeshService*> http;
-  std::vector<const MeshService*> tls;  ///< told apart by the name that the client asks for
-  std::vector<const MeshService*>
-      tcp;  ///< cannot be told apart: the first one has the port, unless HTTP does
-};
+/// Where the client is told where to connect, without interception or beside it.
 envoy::config::listener::v3::Listener build_outbound_listener(const OutboundPort& port, const MeshView& view);
 /// `mode` is never kUnset.
 envoy::config::listener::v3::Listener build_inbound_listener(const InboundPort& inbound, const MeshView& view,

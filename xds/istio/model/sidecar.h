@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "istio/model/destination_rule.h"
+#include "istio/model/gateway.h"
 #include "istio/model/services.h"
+#include "istio/model/virtual_service.h"
 
 namespace remora::istio {
 
@@ -39,17 +41,38 @@ struct IngressListener {
   bool captured = true;  ///< false (captureMode NONE): clients are told the port, and nothing is intercepted
   IngressEndpoint endpoint;
   std::optional<ConnectionPool> connection_pool;
+  /// For clients that are not of the mesh, where PeerAuthentication asks for no mutual TLS. `protocol` is
+  /// what is inside of it.
+  std::optional<ServerTls> tls;
 
   /// Whether it is a listener of its own where the pod's connections are intercepted.
   bool own_socket() const { return !captured || !bind.empty(); }
 };
 
-/// https://istio.io/latest/docs/reference/config/networking/sidecar/, without `egress.port`.
+/// Namespace ("." own, "*" any, "~" none; "~NAMESPACE": all but what matches) and host (also "*",
+/// "*.suffix").
+using HostChoice = std::pair<std::string, std::string>;
+
+/// Where the application finds some of the services that it calls.
+struct EgressListener {
+  struct Port {
+    uint16_t number = 0;
+    std::string name;
+    Protocol protocol = Protocol::kHttp;  ///< whatever the services say of theirs
+  };
+  std::optional<Port> port;  ///< absent: all ports of its services that no other listener has
+  std::string bind;  ///< an address; empty: that of each service, or the loopback without interception
+  /// False (captureMode NONE): clients are told the address, and nothing is intercepted.
+  bool captured = true;
+  std::vector<HostChoice> hosts;
+};
+
+/// https://istio.io/latest/docs/reference/config/networking/sidecar/
 struct Sidecar {
-  Labels workload_selector;  ///< empty: the whole namespace
-  /// Namespace ("." own, "*" any, "~" none) and host (also "*", "*.suffix"). Empty: everything.
-  std::vector<std::pair<std::string, std::string>> egress_hosts;
+  Labels workload_selector;                       ///< empty: the whole namespace
+  std::vector<EgressListener> egress;             ///< the one without a port is the last; empty: everything
   std::optional<OutboundPolicy> outbound_policy;  ///< absent: as the mesh says
+  std::optional<Destination> egress_proxy;        ///< where unknown traffic goes under ALLOW_ANY; has a port
   std::vector<IngressListener> ingress;           ///< empty: the ports of the workload's services
   std::optional<ConnectionPool> inbound_pool;     ///< of all its ports, instead of the DestinationRules'
 };

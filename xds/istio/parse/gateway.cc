@@ -124,7 +124,9 @@ void read_credential(Fields& fields, ServerTls& tls) {
     fields.error("credentialName", "must name a Secret in the namespace of the gateway's proxies");
 }
 
-void read_tls(Fields& fields, ServerTls& tls) {
+}  // namespace
+
+void read_server_tls(Fields& fields, ServerTls& tls) {
   enum class Word { kPassthrough, kSimple, kMutual, kAutoPassthrough, kIstioMutual, kOptionalMutual };
   static const Words<Word> kModes{{"PASSTHROUGH", Word::kPassthrough},
                                   {"SIMPLE", Word::kSimple},
@@ -158,6 +160,8 @@ void read_tls(Fields& fields, ServerTls& tls) {
   check_certificates(fields, tls);
 }
 
+namespace {
+
 void check_tls(const Fields& fields, const GatewayServer& server) {
   const bool secure = server.protocol == Protocol::kHttps || server.protocol == Protocol::kTls;
   if (secure && !fields.has("tls")) fields.error("tls", "is required: the port says HTTPS or TLS");
@@ -177,7 +181,7 @@ GatewayServer read_server(Fields& fields) {
   if (fields.string("bind", server.bind) && !is_ip_address(server.bind))
     fields.error("bind", "\"" + server.bind + "\" is no IP address");
   read_hosts(fields, server);
-  fields.object("tls", [&](Fields& tls) { read_tls(tls, server.tls); });
+  fields.object("tls", [&](Fields& tls) { read_server_tls(tls, server.tls); });
   check_tls(fields, server);
   fields.unsupported("defaultEndpoint", Severity::kError, "is not implemented, as in Istio");
   std::string name;

@@ -44,6 +44,9 @@ void read_reference(Fields& fields, std::string_view name, std::optional<ObjectR
 /// The annotation remora.dev/sticky: "header=x-user", "cookie=version" or "cookie=version; max-age=86400".
 Result<Sticky> parse_sticky(std::string text);
 
+/// ServerTLSSettings, as gateways take them.
+void read_server_tls(Fields& fields, ServerTls& tls);
+
 /// Sidecar's ingress.
 std::vector<IngressListener> read_ingress(Fields& spec);
 

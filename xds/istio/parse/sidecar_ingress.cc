@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <set>
 
@@ -8,7 +10,8 @@ namespace {
 
 using At = IngressEndpoint::At;
 
-void read_ingress_port(Fields& fields, IngressListener& listener) {
+/// `word`: the port's protocol, as it is written.
+void read_ingress_port(Fields& fields, IngressListener& listener, std::string& word) {
   const bool given = fields.object("port", [&](Fields& port) {
     std::optional<uint16_t> number;
     if (!read_port(port, "number", number) && !port.has("number")) port.error("number", "is required");
@@ -18,6 +21,7 @@ void read_ingress_port(Fields& fields, IngressListener& listener) {
                      "has no effect: defaultEndpoint says where the port leads");
     listener.protocol = read_protocol(port, listener.name, listener.port);
     if (listener.protocol == Protocol::kOther) port.error("protocol", "is not carried");
+    port.string("protocol", word);
   });
   if (!given && !fields.has("port")) fields.error("port", "is required");
 }
@@ -67,9 +71,35 @@ void read_bind(Fields& fields, IngressListener& listener) {
   fields.error("bind", "\"" + listener.bind + "\" is no IP address: other places are not implemented");
 }
 
+/// What Istio's sidecars do not take of a gateway's.
+void check_server_tls(const Fields& fields, const ServerTls& tls) {
+  using Mode = ServerTls::Mode;
+  const bool own =
+      tls.mode == Mode::kSimple || tls.mode == Mode::kMutual || tls.mode == Mode::kOptionalMutual;
+  if (!own) fields.error("mode", "must be SIMPLE, MUTUAL or OPTIONAL_MUTUAL");
+  if (!tls.subject_alt_names.empty()) fields.error("subjectAltNames", "has no place in a Sidecar");
+  if (tls.https_redirect) fields.error("httpsRedirect", "has no place in a Sidecar");
+  if (fields.has("credentialName")) fields.error("credentialName", "has no place in a Sidecar: name files");
+}
+
+/// TLS ends here, so that the port's protocol is what is inside: HTTP of HTTPS, bytes of TLS.
+void read_ingress_tls(Fields& fields, const std::string& protocol, IngressListener& listener) {
+  std::string word = protocol;
+  std::ranges::transform(word, word.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const bool given = fields.object("tls", [&](Fields& item) {
+    read_server_tls(item, listener.tls.emplace());
+    check_server_tls(item, *listener.tls);
+  });
+  if (!given) return;
+  if (word != "HTTPS" && word != "TLS") fields.error("tls", "is for ports whose protocol is HTTPS or TLS");
+  listener.protocol = word == "HTTPS" ? Protocol::kHttp : Protocol::kTcp;
+}
+
 IngressListener read_listener(Fields& fields) {
   IngressListener listener;
-  read_ingress_port(fields, listener);
+  std::string protocol;
+  read_ingress_port(fields, listener, protocol);
   read_bind(fields, listener);
   read_endpoint(fields, listener.endpoint);
   // Where a listener has an address of its own, nobody knows another place that the connection was going to.
@@ -77,8 +107,7 @@ IngressListener read_listener(Fields& fields) {
     fields.error("defaultEndpoint", "is required where connections are not captured");
   fields.object("connectionPool",
                 [&](Fields& pool) { listener.connection_pool = read_connection_pool(pool); });
-  fields.unsupported("tls", Severity::kError,
-                     "is not implemented: sidecars take the mesh's mutual TLS, a Gateway others");
+  read_ingress_tls(fields, protocol, listener);
   return listener;
 }
 

@@ -7,9 +7,14 @@
 namespace remora::istio {
 namespace {
 
-bool namespace_matches(const std::string& wanted, const std::string& owner, const std::string& own) {
-  if (wanted == "~") return false;
+constexpr char kExcept = '~';
+
+bool namespace_matches(std::string_view wanted, const std::string& owner, const std::string& own) {
   return wanted == "*" || owner == (wanted == "." ? own : wanted);
+}
+
+bool host_is_meant(const std::string& pattern, const std::string& host) {
+  return host_matches(pattern, host) || host_matches(host, pattern);
 }
 
 }  // namespace
@@ -21,11 +26,25 @@ SidecarScope::SidecarScope(const Sidecar* sidecar, std::string ns, OutboundPolic
 
 bool SidecarScope::knows(const std::string& owner_ns, const std::string& host) const {
   if (knows_everything()) return true;
-  return std::any_of(sidecar_->egress_hosts.begin(), sidecar_->egress_hosts.end(), [&](const auto& entry) {
-    const auto& [ns, pattern] = entry;
-    return namespace_matches(ns, owner_ns, ns_) &&
-           (host_matches(pattern, host) || host_matches(host, pattern));
-  });
+  return std::ranges::any_of(sidecar_->egress,
+                             [&](const EgressListener& listener) { return knows(listener, owner_ns, host); });
+}
+
+bool SidecarScope::knows(const EgressListener& listener, const std::string& owner_ns,
+                         const std::string& host) const {
+  bool known = false;
+  for (const auto& [ns, pattern] : listener.hosts) {
+    const bool except = ns.starts_with(kExcept);
+    if (except) {
+      const std::string_view rest = std::string_view(ns).substr(1);
+      // Of a range of hosts something is left when one of them is taken away.
+      if (namespace_matches(rest.empty() ? "*" : rest, owner_ns, ns_) && host_matches(pattern, host))
+        return false;
+    } else if (!known) {
+      known = namespace_matches(ns, owner_ns, ns_) && host_is_meant(pattern, host);
+    }
+  }
+  return known;
 }
 
 OutboundPolicy SidecarScope::policy() const {

@@ -15,7 +15,9 @@ class SidecarScope {
 
   /// Whether a host of `owner_ns` is among what the workload says it calls.
   bool knows(const std::string& owner_ns, const std::string& host) const;
-  bool knows_everything() const { return sidecar_ == nullptr || sidecar_->egress_hosts.empty(); }
+  /// The same of one of its Sidecar's listeners.
+  bool knows(const EgressListener& listener, const std::string& owner_ns, const std::string& host) const;
+  bool knows_everything() const { return sidecar_ == nullptr || sidecar_->egress.empty(); }
   OutboundPolicy policy() const;
   /// The Sidecar that holds; null: none does.
   const Sidecar* sidecar() const { return sidecar_; }

@@ -59,9 +59,7 @@ std::string credential_secret(const ServerTls& tls) { return "kubernetes://" + t
 
 std::string credential_ca_secret(const ServerTls& tls) { return credential_secret(tls) + "-cacert"; }
 
-void set_gateway_tls(const GatewayServer& server, bool http,
-                     envoy::config::core::v3::TransportSocket& socket) {
-  const ServerTls& wanted = server.tls;
+void set_server_tls(const ServerTls& wanted, bool http, envoy::config::core::v3::TransportSocket& socket) {
   tls::DownstreamTlsContext context;
   auto& common = *context.mutable_common_tls_context();
   set_parameters(wanted, *common.mutable_tls_params());
