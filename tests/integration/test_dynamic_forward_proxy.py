@@ -6,8 +6,11 @@ import json
 import threading
 
 import pytest
+from envoy.extensions.clusters.dynamic_forward_proxy.v3 import cluster_pb2  # noqa: F401 (by import the JSON parser knows it)
+from envoy.extensions.network.dns_resolver.cares.v3 import cares_dns_resolver_pb2  # noqa: F401
 
 from support import bootstrap as b
+from support.ads import CLUSTERS, AdsServer
 from support.certificates import Authority, TlsUpstream, upstream_tls
 from support.dns_server import SERVFAIL, DnsServer
 from support.proxy import under_test
@@ -342,6 +345,41 @@ def test_what_names_no_host(serve, names, authority):
     assert proxy.fetch(host="127.0.0.1:1").status == 503, "the proxy is well"
     if under_test() == "remora":
         assert names.questions == []
+
+
+def test_clusters_come_change_and_go(start, names, upstream, closing):
+    """Over ADS, beside a listener that stays: the cache is that of the listener's filter all the time."""
+    names.set("a.test", "127.0.0.1")
+    server, settings, host = closing(AdsServer()), cache(names), f"a.test:{upstream.port}"
+    manager = b.http(route_config=b.routing(b.virtual_host(b.route(to="up")), validate_clusters=False), filters=[the_filter(settings)])
+    server.set(CLUSTERS, [forwarding(settings)])
+    proxy = start(b.bootstrap([b.listener(manager)], ads=server.port))
+    assert proxy.fetch(host=host).status == 200
+    server.set(CLUSTERS, [forwarding(settings, connect_timeout="3s")])
+    proxy.wait_stat("cluster_manager.cluster_modified")
+    assert proxy.fetch(host=host).status == 200
+    server.set(CLUSTERS, [forwarding({**settings, "max_hosts": 7})])
+    proxy.wait_stat("cluster_manager.cds.update_rejected")
+    assert proxy.fetch(host=host).status == 200
+    server.set(CLUSTERS, [])
+    proxy.wait_stat("cluster_manager.cluster_removed")
+    wait_until(lambda: proxy.fetch(host=host).status == 503, "no cluster")
+    server.set(CLUSTERS, [forwarding(settings)])
+    wait_until(lambda: proxy.fetch(host=host).status == 200, "the cluster again")
+    assert names.count("a.test") == 1
+
+
+def test_many_names_at_once(serve, names, upstream):
+    """Each is asked for once, and each request gets an answer of its own."""
+    for number in range(50):
+        names.set(f"n{number}.test", "127.0.0.1")
+    proxy = serve(cache(names), concurrency=2)
+    answers = [later(lambda host=f"n{number % 50}.test:{upstream.port}": (host, proxy.fetch(host=host))) for number in range(150)]
+    for answer in answers:
+        host, response = answer()
+        assert (response.status, host in response.text.lower()) == (200, True)
+    assert [names.count(f"n{number}.test") for number in range(50)] == [1] * 50
+    assert cache_stats(proxy)["num_hosts"] == 50
 
 
 @ours
