@@ -9,6 +9,7 @@
 #include "net/timer_wheel.h"
 #include "peer.h"
 #include "stats/buffered_gauge.h"
+#include "upstream/downstream_pools.h"
 #include "worker_connection.h"
 
 namespace remora {
@@ -32,6 +33,8 @@ class DownstreamConnection final : public WorkerConnection,
   // For its exchange.
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
+  /// Upstream connections that only this connection's requests use, where clusters say so.
+  [[nodiscard]] DownstreamPools& own_pools() { return own_pools_; }
   [[nodiscard]] const HttpConnectionManagerConfig& http() const { return http_->config(); }
   [[nodiscard]] const WorkerHttp& http_runtime() const { return *http_; }
   [[nodiscard]] StatBlock& http_stats() { return http_->stats(); }
@@ -109,6 +112,7 @@ class DownstreamConnection final : public WorkerConnection,
   bool ends_with_timer_ = false;  ///< duration_timer_ has become the drain's deadline
   bool closing_ = false;
   bool closed_ = false;
+  DownstreamPools own_pools_;
 };
 
 }  // namespace remora

@@ -143,6 +143,7 @@ void DownstreamConnection::closed(bool remote) {
   for (auto* timer : {&idle_timer_, &head_timer_, &duration_timer_, &close_timer_, &handshake_timer_})
     timer->cancel();
   while (!exchanges_.empty()) end_exchange(nullptr);
+  own_pools_.end();
   count_active(false);
   auto& stats = http_stats();
   stats.add(kDownstreamCxDestroy);

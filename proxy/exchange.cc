@@ -312,7 +312,8 @@ void Exchange::start_try() {
                               .protocol = info_.protocol,
                               .tcp = asks_for_tcp(route_->forward, request_),
                               .request = &request_,
-                              .origin = connection_->peer().origin.get()});
+                              .origin = connection_->peer().origin.get(),
+                              .own_pools = &connection_->own_pools()});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});

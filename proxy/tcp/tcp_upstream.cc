@@ -28,6 +28,7 @@ TcpUpstream::TcpUpstream(LocalRef<WorkerCluster> cluster, LocalRef<WorkerHost> h
   stats().add(kUpstreamRqPendingTotal);
   stats().add(kUpstreamRqPendingActive);
   host_->stats().cx_active.add();
+  host_->cluster().bind_to_health(*host_, *this);
 }
 
 TcpUpstream::~TcpUpstream() {
@@ -123,6 +124,16 @@ void TcpUpstream::on_written(size_t bytes, bool all) {
   stats().add(kUpstreamCxTxBytesTotal, bytes);
   unsent_.report(stats(), kUpstreamCxTxBytesBuffered, connection_.unsent());
   owner_.on_upstream_written(all);
+}
+
+void TcpUpstream::on_host_failed() {
+  if (closed_) return;
+  if (!connected_) {
+    fail_attempt(Failure::kLocalReset, {});
+    return;
+  }
+  closed(false);
+  owner_.on_upstream_gone();
 }
 
 void TcpUpstream::close() { closed(ended_); }

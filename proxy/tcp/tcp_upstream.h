@@ -11,6 +11,7 @@
 #include "remora/core/failure.h"
 #include "remora/http/stream.h"
 #include "stats/buffered_gauge.h"
+#include "upstream/health_bound.h"
 #include "upstream/limit.h"
 #include "upstream/worker_cluster.h"
 
@@ -19,7 +20,7 @@ namespace remora {
 /// One raw connection to an upstream host, for one downstream connection: never shared, never kept. Makes the
 /// cluster's transport, counts in the cluster's and the host's statistics and holds its place in the circuit
 /// breaker. Worker thread only; freed by reactor.dispose().
-class TcpUpstream final : public Disposable, private ConnectionOwner, private BodySource {
+class TcpUpstream final : public Disposable, public HealthBound, private ConnectionOwner, private BodySource {
  public:
   /// Never called from within a call of its own.
   class Owner {
@@ -60,6 +61,7 @@ class TcpUpstream final : public Disposable, private ConnectionOwner, private Bo
   [[nodiscard]] std::shared_ptr<const TlsInfo> tls() const { return connection_.shared_tls(); }
 
  private:
+  void on_host_failed() override;
   void on_connected() override;
   size_t on_bytes(std::string_view bytes) override;
   void on_end() override;

@@ -1,10 +1,27 @@
 #include "upstream/host_pools.h"
 
+#include <utility>
+
 #include "upstream/pool.h"
 
 namespace remora {
+namespace {
 
-HostPools::HostPools() = default;
+/// What Envoy takes for a failure here: discovery that calls a host unhealthy closes nothing.
+bool has_failed(const HostState& state) { return state.ejected() || state.has(kFailedActiveHc); }
+
+}  // namespace
+
+void HealthEnding::end() {
+  for (const auto& pool : tunnels) pool->close_all();
+  while (!bound.empty()) {
+    auto& one = bound.front();
+    bound.pop_front();
+    one.on_host_failed();
+  }
+}
+
+HostPools::HostPools(const HostState& state) : failed_(has_failed(state)) {}
 HostPools::HostPools(HostPools&&) noexcept = default;
 HostPools& HostPools::operator=(HostPools&&) noexcept = default;
 HostPools::~HostPools() = default;
@@ -31,8 +48,24 @@ void HostPools::forget(const HostPool& pool) {
 }
 
 void HostPools::set_host(const std::shared_ptr<const Host>& host) {
-  const auto pools = pools_;  // some may leave
-  for (const auto& pool : pools) pool->set_host(host);
+  for (const auto& pool : all()) pool->set_host(host);
+}
+
+void HostPools::drain() {
+  for (const auto& pool : all()) pool->drain();
+}
+
+void HostPools::follow_health(const HostState& state, bool close_tunnels, HealthEnding& ending) {
+  const bool failed = has_failed(state);
+  if (std::exchange(failed_, failed) || !failed) return;
+  for (const auto& pool : all()) {
+    if (close_tunnels && pool->tcp()) {
+      ending.tunnels.push_back(pool);
+    } else {
+      pool->drain();
+    }
+  }
+  ending.bound.splice(ending.bound.end(), bound_);
 }
 
 size_t HostPools::close_resting() {
@@ -43,9 +76,17 @@ size_t HostPools::close_resting() {
 }
 
 void HostPools::retire() {
-  const auto pools = std::move(pools_);
+  const auto pools = all();
   pools_.clear();
+  own_.clear();
   for (const auto& pool : pools) pool->retire();
+}
+
+/// Held, since some may leave when something is done to them.
+std::vector<LocalRef<HostPool>> HostPools::all() {
+  auto pools = pools_;
+  for (auto& own : own_) pools.push_back(LocalRef<HostPool>(static_cast<HostPool*>(&own)));
+  return pools;
 }
 
 }  // namespace remora

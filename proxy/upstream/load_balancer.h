@@ -16,6 +16,7 @@ namespace remora {
 
 class BoundedLoad;
 struct ConnectionOrigin;
+class DownstreamPools;
 class HeaderMap;
 class StatBlock;
 class StatScope;
@@ -66,6 +67,9 @@ struct LbContext {
   const HeaderMap* request = nullptr;
   /// Of the downstream connection; null: it was not redirected and speaks for itself.
   const ConnectionOrigin* origin = nullptr;
+  /// Of the downstream connection, for clusters that keep connections for each one alone; null: there is
+  /// none.
+  DownstreamPools* own_pools = nullptr;
 };
 
 /// Chooses hosts of one cluster on one worker: a level, by priorities, health and panic, perhaps one of its

@@ -242,11 +242,15 @@ void HostPool::set_host(std::shared_ptr<const Host> host) {
   if (!cluster_->same_transport(before->endpoint(), host_->endpoint())) renew();
 }
 
-/// Connections to be made from now on are secured in another way: those that stand serve no new request.
-void HostPool::renew() {
+std::vector<UpstreamConnection*> HostPool::present() const {
   std::vector<UpstreamConnection*> present;
   for (const auto& connection : connections_) present.push_back(connection.get());
-  for (auto* connection : present) {
+  return present;
+}
+
+/// Connections to be made from now on are secured in another way: those that stand serve no new request.
+void HostPool::renew() {
+  for (auto* connection : present()) {
     if (connection->connected()) {
       connection->retire();
     } else {
@@ -265,6 +269,26 @@ size_t HostPool::close_resting() {
     ++closed;
   }
   return closed;
+}
+
+/// Those under way are as good as new, if somebody waits for them.
+void HostPool::drain() {
+  const LocalRef<HostPool> self(this);
+  const bool waited_for = waiting_ > 0;
+  for (auto* connection : present()) {
+    if (connection->connected()) {
+      connection->retire();
+    } else if (!waited_for) {
+      connection->close();
+    }
+  }
+}
+
+void HostPool::close_all() {
+  const LocalRef<HostPool> self(this);
+  for (auto* connection : present()) {
+    if (connection->connected()) connection->close();
+  }
 }
 
 void HostPool::retire() {

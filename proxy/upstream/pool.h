@@ -8,6 +8,7 @@
 #include "local_ref.h"
 #include "remora/config/cluster.h"
 #include "remora/core/failure.h"
+#include "upstream/own_pool.h"
 #include "upstream/stream_request.h"
 #include "upstream/worker_cluster.h"
 
@@ -28,7 +29,7 @@ struct PoolKey {
 /// One worker's connections to one host that can serve the same requests. Hands streams out at once where a
 /// connection has room, else queues the request and connects; the cluster's circuit breakers bound both.
 /// Source: Envoy, connection pooling.
-class HostPool final : public LocalCounted {
+class HostPool final : public LocalCounted, public OwnPool {
  public:
   HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host, const PoolKey& key);
   ~HostPool() override;
@@ -39,6 +40,10 @@ class HostPool final : public LocalCounted {
   void set_host(std::shared_ptr<const Host> host);
   /// Closes the connections that carry nothing; their number.
   size_t close_resting();
+  /// Connections that are there serve no new requests: idle ones close, busy ones when they are done.
+  void drain();
+  /// All connections that are there end at once, with their requests.
+  void close_all();
   /// The host has left: no new connection is kept, idle ones close, busy ones when their requests are over.
   void retire();
 
@@ -49,6 +54,7 @@ class HostPool final : public LocalCounted {
   /// One of many of its host: goes when it has nothing left.
   [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty(); }
   [[nodiscard]] bool tcp() const { return tcp_; }
+  [[nodiscard]] bool retired() const { return retired_; }
   [[nodiscard]] const LocalRef<WorkerHost>& host() const { return host_; }
   [[nodiscard]] WorkerCluster& cluster() { return *cluster_; }
   /// What the transport said of the last connection that it gave up after connecting.
@@ -86,6 +92,7 @@ class HostPool final : public LocalCounted {
   [[nodiscard]] bool host_is_full() const;
   void fail_waiting(Failure failure, std::string_view transport_failure);
   void list(UpstreamConnection& connection, bool ready);
+  [[nodiscard]] std::vector<UpstreamConnection*> present() const;
   void renew();
   void leave_if_idle();
   [[nodiscard]] size_t expected_streams() const;

@@ -14,6 +14,7 @@
 #include "upstream/aggregate.h"
 #include "upstream/cluster_tls.h"
 #include "upstream/destination_table.h"
+#include "upstream/downstream_pools.h"
 #include "upstream/forward_table.h"
 #include "upstream/pool.h"
 #include "upstream/requested_host.h"
@@ -53,7 +54,8 @@ WorkerCluster::WorkerCluster(UpstreamContext context, std::shared_ptr<const Clus
       latency_aware_(config().balancer &&
                      (config().lb_policy == LbPolicy::kPeakEwma || config().lb_policy == LbPolicy::kPrequal)),
       load_aware_(config().balancer && config().lb_policy == LbPolicy::kClientSideWeighted),
-      watches_latency_(config().outlier && config().outlier->latency) {
+      watches_latency_(config().outlier && config().outlier->latency),
+      per_downstream_(config().pool_per_downstream) {
   if (!config().aggregate.empty()) members_ = std::make_unique<AggregateChoice>(config(), *context_.clusters);
   if (!runtime_->destinations) return;
   DestinationTable::Parts parts{context.reactor,
@@ -92,8 +94,10 @@ StatBlock& WorkerCluster::shadow_stats() {
 }
 
 void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
-  hosts_ = std::move(hosts);
+  const auto before = std::exchange(hosts_, std::move(hosts));  // whose hosts may be known only to it
   if (pools_.empty()) return;
+  HealthEnding ending;
+  for (auto& [state, pools] : pools_) pools.follow_health(*state, config().close_on_health_failure, ending);
   std::unordered_map<const HostState*, std::shared_ptr<const Host>> present;
   const ReachedHosts* reached = hosts_->reached();
   for (const auto& host : hosts_->hosts())
@@ -105,9 +109,11 @@ void WorkerCluster::set_hosts(std::shared_ptr<const HostSet> hosts) {
       entry = pools_.erase(entry);
     } else {
       entry->second.set_host(found->second);
+      if (config().close_on_host_set_change) entry->second.drain();
       ++entry;
     }
   }
+  ending.end();
 }
 
 size_t WorkerCluster::close_resting() {
@@ -149,9 +155,19 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
   const Host* host = choose(context);
   if (host == nullptr) return {};
   const auto key = key_for(context);
-  auto& pools = pools_[&host->state()];
+  if (per_downstream_ && context.own_pools != nullptr && !key.tcp)
+    return own_pool(*host, key, *context.own_pools);
+  return pool_of(*host, key);
+}
+
+HostPools& WorkerCluster::pools_of(const HostState& host) {
+  return pools_.try_emplace(&host, host).first->second;
+}
+
+LocalRef<HostPool> WorkerCluster::pool_of(const Host& host, const PoolKey& key) {
+  auto& pools = pools_of(host.state());
   if (auto known = pools.find(key)) return known;
-  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), shared(*host), key));
+  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), shared(host), key));
   // An exchange that began before the cluster was retired may still ask; its pool then lives just for it.
   if (retired_) {
     if (destinations_) destinations_->clear();
@@ -161,6 +177,22 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
     pools.add(made);
   }
   return made;
+}
+
+LocalRef<HostPool> WorkerCluster::own_pool(const Host& host, const PoolKey& key, DownstreamPools& own) {
+  if (auto known = own.find(host.state(), key)) return known;
+  LocalRef<HostPool> made(new HostPool(LocalRef<WorkerCluster>(this), shared(host), key));
+  if (retired_) {
+    made->retire();
+  } else {
+    pools_of(host.state()).follow(*made);
+    own.add(made);
+  }
+  return made;
+}
+
+void WorkerCluster::bind_to_health(const WorkerHost& host, HealthBound& one) {
+  if (config().close_on_health_failure && !retired_) pools_of(host.host().state()).follow(one);
 }
 
 void WorkerCluster::drop_pools(const HostState& host) {

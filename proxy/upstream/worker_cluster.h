@@ -69,6 +69,8 @@ class WorkerCluster final : public LocalCounted {
 
   /// The chosen host's pool for such a request; empty when there is no host to choose.
   LocalRef<HostPool> pick(const LbContext& context);
+  /// `one` ends with the health of `host`, one of this cluster's, where the cluster says so; borrowed.
+  void bind_to_health(const WorkerHost& host, HealthBound& one);
   /// The pool has nothing left and is one of many.
   void forget(const HostPool& pool);
 
@@ -116,6 +118,9 @@ class WorkerCluster final : public LocalCounted {
   Dialled dial_to(const Address& address, const ConnectionSource& source);
   const Host* choose(const LbContext& context);
   [[nodiscard]] std::shared_ptr<const Host> shared(const Host& host) const;
+  HostPools& pools_of(const HostState& host);
+  LocalRef<HostPool> pool_of(const Host& host, const PoolKey& key);
+  LocalRef<HostPool> own_pool(const Host& host, const PoolKey& key, DownstreamPools& own);
   void drop_pools(const HostState& host);
   [[nodiscard]] PoolKey key_for(const LbContext& context) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
@@ -137,6 +142,7 @@ class WorkerCluster final : public LocalCounted {
   bool latency_aware_;    // the policy asks how long answers take
   bool load_aware_;       // the policy asks what hosts say of their load
   bool watches_latency_;  // outlier detection asks how long answers take
+  bool per_downstream_;   // connections are used for one downstream connection only
   bool retired_ = false;
 };
 

@@ -174,6 +174,7 @@ TranslatedCluster translate_cluster(const ProtoCluster& cluster, const ResourceO
   set_discovery(cluster, context, result, *out);
   set_load_balancer(cluster, context, *out);
   set_panic_threshold(cluster, context, *out);
+  set_upstream_connections(cluster, context, *out);
   set_upstream_http(cluster, context, *out);
   set_transport_sockets(cluster, context, result.secrets, *out);
   set_network_filters(cluster, context, *out);

@@ -39,6 +39,9 @@ TranslatedCluster translate_cluster(const envoy::config::cluster::v3::Cluster& c
 // The parts; each standing at the cluster.
 void set_load_balancer(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
                        ClusterConfig& out);
+/// How connections to hosts are kept, shared and made ahead of need; behind the load balancer.
+void set_upstream_connections(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
+                              ClusterConfig& out);
 void set_upstream_http(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
                        ClusterConfig& out);
 void set_circuit_breakers(const envoy::config::cluster::v3::CircuitBreakers& breakers, Context& context,

@@ -19,7 +19,8 @@ std::span<const MessageRules> cluster_rules() {
            "http2_protocol_options upstream_http_protocol_options protocol_selection "
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config "
            "dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
-           "use_tcp_for_dns_lookups dns_resolution_config wait_for_warm_on_init upstream_connection_options",
+           "use_tcp_for_dns_lookups dns_resolution_config wait_for_warm_on_init upstream_connection_options "
+           "close_connections_on_host_health_failure connection_pool_per_downstream_connection",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters dns_resolvers "
                             "typed_dns_resolver_config"},
       {.message = "envoy.config.cluster.v3.Cluster.RefreshRate", .implemented = "base_interval max_interval"},
@@ -63,7 +64,8 @@ std::span<const MessageRules> cluster_rules() {
        .implemented = "eds_config service_name"},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig",
        .implemented = "healthy_panic_threshold consistent_hashing_lb_config locality_weighted_lb_config "
-                      "ignore_new_hosts_until_first_hc zone_aware_lb_config",
+                      "ignore_new_hosts_until_first_hc zone_aware_lb_config "
+                      "close_connections_on_host_set_change",
        .no_effect = {{"update_merge_window", "changes are applied as they arrive"},
                      {"override_host_status", "no load balancer of this build reads it"}}},
       {.message = "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",

@@ -74,7 +74,8 @@ lb_policy: LOAD_BALANCING_POLICY_CONFIG
 transport_socket:
   name: tls
   typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext}
-common_lb_config: {close_connections_on_host_set_change: true, update_merge_window: 1s}
+common_lb_config: {update_merge_window: 1s}
+track_timeout_budgets: true
 respect_dns_ttl: true
 )");
   const std::string text = errors();
@@ -82,7 +83,7 @@ respect_dns_ttl: true
        {"lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented",
         ("transport_socket: the transport socket 'tls' of type "
          "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not implemented"),
-        "common_lb_config.close_connections_on_host_set_change: is not implemented"}) {
+        "track_timeout_budgets: is not implemented"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
   }
   EXPECT_NE(warnings().find("respect_dns_ttl: has no effect: only clusters of type STRICT_DNS"),
