@@ -7,6 +7,7 @@
 #include "remora/config/route.h"
 #include "remora/core/stats.h"
 #include "upstream/bounded_load.h"
+#include "upstream/foreseen.h"
 #include "upstream/hash_table.h"
 #include "upstream/subset.h"
 #include "upstream/zone_routing.h"
@@ -24,6 +25,13 @@ bool has_all(const Endpoint& endpoint, const SubsetMatch& wanted) {
   });
 }
 
+/// Policies whose next choice depends neither on the request nor on the load at that moment.
+bool can_be_foreseen(const ClusterConfig& config) {
+  return !config.consistent_hash && !config.subset &&
+         (config.lb_policy == LbPolicy::kRoundRobin || config.lb_policy == LbPolicy::kRandom ||
+          config.lb_policy == LbPolicy::kClientSideWeighted);
+}
+
 }  // namespace
 
 LoadBalancer::LoadBalancer(const ClusterConfig& config, const PickerContext& context, LbStats stats)
@@ -36,6 +44,8 @@ LoadBalancer::LoadBalancer(const ClusterConfig& config, const PickerContext& con
   } else if (config.consistent_hash->hash_balance_factor > 0) {
     bounded_ = std::make_unique<BoundedLoad>(config.consistent_hash->hash_balance_factor);
   }
+  if (config.preconnect->predictive_ratio > 1 && can_be_foreseen(config))
+    foreseen_ = std::make_unique<Foreseen>();
 }
 
 LoadBalancer::~LoadBalancer() = default;
@@ -57,14 +67,31 @@ const Host* LoadBalancer::pick(const HostSet& hosts, const LbContext& context) {
   given_ = context.level;
   for (uint32_t attempt = 0; attempt <= context.attempts; ++attempt) {
     attempt_ = attempt;
-    host = pick_once(hosts, context);
+    host = attempt == 0 && foreseen_ != nullptr ? take_foreseen(hosts, context) : pick_once(hosts, context);
     if (host == nullptr || !is_to_be_avoided(*host, context)) break;
   }
   return host;
 }
 
+const Host* LoadBalancer::take_foreseen(const HostSet& hosts, const LbContext& context) {
+  foreseeable_ = !context.level && (context.left_out == nullptr || context.left_out->empty());
+  const Host* host = foreseeable_ ? foreseen_->take() : nullptr;
+  return host != nullptr ? host : pick_once(hosts, context);
+}
+
+const Host* LoadBalancer::foresee(const HostSet& hosts) {
+  if (!foreseeable_ || hosts.generation() != generation_ || foreseen_->size() >= hosts.healthy())
+    return nullptr;
+  left_out_ = nullptr;
+  given_.reset();
+  const Host* host = pick_once(hosts, {});
+  if (host != nullptr) foreseen_->add(*host);
+  return host;
+}
+
 void LoadBalancer::adopt(const HostSet& hosts) {
   generation_ = hosts.generation();
+  if (foreseen_) foreseen_->clear();
   localities_.adopt();
   if (picker_) picker_->adopt(hosts.choices());
 }

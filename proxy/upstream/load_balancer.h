@@ -17,6 +17,7 @@ namespace remora {
 class BoundedLoad;
 struct ConnectionOrigin;
 class DownstreamPools;
+class Foreseen;
 class HeaderMap;
 class StatBlock;
 class StatScope;
@@ -83,6 +84,10 @@ class LoadBalancer {
 
   /// Null when there is nothing to choose. The Host lives as long as `hosts`.
   const Host* pick(const HostSet& hosts, const LbContext& context);
+  /// Whom the next request but those foreseen already will get; null: that cannot be known, or it is one for
+  /// each healthy host already. Only policies that do not look at the request or at the load are foreseen.
+  /// Source: Envoy, peekAnotherHost.
+  const Host* foresee(const HostSet& hosts);
   /// Only a priority, by the shares of the levels. `left_out`: of LbContext.
   LevelChoice pick_priority(const PriorityLevels& levels, std::vector<uint32_t>* left_out);
 
@@ -90,6 +95,7 @@ class LoadBalancer {
   friend class SubsetIndex;
   static bool is_to_be_avoided(const Host& host, const LbContext& context);
   void adopt(const HostSet& hosts);
+  const Host* take_foreseen(const HostSet& hosts, const LbContext& context);
   const Host* pick_once(const HostSet& hosts, const LbContext& context);
   const Host* pick_from(const PriorityLevels& levels);
   /// A level, and which of its hosts.
@@ -109,6 +115,8 @@ class LoadBalancer {
   uint64_t generation_ = 0;
   std::unique_ptr<HostPicker> picker_;  // null: by hash
   LocalityTurns localities_;
+  std::unique_ptr<Foreseen> foreseen_;  // null: nothing is
+  bool foreseeable_ = false;            // requests come that get whom was foreseen
   bool hashed_;
   bool fail_in_panic_;
   std::unique_ptr<BoundedLoad> bounded_;  // null: hosts may have any load

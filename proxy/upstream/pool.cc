@@ -31,8 +31,11 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
       most_attempts_(kFirstAttempts),
+      ahead_(cluster_->config().preconnect->per_upstream_ratio),
       protocol_(key.protocol),
-      tcp_(key.tcp) {}
+      tcp_(key.tcp),
+      looks_ahead_(cluster_->config().preconnect->predictive_ratio > 1 &&
+                   !cluster_->config().pool_per_downstream) {}
 
 HostPool::~HostPool() = default;
 
@@ -42,6 +45,10 @@ bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
 }
 
 Dialled HostPool::dial() { return cluster_->dial(*host_, source_); }
+PoolKey HostPool::key() const {
+  return {protocol_, name_, source_.address.empty() ? nullptr : &source_, tcp_};
+}
+
 std::unique_ptr<AddressRace> HostPool::race(AddressRace::Result result) {
   return cluster_->race(*host_, source_, std::move(result));
 }
@@ -50,8 +57,10 @@ std::unique_ptr<AddressRace> HostPool::race(AddressRace::Result result) {
 
 void HostPool::open(StreamRequest& request, bool high_priority) {
   request.high_priority_ = high_priority;
+  if (looks_ahead_) cluster_->connect_ahead(*this);
   if (!ready_.empty()) {
     assign(*ready_.back(), request);
+    if (ahead_ > 1) connect_ahead(high_priority);
     return;
   }
   auto pending = BreakerUnit::take(cluster_->breakers(), Resource::kPendingRequests, high_priority,
@@ -64,6 +73,7 @@ void HostPool::open(StreamRequest& request, bool high_priority) {
   enqueue(request);
   request.unit_ = std::move(pending);
   connect_if_needed();
+  if (ahead_ > 1) connect_ahead(high_priority);
 }
 
 void HostPool::enqueue(StreamRequest& request) {

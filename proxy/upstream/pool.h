@@ -31,6 +31,9 @@ struct PoolKey {
 /// Source: Envoy, connection pooling.
 class HostPool final : public LocalCounted, public OwnPool {
  public:
+  /// Connections that one request may have made ahead of need. Source: Envoy.
+  static constexpr int kMostAhead = 3;
+
   HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> host, const PoolKey& key);
   ~HostPool() override;
 
@@ -55,6 +58,11 @@ class HostPool final : public LocalCounted, public OwnPool {
   [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty(); }
   [[nodiscard]] bool tcp() const { return tcp_; }
   [[nodiscard]] bool retired() const { return retired_; }
+  /// What it serves. Borrows from the pool.
+  [[nodiscard]] PoolKey key() const;
+  /// A request is likely to come: connects for it unless its connections suffice for `ratio` times the
+  /// streams that there would be. False: it did not. Source: Envoy, preconnect_policy.
+  bool connect_for_next(double ratio);
   [[nodiscard]] const LocalRef<WorkerHost>& host() const { return host_; }
   [[nodiscard]] WorkerCluster& cluster() { return *cluster_; }
   /// What the transport said of the last connection that it gave up after connecting.
@@ -71,6 +79,11 @@ class HostPool final : public LocalCounted, public OwnPool {
   [[nodiscard]] size_t usual_streams() const { return usual_streams_; }
   void on_connected(UpstreamConnection& connection);
   void on_connect_failed(Failure failure, std::string_view transport_failure);
+  /// A connection carries one stream more, or so many fewer.
+  void stream_opened() { ++active_; }
+  void streams_ended(size_t streams) { active_ -= streams; }
+  /// How many streams one of its connections is made for, connecting or connected, has changed.
+  void count_provided(size_t before, size_t now);
   /// A connection has room again, as far as it can be used again.
   void on_available(UpstreamConnection& connection);
   /// Its upstream allows more or fewer streams than before.
@@ -87,6 +100,8 @@ class HostPool final : public LocalCounted, public OwnPool {
   void unlink(StreamRequest& request);
   void assign(UpstreamConnection& connection, StreamRequest& request);
   void connect_if_needed();
+  void connect_ahead(bool high_priority);
+  [[nodiscard]] bool wants_more_for(size_t streams, double ratio) const;
   void end_attempt(const UpstreamConnection& connection);
   bool connect(bool high_priority);
   [[nodiscard]] bool host_is_full() const;
@@ -107,13 +122,17 @@ class HostPool final : public LocalCounted, public OwnPool {
   StreamRequest* last_waiting_ = nullptr;
   size_t waiting_ = 0;
   size_t usual_streams_;
+  size_t active_ = 0;      // streams on connections
+  size_t provided_ = 0;    // streams that connections are made for
   size_t connecting_ = 0;  // streams that connections under way will carry, as far as is known
   size_t attempts_ = 0;    // connections under way
   size_t most_attempts_;   // of them at once
   std::string transport_failure_;
+  double ahead_;  // per_upstream_preconnect_ratio
   UpstreamProtocol protocol_;
   UpstreamProtocol agreed_ = UpstreamProtocol::kAuto;  // kAuto: what the last handshake led to
   bool tcp_;
+  bool looks_ahead_;  // predictive_preconnect_ratio: other hosts are connected to as well
   bool retired_ = false;
 };
 

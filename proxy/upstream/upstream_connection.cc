@@ -30,6 +30,7 @@ UpstreamConnection::UpstreamConnection(LocalRef<HostPool> pool, UpstreamProtocol
   if (protocol_ != UpstreamProtocol::kAuto && !pool_->tcp()) count_protocol();
   host_->stats().cx_total.add();
   host_->stats().cx_active.add();
+  provide(expected_);
 }
 
 UpstreamConnection::~UpstreamConnection() {
@@ -75,6 +76,7 @@ void UpstreamConnection::on_connected() {
   if (config().max_connection_duration.count() > 0)
     reactor().arm(duration_timer_, config().max_connection_duration);
   make_codec();
+  provide(multiplexes() ? pool_->usual_streams() : 1);
   pool_->on_connected(*this);
 }
 
@@ -119,6 +121,16 @@ void UpstreamConnection::connect_failed(Failure failure, std::string_view transp
 
 // ---------------------------------------------------------------------------------------------- streams
 
+void UpstreamConnection::provide(size_t streams) {
+  pool_->count_provided(std::exchange(provided_, streams), streams);
+}
+
+/// What it carries goes on.
+void UpstreamConnection::take_no_more() {
+  retired_ = true;
+  provide(streams_.size());
+}
+
 size_t UpstreamConnection::room() const {
   if (!connected_ || closed_ || retired_) return 0;
   const size_t capacity = codec_->capacity();
@@ -140,11 +152,12 @@ MessageSink& UpstreamConnection::open(MessageEvents& response, BreakerUnit unit)
   stats().add(kUpstreamRqActive);
   host_->stats().rq_total.add();
   host_->stats().rq_active.add();
+  pool_->stream_opened();
   const auto most = config().max_requests_per_connection;
   auto& sink = codec_->open(response);
   if (most > 0 && requests_ >= most) {
     stats().add(kUpstreamCxMaxRequests);
-    retired_ = true;
+    take_no_more();
   }
   return sink;
 }
@@ -154,6 +167,8 @@ void UpstreamConnection::on_stream_done(MessageEvents& response, StreamEnd end) 
   streams_.remove(response);
   stats().sub(kUpstreamRqActive);
   host_->stats().rq_active.sub();
+  pool_->streams_ended(1);
+  if (retired_) provide(streams_.size());
   if (end == StreamEnd::kProtocolError) stats().add(kUpstreamCxProtocolError);
   if (multiplexes()) {
     stream_ended(end);
@@ -181,7 +196,7 @@ void UpstreamConnection::stream_ended(StreamEnd end) {
     case StreamEnd::kRefused:
       // Not so many at once, it seems; who refuses the only one is of no use.
       refused_above_ = streams_.size();
-      if (refused_above_ == 0) retired_ = true;
+      if (refused_above_ == 0) take_no_more();
       break;
     case StreamEnd::kCutLocally:
     case StreamEnd::kProtocolError: stats().add(kUpstreamRqTxReset); break;
@@ -199,8 +214,10 @@ void UpstreamConnection::on_capacity() {
   if (closed_) return;
   limit_known_ = true;
   refused_above_ = kNoLimit;
-  if (const size_t streams = codec_->capacity() + streams_.size(); streams > 0)
+  if (const size_t streams = codec_->capacity() + streams_.size(); streams > 0) {
     pool_->set_usual_streams(streams);
+    if (!retired_) provide(streams);
+  }
   pool_->on_capacity(*this);
 }
 
@@ -272,7 +289,7 @@ void UpstreamConnection::rest() {
 }
 
 void UpstreamConnection::retire() {
-  retired_ = true;
+  take_no_more();
   pool_->settle(*this);
 }
 
@@ -321,6 +338,8 @@ void UpstreamConnection::count_close(bool remote, size_t cut) {
   counts.sub(kUpstreamRqActive, streams_.size());
   host_->stats().rq_active.sub(streams_.size());
   host_->stats().cx_active.sub();
+  pool_->streams_ended(streams_.size());
+  provide(0);
 }
 
 }  // namespace remora

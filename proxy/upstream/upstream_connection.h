@@ -80,6 +80,8 @@ class UpstreamConnection final : public Disposable,
 
   void make_codec();
   void count_protocol();
+  void provide(size_t streams);
+  void take_no_more();
   void request_ended(StreamEnd end);
   void stream_ended(StreamEnd end);
   void unasked_bytes();
@@ -112,6 +114,7 @@ class UpstreamConnection final : public Disposable,
   uint64_t requests_ = 0;            // streams ever opened
   size_t refused_above_ = kNoLimit;  // as many streams at once the upstream would not take
   size_t expected_;
+  size_t provided_ = 0;           // how many streams the pool counts on
   std::string deferred_failure_;  // met before connecting could begin
   UpstreamProtocol protocol_;
   bool secrets_missing_ = false;

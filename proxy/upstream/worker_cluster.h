@@ -69,6 +69,11 @@ class WorkerCluster final : public LocalCounted {
 
   /// The chosen host's pool for such a request; empty when there is no host to choose.
   LocalRef<HostPool> pick(const LbContext& context);
+  /// A request is about to ask `asking` for a stream: connects to the hosts of the next ones, as far as can
+  /// be foreseen. Source: Envoy, predictive_preconnect_ratio.
+  void connect_ahead(const HostPool& asking);
+  /// How many streams its connections are made for has changed, from pools.
+  void count_provided(size_t before, size_t now) { provided_ += now - before; }
   /// `one` ends with the health of `host`, one of this cluster's, where the cluster says so; borrowed.
   void bind_to_health(const WorkerHost& host, HealthBound& one);
   /// The pool has nothing left and is one of many.
@@ -143,6 +148,7 @@ class WorkerCluster final : public LocalCounted {
   bool load_aware_;       // the policy asks what hosts say of their load
   bool watches_latency_;  // outlier detection asks how long answers take
   bool per_downstream_;   // connections are used for one downstream connection only
+  size_t provided_ = 0;   // streams that connections are made for
   bool retired_ = false;
 };
 

@@ -224,6 +224,74 @@ class TestChangedSets:
         assert len(host.connections) == 1 and connections(proxy) == 2
 
 
+class TestConnectingAhead:
+    def held(self, proxy, hosts, closing, count):
+        """Holds requests one after the other; how many connections were begun by the time each was there."""
+        seen = []
+        for number in range(count):
+            client = closing(proxy.connect())
+            client.send(format_request(target="/hold"))
+            wait_until(lambda: sum(len(host.requests) for host in hosts) >= number + 1, "the request held")
+            seen.append(proxy.stat("cluster.up.upstream_cx_total"))
+        return seen
+
+
+    @pytest.mark.parametrize("ratio, expected", [(1.0, [1, 2, 3, 4]), (1.5, [2, 3, 5, 6]), (2.0, [2, 4, 6, 8]), (3.0, [3, 6, 9, 12])])
+    def test_connections_of_one_host(self, start, closing, host, ratio, expected):
+        """As many as `ratio` times the requests need, whether they rest or not."""
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", host.port, preconnect_policy={"per_upstream_preconnect_ratio": ratio})]))
+        assert self.held(proxy, [host], closing, 4) == expected
+
+    def test_requests_in_turn_need_no_more_than_the_first(self, start, host):
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", host.port, preconnect_policy={"per_upstream_preconnect_ratio": 3.0})]))
+        for _ in range(10):
+            assert proxy.fetch().status == 200
+        wait_connections(proxy, 3)
+        assert proxy.stat("cluster.up.upstream_cx_total") == 3
+        assert proxy.stat("cluster.up.upstream_rq_pending_total") == 1, "only the first one waited"
+
+    def test_circuit_breakers_bound_them(self, start, closing, host):
+        proxy = start(bootstrap(http_and_tcp(), [cluster(
+            "up", host.port, preconnect_policy={"per_upstream_preconnect_ratio": 3.0},
+            circuit_breakers={"thresholds": [{"max_connections": 2}]})]))
+        assert proxy.fetch().status == 200
+        wait_connections(proxy, 2)
+        assert proxy.stat("cluster.up.upstream_cx_overflow") > 0
+
+    def test_hosts_of_the_next_requests(self, start, closing):
+        """The first request has connections made for two others; these find them."""
+        hosts = [closing(Host(name)) for name in "abc"]
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", *(host.port for host in hosts), lb_policy="ROUND_ROBIN",
+                                                         preconnect_policy={"predictive_preconnect_ratio": 2.0})]))
+        assert proxy.fetch().status == 200
+        wait_connections(proxy, 3)
+        assert [len(host.connections) for host in hosts] == [1, 1, 1]
+        assert sorted(proxy.fetch().text for _ in range(3)) == list("abc")
+        assert proxy.stat("cluster.up.upstream_rq_pending_total") == 1
+
+    def test_more_requests_more_connections(self, start, closing):
+        hosts = [closing(Host(name)) for name in "abc"]
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", *(host.port for host in hosts), lb_policy="ROUND_ROBIN",
+                                                         preconnect_policy={"predictive_preconnect_ratio": 2.0})]))
+        assert self.held(proxy, hosts, closing, 4) == [3, 4, 6, 7]
+
+    def test_random_choices_are_foreseen(self, start, closing):
+        hosts = [closing(Host(name)) for name in "abc"]
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", *(host.port for host in hosts), lb_policy="RANDOM",
+                                                         preconnect_policy={"predictive_preconnect_ratio": 2.0})]))
+        for _ in range(3):
+            assert proxy.fetch().status == 200
+        assert proxy.stat("cluster.up.upstream_rq_pending_total") == 1, "the second and the third were foreseen"
+
+    @pytest.mark.parametrize("policy", ["LEAST_REQUEST", "RING_HASH"])
+    def test_choices_that_cannot_be_foreseen(self, start, closing, policy):
+        hosts = [closing(Host(name)) for name in "abc"]
+        proxy = start(bootstrap(http_and_tcp(), [cluster("up", *(host.port for host in hosts), lb_policy=policy,
+                                                         preconnect_policy={"predictive_preconnect_ratio": 3.0})]))
+        assert proxy.fetch().status == 200
+        assert proxy.stat("cluster.up.upstream_cx_total") == 1
+
+
 class TestOwnConnections:
     def begin(self, start, host, own=True, **settings):
         return start(bootstrap(http_and_tcp(), [cluster("up", host.port, connection_pool_per_downstream_connection=own, **settings)]))

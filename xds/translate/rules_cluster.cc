@@ -20,7 +20,8 @@ std::span<const MessageRules> cluster_rules() {
            "transport_socket_matches original_dst_lb_config cleanup_interval upstream_bind_config "
            "dns_refresh_rate dns_jitter dns_failure_refresh_rate respect_dns_ttl dns_lookup_family "
            "use_tcp_for_dns_lookups dns_resolution_config wait_for_warm_on_init upstream_connection_options "
-           "close_connections_on_host_health_failure connection_pool_per_downstream_connection",
+           "close_connections_on_host_health_failure connection_pool_per_downstream_connection "
+           "preconnect_policy",
        .checked_by_reader = "load_assignment load_balancing_policy cluster_type filters dns_resolvers "
                             "typed_dns_resolver_config"},
       {.message = "envoy.config.cluster.v3.Cluster.RefreshRate", .implemented = "base_interval max_interval"},
@@ -56,6 +57,8 @@ std::span<const MessageRules> cluster_rules() {
        .implemented = "tcp_keepalive happy_eyeballs_config"},
       {.message = "envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig",
        .implemented = "first_address_family_version first_address_family_count"},
+      {.message = "envoy.config.cluster.v3.Cluster.PreconnectPolicy",
+       .implemented = "per_upstream_preconnect_ratio predictive_preconnect_ratio"},
       {.message = "envoy.config.core.v3.TcpKeepalive",
        .implemented = "keepalive_probes keepalive_time keepalive_interval"},
       {.message = "envoy.config.cluster.v3.Cluster.TransportSocketMatch",

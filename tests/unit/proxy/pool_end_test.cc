@@ -1,4 +1,4 @@
-// What ends a pool's connections.
+// What ends a pool's connections, and what makes them before they are needed.
 
 #include "unit/proxy/pool_harness.h"
 #include "upstream/downstream_pools.h"
@@ -157,6 +157,84 @@ TEST_F(PoolEndTest, ItFollowsItsHost) {
   EXPECT_TRUE(before->retired());
   set_host();
   EXPECT_NE(cluster_->pick({.own_pools = &own}).get(), before.get());
+}
+
+// ---------------------------------------------------------------------------------------------- ahead
+
+TEST_F(PoolEndTest, ConnectionsAheadOfNeed) {
+  config_.preconnect = Preconnect{.per_upstream_ratio = 2.0};
+  speaks_http2_ = false;
+  begin(UpstreamProtocol::kHttp1);
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 2u);
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 4u);
+  EXPECT_EQ(stat(kUpstreamRqPendingTotal), 1u);
+}
+
+TEST_F(PoolEndTest, WhatRestsCounts) {
+  config_.preconnect = Preconnect{.per_upstream_ratio = 3.0};
+  speaks_http2_ = false;
+  begin(UpstreamProtocol::kHttp1);
+  for (size_t i = 0; i < 5; ++i) {
+    ask();
+    turns();
+    for (auto& peer : peers_) {
+      if (!peer->received.empty()) peer->send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+      peer->received.clear();
+    }
+    turns();
+    EXPECT_EQ(wishes_[i]->answer.log, "head(200) end ");
+  }
+  EXPECT_EQ(stat(kUpstreamCxTotal), 3u);
+}
+
+TEST_F(PoolEndTest, OneConnectionOfManyStreamsIsEnough) {
+  config_.preconnect = Preconnect{.per_upstream_ratio = 3.0};
+  peer_streams_ = 4;
+  begin();
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 1u);
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 2u) << "the host takes 4 on one, and 6 are provided for";
+}
+
+TEST_F(PoolEndTest, AHostThatIsNotWellGetsNoMoreThanItNeeds) {
+  config_.preconnect = Preconnect{.per_upstream_ratio = 3.0};
+  endpoint_.health = EndpointHealth::kDegraded;
+  speaks_http2_ = false;
+  begin(UpstreamProtocol::kHttp1);
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 1u);
+}
+
+TEST_F(PoolEndTest, ARequestThatMayComeDoesNotOpenABreaker) {
+  config_.default_priority.max_connections = 0;
+  begin();
+  EXPECT_FALSE(pool()->connect_for_next(3.0));
+  ask();  // who waits gets one all the same
+  turns();
+  EXPECT_EQ(peers_.size(), 1u);
+}
+
+TEST_F(PoolEndTest, WhatHasEndedIsNotCounted) {
+  config_.preconnect = Preconnect{.per_upstream_ratio = 2.0};
+  speaks_http2_ = false;
+  begin(UpstreamProtocol::kHttp1);
+  ask();
+  turns();
+  ASSERT_EQ(peers_.size(), 2u);
+  for (auto& peer : peers_) peer->close();
+  turns();
+  EXPECT_EQ(stat(kUpstreamCxActive), 0u);
+  ask();
+  turns();
+  EXPECT_EQ(peers_.size(), 4u);
 }
 
 }  // namespace
