@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "crash_report.h"
 #include "downstream_connection.h"
+#include "drop_overload.h"
 #include "exchange_stats.h"
 #include "hash_policy.h"
 #include "idempotent.h"
@@ -244,6 +245,10 @@ void Exchange::forward() {
     reply_locally(std::move(*refusal));
     return;
   }
+  if (cluster_->drops_request()) {
+    spare_hosts();
+    return;
+  }
   const auto& policy = route_->forward.retry ? route_->forward.retry : virtual_host_->retry;
   const auto& hedging = route_->forward.hedge ? route_->forward.hedge : virtual_host_->hedge;
   retry_.begin(policy.get(), hedging.get(), request_);
@@ -261,6 +266,13 @@ void Exchange::forward() {
                (is_idempotent(request_.method()) && !wants_upgrade_);
   hash_request();
   start_try();
+}
+
+void Exchange::spare_hosts() {
+  auto reply = reply_of_overload(cluster_->drops_everything(), http().suppress_envoy_headers);
+  count_answer(*cluster_, reply.status, origin_.internal);
+  counters_.answer(reply.status);
+  reply_locally(std::move(reply));
 }
 
 /// Of the request as the upstream is to see it, rewritten: the same for all attempts.

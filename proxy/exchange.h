@@ -82,6 +82,7 @@ class Exchange final : public MessageEvents,
   void on_filters_done();
   void send_to_route();
   void forward();
+  void spare_hosts();
   void prepare_upstream_head();
   [[nodiscard]] RouteLevels route_levels() const;
   [[nodiscard]] uint64_t weighted_random() const;

@@ -71,6 +71,7 @@ void Mirror::open(const MirrorRequest& request) {
   if (!reserve(request.body.size())) return drop();
   queued_.append(request.body);
   if (request.trailers != nullptr) trailers_.emplace(*request.trailers);
+  if (cluster_->drops_request()) return fail();
   auto pool = cluster_->pick({.protocol = request.info.protocol, .request = &request_});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);

@@ -85,6 +85,8 @@ constexpr StatDef kClusterStatDefs[] = {
     {"upstream_internal_redirect_failed_total"},
     {"upstream_rq_per_try_idle_timeout"},
     {"upstream_rq_retry_backoff_ratelimited"},
+    {"assignment_stale"},
+    {"assignment_timeout_received"},
     {"circuit_breakers.default.cx_open", kGauge},
     {"circuit_breakers.default.rq_pending_open", kGauge},
     {"circuit_breakers.default.rq_open", kGauge},

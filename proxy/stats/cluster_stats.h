@@ -81,6 +81,8 @@ enum ClusterStat : size_t {
   kInternalRedirectFailed,
   kUpstreamRqPerTryIdleTimeout,
   kUpstreamRqRetryBackoffRatelimited,
+  kAssignmentStale,
+  kAssignmentTimeoutReceived,
   // circuit_breakers.default.* and then .high.*: gauges, written by the main thread when they are read.
   kCxOpen,
   kRqPendingOpen,

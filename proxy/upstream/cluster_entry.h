@@ -31,6 +31,14 @@ struct ClusterManager::Checks {
   bool rebuild_due = false;  // hosts have changed since the last set was made
 };
 
+/// How old the endpoints of one cluster may become (endpoint_stale_after).
+struct ClusterManager::Age {
+  explicit Age(boost::asio::io_context& io) : timer(io) {}
+  std::shared_ptr<const EndpointSet> watched;  // null: they do not age
+  std::shared_ptr<const EndpointSet> instead;  // null: they are not too old
+  boost::asio::steady_timer timer;
+};
+
 /// What only some clusters count.
 struct ClusterManager::MoreScopes {
   std::shared_ptr<StatScope> remaining[2];  // of breakers: default, high; null without track_remaining
@@ -53,6 +61,7 @@ struct ClusterManager::Entry {
   std::unique_ptr<MoreScopes> scopes;  // null: none of them
   std::unique_ptr<Checks> checks;      // null: no health checks
   std::unique_ptr<Opening> opening;    // null: no aperture
+  std::unique_ptr<Age> age;            // null: endpoints have never had an age
   std::vector<std::string> subsets;
 
   [[nodiscard]] OutlierDetector* outlier() const { return sweeps ? sweeps->detector.get() : nullptr; }

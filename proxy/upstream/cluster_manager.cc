@@ -53,14 +53,16 @@ bool have_same_shares(const EndpointSet& a, const EndpointSet& b) {
   const auto same = [](const LocalityWeight& x, const LocalityWeight& y) {
     return x.priority == y.priority && x.weight == y.weight && *x.locality == *y.locality;
   };
-  return a.overprovisioning_percent == b.overprovisioning_percent &&
+  return a.overprovisioning_percent == b.overprovisioning_percent && std::ranges::equal(a.drops, b.drops) &&
          std::ranges::equal(a.locality_weights, b.locality_weights, same);
 }
 
 LoadRules rules_of(const ClusterConfig& config, const EndpointSet& endpoints) {
-  LoadRules rules{.panic_threshold = config.panic_threshold_percent,
-                  .overprovisioning = endpoints.overprovisioning_percent,
-                  .hashing = config.consistent_hash.get()};
+  LoadRules rules{
+      .panic_threshold = config.panic_threshold_percent,
+      .overprovisioning = endpoints.overprovisioning_percent,
+      .hashing = config.consistent_hash.get(),
+      .drop_per_million = endpoints.drops.empty() ? 0 : endpoints.drops.list().front().per_million};
   if (!config.balancer) return rules;
   if (config.balancer->locality_weighted) rules.localities = &endpoints.locality_weights.list();
   rules.subset_localities = config.balancer->subsets_locality_weighted;
@@ -109,18 +111,7 @@ void ClusterManager::apply(const ConfigBatch& batch, WorkerBatch& out) {
     const auto found = clusters_.find(name);
     if (found == clusters_.end()) continue;
     auto& entry = *found->second;
-    if (endpoints == entry.endpoints) {  // asked for again, and the same
-      entry.runtime->stats->block(0).add(kUpdateNoRebuild);
-      continue;
-    }
-    const auto before = entry.set;
-    set_hosts(entry, *endpoints);
-    entry.endpoints = endpoints;
-    if (entry.set == before) {
-      entry.runtime->stats->block(0).add(kUpdateNoRebuild);
-    } else if (!entry.warming()) {
-      out.hosts.emplace_back(name, entry.set);
-    }
+    if (take_endpoints(entry, watch_age(entry, endpoints, true))) out.hosts.emplace_back(name, entry.set);
   }
   for (const auto& name : batch.removed_clusters) {
     const auto found = clusters_.find(name);
@@ -179,12 +170,12 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
   if (config.health_checks) runtime->report_unhealthy = report_unhealthy_;
   if (!added) end_aperture(entry);
   entry.runtime = std::move(runtime);
-  entry.endpoints = update.endpoints;
+  entry.endpoints = watch_age(entry, update.endpoints, false);
   entry.set = nullptr;  // loads, subsets and thresholds may differ: always built anew
   start_aperture(entry, stat_name);
   start_outlier(entry);
   start_checks(entry, same_name);
-  set_hosts(entry, *update.endpoints);
+  set_hosts(entry, *entry.endpoints);
   set_warming(entry, entry.checks != nullptr && !entry.checks->checker->first_round_done());
   if (!entry.warming()) out.clusters.push_back({entry.runtime, entry.set});
   count_change(added ? kClusterAdded : kClusterModified);
@@ -203,6 +194,17 @@ std::unique_ptr<ClusterManager::MoreScopes> ClusterManager::make_scopes(const Cl
                                    table_scope_name(stat_name, config.consistent_hash->maglev));
   const bool any = made.remaining[0] || made.remaining[1] || made.table;
   return any ? std::make_unique<MoreScopes>(std::move(made)) : nullptr;
+}
+
+/// True: workers are to hear of it.
+bool ClusterManager::take_endpoints(Entry& entry, std::shared_ptr<const EndpointSet> endpoints) {
+  const auto before = entry.set;
+  if (endpoints != entry.endpoints) {  // else asked for again, and the same
+    set_hosts(entry, *endpoints);
+    entry.endpoints = std::move(endpoints);
+  }
+  if (entry.set == before) entry.runtime->stats->block(0).add(kUpdateNoRebuild);
+  return entry.set != before && !entry.warming();
 }
 
 void ClusterManager::set_hosts(Entry& entry, const EndpointSet& endpoints) {

@@ -76,6 +76,7 @@ class ClusterManager {
   struct MoreScopes;
   struct Checks;
   struct Sweeps;
+  struct Age;
   struct Opening;
   /// Clusters whose apertures go by the same peers.
   struct PeerGroup {
@@ -86,6 +87,10 @@ class ClusterManager {
   void apply_cluster(const ClusterUpdate& update, WorkerBatch& out);
   std::unique_ptr<MoreScopes> make_scopes(const ClusterConfig& config, const std::string& stat_name);
   void set_hosts(Entry& entry, const EndpointSet& endpoints);
+  bool take_endpoints(Entry& entry, std::shared_ptr<const EndpointSet> endpoints);
+  std::shared_ptr<const EndpointSet> watch_age(Entry& entry, std::shared_ptr<const EndpointSet> endpoints,
+                                               bool renewed);
+  void on_stale(Entry& entry);
   EndpointList with_kept_hosts(const Entry& entry, const EndpointSet& endpoints) const;
   void rebuild(Entry& entry, const EndpointSet& endpoints);
   void publish_hosts(Entry& entry);

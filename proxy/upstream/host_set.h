@@ -84,6 +84,7 @@ struct LoadRules {
   Milliseconds slow_start_window{0};        ///< 0: there is no slow start
   const ApertureRules* aperture = nullptr;  ///< null: all hosts are spoken to
   ReachedHosts* reached = nullptr;          ///< where to note who is; null: nobody asks
+  uint32_t drop_per_million = 0;            ///< of requests that hosts are spared
 };
 
 /// What is to know of a list whose hosts are there, the aperture aside.
@@ -117,6 +118,9 @@ class HostSet {
   /// Unique per HostSet in this process: workers notice a new one by it.
   [[nodiscard]] uint64_t generation() const { return generation_; }
 
+  /// Which share of requests its owner wants the hosts to be spared (drop_overloads).
+  [[nodiscard]] uint32_t drop_per_million() const { return drop_per_million_; }
+
   // For membership_* gauges.
   [[nodiscard]] size_t healthy() const { return healthy_; }
   [[nodiscard]] size_t degraded() const { return degraded_; }
@@ -138,6 +142,7 @@ class HostSet {
   size_t degraded_ = 0;
   size_t excluded_ = 0;
   uint32_t max_weight_ = 0;
+  uint32_t drop_per_million_ = 0;
   Rare<ReachedHosts> reached_;
 };
 

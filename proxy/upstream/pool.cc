@@ -271,6 +271,7 @@ void HostPool::renew() {
 }
 
 size_t HostPool::close_resting() {
+  const LocalRef<HostPool> self(this);
   const auto ready = ready_;
   size_t closed = 0;
   for (auto* connection : ready) {

@@ -69,6 +69,15 @@ class WorkerCluster final : public LocalCounted {
 
   /// The chosen host's pool for such a request; empty when there is no host to choose.
   LocalRef<HostPool> pick(const LbContext& context);
+  /// Whether the next request is to be spared its hosts (drop_overloads), by chance.
+  [[nodiscard]] bool drops_request() {
+    const uint32_t share = hosts_ == nullptr ? 0 : hosts_->drop_per_million();
+    return share > 0 && context_.random.below(1'000'000) < share;
+  }
+  /// All of its requests are to be.
+  [[nodiscard]] bool drops_everything() const {
+    return hosts_ != nullptr && hosts_->drop_per_million() == 1'000'000;
+  }
   /// A request is about to ask `asking` for a stream: connects to the hosts of the next ones, as far as can
   /// be foreseen. Source: Envoy, predictive_preconnect_ratio.
   void connect_ahead(const HostPool& asking);

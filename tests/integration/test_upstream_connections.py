@@ -224,6 +224,104 @@ class TestChangedSets:
         assert len(host.connections) == 1 and connections(proxy) == 2
 
 
+def dropping(numerator, denominator="HUNDRED", **more):
+    drops = [{"category": "throttle", "drop_percentage": {"numerator": numerator, "denominator": denominator}}]
+    return {"policy": {"drop_overloads": drops, **more}}
+
+
+class TestDrops:
+    @pytest.mark.parametrize("numerator, flag, what", [(999_999, "DO", "drop overload"),
+                                                       (1_000_000, "UDO", "unconditional drop overload")])
+    def test_what_a_request_is_told(self, start, ads, host, numerator, flag, what):
+        ads.set(ENDPOINTS, [assignment("up", host.port, **dropping(numerator, "MILLION"))])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        response = proxy.fetch()
+        assert (response.status, response.text) == (503, what)
+        assert response.get("x-envoy-" + what.replace(" ", "-")) == "true"
+        line = f"LOG 503 {flag} {what.replace(' ', '_')} 0"
+        wait_until(lambda: line in proxy.log, lambda: f"{line} in {proxy.tail()}")
+        assert not host.requests
+        stats = proxy.stats("cluster.up.upstream_rq_(503|5xx|completed|total)$")
+        assert (stats["cluster.up.upstream_rq_503"], stats["cluster.up.upstream_rq_completed"]) == (1, 1)
+        assert stats.get("cluster.up.upstream_rq_total", 0) == 0
+
+    def test_a_grpc_caller_is_told_by_its_status(self, start, ads, host):
+        ads.set(ENDPOINTS, [assignment("up", host.port, **dropping(100))])
+        response = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port)).fetch(headers={"content-type": "application/grpc"})
+        assert (response.status, response.get("grpc-status"), response.get("grpc-message")) == (200, "14", "unconditional drop overload")
+
+    def test_a_share_of_them(self, start, ads, host):
+        ads.set(ENDPOINTS, [assignment("up", host.port, **dropping(5000, "TEN_THOUSAND"))])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        with proxy.connect() as client:
+            seen = [client.request().status for _ in range(400)]
+        assert set(seen) == {200, 503} and 120 < seen.count(503) < 280, seen.count(503)  # 8 sigma
+
+    @pytest.mark.remora_only("its workers learn of the share only when hosts change as well")
+    def test_it_follows_the_assignment(self, start, ads, host):
+        """The hosts stay the same."""
+        ads.set(ENDPOINTS, [assignment("up", host.port)])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        assert proxy.fetch().status == 200
+        ads.set(ENDPOINTS, [assignment("up", host.port, **dropping(100))])
+        wait_until(lambda: proxy.fetch().status == 503, "all are dropped")
+        ads.set(ENDPOINTS, [assignment("up", host.port)])
+        wait_until(lambda: proxy.fetch().status == 200, "none is dropped")
+
+    def test_static_clusters_drop_and_raw_connections_are_not_dropped(self, start, closing, host):
+        proxy = start(bootstrap(http_and_tcp(), [{**cluster("up"), "load_assignment": assignment("up", host.port, **dropping(100))}]))
+        assert proxy.fetch().status == 503
+        host.go.set()
+        assert raw(proxy, closing).recv(100).startswith(b"HTTP/1.1 200")
+
+    @pytest.mark.parametrize("policy, what", [
+        (dropping(101), "drop_"),
+        ({"policy": {"drop_overloads": dropping(1)["policy"]["drop_overloads"] * 2}}, "drop_overloads"),
+        ({"policy": {"drop_overloads": [{"drop_percentage": {"numerator": 1}}]}}, "ategory"),
+        ({"policy": {"endpoint_stale_after": "0s"}}, "tale")])
+    def test_what_makes_no_sense_is_refused(self, start, ads, host, policy, what):
+        ads.set(ENDPOINTS, [assignment("up", host.port)])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        ads.set(ENDPOINTS, [assignment("up", host.port, **policy)])
+        assert what in ads.wait_nack(ENDPOINTS).error_detail.message
+        assert proxy.fetch().status == 200
+
+
+class TestStaleEndpoints:
+    def test_endpoints_that_nobody_renews_are_dropped(self, start, ads, host):
+        ads.set(ENDPOINTS, [assignment("up", host.port, policy={"endpoint_stale_after": "1.5s"})])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        assert proxy.fetch().status == 200
+        assert proxy.stat("cluster.up.assignment_timeout_received") == 1
+        proxy.wait_stat("cluster.up.assignment_stale")
+        assert proxy.stat("cluster.up.membership_total") == 0
+        response = proxy.fetch()
+        assert (response.status, response.text) == (503, "no healthy upstream")
+        ads.set(ENDPOINTS, [assignment("up", host.port, policy={"endpoint_stale_after": "1.5s"})])
+        wait_until(lambda: proxy.fetch().status == 200, "the same endpoints, renewed")
+
+    def test_who_is_renewed_stays(self, start, ads, host):
+        """By the same bytes: only that they come again says that they still hold."""
+        def renew():
+            ads.set(ENDPOINTS, [assignment("up", host.port, policy={"endpoint_stale_after": "60s"})])
+            ads.wait_ack(ENDPOINTS)
+
+        ads.set(ENDPOINTS, [assignment("up", host.port, policy={"endpoint_stale_after": "60s"})])
+        proxy = start(bootstrap(http_and_tcp(), [eds()], ads=ads.port))
+        for times in (2, 3):
+            renew()
+            proxy.wait_stat("cluster.up.assignment_timeout_received", times)
+        assert proxy.stat("cluster.up.assignment_stale") == 0 and proxy.fetch().status == 200
+
+    def test_an_assignment_that_does_not_age_ends_the_watch(self, start, ads, host):
+        ads.set(ENDPOINTS, [assignment("up", host.port, policy={"endpoint_stale_after": "1.5s"})])
+        other = cluster("other", eds=over_ads(), common_lb_config=NO_PANIC)
+        ads.set(ENDPOINTS, [assignment("up", host.port), assignment("other", host.port, policy={"endpoint_stale_after": "2s"})])
+        proxy = start(bootstrap(http_and_tcp(), [eds(), other], ads=ads.port))
+        proxy.wait_stat("cluster.other.assignment_stale")
+        assert proxy.stat("cluster.up.assignment_stale") == 0 and proxy.fetch().status == 200
+
+
 class TestConnectingAhead:
     def held(self, proxy, hosts, closing, count):
         """Holds requests one after the other; how many connections were begun by the time each was there."""

@@ -121,6 +121,10 @@ class ChildTable {
     const auto found = entries_.find(name);
     if (found != entries_.end() && found->second.record) found->second.record->version = version;
   }
+  /// The same came again, and that matters.
+  void renew(const std::string& name) {
+    if (entries_.contains(name)) changed_.insert(name);
+  }
   void set_incomplete(const std::string& name, bool incomplete) {
     const auto found = entries_.find(name);
     if (found != entries_.end()) found->second.incomplete = incomplete;

@@ -223,7 +223,11 @@ void ResourceStore::accept_unchanged(const Step& step, const Incoming& incoming)
   switch (step.type) {
     case ResourceType::kClusters: return accept(clusters_);
     case ResourceType::kListeners: return accept(listeners_);
-    case ResourceType::kEndpoints: return accept(endpoints_);
+    case ResourceType::kEndpoints: {
+      const auto endpoints = endpoints_.value_of(incoming.key);
+      if (endpoints != nullptr && endpoints->stale_after.count() > 0) endpoints_.renew(incoming.key);
+      return accept(endpoints_);
+    }
     case ResourceType::kRoutes: return accept(routes_);
     case ResourceType::kSecrets: return accept(secrets_.table());
     case ResourceType::kExtensions: return accept(extensions_.table());

@@ -125,6 +125,30 @@ void add_locality(const v3::LocalityLbEndpoints& group, std::unordered_set<std::
   }
 }
 
+/// Standing at the policy. As Envoy, which takes one category.
+void set_drops(const v3::ClusterLoadAssignment::Policy& policy, Context& context, EndpointSet& out) {
+  if (policy.drop_overloads_size() > 1) {
+    context.error("drop_overloads", "must be one at the most: Envoy takes no more either");
+    return;
+  }
+  for (const auto& drop : policy.drop_overloads()) {
+    const auto scope = context.in("drop_overloads", 0);
+    const Fraction share = to_fraction(drop.drop_percentage());
+    if (share.numerator > share.denominator) context.error("drop_percentage", "must be at most 100 percent");
+    const auto per_million = static_cast<uint32_t>(uint64_t{share.numerator} * 1'000'000 / share.denominator);
+    if (per_million > 0) out.drops.push_back({drop.category(), per_million});
+  }
+}
+
+/// Standing at the policy.
+void set_policy(const v3::ClusterLoadAssignment::Policy& policy, Context& context, EndpointSet& out) {
+  if (policy.has_overprovisioning_factor())
+    out.overprovisioning_percent = policy.overprovisioning_factor().value();
+  if (policy.has_endpoint_stale_after())
+    out.stale_after = to_milliseconds(policy.endpoint_stale_after(), "endpoint_stale_after", context);
+  set_drops(policy, context, out);
+}
+
 std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& assignment,
                                              std::vector<NamedEndpoint>* names, Context& context) {
   const size_t errors_before = context.report().error_count();
@@ -136,8 +160,9 @@ std::shared_ptr<const EndpointSet> translate(const v3::ClusterLoadAssignment& as
     const auto scope = context.in("endpoints", i);
     add_locality(assignment.endpoints(i), seen, names, context, *out);
   }
-  if (assignment.policy().has_overprovisioning_factor()) {
-    out->overprovisioning_percent = assignment.policy().overprovisioning_factor().value();
+  {
+    const auto scope = context.in("policy");
+    set_policy(assignment.policy(), context, *out);
   }
   if (context.report().error_count() != errors_before) return nullptr;
   return out;

@@ -198,7 +198,9 @@ std::span<const MessageRules> cluster_rules() {
       {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment",
        .implemented = "cluster_name endpoints policy"},
       {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy",
-       .implemented = "overprovisioning_factor"},
+       .implemented = "overprovisioning_factor drop_overloads endpoint_stale_after"},
+      {.message = "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload",
+       .implemented = "category drop_percentage"},
       // The proximity of a locality means nothing in Envoy either.
       {.message = "envoy.config.endpoint.v3.LocalityLbEndpoints",
        .implemented = "locality lb_endpoints priority load_balancing_weight proximity",

@@ -37,6 +37,10 @@ void set_upstream_connections(const ProtoCluster& cluster, Context& context, Clu
   out.close_on_health_failure = cluster.close_connections_on_host_health_failure();
   out.close_on_host_set_change = cluster.common_lb_config().close_connections_on_host_set_change();
   out.pool_per_downstream = cluster.connection_pool_per_downstream_connection();
+  if (cluster.load_assignment().policy().has_endpoint_stale_after()) {
+    context.warning("load_assignment.policy.endpoint_stale_after",
+                    "has no effect: only endpoints of clusters of type EDS are renewed");
+  }
   if (cluster.has_preconnect_policy()) set_preconnect(cluster.preconnect_policy(), context, out);
 }
 

@@ -41,6 +41,8 @@ TEST(ResponseFlags, EachHasEnvoysNames) {
       {ResponseFlag::kUpstreamProtocolError, {"UPE", "UpstreamProtocolError"}},
       {ResponseFlag::kDownstreamRemoteReset, {"DR", "DownstreamRemoteReset"}},
       {ResponseFlag::kNoFilterConfigFound, {"NFCF", "NoFilterConfigFound"}},
+      {ResponseFlag::kDropOverload, {"DO", "DropOverload"}},
+      {ResponseFlag::kUnconditionalDropOverload, {"UDO", "UnconditionalDropOverload"}},
   };
   for (const auto& [flag, names] : cases) {
     ResponseFlags flags;
