@@ -45,7 +45,8 @@ TEST_F(CrashReportDeathTest, TellsTheSignalTheRequestAndWhere) {
       {
         prepare();
         const WorkingFor working(info_);
-        *reinterpret_cast<volatile int*>(16) = 1;
+        volatile uintptr_t nowhere = 16;  // unknown to the compiler, which would refuse to write there
+        *reinterpret_cast<volatile int*>(nowhere) = 1;
       },
       testing::KilledBySignal(SIGSEGV),
       "Caught Segmentation fault, suspect faulting address 0x10, in thread .*\n"
