@@ -4,6 +4,7 @@
 #include "downstream_connection.h"
 #include "exchange.h"
 #include "idempotent.h"
+#include "request_timeouts.h"
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
 #include "worker.h"
@@ -89,10 +90,20 @@ void Exchange::on_back_off_over() {
   const WorkingFor working(info_);
   if (redirected_) {
     start_again();
-  } else {
-    count_attempt();
-    start_try();
+    return;
   }
+  // Before the request's end its time does not run.
+  const bool runs = info_.request_received != MonotonicTime{};
+  const auto elapsed = runs ? std::chrono::duration_cast<Milliseconds>(clock().now() - info_.request_received)
+                            : Milliseconds(0);
+  announce_time_left(route_->forward, http(),
+                     {.response = response_timeout_,
+                      .per_try = retry_.per_try_timeout(),
+                      .hedges = retry_.hedges(),
+                      .elapsed = elapsed},
+                     request_);
+  count_attempt();
+  start_try();
 }
 
 }  // namespace remora

@@ -30,6 +30,21 @@ std::optional<Milliseconds> wished_response(const RouterConfig& router, HeaderMa
   return take_wish(request, HeaderId::kXEnvoyUpstreamRqTimeoutMs);
 }
 
+/// How long an upstream may take; 0: as long as it likes. A time that is over is 1 ms: 0 would be none.
+Milliseconds time_of_attempt(const AttemptLimits& limits) {
+  const Milliseconds whole = limits.response;
+  const Milliseconds one = limits.per_try.value_or(Milliseconds(0));
+  const bool limited = one.count() > 0 && !limits.hedges && (whole.count() == 0 || one < whole);
+  const Milliseconds expected = limited ? one : whole;
+  if (whole.count() == 0) return expected;
+  return std::min(expected, std::max(whole - limits.elapsed, Milliseconds(1)));
+}
+
+void set_expected(const HttpConnectionManagerConfig& http, Milliseconds expected, HeaderMap& request) {
+  if (!http.suppress_envoy_headers && expected.count() > 0)
+    request.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
+}
+
 }  // namespace
 
 RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionManagerConfig& http,
@@ -43,12 +58,18 @@ RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionMan
     timeouts.duration = std::min(timeouts.duration.value_or(*duration), *duration);
   request.remove(HeaderId::kXEnvoyUpstreamAltStatName);  // no statistics are kept under names of clients
   if (tunnel) timeouts.response = Milliseconds(0);
-  auto expected = timeouts.response;
-  if (per_try && (expected.count() == 0 || *per_try < expected)) expected = *per_try;
+  const auto expected = time_of_attempt({.response = timeouts.response, .per_try = per_try});
   announce_grpc_timeout(action, limits, expected, request);
-  if (!http.suppress_envoy_headers && expected.count() > 0)
-    request.set(HeaderId::kXEnvoyExpectedRqTimeoutMs, static_cast<uint64_t>(expected.count()));
+  set_expected(http, expected, request);
   return timeouts;
+}
+
+void announce_time_left(const RouteAction& action, const HttpConnectionManagerConfig& http,
+                        const AttemptLimits& limits, HeaderMap& request) {
+  const auto expected = time_of_attempt(limits);
+  // The deadline of a stream, unlike that of an attempt, was told once and for all.
+  if (!action.has_stream_duration) announce_grpc_timeout(action, {}, expected, request);
+  set_expected(http, expected, request);
 }
 
 }  // namespace remora

@@ -25,4 +25,17 @@ RequestTimeouts take_timeouts(const RouteAction& action, const HttpConnectionMan
                               const RouterConfig& router, std::optional<Milliseconds> per_try, bool tunnel,
                               HeaderMap& request);
 
+/// What limits a further attempt of a request.
+struct AttemptLimits {
+  Milliseconds response{0};             ///< RequestTimeouts::response
+  std::optional<Milliseconds> per_try;  ///< of one attempt
+  bool hedges = false;                  ///< which goes on when `per_try` is over
+  Milliseconds elapsed{0};              ///< of `response`
+};
+
+/// Tells the upstream of a further attempt what is left of the request's time, as take_timeouts() told the
+/// first one. Source: Envoy, router filter.
+void announce_time_left(const RouteAction& action, const HttpConnectionManagerConfig& http,
+                        const AttemptLimits& limits, HeaderMap& request);
+
 }  // namespace remora

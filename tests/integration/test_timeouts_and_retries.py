@@ -93,6 +93,23 @@ class TestTimeouts:
         assert proxy.fetch().status == 200
         assert upstream.last.get("x-envoy-expected-rq-timeout-ms") == "7000"
 
+    def test_a_retry_hears_what_is_left(self, through):
+        def answer(request):
+            if len(upstream.requests) == 1:
+                threading.Event().wait(0.3)  # time that is gone, on purpose
+                return reply(503)
+            return reply(200)
+
+        proxy, upstream = through(answer=answer, timeout="9s", retry_policy={"retry_on": "5xx", **POLICY})
+        assert proxy.fetch().status == 200
+        first, second = (int(request.get("x-envoy-expected-rq-timeout-ms")) for request in upstream.requests)
+        assert first == 9000 and 0 < second <= 8700
+
+    def test_a_retry_within_its_own_time_hears_of_that(self, through):
+        proxy, upstream = through(answer=failing(1), timeout="9s", retry_policy={"retry_on": "5xx", "per_try_timeout": "2s", **POLICY})
+        assert proxy.fetch().status == 200
+        assert [request.get("x-envoy-expected-rq-timeout-ms") for request in upstream.requests] == ["2000", "2000"]
+
     def test_default_timeout_is_15_seconds(self, through):
         proxy, upstream = through()
         assert proxy.fetch().status == 200

@@ -76,6 +76,27 @@ TEST_F(RequestTimeoutsTest, WithoutAnAnnouncementTheWishCounts) {
   EXPECT_FALSE(request_.has(HeaderId::kXEnvoyUpstreamRqTimeoutMs));
 }
 
+TEST_F(RequestTimeoutsTest, AFurtherAttemptHearsWhatIsLeft) {
+  const auto told = [this](AttemptLimits limits) {
+    request_.remove(HeaderId::kXEnvoyExpectedRqTimeoutMs);
+    announce_time_left(action_, http_, limits, request_);
+    return std::string(expected());
+  };
+  const Milliseconds whole(1000);
+  const Milliseconds one(300);
+  EXPECT_EQ(told({.response = whole, .elapsed = Milliseconds(400)}), "600");
+  EXPECT_EQ(told({.response = whole, .per_try = one, .elapsed = Milliseconds(400)}), "300");
+  EXPECT_EQ(told({.response = whole, .per_try = one, .elapsed = Milliseconds(900)}), "100");
+  EXPECT_EQ(told({.response = whole, .per_try = one, .hedges = true, .elapsed = Milliseconds(400)}), "600");
+  EXPECT_EQ(told({.response = whole, .per_try = Milliseconds(2000), .elapsed = Milliseconds(400)}), "600");
+  EXPECT_EQ(told({.response = whole, .per_try = Milliseconds(0), .elapsed = Milliseconds(400)}), "600");
+  EXPECT_EQ(told({.response = whole, .elapsed = Milliseconds(1000)}), "1");
+  EXPECT_EQ(told({.per_try = one, .elapsed = Milliseconds(900)}), "300");
+  EXPECT_EQ(told({.elapsed = Milliseconds(900)}), "");
+  http_.suppress_envoy_headers = true;
+  EXPECT_EQ(told({.response = whole}), "");
+}
+
 TEST_F(RequestTimeoutsTest, ATunnelHasNoResponseTime) {
   EXPECT_EQ(take(true).response, Milliseconds(0));
   EXPECT_EQ(expected(), "");
