@@ -14,6 +14,10 @@ constexpr Milliseconds kMorePatience{5000};
 /// Where the resolver alone decides how long a question takes.
 constexpr Milliseconds kPatience{3600000};
 
+/// What c-ares would say of it.
+constexpr std::string_view kNoHost = "dns_resolution_failure{cares_failure:Misformatted_domain_name}";
+constexpr std::string_view kNotAsked = "dns_resolution_failure{not_resolved}";
+
 LocalReply unavailable(std::string body, std::string_view details, ResponseFlag flag = ResponseFlag::kNone) {
   LocalReply reply;
   reply.status = 503;
@@ -42,14 +46,6 @@ LocalReply unresolved(std::string_view details) {
   return unavailable("DNS resolution failure", details, ResponseFlag::kDnsResolutionFailed);
 }
 
-std::string_view details_of(CachedName::Outcome outcome) {
-  switch (outcome) {
-    case CachedName::Outcome::kNoAddress: return "dns_resolution_failure{no_records}";
-    case CachedName::Outcome::kTimeout: return "dns_resolution_failure{resolve_timeout}";
-    default: return "dns_resolution_failure{failure}";
-  }
-}
-
 class ForwardFilter final : public HttpFilter {
  public:
   explicit ForwardFilter(std::shared_ptr<const DnsCache> cache) : cache_(std::move(cache)), view_(cache_) {}
@@ -59,8 +55,7 @@ class ForwardFilter final : public HttpFilter {
     if (!port) return Verdict::go_on();
     rewrite_host(context, head);
     if (head.authority().empty()) return Verdict::reply(empty_host());
-    if (!forward_name(head.authority(), *port, text_))
-      return Verdict::reply(unresolved("dns_resolution_failure{invalid_host}"));
+    if (!forward_name(head.authority(), *port, text_)) return Verdict::reply(unresolved(kNoHost));
     if (view_.find(text_) != nullptr) return Verdict::go_on();
     return wait(context);
   }
@@ -104,9 +99,8 @@ class ForwardFilter final : public HttpFilter {
   /// A failure counts until the name has been asked for again.
   Verdict wait(FilterContext& context) {
     const auto known = cache_->find_any(text_);
-    if (known != nullptr && known->outcome() != CachedName::Outcome::kNoAnswer)
-      return known->version() > 0 ? Verdict::go_on()
-                                  : Verdict::reply(unresolved(details_of(known->outcome())));
+    if (known != nullptr && known->failure() != nullptr)
+      return known->version() > 0 ? Verdict::go_on() : Verdict::reply(unresolved(known->failure()));
     if (known == nullptr && cache_->is_full()) {
       cache_->stats(context.shard()).add(kHostOverflow);
       return Verdict::reply(overflow());
@@ -135,8 +129,8 @@ class ForwardFilter final : public HttpFilter {
     } else if (name == nullptr && cache_->is_full()) {
       std::move(resume).reply(overflow());
     } else {
-      std::move(resume).reply(
-          unresolved(details_of(name == nullptr ? CachedName::Outcome::kFailure : name->outcome())));
+      const char* failure = name == nullptr ? nullptr : name->failure();
+      std::move(resume).reply(unresolved(failure == nullptr ? kNotAsked : failure));
     }
   }
 

@@ -137,14 +137,17 @@ def test_an_ipv6_address(serve, names, closing):
     assert names.questions == []
 
 
-@pytest.mark.parametrize("answer, counted", [(None, "dns_query_success"), ({"rcode": SERVFAIL}, "dns_query_failure")])
-def test_a_name_that_is_not_resolved(serve, names, log, answer, counted):
-    if answer:
+@pytest.mark.parametrize("answer, counted, why", [
+    (None, "dns_query_success", "cares_norecords:Domain_name_not_found"),
+    ({}, "dns_query_success", "cares_norecords:DNS_server_returned_answer_with_no_data"),
+    ({"rcode": SERVFAIL}, "dns_query_failure", "cares_failure:")])  # and what this c-ares makes of it
+def test_a_name_that_is_not_resolved(serve, names, log, answer, counted, why):
+    if answer is not None:
         names.set("a.test", **answer)
     proxy = serve(cache(names))
     response = proxy.fetch(host="a.test")
     assert (response.status, response.text) == (503, "DNS resolution failure")
-    assert lines(log, 1)[0].startswith("a.test 503 DF dns_resolution_failure{")
+    assert lines(log, 1)[0].startswith(f"a.test 503 DF dns_resolution_failure{{{why}")
     assert cache_stats(proxy)[counted] == 1
     assert hosts(proxy) == {}
 

@@ -64,12 +64,12 @@ class CachedName {
   void touch(MonotonicTime now) const;
   [[nodiscard]] MonotonicTime last_used() const { return last_used_.load(std::memory_order_relaxed); }
 
-  /// What became of the last question that has ended, where no address is known; kNoAnswer: none has.
-  enum class Outcome : uint8_t { kNoAnswer, kNoAddress, kFailure, kTimeout };
-  [[nodiscard]] Outcome outcome() const { return outcome_.load(std::memory_order_relaxed); }
+  /// Why there is no address, as response code details have it; static. "": there is one. Null: no question
+  /// has ended yet.
+  [[nodiscard]] const char* failure() const { return failure_.load(std::memory_order_relaxed); }
 
   // For whoever asks:
-  void set_outcome(Outcome outcome) { outcome_.store(outcome, std::memory_order_relaxed); }
+  void set_failure(const char* failure) { failure_.store(failure, std::memory_order_relaxed); }
   /// False: they are what it has already.
   bool set_addresses(std::vector<Address> addresses);
   void set_gone() { gone_.store(true, std::memory_order_relaxed); }
@@ -80,7 +80,7 @@ class CachedName {
   std::vector<Address> addresses_;
   std::atomic<uint64_t> version_{0};
   std::atomic<bool> gone_{false};
-  std::atomic<Outcome> outcome_{Outcome::kNoAnswer};
+  std::atomic<const char*> failure_{nullptr};
   mutable std::atomic<MonotonicTime> last_used_;
 };
 

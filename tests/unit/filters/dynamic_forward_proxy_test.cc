@@ -103,26 +103,25 @@ TEST_F(DynamicForwardProxy, ThePortOfAClusterWithTls) {
 
 TEST_F(DynamicForwardProxy, WhatCannotBeResolved) {
   make();
-  for (const auto& [outcome, details] :
-       {std::pair(CachedName::Outcome::kNoAddress, "503 dns_resolution_failure{no_records}"),
-        std::pair(CachedName::Outcome::kTimeout, "503 dns_resolution_failure{resolve_timeout}"),
-        std::pair(CachedName::Outcome::kFailure, "503 dns_resolution_failure{failure}")}) {
-    const std::string host = "n" + std::to_string(static_cast<int>(outcome)) + ".test";
-    ASSERT_EQ(ask(host.c_str()).kind(), Verdict::Kind::kPause);
-    add(host + ":80", nullptr)->set_outcome(outcome);
-    exchange.answer_demand(DemandResult::kMissing);
-    EXPECT_EQ(resumed(), details);
-    filter->on_complete(exchange);
-    EXPECT_EQ(refused(host.c_str()), details) << "until it is asked for again";
-    exchange.resumed.reset();
-  }
+  constexpr const char* kFailure = "dns_resolution_failure{why}";
+  ASSERT_EQ(ask("a.test").kind(), Verdict::Kind::kPause);
+  add("a.test:80", nullptr)->set_failure(kFailure);
+  exchange.answer_demand(DemandResult::kMissing);
+  EXPECT_EQ(resumed(), std::string("503 ") + kFailure);
+  filter->on_complete(exchange);
+  EXPECT_EQ(refused("a.test"), std::string("503 ") + kFailure) << "until it is asked for again";
+  exchange.resumed.reset();
+  ASSERT_EQ(ask("b.test").kind(), Verdict::Kind::kPause);
+  exchange.answer_demand(DemandResult::kTimeout);
+  EXPECT_EQ(resumed(), "503 dns_resolution_failure{not_resolved}");
 }
 
 TEST_F(DynamicForwardProxy, WhatNamesNoHost) {
   make();
   EXPECT_EQ(refused(""), "400 empty_host_header");
   for (const char* authority : {"a test", "a.test:99999", "::1", "a/b"})
-    EXPECT_EQ(refused(authority), "503 dns_resolution_failure{invalid_host}") << authority;
+    EXPECT_EQ(refused(authority), "503 dns_resolution_failure{cares_failure:Misformatted_domain_name}")
+        << authority;
   EXPECT_TRUE(exchange.demanded.empty());
 }
 

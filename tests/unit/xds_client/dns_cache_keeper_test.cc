@@ -29,6 +29,7 @@ class DnsCacheKeeperTest : public testing::Test {
   void answer(std::vector<const char*> addresses, bool is_answered = true, Milliseconds ttl = 0ms) {
     ASSERT_FALSE(resolver_.questions.empty());
     DnsAnswer answer{.is_answered = is_answered, .addresses = {}, .ttl = ttl};
+    if (addresses.empty()) answer.failure = "why";
     for (const char* text : addresses) answer.addresses.push_back(*Address::ip(text, 0));
     auto [name, done] = std::move(resolver_.questions.front());
     resolver_.questions.erase(resolver_.questions.begin());
@@ -143,7 +144,7 @@ TEST_F(DnsCacheKeeperTest, AFailureIsToldToThoseWhoAskBeforeTheNextQuestion) {
   demand("a.test:80", 2);
   EXPECT_EQ(settled(), "a.test:80-");
   EXPECT_TRUE(resolver_.questions.empty());
-  EXPECT_EQ(cache_->find_any("a.test:80")->outcome(), CachedName::Outcome::kNoAddress);
+  EXPECT_STREQ(cache_->find_any("a.test:80")->failure(), "why");
 }
 
 TEST_F(DnsCacheKeeperTest, AQuestionMayTakeSoLong) {
@@ -153,7 +154,7 @@ TEST_F(DnsCacheKeeperTest, AQuestionMayTakeSoLong) {
   EXPECT_EQ(settled(), "a.test:80-");
   EXPECT_EQ(stat(kDnsQueryTimeout), 1u);
   EXPECT_EQ(stat(kDnsQueryFailure), 1u);
-  EXPECT_EQ(cache_->find_any("a.test:80")->outcome(), CachedName::Outcome::kTimeout);
+  EXPECT_STREQ(cache_->find_any("a.test:80")->failure(), "dns_resolution_failure{resolve_timeout}");
   answer({"10.0.0.1"});
   EXPECT_EQ(address("a.test:80"), "none") << "too late";
   EXPECT_EQ(pass(), 60s);

@@ -4,6 +4,8 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
 #include <unordered_set>
 
 #include "client/dns/dns_stats.h"
@@ -39,6 +41,27 @@ bool is_routable(int family) {
   }
   freeifaddrs(all);
   return found;
+}
+
+bool is_answer(int status) {
+  return status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
+}
+
+/// Envoy's words, which are c-ares's: "dns_resolution_failure{cares_norecords:Domain_name_not_found}".
+/// Static.
+const char* failure_text(int status) {
+  constexpr size_t kStatuses = 32;
+  static const auto kTexts = [] {
+    std::array<std::string, kStatuses> texts;
+    for (int i = 0; i < static_cast<int>(kStatuses); ++i) {
+      std::string text = is_answer(i) ? "cares_norecords:" : "cares_failure:";
+      text += ares_strerror(i);
+      std::ranges::replace(text, ' ', '_');
+      texts[static_cast<size_t>(i)] = "dns_resolution_failure{" + text + "}";
+    }
+    return texts;
+  }();
+  return kTexts[static_cast<size_t>(status) < kStatuses ? static_cast<size_t>(status) : 0].c_str();
 }
 
 void count(StatBlock& block, int status, int timeouts) {
@@ -129,6 +152,7 @@ void CaresResolver::begin(std::unique_ptr<Question> question) {
       begun.answer.addresses.push_back(std::move(*literal));
     } else {
       block.add(kGetAddrFailure);
+      begun.answer.failure = failure_text(ARES_EBADNAME);
     }
     return finish(begun);
   }
@@ -165,7 +189,8 @@ void CaresResolver::on_looked_up(const Lookup& lookup, int status, int timeouts,
   count(stats_->block(kMainShard), status, timeouts);
   DnsAnswer& answer = lookup.question.answer;
   // That there is no such name, or no such address of it, is an answer as well.
-  if (status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND) answer.is_answered = true;
+  if (is_answer(status)) answer.is_answered = true;
+  answer.failure = failure_text(status == ARES_SUCCESS ? ARES_ENODATA : status);
   if (status == ARES_SUCCESS && found != nullptr) {
     for (const ares_addrinfo_node* node = found->nodes; node != nullptr; node = node->ai_next)
       lookup.question.add(*node);

@@ -10,7 +10,7 @@ constexpr size_t kMainShard = 0;  // of the cache's statistics: nobody else writ
 /// No time to live is believed beyond this. Source: RFC 8767 4, where it is recommended.
 constexpr Milliseconds kLongestTtl = std::chrono::hours(7 * 24);
 
-using Outcome = CachedName::Outcome;
+constexpr const char* kTimeout = "dns_resolution_failure{resolve_timeout}";
 
 }  // namespace
 
@@ -122,7 +122,7 @@ void DnsCacheKeeper::on_answer(Entry& entry, const DnsAnswer& answer, MonotonicT
   cache->stats(kMainShard).add(answer.is_answered ? kDnsQuerySuccess : kDnsQueryFailure);
   const auto wait = answer.is_answered ? take(*cache, entry, answer) : after_failure(*cache, entry);
   // Last: who sees it looks at the addresses as well.
-  entry.name->set_outcome(answer.is_answered ? Outcome::kNoAddress : Outcome::kFailure);
+  entry.name->set_failure(answer.failure);
   finish(*cache, entry, now + wait);
 }
 
@@ -130,7 +130,7 @@ void DnsCacheKeeper::on_timeout(DnsCache& cache, Entry& entry, MonotonicTime now
   cache.stats(kMainShard).add(kDnsQueryTimeout);
   cache.stats(kMainShard).add(kDnsQueryFailure);
   ++entry.question;
-  entry.name->set_outcome(Outcome::kTimeout);
+  entry.name->set_failure(kTimeout);
   finish(cache, entry, now + after_failure(cache, entry));
 }
 

@@ -16,6 +16,7 @@ struct DnsAnswer {
   bool is_answered = false;
   std::vector<Address> addresses;  // port 0; in the order in which they came, each once
   Milliseconds ttl{0};             // the shortest; 0: none is known
+  const char* failure = "";        // why there are no addresses, as CachedName::failure(); static
 };
 
 /// Asks for the addresses of names. Single-threaded.
