@@ -362,8 +362,7 @@ class TestConnectingAhead:
         proxy = start(bootstrap(http_and_tcp(), [cluster("up", *(host.port for host in hosts), lb_policy="ROUND_ROBIN",
                                                          preconnect_policy={"predictive_preconnect_ratio": 2.0})]))
         assert proxy.fetch().status == 200
-        wait_connections(proxy, 3)
-        assert [len(host.connections) for host in hosts] == [1, 1, 1]
+        wait_until(lambda: [len(host.connections) for host in hosts] == [1, 1, 1], "a connection to each of them")
         assert sorted(proxy.fetch().text for _ in range(3)) == list("abc")
         assert proxy.stat("cluster.up.upstream_rq_pending_total") == 1
 
