@@ -270,8 +270,7 @@ void Exchange::forward() {
 
 void Exchange::spare_hosts() {
   auto reply = reply_of_overload(cluster_->drops_everything(), http().suppress_envoy_headers);
-  count_answer(*cluster_, reply.status, origin_.internal);
-  counters_.answer(reply.status);
+  count_own_answer(reply.status);
   reply_locally(std::move(reply));
 }
 
@@ -559,12 +558,15 @@ void Exchange::break_response_off(Failure failure, std::string_view transport_fa
 
 void Exchange::fail(Failure failure, std::string_view transport_failure) {
   auto reply = reply_for(failure, transport_failure, info_.attempts > 1, request_complete_, details_);
-  if (cluster_) {
-    const auto counted = answer_count(router(), request_);
-    count_answer(*cluster_, reply.status, counted, origin_.internal);
-    if (counted != AnswerCount::kNothing) counters_.answer(reply.status);
-  }
+  if (cluster_) count_own_answer(reply.status);
   reply_locally(std::move(reply));
+}
+
+/// An answer of ours that counts as one of the cluster's.
+void Exchange::count_own_answer(uint16_t status) {
+  const auto counted = answer_count(router(), request_);
+  count_answer(*cluster_, status, counted, origin_.internal);
+  if (counted != AnswerCount::kNothing) counters_.answer(status);
 }
 
 /// Answers in the upstream's stead. The only place that does.

@@ -83,6 +83,7 @@ class Exchange final : public MessageEvents,
   void send_to_route();
   void forward();
   void spare_hosts();
+  void count_own_answer(uint16_t status);
   void prepare_upstream_head();
   [[nodiscard]] RouteLevels route_levels() const;
   [[nodiscard]] uint64_t weighted_random() const;

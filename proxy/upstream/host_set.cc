@@ -171,7 +171,7 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
 HostSet::HostSet(HostList hosts, const LoadRules& given, const LbSubset* subset)
     : hosts_(std::move(hosts)),
       generation_(next_generation()),
-      drop_per_million_(rules.drop_per_million) {
+      drop_per_million_(given.drop_per_million) {
   std::vector<const Host*> borrowed;
   borrowed.reserve(hosts_.size());
   for (const auto& host : hosts_) {
