@@ -222,6 +222,7 @@ PolicySettings effective_policy(const MergedRule* rule, const Subset* subset, ui
   if (own.outlier_detection) policy.outlier_detection = own.outlier_detection;
   if (own.tls) policy.tls = own.tls;
   if (own.retry_budget) policy.retry_budget = own.retry_budget;
+  if (own.proxy_protocol) policy.proxy_protocol = own.proxy_protocol;
   return policy;
 }
 
@@ -269,6 +270,7 @@ Cluster build_outbound_cluster(const ClusterParts& parts) {
                    cluster);
   set_outlier_detection(policy, cluster);
   set_transport_sockets(parts, policy, cluster);
+  if (policy.proxy_protocol) tell_ends(*policy.proxy_protocol, cluster);
 
   auto& metadata = istio_metadata(*cluster.mutable_metadata());
   set_rule_metadata(parts.rule, metadata);

@@ -36,6 +36,9 @@ bool lacks_identity(const ClusterParts& parts);
 void set_transport_sockets(const ClusterParts& parts, const PolicySettings& policy,
                            envoy::config::cluster::v3::Cluster& cluster);
 
+/// Connections of the cluster begin with a PROXY header, whatever its transport sockets are.
+void tell_ends(ProxyProtocol version, envoy::config::cluster::v3::Cluster& cluster);
+
 /// Whether clients of `port` may count on a sidecar that takes mutual TLS.
 bool takes_mutual_tls(const Endpoint& endpoint, const Registry& registry);
 

@@ -94,6 +94,9 @@ struct OutlierDetection {
   std::optional<LatencyEjection> latency;  ///< absent: nobody is ejected for being slow
 };
 
+/// In which form the connections' own ends are told to the endpoints, before anything else is said.
+enum class ProxyProtocol { kV1, kV2 };
+
 /// The part of a policy that portLevelSettings replace and subsets override, setting by setting.
 struct PolicySettings {
   std::optional<LoadBalancer> load_balancer;
@@ -103,7 +106,8 @@ struct PolicySettings {
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<ClientTls> tls;
-  std::optional<RetryBudget> retry_budget;  ///< of a whole service or subset, for all of its ports
+  std::optional<RetryBudget> retry_budget;      ///< of a whole service or subset, for all of its ports
+  std::optional<ProxyProtocol> proxy_protocol;  ///< likewise
   /// To how many endpoints a proxy speaks, of a whole service, for all of its ports and subsets. Ours, by
   /// annotation: docs/load-balancing.md.
   std::optional<uint32_t> aperture;
@@ -121,6 +125,7 @@ struct TrafficPolicy {
     PolicySettings of_port = own->second;
     of_port.retry_budget = settings.retry_budget;
     of_port.aperture = settings.aperture;
+    of_port.proxy_protocol = settings.proxy_protocol;
     return of_port;
   }
 };

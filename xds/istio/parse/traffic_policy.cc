@@ -123,6 +123,13 @@ ClientTls read_tls(Fields& fields) {
   return tls;
 }
 
+ProxyProtocol read_proxy_protocol(Fields& fields) {
+  static const Words<ProxyProtocol> kVersions{{"V1", ProxyProtocol::kV1}, {"V2", ProxyProtocol::kV2}};
+  ProxyProtocol version = ProxyProtocol::kV1;
+  fields.word("version", kVersions, version);
+  return version;
+}
+
 PolicySettings read_settings(Fields& fields) {
   PolicySettings settings;
   fields.object("loadBalancer", [&](Fields& item) {
@@ -171,7 +178,8 @@ TrafficPolicy read_traffic_policy(Fields& fields) {
     }
   });
   fields.unsupported("tunnel", Severity::kError, "is not implemented");
-  fields.unsupported("proxyProtocol", Severity::kError, "is not implemented");
+  fields.object("proxyProtocol",
+                [&](Fields& item) { policy.settings.proxy_protocol = read_proxy_protocol(item); });
   fields.object("retryBudget", [&](Fields& item) { policy.settings.retry_budget = read_retry_budget(item); });
   return policy;
 }
