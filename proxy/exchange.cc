@@ -324,7 +324,8 @@ void Exchange::start_try() {
                               .tcp = asks_for_tcp(route_->forward, request_),
                               .request = &request_,
                               .origin = connection_->peer().origin.get(),
-                              .own_pools = &connection_->own_pools()});
+                              .own_pools = &connection_->own_pools(),
+                              .ends = {&connection_->peer().remote(), &connection_->peer().local}});
   if (!pool) {
     cluster_->stats().add(kUpstreamCxNoneHealthy);
     fail(Failure::kNoHealthyUpstream, {});

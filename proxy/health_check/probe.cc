@@ -7,6 +7,7 @@
 #include "net/dial.h"
 #include "stats/cluster_stats.h"
 #include "upstream/cluster_tls.h"
+#include "upstream/first_words.h"
 
 namespace remora {
 
@@ -44,6 +45,8 @@ std::string connect_to_check(const CheckedCluster& cluster, const Endpoint& endp
   if (dialled.bind_failed) runtime.stats->block(0).add(kBindErrors);
   if (dialled.fd < 0) return std::move(dialled.failure);
   connection.connect(dialled.fd, std::move(transport));
+  const ProxyHeader* header = runtime.tls ? runtime.tls->proxy_header(endpoint) : nullptr;
+  if (header != nullptr) connection.say_first(proxy_header(*header, {}, dialled.fd));
   return {};
 }
 

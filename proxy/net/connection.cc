@@ -29,6 +29,10 @@ void Connection::connect(int fd, std::unique_ptr<Transport> transport) {
   adopt(fd, std::move(transport));
 }
 
+void Connection::say_first(std::string_view bytes) {
+  if (!bytes.empty()) (transport_ != nullptr ? wire_ : output_).append(bytes);
+}
+
 void Connection::write(BodyChunk chunk) {
   output_.append(chunk.bytes);
   if (!chunk.credit.empty()) credits_.push_back({written_ + unsent(), std::move(chunk.credit)});
@@ -138,6 +142,7 @@ void Connection::finish_connect() {
   }
   connecting_ = false;
   if (transport_ == nullptr) {
+    if (!output_.empty()) flush_soon();
     owner_.on_connected();
     return;
   }

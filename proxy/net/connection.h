@@ -52,6 +52,9 @@ class Connection final : private EventHandler, private TurnEndHandler {
   /// never from within.
   void connect(int fd, std::unique_ptr<Transport> transport = nullptr);
 
+  /// Right behind connect(): what the peer is to hear before all else, in plain text below any transport.
+  void say_first(std::string_view bytes);
+
   /// Output waiting to be sent. Append, then call flush_soon().
   ByteQueue& output() { return output_; }
   /// Appends body bytes and keeps their credit until they are written.

@@ -131,7 +131,8 @@ void TcpConnection::connect_upstream() {
   upstream_ =
       std::make_unique<TcpUpstream>(cluster_, host_, TcpUpstream::Units{std::move(unit), std::move(pending)},
                                     static_cast<TcpUpstream::Owner&>(*this));
-  upstream_->connect(peer_.origin ? peer_.origin->source : ConnectionSource());
+  upstream_->connect(peer_.origin ? peer_.origin->source : ConnectionSource(),
+                     {&peer_.remote(), &peer_.local});
 }
 
 void TcpConnection::on_upstream_failed(Failure failure, std::string_view transport_failure) {

@@ -36,7 +36,8 @@ TcpUpstream::~TcpUpstream() {
   account_->release_reference();
 }
 
-void TcpUpstream::connect(const ConnectionSource& source) {
+void TcpUpstream::connect(const ConnectionSource& source, const DownstreamEnds& ends) {
+  ends_ = ends;
   secrets_missing_ = !cluster_->make_transport(*host_, transport_);
   if (!secrets_missing_) dial(source);
   // What fails at once is told in the next turn, like any other failure.
@@ -47,7 +48,7 @@ void TcpUpstream::connect(const ConnectionSource& source) {
 void TcpUpstream::dial(const ConnectionSource& source) {
   race_ = cluster_->race(
       *host_, source,
-      {[this](int fd) { connection_.connect(fd, std::move(transport_)); },
+      {[this](int fd) { begin(fd); },
        [this](int error, const std::string& why) {
          fail_attempt(Failure::kConnectFailure,
                       error == 0 ? why : std::string("delayed connect error: ") + std::strerror(error));
@@ -55,7 +56,12 @@ void TcpUpstream::dial(const ConnectionSource& source) {
   if (race_ != nullptr) return race_->start();
   auto dialled = cluster_->dial(*host_, source);
   deferred_failure_ = std::move(dialled.failure);
-  if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport_));
+  if (dialled.fd >= 0) begin(dialled.fd);
+}
+
+void TcpUpstream::begin(int fd) {
+  connection_.connect(fd, std::move(transport_));
+  connection_.say_first(cluster_->first_words(*host_, ends_, fd));
 }
 
 void TcpUpstream::on_connected() {

@@ -48,7 +48,8 @@ class TcpUpstream final : public Disposable, public HealthBound, private Connect
   TcpUpstream(LocalRef<WorkerCluster> cluster, LocalRef<WorkerHost> host, Units units, Owner& owner);
   ~TcpUpstream() override;
 
-  void connect(const ConnectionSource& source);
+  /// `ends` must live as long as the attempt.
+  void connect(const ConnectionSource& source, const DownstreamEnds& ends);
   void send(BodyChunk chunk) { connection_.write(std::move(chunk)); }
   /// FIN behind what was sent.
   void end() { connection_.shutdown_write(); }
@@ -69,6 +70,7 @@ class TcpUpstream final : public Disposable, public HealthBound, private Connect
   void on_written(size_t bytes, bool all) override;
   void on_window_open() override { connection_.resume_reading(); }
   void dial(const ConnectionSource& source);
+  void begin(int fd);
   void on_connect_timeout();
   void fail_attempt(Failure failure, std::string_view transport_failure);
   void attempt_over();
@@ -83,6 +85,7 @@ class TcpUpstream final : public Disposable, public HealthBound, private Connect
   Connection connection_;
   std::unique_ptr<AddressRace> race_;     // null: the host has one address
   std::unique_ptr<Transport> transport_;  // for the address that wins it
+  DownstreamEnds ends_;
   CreditAccount* account_;
   Timer connect_timer_;
   MonotonicTime started_;

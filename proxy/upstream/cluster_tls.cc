@@ -30,12 +30,13 @@ bool has_all(const Endpoint& endpoint, const SubsetMatch& match) {
 
 Result<std::shared_ptr<const ClusterTls>> ClusterTls::make(const ClusterConfig& config,
                                                            const MakeClientTls& make_slot) {
-  if (!config.tls && config.transport_socket_matches.empty()) return std::shared_ptr<const ClusterTls>();
+  if (!config.tls && !config.proxy_header && config.transport_socket_matches.empty())
+    return std::shared_ptr<const ClusterTls>();
   if (!make_slot) return Error{"cluster '" + config.name + "': there is no TLS here"};
   auto made = std::make_shared<ClusterTls>();
   for (const auto& match : config.transport_socket_matches)
-    made->ways_.push_back({match.match, match.tls, nullptr});
-  made->ways_.push_back({{}, config.tls, nullptr});
+    made->ways_.push_back({match.match, match.tls, nullptr, match.proxy_header});
+  made->ways_.push_back({{}, config.tls, nullptr, config.proxy_header});
   for (auto& way : made->ways_) {
     if (!way.config) continue;
     auto slot = make_slot(way.config, {cluster_scope_name(cluster_stat_name(config)), false},

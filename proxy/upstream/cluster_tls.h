@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "remora/config/cluster.h"
+#include "remora/config/proxy_header.h"
 #include "remora/core/result.h"
 #include "tls/client_tls.h"
 #include "tls/tls_slot.h"
@@ -36,14 +37,18 @@ struct TransportWish {
 /// configuration. Made on the main thread, shared by all workers, immutable except for what slots hold.
 class ClusterTls {
  public:
-  /// Null for a cluster that never speaks TLS. Errors: certificates in the configuration that OpenSSL
-  /// refuses.
+  /// Null for a cluster of plain text, without anything in front of it. Errors: certificates in the
+  /// configuration that OpenSSL refuses.
   static Result<std::shared_ptr<const ClusterTls>> make(const ClusterConfig& config,
                                                         const MakeClientTls& make_slot);
 
   /// The host's transport into `out`; null there: plain text. False: its secrets have not come (counted).
   bool make_transport(const Endpoint& endpoint, const TransportWish& wish,
                       std::unique_ptr<Transport>& out) const;
+  /// The PROXY header that connections to the host begin with; null: none.
+  [[nodiscard]] const ProxyHeader* proxy_header(const Endpoint& endpoint) const {
+    return choose(endpoint).header.get();
+  }
   /// Whether the host is reached by TLS at all.
   [[nodiscard]] bool secures(const Endpoint& endpoint) const { return choose(endpoint).config != nullptr; }
   /// Whether a connection to the one endpoint is as good as one to the other.
@@ -54,6 +59,7 @@ class ClusterTls {
     SubsetMatch match;
     std::shared_ptr<const UpstreamTls> config;  // null: plain text
     std::shared_ptr<TlsSlot<ClientTls>> slot;
+    std::shared_ptr<const ProxyHeader> header;  // null: none
   };
   [[nodiscard]] const Way& choose(const Endpoint& endpoint) const;
 

@@ -9,6 +9,7 @@
 
 #include "remora/config/cluster.h"
 #include "remora/core/random.h"
+#include "upstream/first_words.h"
 #include "upstream/host_picker.h"
 #include "upstream/locality_turns.h"
 
@@ -71,6 +72,8 @@ struct LbContext {
   /// Of the downstream connection, for clusters that keep connections for each one alone; null: there is
   /// none.
   DownstreamPools* own_pools = nullptr;
+  /// Of the downstream connection, for hosts that are told them.
+  DownstreamEnds ends{};
 };
 
 /// Chooses hosts of one cluster on one worker: a level, by priorities, health and panic, perhaps one of its

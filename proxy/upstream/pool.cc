@@ -29,6 +29,8 @@ HostPool::HostPool(LocalRef<WorkerCluster> cluster, std::shared_ptr<const Host> 
       host_(new WorkerHost(cluster_, std::move(host))),
       name_(key.name),
       source_(key.source == nullptr ? ConnectionSource() : *key.source),
+      from_(key.ends.from == nullptr ? Address() : *key.ends.from),
+      to_(key.ends.to == nullptr ? Address() : *key.ends.to),
       usual_streams_(std::min<size_t>(kUsualStreams, cluster_->config().http2->max_concurrent_streams)),
       most_attempts_(kFirstAttempts),
       ahead_(cluster_->config().preconnect->per_upstream_ratio),
@@ -45,8 +47,17 @@ bool HostPool::make_transport(std::unique_ptr<Transport>& out) const {
 }
 
 Dialled HostPool::dial() { return cluster_->dial(*host_, source_); }
+
 PoolKey HostPool::key() const {
-  return {protocol_, name_, source_.address.empty() ? nullptr : &source_, tcp_};
+  return {protocol_, name_, source_.address.empty() ? nullptr : &source_, tcp_, ends()};
+}
+
+std::string HostPool::first_words(int fd) const {
+  return cluster_->first_words(*host_, ends(), fd);
+}
+
+DownstreamEnds HostPool::ends() const {
+  return from_.empty() ? DownstreamEnds() : DownstreamEnds{&from_, &to_};
 }
 
 std::unique_ptr<AddressRace> HostPool::race(AddressRace::Result result) {

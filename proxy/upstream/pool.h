@@ -24,6 +24,7 @@ struct PoolKey {
   std::string_view name;
   const ConnectionSource* source = nullptr;  // original_src; null: our own
   bool tcp = false;                          // for tunnels to an upstream that speaks TCP; then kHttp1
+  DownstreamEnds ends;  // of the only downstream connection that it is for; empty: connections are anybody's
 };
 
 /// One worker's connections to one host that can serve the same requests. Hands streams out at once where a
@@ -52,10 +53,11 @@ class HostPool final : public LocalCounted, public OwnPool {
 
   [[nodiscard]] bool serves(const PoolKey& key) const {
     return protocol_ == key.protocol && tcp_ == key.tcp && name_ == key.name &&
-           (key.source == nullptr ? source_.address.empty() : source_ == *key.source);
+           (key.source == nullptr ? source_.address.empty() : source_ == *key.source) &&
+           (key.ends.from == nullptr ? from_.empty() : from_ == *key.ends.from && to_ == *key.ends.to);
   }
   /// One of many of its host: goes when it has nothing left.
-  [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty(); }
+  [[nodiscard]] bool named() const { return !name_.empty() || !source_.address.empty() || !from_.empty(); }
   [[nodiscard]] bool tcp() const { return tcp_; }
   [[nodiscard]] bool retired() const { return retired_; }
   /// What it serves. Borrows from the pool.
@@ -71,6 +73,10 @@ class HostPool final : public LocalCounted, public OwnPool {
   // From connections.
   bool make_transport(std::unique_ptr<Transport>& out) const;
   Dialled dial();
+  /// WorkerCluster::first_words of a connection.
+  [[nodiscard]] std::string first_words(int fd) const;
+  /// Whom its connections are made for, where the host is told.
+  [[nodiscard]] DownstreamEnds ends() const;
   std::unique_ptr<AddressRace> race(AddressRace::Result result);
   void set_transport_failure(std::string_view text) { transport_failure_ = text; }
   /// How many streams the host takes on a connection: as the last one's SETTINGS said, and assumed of those
@@ -116,6 +122,8 @@ class HostPool final : public LocalCounted, public OwnPool {
   LocalRef<WorkerHost> host_;
   std::string name_;
   ConnectionSource source_;
+  Address from_;  // DownstreamEnds; empty: none
+  Address to_;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;
   std::vector<UpstreamConnection*> ready_;  // with room; the most recently used last, and taken first
   StreamRequest* first_waiting_ = nullptr;

@@ -54,12 +54,17 @@ void UpstreamConnection::connect() {
 }
 
 void UpstreamConnection::dial() {
-  race_ = pool_->race({[this](int fd) { connection_.connect(fd, std::move(transport_)); },
-                       [this](int error, const std::string& why) { dial_lost(error, why); }});
+  race_ = pool_->race(
+      {[this](int fd) { begin(fd); }, [this](int error, const std::string& why) { dial_lost(error, why); }});
   if (race_ != nullptr) return race_->start();
   auto dialled = pool_->dial();
   deferred_failure_ = std::move(dialled.failure);
-  if (dialled.fd >= 0) connection_.connect(dialled.fd, std::move(transport_));
+  if (dialled.fd >= 0) begin(dialled.fd);
+}
+
+void UpstreamConnection::begin(int fd) {
+  connection_.connect(fd, std::move(transport_));
+  connection_.say_first(pool_->first_words(fd));
 }
 
 void UpstreamConnection::dial_lost(int error, const std::string& why) {

@@ -73,6 +73,7 @@ class UpstreamConnection final : public Disposable,
   void on_connection_failed(Failure failure) override;
   void on_window_open() override;
   void dial();
+  void begin(int fd);
   void dial_lost(int error, const std::string& why);
   void on_connect_timeout();
   void on_idle_timeout();

@@ -154,7 +154,7 @@ LocalRef<HostPool> WorkerCluster::pick(const LbContext& context) {
   if (members_) return members_->pick(balancer_, context);
   const Host* host = choose(context);
   if (host == nullptr) return {};
-  const auto key = key_for(context);
+  const auto key = key_for(context, host->endpoint());
   if (per_downstream_ && context.own_pools != nullptr && !key.tcp)
     return own_pool(*host, key, *context.own_pools);
   return pool_of(*host, key);
@@ -203,7 +203,7 @@ void WorkerCluster::drop_pools(const HostState& host) {
   pools.retire();
 }
 
-PoolKey WorkerCluster::key_for(const LbContext& context) const {
+PoolKey WorkerCluster::key_for(const LbContext& context, const Endpoint& endpoint) const {
   PoolKey key{context.tcp ? UpstreamProtocol::kHttp1 : config().protocol, {}};
   key.tcp = context.tcp;
   if (key.protocol == UpstreamProtocol::kDownstream)
@@ -212,12 +212,18 @@ PoolKey WorkerCluster::key_for(const LbContext& context) const {
     key.name = requested_host(*context.request, config().auto_sni_header);
   if (context.origin != nullptr && !context.origin->source.address.empty())
     key.source = &context.origin->source;
+  if (runtime_->tls && runtime_->tls->proxy_header(endpoint) != nullptr) key.ends = context.ends;
   return key;
 }
 
 void WorkerCluster::forget(const HostPool& pool) {
   const auto entry = pools_.find(&pool.host()->host().state());
   if (entry != pools_.end()) entry->second.forget(pool);
+}
+
+std::string WorkerCluster::first_words(const WorkerHost& host, const DownstreamEnds& ends, int fd) const {
+  const ProxyHeader* form = runtime_->tls ? runtime_->tls->proxy_header(host.endpoint()) : nullptr;
+  return form == nullptr ? std::string() : proxy_header(*form, ends, fd);
 }
 
 Dialled WorkerCluster::dial(const WorkerHost& host, const ConnectionSource& source) {

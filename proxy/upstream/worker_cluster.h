@@ -94,6 +94,9 @@ class WorkerCluster final : public LocalCounted {
   /// As above, for HTTP. `name`: PoolKey::name.
   bool make_transport(const WorkerHost& host, UpstreamProtocol protocol, std::string_view name,
                       std::unique_ptr<Transport>& out) const;
+  /// What `host` is to hear before anything else on a connection that is made for `ends`: a PROXY header, or
+  /// nothing. `fd`: the connection's.
+  [[nodiscard]] std::string first_words(const WorkerHost& host, const DownstreamEnds& ends, int fd) const;
   /// A socket on its way to `host`. `source`: of ConnectionOrigin.
   Dialled dial(const WorkerHost& host, const ConnectionSource& source);
   /// For a host with several addresses, instead of dial(): whichever answers first. Null: it has one. Each
@@ -136,7 +139,7 @@ class WorkerCluster final : public LocalCounted {
   LocalRef<HostPool> pool_of(const Host& host, const PoolKey& key);
   LocalRef<HostPool> own_pool(const Host& host, const PoolKey& key, DownstreamPools& own);
   void drop_pools(const HostState& host);
-  [[nodiscard]] PoolKey key_for(const LbContext& context) const;
+  [[nodiscard]] PoolKey key_for(const LbContext& context, const Endpoint& endpoint) const;
   void charge_outlier(const WorkerHost& host, OutlierResult result, uint16_t status);
   /// An answer that is good, or one that did not come in time.
   void watch_latency(const WorkerHost& host, MonotonicTime started);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "translate/tls_context.h"
 
@@ -115,6 +116,11 @@ class NameVerifier final : public grpc::experimental::ExternalCertificateVerifie
 std::optional<GrpcTls> to_grpc_tls(const envoy::config::cluster::v3::Cluster& cluster, Context& context) {
   if (cluster.transport_socket_matches_size() > 0) {
     context.unsupported("transport_socket_matches", "a choice of sockets for a gRPC server");
+  }
+  using envoy::extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport;
+  if (cluster.transport_socket().typed_config().Is<ProxyProtocolUpstreamTransport>()) {
+    context.unsupported("transport_socket", "a PROXY header for a gRPC server");
+    return std::nullopt;
   }
   tls::UpstreamTlsContext proto;
   if (!cluster.has_transport_socket() || !cluster.transport_socket().typed_config().UnpackTo(&proto))

@@ -60,15 +60,17 @@ std::shared_ptr<const UpstreamTls> to_upstream_socket(bool present, const Transp
 void set_transport_sockets(const envoy::config::cluster::v3::Cluster& cluster, Context& context,
                            SecretNeeds& needs, ClusterConfig& out) {
   const size_t errors_before = context.report().error_count();
-  out.tls = to_upstream_socket(cluster.has_transport_socket(), cluster.transport_socket(), context, needs);
+  auto own = to_wrapped_socket(cluster.has_transport_socket(), cluster.transport_socket(), context, needs);
+  out.tls = std::move(own.tls);
+  out.proxy_header = std::move(own.header);
   std::set<std::string> seen;
   for (int i = 0; i < cluster.transport_socket_matches_size(); ++i) {
     const auto scope = context.in("transport_socket_matches", i);
     const auto& match = cluster.transport_socket_matches(i);
     if (!seen.insert(match.name()).second) context.error("name", "'" + match.name() + "' is there twice");
+    auto socket = to_wrapped_socket(match.has_transport_socket(), match.transport_socket(), context, needs);
     out.transport_socket_matches.push_back(
-        {match.name(), to_subset_match(match.match()),
-         to_upstream_socket(match.has_transport_socket(), match.transport_socket(), context, needs)});
+        {match.name(), to_subset_match(match.match()), std::move(socket.tls), std::move(socket.header)});
   }
   if (context.report().error_count() == errors_before) check_alpn(cluster, out, context);
 }

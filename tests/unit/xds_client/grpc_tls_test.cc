@@ -62,5 +62,17 @@ TEST_F(GrpcTlsTest, WhatGrpcCannotDoIsAnErrorWithItsPath) {
       std::string::npos);
 }
 
+TEST_F(GrpcTlsTest, NothingStandsInFrontOfIt) {
+  Cluster wrapped;
+  auto& socket = *wrapped.mutable_transport_socket();
+  socket.set_name("envoy.transport_sockets.upstream_proxy_protocol");
+  socket.mutable_typed_config()->set_type_url(
+      "type.googleapis.com/"
+      "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport");
+  EXPECT_FALSE(read(wrapped));
+  EXPECT_EQ(errors(), "transport_socket: a PROXY header for a gRPC server is not implemented by this build\n")
+      << "what is inside of it might be TLS";
+}
+
 }  // namespace
 }  // namespace remora::xds
