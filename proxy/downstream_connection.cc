@@ -44,7 +44,8 @@ DownstreamConnection::DownstreamConnection(Worker& worker, LocalRef<WorkerListen
     return;
   }
   http_stats().add(kDownstreamCxSslTotal);
-  worker_.arm(handshake_timer_, chain_->runtime().handshake_time());
+  worker_.arm(handshake_timer_,
+              scaled(ScaledTimeout::kTransportSocketConnect, chain_->runtime().handshake_time()));
 }
 
 // The handshake is over.
@@ -58,7 +59,7 @@ void DownstreamConnection::on_connected() {
 void DownstreamConnection::begin_http() {
   open_ = true;
   if (!ends_with_timer_ && http().max_connection_duration.count() > 0)
-    worker_.arm(duration_timer_, http().max_connection_duration);
+    worker_.arm(duration_timer_, scaled(ScaledTimeout::kConnectionMax, http().max_connection_duration));
   await_request();
 }
 
@@ -86,7 +87,8 @@ void DownstreamConnection::count_listener_response(uint16_t status) {
 
 // A connection between requests waits for the idle timeout, and for a head that has begun for its own.
 void DownstreamConnection::await_request() {
-  auto timeout = http().idle_timeout;
+  idle_since_ = worker_.clock().now();
+  auto timeout = scaled(ScaledTimeout::kConnectionIdle, http().idle_timeout);
   if (draining_ && (timeout.count() == 0 || timeout > http().drain_timeout)) timeout = http().drain_timeout;
   if (timeout.count() > 0) worker_.arm(idle_timer_, timeout);
 }
@@ -118,8 +120,13 @@ void DownstreamConnection::watch_head() {
 
 size_t DownstreamConnection::on_bytes(std::string_view bytes) {
   http_stats().add(kDownstreamCxRxBytesTotal, bytes.size());
+  const bool sheds_load = overload() != nullptr;
+  if (sheds_load && !codec_ && shed_codec()) return bytes.size();
   size_t used = 0;
-  if (codec_ || choose_codec(bytes)) used = codec_->receive(bytes);
+  if (codec_ || choose_codec(bytes)) {
+    if (sheds_load && shed_dispatch()) return bytes.size();
+    used = codec_->receive(bytes);
+  }
   if (closed_) return bytes.size();
   received_.report(http_stats(), kDownstreamCxRxBytesBuffered, bytes.size() - used);
   watch_head();
@@ -178,6 +185,11 @@ MessageEvents& DownstreamConnection::on_bad_request(HeadError error, MessageSink
 void DownstreamConnection::on_connection_failed(CodecFault fault) {
   if (fault == CodecFault::kKeepalive) {
     close_now();  // nobody is there to be told anything
+    return;
+  }
+  if (fault == CodecFault::kOverload) {
+    cut_exchanges_off(ResponseFlag::kNone, "forced_goaway");
+    begin_close();
     return;
   }
   http_stats().add(fault == CodecFault::kPrematureResets ? kDownstreamRqTooManyPrematureResets

@@ -48,11 +48,18 @@ class DownstreamConnection final : public WorkerConnection,
   /// The last moment to tell the client that this connection will close.
   void before_response_head();
   void count_listener_response(uint16_t status);
+  /// Null: no measure against overload concerns this connection.
+  [[nodiscard]] const OverloadState* overload() const { return chain_->runtime().overload.get(); }
+  /// A timeout as the action reduce_timeouts leaves it.
+  [[nodiscard]] Milliseconds scaled(ScaledTimeout which, Milliseconds usual) const {
+    return overload() == nullptr ? usual : overload()->timeout(which, usual);
+  }
   /// The present response is this connection's last. Before its head is sent.
   void close_after_response();
 
   /// Closes when idle, at the latest at the next response.
   void drain(Milliseconds at_most) override;
+  void rescale_timeouts() override;
   void close_now() override;
 
  private:
@@ -74,6 +81,13 @@ class DownstreamConnection final : public WorkerConnection,
   bool choose_codec(std::string_view bytes);
   void count_codec();
   DownstreamCodec::Parts codec_parts();
+  [[nodiscard]] bool sheds(OverloadMeasure point);
+  bool shed_codec();
+  bool shed_dispatch();
+  void abort_http1();
+  void cut_exchanges_off(ResponseFlag flag, std::string_view details);
+  [[nodiscard]] bool keepalive_disabled();
+  void shorten(Timer& timer, MonotonicTime since, Milliseconds limit);
   void watch_head();
   void start_drain_sequence();
   Exchange& begin_exchange(MessageSink& response, Protocol protocol);
@@ -98,6 +112,7 @@ class DownstreamConnection final : public WorkerConnection,
   DownstreamCodec codec_;
   ExchangeList exchanges_;  ///< HTTP/1 has one at the most
   MonotonicTime accepted_;
+  MonotonicTime idle_since_{};
   Timer idle_timer_;
   Timer head_timer_;
   Timer duration_timer_;

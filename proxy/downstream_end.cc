@@ -15,7 +15,7 @@ void DownstreamConnection::before_response_head() {
   const auto most = http().max_requests_per_connection;
   if (most > 0 && requests_ >= most) {
     http_stats().add(kDownstreamCxMaxRequestsReached);
-  } else if (draining_ || worker_.drain_closes(listener())) {
+  } else if (keepalive_disabled() || draining_ || worker_.drain_closes(listener())) {
     http_stats().add(kDownstreamCxDrainClose);
   } else {
     return;

@@ -73,10 +73,10 @@ void Exchange::on_head(HeaderMap& head, bool end) {
   head_only_ = request_.method() == "HEAD";
   wants_upgrade_ = request_.has(HeaderId::kUpgrade) || request_.method() == "CONNECT";
   if (end) info_.request_received = clock().now();
-  idle_.watch(worker_.reactor(), http().stream_idle_timeout);
+  watch_idle(http().stream_idle_timeout);
   if (!end && http().request_timeout.count() > 0) worker_.arm(request_timer_, http().request_timeout);
   if (http().max_stream_duration.count() > 0) worker_.arm(max_duration_timer_, http().max_stream_duration);
-  if (!admit_head()) return;
+  if (turned_away() || !admit_head()) return;
   find_route();
   log_beginning();
   phase_ = Phase::kRequestFilters;
@@ -239,6 +239,7 @@ void Exchange::forward() {
     return;
   }
   info_.cluster = &cluster_->config();
+  if (shed_before_upstream()) return;
   counters_.begin(*virtual_host_, *route_, request_, shard());
   info_.virtual_cluster = counters_.virtual_cluster();
   if (auto refusal = refuse_bad_headers(router().strict_headers, request_, details_)) {
@@ -652,12 +653,16 @@ void Exchange::on_reset(Failure failure) {
 }
 
 void Exchange::on_downstream_gone(Failure failure) {
+  const bool of_http2 = failure == Failure::kDownstreamProtocolError && info_.protocol == Protocol::kHttp2;
+  cut_off(failure_info(failure).flag,
+          of_http2 ? "http2.violation.of.messaging.rule" : failure_info(failure).details);
+}
+
+void Exchange::cut_off(ResponseFlag flag, std::string_view details) {
   if (phase_ == Phase::kOver) return;
   response_sink_ = nullptr;
-  info_.flags.set(failure_info(failure).flag);
-  details_ = failure_info(failure).details;
-  if (failure == Failure::kDownstreamProtocolError && info_.protocol == Protocol::kHttp2)
-    details_ = "http2.violation.of.messaging.rule";
+  info_.flags.set(flag);
+  details_ = details;
   info_.details = details_;
   http_stats().add(kDownstreamRqRxReset);
   if (cluster_ && !tries_->response_begun()) cluster_->stats().add(kUpstreamRqCancelled, tries_.active());

@@ -54,6 +54,12 @@ class Exchange final : public MessageEvents,
   void refuse(HeadError error);
   /// The downstream connection is gone; nothing can be sent any more.
   void on_downstream_gone(Failure failure);
+  /// The connection is given up for overload: answers 500, or breaks the answer off that has begun.
+  void abort_for_overload();
+  /// Nothing can be sent any more; the log says `flag` and `details`.
+  void cut_off(ResponseFlag flag, std::string_view details);
+  /// How much timeouts are reduced has changed.
+  void rescale_timeouts();
   /// Ends whatever is left and forgets everything, ready for begin(). Called at the end of the turn by the
   /// recycler.
   void recycle();
@@ -74,6 +80,8 @@ class Exchange final : public MessageEvents,
   void on_trailers(HeaderMap& trailers) override;
   void on_reset(Failure failure) override;
 
+  bool turned_away();
+  bool shed_before_upstream();
   bool admit_head();
   [[nodiscard]] size_t most_kept() const;
   void find_route();
@@ -138,6 +146,7 @@ class Exchange final : public MessageEvents,
 
   // Time.
   void touch() { idle_.touch(clock().now()); }
+  void watch_idle(Milliseconds limit);
   void on_idle();
   void on_route_timeout();
   void limit_try();
@@ -225,6 +234,7 @@ class Exchange final : public MessageEvents,
 
   Milliseconds response_timeout_{0};  // of the route, from the request's end; 0: none
   IdleWatch idle_;
+  Milliseconds idle_limit_{0};  // as configured
   Timer route_timer_;
   Timer per_try_timer_;
   Timer per_try_idle_timer_;

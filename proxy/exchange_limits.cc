@@ -18,7 +18,7 @@ bool Exchange::limit_time() {
       take_timeouts(action, http(), router(), retry_.per_try_timeout(), wants_upgrade_, request_);
   response_timeout_ = timeouts.response;
   if (request_complete_ && response_timeout_.count() > 0) worker_.arm(route_timer_, response_timeout_);
-  if (action.idle_timeout) idle_.watch(worker_.reactor(), *action.idle_timeout);
+  if (action.idle_timeout) watch_idle(*action.idle_timeout);
   max_duration_timer_.cancel();
   if (!timeouts.duration) return true;
   // The stream's duration counts from its beginning, which is over by now.

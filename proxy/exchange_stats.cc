@@ -52,6 +52,10 @@ void count_end(StatBlock& http, WorkerCluster* cluster, const ExchangeInfo& info
 }
 
 void count_bad_head(StatBlock& http, HeadError error, Protocol protocol) {
+  if (error.status == 500) {  // nothing is wrong with it: there is too much to do
+    http.add(kDownstreamRqRxReset);
+    return;
+  }
   // On HTTP/2 it is one stream's fault, not the connection's.
   if (protocol != Protocol::kHttp2) http.add(kDownstreamCxProtocolError);
   if (error.status == 431 || error.status == 414) http.add(kDownstreamRqTooLarge);

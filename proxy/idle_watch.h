@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "net/reactor.h"
 #include "net/timer_wheel.h"
 #include "remora/core/clock.h"
@@ -25,6 +27,14 @@ class IdleWatch {
     }
   }
   void stop() { timer_.cancel(); }
+
+  /// While it watches: another limit, which counts from the last activity on.
+  void change(Reactor& reactor, MonotonicTime now, Milliseconds limit) {
+    if (!timer_.armed()) return;
+    limit_ = limit;
+    const auto quiet = std::chrono::duration_cast<Milliseconds>(now - last_activity_);
+    reactor.arm(timer_, std::max(limit - quiet, Milliseconds(0)));
+  }
 
   /// For the callback: whether it has really been quiet for so long. If not, it is called again when it may
   /// have been.

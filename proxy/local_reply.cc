@@ -84,6 +84,7 @@ LocalReply reply_to_bad_head(HeadError error) {
   LocalReply reply{error.status, {}, error.detail, ResponseFlag::kDownstreamProtocolError, {}};
   if (error.status == 408) reply.flag = ResponseFlag::kNone;
   if (error.status == 400) reply.body = "Bad Request";
+  if (error.status == 500) reply.body = "Internal Server Error";
   if (error.status == 426) reply.body = "Upgrade Required";
   return reply;
 }

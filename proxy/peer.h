@@ -23,6 +23,7 @@ struct Peer {
   std::unique_ptr<const ConnectionOrigin> origin;  ///< null: neither redirected, nor to be spoken for
   std::string server_name;                         ///< SNI, by TLS or by the inspector; "": none
   std::shared_ptr<Metadata> metadata;              ///< of PROXY TLVs; null: none
+  std::shared_ptr<const void> place;  ///< among all connections (ConnectionLimit); null: no limit
   bool tls = false;
   const TlsInfo* tls_info = nullptr;  ///< null for plain text
   /// What requests of this connection say about its client certificate; a cache, hence mutable.
@@ -44,6 +45,7 @@ inline Peer::Peer(const AcceptedSocket& socket)
       local(socket.local),
       origin(make_origin(socket)),
       server_name(socket.server_name),
-      metadata(socket.metadata) {}
+      metadata(socket.metadata),
+      place(socket.place) {}
 
 }  // namespace remora

@@ -23,6 +23,7 @@
 #include "overload/overload_manager.h"
 #include "tls/tls_contexts.h"
 #include "upstream/cluster_manager.h"
+#include "watchdog/watchdogs.h"
 #include "worker.h"
 
 namespace remora {
@@ -78,6 +79,7 @@ class Server::State final : public ConfigSink, public AdminView {
   void quit() override;
 
   bool start_admin();
+  void guard_against_overload();
   void start_overload_manager();
   void await_signal();
   [[nodiscard]] ServerState state() const;
@@ -95,6 +97,7 @@ class Server::State final : public ConfigSink, public AdminView {
   std::map<std::string, std::shared_ptr<const RouteTable>> routes_;  // as the workers have them
   std::shared_ptr<StatScope> server_scope_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Watchdogs> watchdogs_;  // null: before anybody serves
   Draining draining_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<OverloadManager> overload_;  // null: nothing is watched
@@ -145,6 +148,7 @@ Server::State::State(const Options& options, StatsStore& stats, LoadedBootstrap 
     }
   }
   clusters_.identify(loaded_.bootstrap.node);
+  guard_against_overload();
   clusters_.route_in_zones(loaded_.bootstrap.local_cluster, loaded_.bootstrap.node.locality);
   clusters_.on_warm(
       [this](std::shared_ptr<const ClusterRuntime> runtime, std::shared_ptr<const HostSet> hosts) {
@@ -182,8 +186,13 @@ int Server::State::run() {
   if (options_.mode == Options::Mode::kInitOnly && exit_code_ == 0) {
     if (initialized_) return 0;
   }
-  if (exit_code_ == 0) io_.run();
+  if (exit_code_ == 0) {
+    if (const auto& settings = loaded_.bootstrap.overload)
+      watchdogs_ = std::make_unique<Watchdogs>(*settings, stats_, io_, workers_);
+    io_.run();
+  }
   log_info("main", "exiting");
+  if (watchdogs_) watchdogs_->stop();
   if (admin_) admin_->stop();
   loaded_.source->stop();
   for (auto& worker : workers_) worker->stop();
@@ -212,9 +221,26 @@ bool Server::State::start_admin() {
   return true;
 }
 
+/// Before anything is made that goes by it.
+void Server::State::guard_against_overload() {
+  const auto& settings = loaded_.bootstrap.overload;
+  if (settings == nullptr) return;
+  ListenerGuards guards;
+  if (settings->most_connections)
+    guards.limit = std::make_shared<ConnectionLimit>(*settings->most_connections);
+  if (!settings->monitors.empty()) {
+    overload_ = std::make_unique<OverloadManager>(settings, stats_, SystemFiles(), guards.limit);
+    guards.overload = overload_->shared_state();
+    clusters_.heed_overload(guards.overload);
+  }
+  listener_manager_.guard(std::move(guards), settings->connections_monitored);
+}
+
 void Server::State::start_overload_manager() {
-  if (loaded_.bootstrap.overload == nullptr) return;
-  overload_ = std::make_unique<OverloadManager>(loaded_.bootstrap.overload, stats_);
+  if (overload_ == nullptr) return;
+  overload_->on_timeouts_changed([this] {
+    for (auto& worker : workers_) worker->post([&one = *worker] { one.rescale_timeouts(); });
+  });
   overload_->start(io_);
 }
 

@@ -296,6 +296,10 @@ void Worker::drain(DrainState state, bool stop_accepting) {
   drain_connections([this](const WorkerConnection& it) { return drains(it.listener()); }, Milliseconds(0));
 }
 
+void Worker::rescale_timeouts() {
+  for (auto& [connection, owned] : connections_) connection->rescale_timeouts();
+}
+
 // ---------------------------------------------------------------------------------------------- exchanges
 
 std::unique_ptr<Exchange> Worker::take_exchange() {

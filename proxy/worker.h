@@ -83,6 +83,8 @@ class Worker final : public FilterWorker, private TurnEndHandler {
   /// asked).
   void drain(DrainState state, bool stop_accepting);
   [[nodiscard]] size_t connections() const { return connections_.size(); }
+  /// How much timeouts are reduced has changed: those that run already are looked at anew.
+  void rescale_timeouts();
   /// Those of listeners that have a direction: not those for probes, metrics and the like.
   [[nodiscard]] size_t traffic_connections() const;
 

@@ -12,6 +12,8 @@ class WorkerConnection : public Disposable {
  public:
   /// Its listener or the process is going: end when idle, at the latest after `at_most` (0: whenever).
   virtual void drain(Milliseconds at_most) = 0;
+  /// How much timeouts are reduced has changed (OverloadState::timeout). Must not end it from within.
+  virtual void rescale_timeouts() {}
   /// Ends it now, whatever is under way.
   virtual void close_now() = 0;
 

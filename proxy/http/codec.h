@@ -17,6 +17,7 @@ enum class CodecFault : uint8_t {
   kPrematureResets,  ///< streams opened only to be reset
   kHeadTimeout,      ///< a head that does not come to its end
   kKeepalive,        ///< PINGs stay unanswered
+  kOverload,         ///< none of the peer's: this end has too much to do
 };
 
 /// The codec seam: what a connection speaks, HTTP/1 and HTTP/2 by the same two pairs of interfaces. A codec
@@ -39,7 +40,8 @@ class ServerCodecEvents {
   /// The answer is complete and the request is not: what is left of it is being read and thrown away, so that
   /// the connection can be used again. on_stream_done follows, soon or when the owner gives up and closes.
   virtual void on_request_outlived(MessageEvents& request) = 0;
-  /// The connection cannot go on: the client broke the protocol or a limit, or does not answer PINGs. What
+  /// The connection cannot go on: the client broke the protocol or a limit, or does not answer PINGs, or was
+  /// sent away (go_away_now). What
   /// could be said of it (GOAWAY) waits in the output. Only at the end of a turn.
   virtual void on_connection_failed(CodecFault fault) = 0;
   /// Nothing can follow (a GOAWAY has come or gone, and no stream is left): to be closed once the output is
@@ -64,6 +66,9 @@ class ServerCodec {
   /// What the client may still have sent before it heard of start_drain() has come: the connection ends with
   /// the streams that are open now. Nothing for HTTP/1.
   virtual void finish_drain() {}
+  /// The connection ends now, with all that is under way on it: on_connection_failed(kOverload) follows.
+  /// Nothing for HTTP/1.
+  virtual void go_away_now() {}
   /// Some of the output was taken by the kernel: more may be written.
   virtual void on_output_sent() {}
   /// A request is open in either direction.

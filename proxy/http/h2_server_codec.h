@@ -19,6 +19,7 @@ class H2ServerCodec final : public ServerCodec, private H2Session {
   bool on_end() override { return stream_count() == 0; }
   void start_drain() override;
   void finish_drain() override;
+  void go_away_now() override { fault(CodecFault::kOverload); }
   void on_output_sent() override { on_sent(); }
   [[nodiscard]] bool busy() const override { return stream_count() > 0; }
   [[nodiscard]] bool inside_head() const override { return inside_section_; }

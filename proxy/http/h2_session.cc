@@ -14,6 +14,7 @@ constexpr uint32_t kInitialWindow = 65535;
 
 /// The GOAWAY code that tells the peer what it did.
 uint32_t code_of(CodecFault fault) {
+  if (fault == CodecFault::kOverload) return NGHTTP2_NO_ERROR;
   return fault == CodecFault::kProtocol ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM;
 }
 
@@ -150,7 +151,8 @@ void H2Session::ask_turn_end() {
 
 void H2Session::on_turn_end() {
   turn_end_asked_ = false;
-  if (!connection_.closed() && !faulty()) {
+  // What stands before a GOAWAY for overload (SETTINGS, answers) goes out with it: nghttp2 is well.
+  if (!connection_.closed() && (!faulty() || fault_ == CodecFault::kOverload)) {
     before_gathering();
     gather();
     if (dying_ > 0) reset_dying();

@@ -28,6 +28,7 @@ struct AcceptedSocket {
   std::string server_name;                         ///< lower-case; "": none was seen
   std::vector<std::string> application_protocols;  ///< as offered, or as the first bytes tell
   std::shared_ptr<Metadata> metadata;              ///< of PROXY TLVs; null: none
+  std::shared_ptr<const void> place;  ///< among all connections (ConnectionLimit); null: no limit
 
   [[nodiscard]] const Address& speaks_for() const { return remote.empty() ? direct_remote : remote; }
 };

@@ -39,6 +39,7 @@ Result<std::shared_ptr<const ChainRuntime>> ChainMaker::make(const FilterChain& 
   runtime->direction = listener_.config->direction;
   runtime->listener_stats = listener_.stats;
   runtime->worker_stats = worker_stats_;
+  runtime->overload = listener_.guards.overload;
   auto files = open_logs(logs_, runtime->access_logs());
   if (!files) return std::move(files).error();
   runtime->logs = std::move(*files);

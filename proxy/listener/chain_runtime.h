@@ -8,6 +8,8 @@
 #include "access_log_writer.h"
 #include "core/filter_chain_index.h"
 #include "listener/connection_balance.h"
+#include "overload/connection_limit.h"
+#include "overload/overload_state.h"
 #include "remora/config/listener.h"
 #include "remora/core/stats.h"
 #include "remora/filter/router.h"
@@ -19,6 +21,12 @@ namespace remora {
 class ServerTls;
 
 using AccessLogList = std::vector<std::shared_ptr<const AccessLogConfig>>;
+
+/// What keeps listeners from taking more than the process can serve.
+struct ListenerGuards {
+  std::shared_ptr<const OverloadState> overload;  // null: there is no overload manager, or it is bypassed
+  std::shared_ptr<ConnectionLimit> limit;         // null: none
+};
 
 /// Where the listener filters of one listener count; null where it has no such filter.
 struct ListenerFilterStats {
@@ -36,6 +44,7 @@ struct ChainRuntime {
   TrafficDirection direction = TrafficDirection::kUnspecified;
   std::shared_ptr<StatScope> listener_stats;             // listener_stat_schema()
   std::vector<std::shared_ptr<StatScope>> worker_stats;  // listener_worker_stat_schema(), one per worker
+  std::shared_ptr<const OverloadState> overload;         // null: no measure concerns its connections
 
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of access_logs()
   std::shared_ptr<TlsSlot<ServerTls>> tls;     // null: plain text
@@ -76,6 +85,7 @@ struct ListenerRuntime {
   ListenerFilterStats filter_stats;
   std::vector<std::shared_ptr<LogFile>> logs;  // in the order of config->access_logs
   std::shared_ptr<ConnectionBalance> balance;  // null: workers keep what they accept
+  ListenerGuards guards;
   /// Expires with the last version-holder: workers let go of a listener when its last connection ends.
   std::shared_ptr<const void> alive = std::make_shared<int>(0);
 

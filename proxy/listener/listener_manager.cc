@@ -56,7 +56,7 @@ bool same_filter(const ListenerFilter& a, const ListenerFilter& b) {
 /// What a live connection has taken over from its listener is the same in both.
 bool same_for_connections(const ListenerConfig& a, const ListenerConfig& b) {
   return a.buffer_limit == b.buffer_limit && a.direction == b.direction && a.stat_prefix == b.stat_prefix &&
-         a.use_original_dst == b.use_original_dst &&
+         a.use_original_dst == b.use_original_dst && a.bypasses_overload == b.bypasses_overload &&
          std::equal(a.listener_filters.begin(), a.listener_filters.end(), b.listener_filters.begin(),
                     b.listener_filters.end(), same_filter);
 }
@@ -100,6 +100,7 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
   auto files = open_logs(logs_, config->access_logs);
   if (!files) return std::move(files).error();
   runtime->logs = std::move(*files);
+  runtime->guards = guards_of(*config);
   if (config->exact_balance) runtime->balance = std::make_shared<ConnectionBalance>();
   ChainMaker maker(stats_, logs_, make_tls_, *runtime, prefix, workers_, http2_stats_);
   ChainHeritage inherited(heritage);
@@ -117,6 +118,19 @@ Result<std::shared_ptr<const ListenerRuntime>> ListenerManager::make_runtime(
     runtime->chains.push_back({std::move(*made), predecessor.number});
   }
   return std::shared_ptr<const ListenerRuntime>(std::move(runtime));
+}
+
+void ListenerManager::guard(ListenerGuards guards, bool limit_bypassed) {
+  guards_ = std::move(guards);
+  limit_bypassed_ = limit_bypassed;
+}
+
+ListenerGuards ListenerManager::guards_of(const ListenerConfig& config) const {
+  ListenerGuards guards = guards_;
+  if (!config.bypasses_overload) return guards;
+  guards.overload = nullptr;
+  if (limit_bypassed_) guards.limit = nullptr;
+  return guards;
 }
 
 ListenerFilterStats ListenerManager::make_filter_stats(const ListenerConfig& config) {

@@ -27,6 +27,9 @@ class ListenerManager {
   /// stays.
   Result<void> add(std::shared_ptr<const ListenerConfig> config, std::vector<WorkerBatch>& out);
   void remove(const std::string& name, std::vector<WorkerBatch>& out);
+  /// What concerns the listeners that are added from now on, unless they say otherwise; `limit_bypassed`: the
+  /// limit is one of the things that bypass_overload_manager bypasses.
+  void guard(ListenerGuards guards, bool limit_bypassed);
 
   struct Bound {
     std::shared_ptr<const ListenerRuntime> runtime;
@@ -44,6 +47,7 @@ class ListenerManager {
  private:
   Result<std::shared_ptr<const ListenerRuntime>> make_runtime(std::shared_ptr<const ListenerConfig> config,
                                                               const ListenerRuntime* heritage);
+  [[nodiscard]] ListenerGuards guards_of(const ListenerConfig& config) const;
   ListenerFilterStats make_filter_stats(const ListenerConfig& config);
   void note_draining(const ListenerRuntime& old, const ListenerRuntime* next);
   void count_change(size_t kind);
@@ -52,6 +56,8 @@ class ListenerManager {
   AccessLogWriter& logs_;
   size_t workers_;
   MakeServerTls make_tls_;
+  ListenerGuards guards_;
+  bool limit_bypassed_ = false;
   std::shared_ptr<StatScope> scope_;
   std::shared_ptr<LazyScope> http2_stats_;
   std::map<std::string, Bound, std::less<>> listeners_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "listener/connection_balance.h"
@@ -16,7 +17,8 @@ namespace {
 
 // How many connections one listener may take in one turn before established ones get theirs.
 constexpr uint32_t kAcceptsPerTurn = 64;
-constexpr Milliseconds kPauseWithoutDescriptors{100};
+// How long a listener looks away that must not accept.
+constexpr Milliseconds kPause{100};
 
 Address local_address(int fd) {
   sockaddr_storage storage{};
@@ -96,6 +98,11 @@ void WorkerListener::stop() {
 }
 
 void WorkerListener::on_events(uint32_t /*events*/) {
+  const auto& overload = runtime_->guards.overload;
+  if (overload != nullptr && overload->saturated(OverloadMeasure::kStopAcceptingConnections)) {
+    look_away();  // clients wait in the kernel
+    return;
+  }
   const auto configured = config().max_connections_per_accept;
   const uint32_t most = configured > 0 ? configured : kAcceptsPerTurn;
   for (const int socket : sockets_) {
@@ -117,6 +124,7 @@ bool WorkerListener::accept_one(int socket) {
   AcceptedSocket accepted;
   accepted.fd = fd;
   accepted.direct_remote = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), length);
+  if (!admit(accepted)) return true;
   accepted.local = local_address(fd);
   if (!runtime_->balance || !runtime_->balance->hand_over(worker_, config().name, accepted))
     worker_.accept(LocalRef<WorkerListener>(this), std::move(accepted));
@@ -133,13 +141,35 @@ bool WorkerListener::make_room() {
   return closed > 0;
 }
 
+/// Gives the connection its place among all, or closes it.
+bool WorkerListener::admit(AcceptedSocket& socket) {
+  const auto& [overload, limit] = runtime_->guards;
+  std::optional<size_t> refused;
+  if (limit != nullptr) {
+    socket.place = limit->take(config().ignores_connection_limit);
+    if (socket.place == nullptr) refused = kListenerGlobalCxOverflow;
+  }
+  if (overload != nullptr && !refused &&
+      (overload->sheds(OverloadMeasure::kTcpListenerAccept, worker_.random(), worker_.shard()) ||
+       overload->befalls(OverloadMeasure::kRejectIncomingConnections, worker_.random())))
+    refused = kListenerCxOverloadReject;
+  if (!refused) return true;
+  stats_->add(*refused);
+  ::close(socket.fd);
+  return false;
+}
+
 // Out of descriptors: the listening socket stays readable, so look away for a moment instead of spinning.
 void WorkerListener::pause_accepting() {
   log_warn("listener", "listener '{}': out of file descriptors, not accepting for {} ms", config().name,
-           kPauseWithoutDescriptors.count());
+           kPause.count());
   stats_->add(kListenerCxOverflow);
+  look_away();
+}
+
+void WorkerListener::look_away() {
   for (const int socket : sockets_) worker_.reactor().remove(socket);
-  worker_.arm(again_timer_, kPauseWithoutDescriptors);
+  worker_.arm(again_timer_, kPause);
 }
 
 void WorkerListener::on_accept_again() {

@@ -50,7 +50,9 @@ class WorkerListener final : public LocalCounted, private EventHandler {
   bool accept_one(int socket);
   void leave_balance();
   bool make_room();
+  [[nodiscard]] bool admit(AcceptedSocket& socket);
   void pause_accepting();
+  void look_away();
   void on_accept_again();
 
   Worker& worker_;

@@ -31,6 +31,19 @@ constexpr StatDef kAction[] = {
     {.name = "scale_percent", .kind = StatKind::kGauge},
     {.name = "shrink_count"},
 };
+/// Others than shrink_heap have the first two.
+constexpr StatSchema kPlainAction{kAction, kShrinkCount};
+
+enum PointStat : size_t { kPointScalePercent, kShedLoadCount };
+constexpr StatDef kPoint[] = {
+    {.name = "scale_percent", .kind = StatKind::kGauge},
+    {.name = "shed_load_count"},
+};
+
+StatSchema schema_of(const OverloadActionConfig& config, bool is_point) {
+  if (is_point) return kPoint;
+  return config.measure == OverloadMeasure::kShrinkHeap ? StatSchema(kAction) : kPlainAction;
+}
 
 ScopeName scope_of(const std::string& name) {
   std::string flat = name;
@@ -55,16 +68,24 @@ double trigger_state(const OverloadTrigger& trigger, double pressure) {
 }
 
 OverloadManager::OverloadManager(std::shared_ptr<const OverloadSettings> settings, StatsStore& stats,
-                                 const SystemFiles& files)
+                                 const SystemFiles& files, std::shared_ptr<const ConnectionLimit> limit)
     : settings_(std::move(settings)),
+      limit_(std::move(limit)),
+      state_(std::make_shared<OverloadState>(*settings_)),
       stats_(stats.make_scope(kManager,
                               {.prefix = "overload.", .prometheus_prefix = "envoy_overload_", .tags = {}})) {
   for (const auto& config : settings_->monitors) {
-    monitors_.push_back({.resource = make_resource_monitor(config, files),
+    monitors_.push_back({.resource = make_resource_monitor(config, files, limit_),
                          .stats = stats.make_scope(kMonitor, scope_of(config.name))});
   }
-  for (const auto& config : settings_->actions)
-    actions_.push_back({.stats = stats.make_scope(kAction, scope_of(config.name))});
+  for (const auto& config : settings_->actions) add(config, false, stats);
+  for (const auto& config : settings_->shed_points) add(config, true, stats);
+}
+
+void OverloadManager::add(const OverloadActionConfig& config, bool is_point, StatsStore& stats) {
+  auto scope = stats.make_scope(schema_of(config, is_point), scope_of(config.name));
+  if (is_point) state_->count_in(config.measure, scope, kShedLoadCount);
+  actions_.push_back({.config = &config, .is_point = is_point, .stats = std::move(scope)});
 }
 
 void OverloadManager::start(boost::asio::io_context& io) {
@@ -78,7 +99,13 @@ void OverloadManager::start(boost::asio::io_context& io) {
 
 void OverloadManager::refresh() {
   for (size_t i = 0; i < monitors_.size(); ++i) measure(i);
-  for (size_t i = 0; i < actions_.size(); ++i) decide(i);
+  for (Action& action : actions_) decide(action);
+  // An attempt to open a connection beyond the limit is a failed update, as in Envoy.
+  for (size_t i = 0; limit_ != nullptr && i < monitors_.size(); ++i) {
+    if (settings_->monitors[i].kind != ResourceMonitorConfig::Kind::kDownstreamConnections) continue;
+    const uint64_t refused = limit_->refused();
+    monitors_[i].stats->block(0).add(kFailedUpdates, refused - std::exchange(refused_, refused));
+  }
 }
 
 void OverloadManager::measure(size_t number) {
@@ -96,23 +123,24 @@ void OverloadManager::measure(size_t number) {
   monitor.stats->block(0).set(kPressure, percent(monitor.pressure));
 }
 
-void OverloadManager::decide(size_t number) {
-  const auto& config = settings_->actions[number];
-  Action& action = actions_[number];
+void OverloadManager::decide(Action& action) {
   double state = 0;
-  for (const auto& trigger : config.triggers)
+  for (const auto& trigger : action.config->triggers)
     state = std::max(state, trigger_state(trigger, monitors_[trigger.monitor].pressure));
   const double before = std::exchange(action.state, state);
   if ((state == 1) != (before == 1))
-    log_info("overload", "{} is {}", config.name, state == 1 ? "active" : "no longer active");
+    log_info("overload", "{} is {}", action.config->name, state == 1 ? "active" : "no longer active");
+  // First for the workers, then for who reads statistics.
+  state_->set(action.config->measure, state);
+  if (state != before && action.config->measure == OverloadMeasure::kReduceTimeouts) timeouts_changed_();
   StatBlock& stats = action.stats->block(0);
-  stats.set(kActive, state == 1 ? 1 : 0);
-  stats.set(kScalePercent, percent_of_state(state));
+  if (!action.is_point) stats.set(kActive, state == 1 ? 1 : 0);
+  stats.set(action.is_point ? size_t{kPointScalePercent} : size_t{kScalePercent}, percent_of_state(state));
 }
 
 void OverloadManager::act() {
   for (Action& action : actions_) {
-    if (action.state != 1) continue;
+    if (action.state != 1 || action.config->measure != OverloadMeasure::kShrinkHeap) continue;
     malloc_trim(0);
     action.stats->block(0).add(kShrinkCount);
   }

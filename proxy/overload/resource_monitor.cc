@@ -132,16 +132,29 @@ class Injected final : public ResourceMonitor {
   const std::string file_;
 };
 
+class DownstreamConnections final : public ResourceMonitor {
+ public:
+  explicit DownstreamConnections(std::shared_ptr<const ConnectionLimit> limit) : limit_(std::move(limit)) {}
+  Result<double> pressure() override {
+    return static_cast<double>(limit_->taken()) / static_cast<double>(limit_->most());
+  }
+
+ private:
+  const std::shared_ptr<const ConnectionLimit> limit_;
+};
+
 }  // namespace
 
 std::unique_ptr<ResourceMonitor> make_resource_monitor(const ResourceMonitorConfig& config,
-                                                       const SystemFiles& files) {
+                                                       const SystemFiles& files,
+                                                       std::shared_ptr<const ConnectionLimit> limit) {
   using Kind = ResourceMonitorConfig::Kind;
   switch (config.kind) {
     case Kind::kFixedHeap: return std::make_unique<FixedHeap>(config.most_bytes);
     case Kind::kCgroupMemory: return std::make_unique<CgroupMemory>(files.cgroup, config.most_bytes);
     case Kind::kCpuUtilization: return std::make_unique<CpuUtilization>(files.cpu);
     case Kind::kInjected: return std::make_unique<Injected>(config.filename);
+    case Kind::kDownstreamConnections: return std::make_unique<DownstreamConnections>(std::move(limit));
   }
   return nullptr;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "overload/connection_limit.h"
 #include "remora/config/overload.h"
 #include "remora/core/result.h"
 
@@ -22,7 +23,9 @@ struct SystemFiles {
   std::string cpu = "/proc/stat";
 };
 
-std::unique_ptr<ResourceMonitor> make_resource_monitor(const ResourceMonitorConfig& config,
-                                                       const SystemFiles& files = {});
+/// `limit`: of the connections that a monitor of that kind measures; not null for one.
+std::unique_ptr<ResourceMonitor> make_resource_monitor(
+    const ResourceMonitorConfig& config, const SystemFiles& files = {},
+    std::shared_ptr<const ConnectionLimit> limit = nullptr);
 
 }  // namespace remora

@@ -56,7 +56,6 @@ constexpr StatDef kHttpStatDefs[] = {
     {"downstream_rq_redirected_with_normalized_path"},
     {"downstream_flow_control_paused_reading_total"},
     {"downstream_flow_control_resumed_reading_total"},
-    // HTTP/2, TLS and overload actions do not exist in this build: these stay 0, truly.
     {"downstream_cx_http2_total"},
     {"downstream_cx_http2_active", kGauge},
     {"downstream_cx_ssl_total"},
@@ -79,6 +78,7 @@ constexpr StatDef kHttpStatDefs[] = {
     {"passthrough_internal_redirect_too_many_redirects"},
     {"passthrough_internal_redirect_no_route"},
     {"passthrough_internal_redirect_predicate"},
+    {"rq_overload_local_reply"},
 };
 static_assert(std::size(kHttpStatDefs) == kHttpStatCount);
 
@@ -94,6 +94,8 @@ constexpr StatDef kListenerStatDefs[] = {
     {"downstream_pre_cx_timeout"},
     {"downstream_listener_filter_remote_close"},
     {"downstream_listener_filter_error"},
+    {"downstream_cx_overload_reject"},
+    {"downstream_global_cx_overflow"},
 };
 static_assert(std::size(kListenerStatDefs) == kListenerStatCount);
 

@@ -74,6 +74,7 @@ enum HttpStat : size_t {
   kInternalRedirectTooMany,
   kInternalRedirectNoRoute,
   kInternalRedirectPredicate,
+  kRqOverloadLocalReply,
   kHttpStatCount
 };
 
@@ -102,6 +103,8 @@ enum ListenerStat : size_t {
   kListenerPreCxTimeout,
   kListenerFilterRemoteClose,
   kListenerFilterError,
+  kListenerCxOverloadReject,
+  kListenerGlobalCxOverflow,
   kListenerStatCount
 };
 StatSchema listener_stat_schema();

@@ -53,7 +53,7 @@ void TcpConnection::start() {
   if (config().max_downstream_connection_duration.count() > 0)
     worker_.arm(duration_timer_, config().max_downstream_connection_duration);
   if (peer_.tls) {
-    worker_.arm(handshake_timer_, runtime_->handshake_time());
+    worker_.arm(handshake_timer_, handshake_time());
   } else {
     begin();
   }
@@ -274,6 +274,19 @@ void TcpConnection::on_max_duration() {
   stats().add(kTcpMaxDownstreamConnectionDuration);
   info_.flags.set(ResponseFlag::kDurationTimeout);
   finish();
+}
+
+Milliseconds TcpConnection::handshake_time() const {
+  const auto usual = runtime_->handshake_time();
+  return runtime_->overload == nullptr
+             ? usual
+             : runtime_->overload->timeout(ScaledTimeout::kTransportSocketConnect, usual);
+}
+
+void TcpConnection::rescale_timeouts() {
+  if (!handshake_timer_.armed()) return;
+  const auto gone = std::chrono::duration_cast<Milliseconds>(worker_.clock().now() - info_.start);
+  worker_.arm(handshake_timer_, std::max(handshake_time() - gone, Milliseconds(0)));
 }
 
 void TcpConnection::drain(Milliseconds at_most) {

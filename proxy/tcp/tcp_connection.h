@@ -34,6 +34,7 @@ class TcpConnection final : public WorkerConnection,
 
   /// There is no moment at which a TCP client could be told: it goes on until `at_most`.
   void drain(Milliseconds at_most) override;
+  void rescale_timeouts() override;
   void close_now() override { finish(); }
 
  private:
@@ -53,6 +54,7 @@ class TcpConnection final : public WorkerConnection,
   void on_upstream_gone() override;
   void on_upstream_written(bool all) override;
 
+  [[nodiscard]] Milliseconds handshake_time() const;
   void begin();
   void choose_cluster();
   void connect_upstream();

@@ -167,6 +167,7 @@ void ClusterManager::apply_cluster(const ClusterUpdate& update, WorkerBatch& out
     runtime->breakers->update(config.default_priority, config.high_priority);
   }
   runtime->report_outlier = report_outlier_;
+  runtime->overload = overload_;
   if (config.health_checks) runtime->report_unhealthy = report_unhealthy_;
   if (!added) end_aperture(entry);
   entry.runtime = std::move(runtime);

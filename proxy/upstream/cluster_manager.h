@@ -50,6 +50,8 @@ class ClusterManager {
 
   /// Where ejections and returns of hosts are written; without it they are not.
   void log_ejections_to(std::unique_ptr<EjectionLog> log) { ejections_ = std::move(log); }
+  /// What keeps pools from connecting when resources run short. Before apply().
+  void heed_overload(std::shared_ptr<const OverloadState> state) { overload_ = std::move(state); }
   /// Where this proxy is, and the cluster that it belongs to: requests stay in their zone as far as that
   /// cluster's zones have proxies and others have hosts. Before apply(). `own` is borrowed.
   void route_in_zones(std::string local_cluster, const Locality& own);
@@ -123,6 +125,7 @@ class ClusterManager {
   std::unique_ptr<MainReactor> reactor_;  // made with the first cluster that has health checks
   std::shared_ptr<const ReportOutlier> report_outlier_;
   std::shared_ptr<const ReportUnhealthy> report_unhealthy_;
+  std::shared_ptr<const OverloadState> overload_;
   Random random_;
   std::shared_ptr<StatScope> manager_scope_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> clusters_;

@@ -14,6 +14,7 @@ namespace remora {
 
 class ClusterTls;
 class DestinationHosts;
+class OverloadState;
 
 using ReportOutlier =
     std::function<void(const std::string& cluster, const std::shared_ptr<HostState>&, Ejection)>;
@@ -36,6 +37,7 @@ struct ClusterRuntime {
   std::shared_ptr<const ReportOutlier> report_outlier;
   /// The same for x-envoy-immediate-health-check-fail; null: the cluster has no health checks.
   std::shared_ptr<const ReportUnhealthy> report_unhealthy;
+  std::shared_ptr<const OverloadState> overload;  // null: there is no overload manager
 };
 
 }  // namespace remora

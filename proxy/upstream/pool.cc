@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "net/dial.h"
+#include "overload/overload_state.h"
 #include "stats/cluster_stats.h"
 #include "upstream/upstream_connection.h"
 
@@ -83,6 +84,12 @@ void HostPool::open(StreamRequest& request, bool high_priority) {
   }
   enqueue(request);
   request.unit_ = std::move(pending);
+  if (needs_connection() && sheds_connections()) {
+    unlink(request);
+    cluster_->stats().add(kUpstreamRqCancelled);
+    request.on_no_stream(Failure::kOverflow, {});
+    return;
+  }
   connect_if_needed();
   if (ahead_ > 1) connect_ahead(high_priority);
 }
@@ -141,8 +148,15 @@ size_t HostPool::expected_streams() const {
   return most > 0 ? std::min(most, usual_streams_) : usual_streams_;
 }
 
+/// Asked for requests that come; who waits already is not sent away any more.
+bool HostPool::sheds_connections() const {
+  const OverloadState* overload = cluster_->overload();
+  return overload != nullptr && overload->sheds(OverloadMeasure::kNewUpstreamConnection,
+                                                cluster_->context().random, cluster_->context().shard);
+}
+
 void HostPool::connect_if_needed() {
-  while (connecting_ < waiting_ && attempts_ < most_attempts_ && connect(first_waiting_->high_priority_)) {}
+  while (needs_connection() && connect(first_waiting_->high_priority_)) {}
 }
 
 /// It has led to a connection, or to nothing.

@@ -105,6 +105,8 @@ class HostPool final : public LocalCounted, public OwnPool {
   void enqueue(StreamRequest& request);
   void unlink(StreamRequest& request);
   void assign(UpstreamConnection& connection, StreamRequest& request);
+  [[nodiscard]] bool needs_connection() const { return connecting_ < waiting_ && attempts_ < most_attempts_; }
+  [[nodiscard]] bool sheds_connections() const;
   void connect_if_needed();
   void connect_ahead(bool high_priority);
   [[nodiscard]] bool wants_more_for(size_t streams, double ratio) const;

@@ -128,6 +128,8 @@ class WorkerCluster final : public LocalCounted {
   /// The counts of shadows that go to this cluster (shadow_stat_schema()), made at the first one.
   [[nodiscard]] StatBlock& shadow_stats();
   [[nodiscard]] CircuitBreakers& breakers() { return *runtime_->breakers; }
+  /// Null: there is no overload manager.
+  [[nodiscard]] const OverloadState* overload() const { return runtime_->overload.get(); }
   [[nodiscard]] ClientCodecs& codecs() { return codecs_; }
   [[nodiscard]] const UpstreamContext& context() const { return context_; }
 

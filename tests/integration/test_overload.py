@@ -2,52 +2,21 @@
 
 import pytest
 
-from support.bootstrap import bootstrap, http_listener, route, typed
+from support.bootstrap import bootstrap, http_listener, route
+from support.overload import (action, injected, manager, monitor, most_connections, point, scaled,  # noqa: F401
+                              threshold, wait_value)
 from support.proxy import Proxy
-from support.waiting import wait_until
 
-MONITORS = "envoy.extensions.resource_monitors."
 SHRINK = "envoy.overload_actions.shrink_heap"
-
-
-def monitor(name, kind, **fields):
-    message = "".join(word.capitalize() for word in kind.split("_"))
-    return {"name": name, "typed_config": typed(f"{MONITORS}{kind}.v3.{message}Config", **fields)}
-
-
-def threshold(name, value):
-    return {"name": name, "threshold": {"value": value}}
-
-
-def scaled(name, start, end):
-    return {"name": name, "scaled": {"scaling_threshold": start, "saturation_threshold": end}}
+IDLE = {"timer": "HTTP_DOWNSTREAM_CONNECTION_IDLE"}
 
 
 def shrink(*triggers):
     return {"name": SHRINK, "triggers": list(triggers)}
 
 
-def config(*monitors, actions=(), **more):
-    manager = {"refresh_interval": "0.05s", "resource_monitors": list(monitors), "actions": list(actions), **more}
-    return bootstrap([http_listener(route("/", respond=(200, "")))], overload_manager=manager)
-
-
-def wait_value(proxy, name, value):
-    wait_until(lambda: proxy.stat(name) == value, lambda: f"{name} = {value}, is {proxy.stat(name)}")
-
-
-@pytest.fixture
-def injected(tmp_path):
-    """Sets what a file injects, as one moves a new file into the place of the old."""
-    class File:
-        path = tmp_path / "pressure"
-
-        def set(self, value):
-            (tmp_path / "new").write_text(str(value))
-            (tmp_path / "new").rename(self.path)
-    file = File()
-    file.set(0)
-    return file
+def config(*monitors, **more):
+    return bootstrap([http_listener(route("/", respond=(200, "")))], overload_manager=manager(*monitors, **more))
 
 
 def test_a_threshold_and_what_is_shown_of_it(injected):
@@ -113,10 +82,34 @@ def test_what_the_machine_has(injected):
     (lambda good: {"actions": [shrink(scaled("heap", 0.5, 0.5))]}, "actions[0].triggers[0].scaled.scaling_threshold"),
     (lambda good: {"actions": [shrink()]}, "actions[0].triggers"),
     (lambda good: {"actions": [{**shrink(threshold("heap", 0.5)), "name": "envoy.overload_actions.none"}]}, "actions[0].name"),
+    (lambda good: {"actions": [action("reset_high_memory_stream", threshold("heap", 0.5))]}, "actions[0].name"),
+    (lambda good: {"actions": [action("reduce_timeouts", threshold("heap", 0.5))]}, "actions[0].typed_config"),
+    (lambda good: {"actions": [action("reduce_timeouts", threshold("heap", 0.5), reduced=[])]}, "actions[0].typed_config.timer_scale_factors"),
+    (lambda good: {"actions": [action("reduce_timeouts", threshold("heap", 0.5), reduced=[IDLE])]},
+     "actions[0].typed_config.timer_scale_factors[0]"),
+    (lambda good: {"actions": [action("reduce_timeouts", threshold("heap", 0.5), reduced=[{**IDLE, "min_timeout": "1s"}] * 2)]},
+     "actions[0].typed_config.timer_scale_factors[1].timer"),
+    (lambda good: {"actions": [action("reduce_timeouts", threshold("heap", 0.5), reduced=[{**IDLE, "min_scale": {"value": 101}}])]},
+     "actions[0].typed_config.timer_scale_factors[0].min_scale.value"),
+    (lambda good: {"actions": [action("shrink_heap", threshold("heap", 0.5), reduced=[{**IDLE, "min_timeout": "1s"}])]},
+     "actions[0].typed_config"),
+    (lambda good: {"loadshed_points": [point("tcp_listener_accept", threshold("heap", 0.5))] * 2}, "loadshed_points[1].name"),
+    (lambda good: {"loadshed_points": [point("tcp_listener_accept", threshold("other", 0.5))]}, "loadshed_points[0].triggers[0].name"),
+    (lambda good: {"resource_monitors": [most_connections(0)]}, "resource_monitors[0].typed_config.max_active_downstream_connections"),
+    (lambda good: {"resource_monitors": [{**most_connections(5), "name": "connections"}]}, "resource_monitors[0].name"),
 ])
 def test_refuses(broken, path):
     good = monitor("heap", "fixed_heap", max_heap_size_bytes=1_000_000_000)
-    manager = {"resource_monitors": [good], **broken(good)}
-    with Proxy(bootstrap([http_listener(route("/", respond=(200, "")))], overload_manager=manager), wait_ready=False) as proxy:
+    settings = {"resource_monitors": [good], **broken(good)}
+    with Proxy(bootstrap([http_listener(route("/", respond=(200, "")))], overload_manager=settings), wait_ready=False) as proxy:
         assert proxy.wait() != 0
         assert proxy.kind == "envoy" or f"overload_manager.{path}" in proxy.log
+
+
+@pytest.mark.remora_only("it takes any name, and those that nothing asks for are without effect")
+@pytest.mark.parametrize("name", ["http3_server_go_away_on_dispatch", "nonsense"])
+def test_refuses_a_load_shed_point_that_is_not_there(name):
+    settings = manager(monitor("heap", "fixed_heap", max_heap_size_bytes=1_000_000_000), points=[point(name, threshold("heap", 0.5))])
+    with Proxy(bootstrap([http_listener(route("/", respond=(200, "")))], overload_manager=settings), wait_ready=False) as proxy:
+        assert proxy.wait() != 0
+        assert f"overload_manager.loadshed_points[0].name: the load shed point 'envoy.load_shed_points.{name}'" in proxy.log

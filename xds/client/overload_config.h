@@ -8,8 +8,9 @@
 
 namespace remora::xds {
 
-/// Reads overload_manager; null if there is none. Errors: monitors and actions that this build does not have,
-/// names that come twice, triggers of a monitor that is not there.
+/// Reads overload_manager, the runtime's limit of connections and the watchdogs; never null. Errors:
+/// monitors, actions and load shed points that this build does not have, names that come twice, triggers of a
+/// monitor that is not there.
 std::shared_ptr<const OverloadSettings> to_overload(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
                                                     Context& context);
 

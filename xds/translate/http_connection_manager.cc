@@ -109,6 +109,7 @@ void set_limits(const Proto& manager, Context& context, Config& out) {
   if (common.has_max_requests_per_connection()) {
     out.max_requests_per_connection = common.max_requests_per_connection().value();
   }
+  out.append_local_overload = manager.append_local_overload();
   out.underscores = to_underscores(common.headers_with_underscores_action());
   if (common.has_max_response_headers_kb()) {
     context.warning("max_response_headers_kb", "has no effect: it is for upstream connections");

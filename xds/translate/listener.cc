@@ -45,6 +45,8 @@ void set_socket(const v3::Listener& listener, Context& context, ListenerConfig& 
   out.bind_to_port = !listener.has_bind_to_port() || listener.bind_to_port().value();
   out.transparent = listener.transparent().value();
   out.freebind = listener.freebind().value();
+  out.ignores_connection_limit = listener.ignore_global_conn_limit();
+  out.bypasses_overload = listener.bypass_overload_manager();
   out.socket_options = to_socket_options(listener.socket_options(), "socket_options", context);
 }
 

@@ -4,7 +4,6 @@ namespace remora::xds {
 namespace {
 
 constexpr std::string_view kNoQuic = "there is no HTTP/3";
-constexpr std::string_view kNoOverload = "no action of the overload manager in this build concerns traffic";
 constexpr std::string_view kNoTracing = "tracing is not implemented";
 
 }  // namespace
@@ -18,12 +17,11 @@ std::span<const MessageRules> listener_rules() {
               "per_connection_buffer_limit_bytes transparent freebind traffic_direction "
               "enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event bind_to_port "
               "listener_filters_timeout continue_on_listener_filters_timeout use_original_dst socket_options "
-              "access_log drain_type connection_balance_config",
+              "access_log drain_type connection_balance_config bypass_overload_manager "
+              "ignore_global_conn_limit",
           .checked_by_reader = "listener_filters",
           .no_effect = {{"metadata", "no extension of this build reads it"},
-                        {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"},
-                        {"bypass_overload_manager", kNoOverload},
-                        {"ignore_global_conn_limit", "there is no global limit of connections"}},
+                        {"reuse_port", "Envoy does not read it any more; enable_reuse_port is the field"}},
       },
       {.message = "envoy.config.listener.v3.Listener.ConnectionBalanceConfig",
        .implemented = "exact_balance"},
@@ -55,12 +53,11 @@ std::span<const MessageRules> listener_rules() {
            "set_current_client_cert_details stream_error_on_invalid_http_message local_reply_config "
            "access_log_options access_log_flush_interval flush_access_log_on_new_request "
            "scheme_header_transformation original_ip_detection_extensions early_header_mutation_extensions "
-           "stream_flush_timeout",
+           "stream_flush_timeout append_local_overload",
        .checked_by_reader = "route_config request_id_extension",
        .no_effect = {{"http3_protocol_options", kNoQuic},
                      {"tracing", kNoTracing},
-                     {"add_proxy_protocol_connection_state", "nothing of this build reads it"},
-                     {"append_local_overload", kNoOverload}},
+                     {"add_proxy_protocol_connection_state", "nothing of this build reads it"}},
        .only = {{"add_user_agent", "false"}}},
       {.message = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager."
                   "SetCurrentClientCertDetails",

@@ -92,6 +92,43 @@ TEST_F(OverloadManagerTest, TheStrongestTriggerCounts) {
   EXPECT_EQ(value("overload.shrink.", "active"), 0u);
 }
 
+TEST_F(OverloadManagerTest, WorkersSeeWhatIsDecided) {
+  make({.monitors = {injected("a")},
+        .actions = {{.name = "reduce",
+                     .measure = OverloadMeasure::kReduceTimeouts,
+                     .triggers = {{.monitor = 0, .from = 0.5, .to = 1}}}},
+        .shed_points = {{.name = "point",
+                         .measure = OverloadMeasure::kCreateCodec,
+                         .triggers = {{.monitor = 0, .from = 0.9, .to = 0.9}}}}});
+  int changes = 0;
+  manager->on_timeouts_changed([&] { ++changes; });
+  const auto state = manager->shared_state();
+  write("a", "0.75");
+  manager->refresh();
+  manager->refresh();
+  EXPECT_NEAR(state->of(OverloadMeasure::kReduceTimeouts), 0.5, 1e-9);
+  EXPECT_EQ(state->of(OverloadMeasure::kCreateCodec), 0);
+  EXPECT_EQ(changes, 1) << "the second time nothing was new";
+  EXPECT_EQ(value("overload.point.", "scale_percent"), 0u);
+  write("a", "0.9");
+  manager->refresh();
+  Random random(1);
+  EXPECT_TRUE(state->sheds(OverloadMeasure::kCreateCodec, random, 1));
+  EXPECT_EQ(value("overload.point.", "scale_percent"), 100u);
+  EXPECT_EQ(value("overload.point.", "shed_load_count"), 1u);
+  EXPECT_EQ(changes, 2);
+  manager->act();  // nothing of these is the main thread's
+}
+
+TEST_F(OverloadManagerTest, ConnectionsOfTheirLimit) {
+  const auto limit = std::make_shared<ConnectionLimit>(4);
+  const auto monitor = make_resource_monitor(
+      {.name = "c", .kind = Kind::kDownstreamConnections, .filename = ""}, files, limit);
+  EXPECT_EQ(*monitor->pressure(), 0);
+  const auto place = limit->take(false);
+  EXPECT_EQ(*monitor->pressure(), 0.25);
+}
+
 TEST_F(OverloadManagerTest, WhatCannotBeMeasuredStaysAsItWas) {
   make({.monitors = {injected("a")},
         .actions = {{.name = "shrink", .triggers = {{.monitor = 0, .from = 0.5, .to = 0.5}}}}});

@@ -308,7 +308,93 @@ TEST_F(LoadBootstrapTest, TheOverloadManager) {
   EXPECT_EQ(triggers[0].to, 0.75);
   EXPECT_EQ(triggers[1].monitor, 0u);
   EXPECT_EQ(triggers[1].from, triggers[1].to);
-  EXPECT_EQ(load(kStatic)->bootstrap.overload, nullptr);
+  EXPECT_TRUE(load(kStatic)->bootstrap.overload->monitors.empty());
+}
+
+TEST_F(LoadBootstrapTest, WhatTheOverloadManagerDoesToTraffic) {
+  const auto loaded = load(std::string(kOverload) + R"(
+  - name: envoy.overload_actions.reduce_timeouts
+    triggers: [{name: heap, threshold: {value: 1}}]
+    typed_config:
+      "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig
+      timer_scale_factors:
+      - {timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_timeout: 2s}
+      - {timer: HTTP_DOWNSTREAM_STREAM_IDLE, min_scale: {value: 10}}
+  loadshed_points:
+  - {name: envoy.load_shed_points.tcp_listener_accept, triggers: [{name: file, threshold: {value: 1}}]}
+)");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  const OverloadSettings& overload = *loaded->bootstrap.overload;
+  ASSERT_EQ(overload.actions.size(), 2u);
+  EXPECT_EQ(overload.actions[1].measure, OverloadMeasure::kReduceTimeouts);
+  ASSERT_EQ(overload.shed_points.size(), 1u);
+  EXPECT_EQ(overload.shed_points[0].measure, OverloadMeasure::kTcpListenerAccept);
+  EXPECT_EQ(overload.reduced[0]->time, Milliseconds(2000));
+  EXPECT_EQ(overload.reduced[1]->part, 0.1);
+  EXPECT_FALSE(overload.reduced[2]);
+}
+
+/// What Istio's bootstrap says of it: nothing to be warned about.
+TEST_F(LoadBootstrapTest, TheLimitOfConnections) {
+  const auto loaded = load(R"(
+overload_manager:
+  resource_monitors:
+  - name: envoy.resource_monitors.global_downstream_max_connections
+    typed_config: {"@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, max_active_downstream_connections: "2147483645"}
+static_resources:
+  listeners:
+  - name: probes
+    address: {socket_address: {address: 127.0.0.1, port_value: 15021}}
+    ignore_global_conn_limit: true
+    bypass_overload_manager: true
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: c}
+)");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_TRUE(loaded->report.findings().empty()) << loaded->report.findings().front().message;
+  EXPECT_EQ(loaded->bootstrap.overload->most_connections, 2147483645u);
+  EXPECT_TRUE(loaded->bootstrap.overload->connections_monitored);
+  const auto& listener = *loaded->bootstrap.static_resources.listeners.at(0);
+  EXPECT_TRUE(listener.ignores_connection_limit && listener.bypasses_overload);
+}
+
+TEST_F(LoadBootstrapTest, TheOlderLimitOfConnections) {
+  const auto limit = [this](const std::string& value) {
+    const auto loaded = load(
+        "layered_runtime: {layers: [{name: s, static_layer: {overload: {global_downstream_max_connections: " +
+        value + "}}}]}");
+    EXPECT_TRUE(loaded.ok() && loaded->report.findings().empty());
+    return loaded->bootstrap.overload->most_connections;
+  };
+  EXPECT_EQ(limit("500"), 500u);
+  EXPECT_EQ(limit("0"), 0u);
+  EXPECT_EQ(limit("many"), std::nullopt);
+  EXPECT_EQ(limit("-1"), std::nullopt);
+}
+
+TEST_F(LoadBootstrapTest, Watchdogs) {
+  const auto usual = load(kStatic);
+  EXPECT_EQ(usual->bootstrap.overload->worker_watchdog.miss, Milliseconds(200));
+  EXPECT_EQ(usual->bootstrap.overload->main_thread_watchdog.megamiss, Milliseconds(1000));
+  EXPECT_EQ(usual->bootstrap.overload->main_thread_watchdog.kill, Milliseconds(0));
+  const auto each = load(R"(
+watchdogs:
+  main_thread_watchdog: {miss_timeout: 2s}
+  worker_watchdog: {kill_timeout: 5s, multikill_timeout: 4s, multikill_threshold: {value: 50}, max_kill_timeout_jitter: 1s}
+)");
+  ASSERT_TRUE(each.ok()) << each.error().message;
+  EXPECT_EQ(each->bootstrap.overload->main_thread_watchdog.miss, Milliseconds(2000));
+  const auto& worker = each->bootstrap.overload->worker_watchdog;
+  EXPECT_EQ(worker.miss, Milliseconds(200));
+  EXPECT_EQ(worker.kill, Milliseconds(5000));
+  EXPECT_EQ(worker.most_kill_jitter, Milliseconds(1000));
+  EXPECT_EQ(worker.multikill, Milliseconds(4000));
+  EXPECT_EQ(worker.multikill_part, 0.5);
+  const auto one = load("watchdog: {megamiss_timeout: 3s}");
+  EXPECT_EQ(one->bootstrap.overload->main_thread_watchdog.megamiss, Milliseconds(3000));
+  EXPECT_EQ(one->bootstrap.overload->worker_watchdog.megamiss, Milliseconds(3000));
 }
 
 TEST_F(LoadBootstrapTest, WhatTheOverloadManagerCannotDoIsRefused) {
@@ -318,7 +404,8 @@ TEST_F(LoadBootstrapTest, WhatTheOverloadManagerCannotDoIsRefused) {
   };
   const std::string actions = "overload_manager.actions[0].";
   for (const auto& [yaml, wanted] : {
-           std::pair{change("shrink_heap", "stop_accepting_requests"), actions + "name: the action 'envoy."},
+           std::pair{change("shrink_heap", "reset_high_memory_stream"), actions + "name: the action 'envoy."},
+           {change("shrink_heap", "reduce_timeouts"), actions + "typed_config: is required"},
            {change("{name: heap, threshold", "{name: cpu, threshold"),
             actions + "triggers[1].name: no resource"},
            {change("saturation_threshold: 0.75", "saturation_threshold: 0.5"),
@@ -328,10 +415,17 @@ TEST_F(LoadBootstrapTest, WhatTheOverloadManagerCannotDoIsRefused) {
            {change("fixed_heap.v3.FixedHeapConfig, max_heap_size_bytes: 1000",
                    "downstream_connections.v3.DownstreamConnectionsConfig, "
                    "max_active_downstream_connections: 5"),
-            std::string("overload_manager.resource_monitors[0]: the resource monitor 'heap'")},
+            std::string("overload_manager.resource_monitors[0].name: must be 'envoy.resource_monitors.")},
            {std::string(kOverload) +
                 "  loadshed_points: [{name: p, triggers: [{name: heap, threshold: {value: 1}}]}]",
-            std::string("overload_manager.loadshed_points")},
+            std::string("overload_manager.loadshed_points[0].name: the load shed point 'p'")},
+           {std::string("watchdog: {}\nwatchdogs: {}\n"),
+            std::string("watchdog: cannot be set beside watchdogs")},
+           {std::string("watchdogs: {worker_watchdog: {actions: [{event: KILL, config: {name: a, "
+                        "typed_config: {\"@type\": type.googleapis.com/google.protobuf.Empty}}}]}}\n"),
+            std::string("watchdogs.worker_watchdog.actions")},
+           {std::string("watchdogs: {worker_watchdog: {multikill_threshold: {value: 101}}}\n"),
+            std::string("watchdogs.worker_watchdog.multikill_threshold.value")},
        }) {
     EXPECT_NE(error_of(yaml).find(wanted), std::string::npos) << yaml << "\n" << error_of(yaml);
   }
