@@ -115,8 +115,7 @@ void OverloadManager::measure(size_t number) {
   if (!measured.ok()) {
     monitor.stats->block(0).add(kFailedUpdates);
     if (!failed_before)
-      log_warn("overload", "cannot measure {}: {}", settings_->monitors[number].name,
-               measured.error().message);
+      log_warn("main", "cannot measure {}: {}", settings_->monitors[number].name, measured.error().message);
     return;
   }
   monitor.pressure = *measured;
@@ -129,7 +128,7 @@ void OverloadManager::decide(Action& action) {
     state = std::max(state, trigger_state(trigger, monitors_[trigger.monitor].pressure));
   const double before = std::exchange(action.state, state);
   if ((state == 1) != (before == 1))
-    log_info("overload", "{} is {}", action.config->name, state == 1 ? "active" : "no longer active");
+    log_info("main", "{} is {}", action.config->name, state == 1 ? "active" : "no longer active");
   // First for the workers, then for who reads statistics.
   state_->set(action.config->measure, state);
   if (state != before && action.config->measure == OverloadMeasure::kReduceTimeouts) timeouts_changed_();

@@ -58,17 +58,17 @@ void Watchdog::look(MonotonicTime now, MonotonicTime floor) {
 void Watchdog::judge(Dog& dog, Milliseconds still) {
   const auto& name = dog.thread->name();
   if (still <= settings_.miss) {
-    if (std::exchange(dog.mega_missed, false)) log_warn("watchdog", "thread {} goes on", name);
+    if (std::exchange(dog.mega_missed, false)) log_warn("main", "thread {} goes on", name);
     dog.missed = false;
     return;
   }
   if (!std::exchange(dog.missed, true)) {
     count(dog, kMiss);
-    log_info("watchdog", "thread {} has stood still for {} ms", name, still.count());
+    log_info("main", "thread {} has stood still for {} ms", name, still.count());
   }
   if (still > settings_.megamiss && !std::exchange(dog.mega_missed, true)) {
     count(dog, kMegaMiss);
-    log_warn("watchdog", "thread {} has stood still for {} ms", name, still.count());
+    log_warn("main", "thread {} has stood still for {} ms", name, still.count());
   }
 }
 

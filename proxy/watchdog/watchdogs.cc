@@ -12,7 +12,7 @@ namespace {
 
 /// A core dump shows where everybody stands.
 void abort_process(const std::string& why) {
-  log_error("watchdog", "{}: the process ends", why);
+  log_error("main", "{}: the process ends", why);
   std::abort();
 }
 
