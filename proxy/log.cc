@@ -12,9 +12,9 @@
 namespace remora {
 namespace {
 
-constexpr std::array<std::string_view, 11> kComponents = {"admin",  "config",   "connection", "filter",
-                                                          "http",   "listener", "main",       "outlier",
-                                                          "router", "upstream", "xds"};
+constexpr std::array<std::string_view, 12> kComponents = {"admin",   "config", "connection", "filter",
+                                                          "hc",      "http",   "listener",   "main",
+                                                          "outlier", "router", "upstream",   "xds"};
 
 struct Log {
   std::map<std::string, std::shared_ptr<spdlog::logger>, std::less<>> loggers;
@@ -44,6 +44,13 @@ spdlog::logger* find_logger(std::string_view component) {
   auto& loggers = the_log().loggers;
   const auto found = loggers.find(component);
   return found == loggers.end() ? nullptr : found->second.get();
+}
+
+/// Who writes the lines of a component; those of one that is not in the list are written all the same. Null
+/// before the log is started.
+spdlog::logger* logger_of(std::string_view component) {
+  auto* logger = find_logger(component);
+  return logger != nullptr ? logger : find_logger("main");
 }
 
 Result<void> set_component_levels(std::string_view list) {
@@ -119,12 +126,12 @@ void reopen_log() {
 }
 
 bool log_enabled(std::string_view component, LogLevel level) {
-  const auto* logger = find_logger(component);
+  const auto* logger = logger_of(component);
   return logger != nullptr && logger->should_log(spdlog_level(level));
 }
 
 void log_line(std::string_view component, LogLevel level, std::string_view text) {
-  if (auto* logger = find_logger(component))
+  if (auto* logger = logger_of(component))
     logger->log(spdlog_level(level), spdlog::string_view_t(text.data(), text.size()));
 }
 

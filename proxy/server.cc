@@ -262,7 +262,7 @@ void Server::State::initial_fetch_done() {
 /// False only if a static listener cannot be opened: then there is nothing to serve with.
 bool Server::State::apply_now(ConfigBatch batch) {
   for (auto& secret : batch.secrets) {
-    if (auto set = tls_.set_secret(std::move(secret)); !set) log_error("tls", "{}", set.error().message);
+    if (auto set = tls_.set_secret(std::move(secret)); !set) log_error("config", "{}", set.error().message);
   }
   WorkerBatch common;
   clusters_.apply(batch, common);

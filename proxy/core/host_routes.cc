@@ -39,8 +39,7 @@ const HostRoutes::Group* HostRoutes::group_of(const HeaderMap& head, const Route
   return number == RouteTreeIndex::kNone ? nullptr : &groups_[number];
 }
 
-uint32_t HostRoutes::match_only_route(const HeaderMap& head, uint64_t random,
-                                      const RouteFacts& facts) const {
+uint32_t HostRoutes::match_only_route(const HeaderMap& head, uint64_t random, const RouteFacts& facts) const {
   const PathParts parts = split_path(head.path());
   const RouteQuestion question{head, parts.query, random, facts};
   const bool matches = parts.path.starts_with('/') && conditions_hold(host_.routes.front().match, question);

@@ -38,7 +38,7 @@ class HostRoutes {
   [[nodiscard]] const Group* group_of(const HeaderMap& head, const RouteFacts& facts) const;
 
   const VirtualHost& host_;
-  std::vector<Group> groups_;  // empty: the first route is the only one, and for every path
+  std::vector<Group> groups_;                   // empty: the first route is the only one, and for every path
   std::unique_ptr<const RouteTreeIndex> tree_;  // null: one group
 };
 

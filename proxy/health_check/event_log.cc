@@ -71,7 +71,7 @@ std::unique_ptr<HealthEvents> HealthEventLog::make(const ClusterConfig& config, 
     if (auto opened = writer.open(file)) {
       files.push_back(std::move(*opened));
     } else {
-      log_error("health_check", "cluster '{}': {}", config.name, opened.error().message);
+      log_error("hc", "cluster '{}': {}", config.name, opened.error().message);
     }
   }
   if (files.empty()) return nullptr;

@@ -72,8 +72,8 @@ void ClusterManager::rebuild_after_checks(Entry& entry) {
   const auto before = entry.set;
   set_hosts(entry, *entry.endpoints);  // without hosts that only stayed because they were well
   if (entry.set == before) rebuild(entry, *entry.endpoints);
-  log_info("health_check", "cluster '{}': {} of {} hosts healthy", entry.runtime->config->name,
-           entry.set->healthy(), entry.hosts.size());
+  log_info("hc", "cluster '{}': {} of {} hosts healthy", entry.runtime->config->name, entry.set->healthy(),
+           entry.hosts.size());
   publish_hosts(entry);
 }
 
@@ -109,8 +109,8 @@ void ClusterManager::finish_warming(Entry& entry) {
   set_warming(entry, false);
   entry.checks->rebuild_due = false;
   rebuild(entry, *entry.endpoints);
-  log_info("health_check", "cluster '{}': first round done, {} of {} hosts healthy",
-           entry.runtime->config->name, entry.set->healthy(), entry.hosts.size());
+  log_info("hc", "cluster '{}': first round done, {} of {} hosts healthy", entry.runtime->config->name,
+           entry.set->healthy(), entry.hosts.size());
   if (publish_cluster_) publish_cluster_(entry.runtime, entry.set);
   publish_followers(entry.runtime->config->name);
 }

@@ -53,9 +53,7 @@ PoolKey HostPool::key() const {
   return {protocol_, name_, source_.address.empty() ? nullptr : &source_, tcp_, ends()};
 }
 
-std::string HostPool::first_words(int fd) const {
-  return cluster_->first_words(*host_, ends(), fd);
-}
+std::string HostPool::first_words(int fd) const { return cluster_->first_words(*host_, ends(), fd); }
 
 DownstreamEnds HostPool::ends() const {
   return from_.empty() ? DownstreamEnds() : DownstreamEnds{&from_, &to_};

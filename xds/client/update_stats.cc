@@ -60,7 +60,8 @@ ScopeName UpdateStats::extension(const std::string& name) {
 }
 ScopeName UpdateStats::endpoints(const std::string& stat_name) {
   // In all as the cluster's own statistics are named, so that the name is there once; no status is counted.
-  return {"cluster." + stat_name + ".", "envoy_cluster_", {{"envoy_cluster_name", stat_name}}, "upstream_rq_"};
+  return {
+      "cluster." + stat_name + ".", "envoy_cluster_", {{"envoy_cluster_name", stat_name}}, "upstream_rq_"};
 }
 ScopeName UpdateStats::routes(const std::string& stat_prefix, const std::string& route_config_name) {
   return {"http." + stat_prefix + ".rds." + route_config_name + ".",

@@ -76,7 +76,7 @@ struct Bootstrap {
   std::map<std::string, std::string> runtime;  // static_layer, flattened: "a.b.c" -> text
   std::vector<double> prometheus_buckets;      // empty: Envoy's defaults
   std::string header_prefix = "x-envoy";
-  std::shared_ptr<const OverloadSettings> overload;  // overload_manager; null: nothing is watched
+  std::shared_ptr<const OverloadSettings> overload;  // overload_manager and watchdogs; never null
   /// cluster_manager.outlier_detection.event_log_path; "": ejections are not logged.
   std::string ejection_log_path;
   std::string local_cluster;  // cluster_manager.local_cluster_name; "": none

@@ -46,7 +46,8 @@ struct DynamicForwardProxy : FilterTest {
     if (!exchange.resumed) return "waits";
     if (exchange.resumed->kind() == Verdict::Kind::kContinue) return "goes on";
     const auto reply = exchange.resumed->take_reply();
-    EXPECT_EQ(reply.flag == ResponseFlag::kDnsResolutionFailed, reply.details.starts_with("dns_resolution_failure"));
+    EXPECT_EQ(reply.flag == ResponseFlag::kDnsResolutionFailed,
+              reply.details.starts_with("dns_resolution_failure"));
     return std::to_string(reply.status) + " " + std::string(reply.details);
   }
 
