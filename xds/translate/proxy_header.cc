@@ -23,7 +23,6 @@ std::shared_ptr<const ProxyHeader> to_proxy_header(const ProxyProtocolConfig& co
   for (int i = 0; i < config.added_tlvs_size(); ++i) {
     const auto at = context.in("added_tlvs", i);
     const auto& tlv = config.added_tlvs(i);
-    if (tlv.type() > 0xff) context.error("type", "must be below 256");
     if (tlv.value().empty()) context.error("value", "must have at least one byte");
     out->added_tlvs.emplace_back(static_cast<uint8_t>(tlv.type()), tlv.value());
     bytes += kTlvHead + tlv.value().size();
@@ -42,7 +41,6 @@ UpstreamSocket to_wrapped_socket(bool present, const envoy::config::core::v3::Tr
   const auto scope = context.in("transport_socket");
   const auto inside = context.in("typed_config");
   check_fields(*wrapper, context);
-  if (!wrapper->has_transport_socket()) context.error("transport_socket", "is required");
   UpstreamSocket out;
   out.header = to_proxy_header(wrapper->config(), context);
   out.tls = to_upstream_socket(wrapper->has_transport_socket(), wrapper->transport_socket(), context, needs);

@@ -41,7 +41,8 @@ Rows hosts_of(const Snapshot& snapshot, const std::string& table) {
   Rows hosts;
   const auto& resource = snapshot.group(XdsType::kRoute).resources.get(table);
   if (resource == nullptr) return hosts;
-  for (const auto& host : decoded<RouteConfiguration>(*resource).virtual_hosts()) {
+  const auto config = decoded<RouteConfiguration>(*resource);
+  for (const auto& host : config.virtual_hosts()) {
     if (host.domains(0) != "*") hosts.push_back(host.name().substr(0, host.name().find('.')));
   }
   return hosts;

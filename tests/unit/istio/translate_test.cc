@@ -608,6 +608,7 @@ envoy::extensions::filters::network::http_connection_manager::v3::HttpConnection
 envoy::config::listener::v3::Listener outbound_listener(const ProxyNode& node) {
   const Registry mesh = registry(kMyapp);
   OutboundPort port;
+  port.address = node.outbound_address;
   port.number = 8080;
   port.http = {mesh.find_service(kHost)};
   return build_outbound_listener(port, MeshView(mesh, node));

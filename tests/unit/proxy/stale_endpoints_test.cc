@@ -14,7 +14,6 @@ class StaleEndpointsTest : public testing::Test {
  protected:
   StaleEndpointsTest() {
     config_->name = "a";
-    config_->eds_service_name = "a";
     config_->discovery = ClusterConfig::Discovery::kEds;
     config_->metadata = std::make_shared<Metadata>();
   }

@@ -66,7 +66,7 @@ TEST_F(ProxyHeaderTest, WhatCannotBeIsRefusedByPath) {
   EXPECT_EQ(fault("{pass_through_tlvs: {}}"),
             at + "config.pass_through_tlvs: is not implemented by this build\n");
   EXPECT_EQ(fault("{added_tlvs: [{type: 256, value: YQ==}]}"),
-            at + "config.added_tlvs[0].type: must be below 256\n");
+            at + "config.added_tlvs[0].type: must be less than 256\n");
   EXPECT_EQ(fault("{added_tlvs: [{type: 1}]}"),
             at + "config.added_tlvs[0].value: must have at least one byte\n");
   const std::string large(65496 / 3 * 4, 'A');

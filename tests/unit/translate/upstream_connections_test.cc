@@ -13,7 +13,7 @@ class UpstreamConnectionsTest : public TranslateTest {
   std::shared_ptr<const EndpointSet> policy(const std::string& text) {
     return translate_endpoints(from_yaml<envoy::config::endpoint::v3::ClusterLoadAssignment>(
                                    "{cluster_name: a, policy: " + text + "}"),
-                               "1", context_);
+                               context_);
   }
 };
 
