@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -36,6 +37,9 @@ bool is_empty(const WorkerBatch& batch) {
          batch.removed_clusters.empty() && batch.removed_routes.empty() && batch.removed_listeners.empty() &&
          batch.settled.empty();
 }
+
+/// A heap that has so much to spare after the first configuration gives it back.
+constexpr uint64_t kMuchFree = 1 << 20;
 
 }  // namespace
 
@@ -316,6 +320,7 @@ void Server::State::open_listeners() {
   const auto took = elapsed_ms(started_, std::chrono::steady_clock::now());
   server_scope_->block(0).record(server_stats::kInitializationTimeMs, took);
   log_info("main", "all dependencies initialized after {} ms, serving", took);
+  if (const auto memory = process_memory(); memory.heap_free > kMuchFree) malloc_trim(0);
   if (exit_code_ != 0 || options_.mode == Options::Mode::kInitOnly) io_.stop();
 }
 

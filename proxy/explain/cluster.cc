@@ -33,7 +33,7 @@ bool takes_requests(const PriorityLevel& level, const Host* host) {
   };
   if (level.panic) return (level.healthy_load > 0 || level.degraded_load > 0) && in(level.all);
   return (level.healthy_load > 0 && among(level.healthy, level.healthy_localities.get())) ||
-         (level.degraded_load > 0 && among(level.degraded, level.degraded_localities.get()));
+         (level.degraded_load > 0 && among(*level.degraded, level.degraded_localities.get()));
 }
 
 /// Whether outlier detection has ejected it and why, or why it did not.
@@ -80,7 +80,7 @@ void write_levels(JsonWriter& json, const std::vector<PriorityLevel>& levels, co
     json.member("panic", level.panic);
     json.member("endpoints", level.all.hosts.size());
     json.member("healthy", level.healthy.hosts.size());
-    json.member("degraded", level.degraded.hosts.size());
+    json.member("degraded", level.degraded->hosts.size());
     json.end_object();
   }
   json.end_array();

@@ -83,9 +83,8 @@ RingOrder ring_order(const Endpoint& endpoint) {
   return {xx_hash64(endpoint.address_text), &endpoint.address_text};
 }
 
-std::shared_ptr<const HostChoices> make_aperture(const HostChoices& all, const LoadRules& rules,
-                                                 uint32_t& next_id) {
-  if (all.hosts.size() <= rules.aperture->hosts) return nullptr;
+Rare<HostChoices> make_aperture(const HostChoices& all, const LoadRules& rules, uint32_t& next_id) {
+  if (all.hosts.size() <= rules.aperture->hosts) return {};
   std::vector<std::pair<RingOrder, const Host*>> ring;
   ring.reserve(all.hosts.size());
   for (const Host* host : all.hosts) ring.emplace_back(ring_order(host->endpoint()), host);
@@ -95,15 +94,16 @@ std::shared_ptr<const HostChoices> make_aperture(const HostChoices& all, const L
   for (const auto& entry : ring) weights.push_back(entry.second->weight());
 
   const auto shares = open_aperture(weights, *rules.aperture);
-  if (shares.empty()) return nullptr;
-  auto made = std::make_shared<HostChoices>();
+  if (shares.empty()) return {};
+  HostChoices made;
+  HostParts& parts = made.parts.emplace();
   double sum = 0;
   for (const auto& share : shares) {
-    made->hosts.push_back(ring[share.host].second);
-    made->parts.push_back(share.part);
-    made->shares_until.push_back(sum += weights[share.host] * share.part);
+    made.hosts.push_back(ring[share.host].second);
+    parts.each.push_back(share.part);
+    parts.shares_until.push_back(sum += weights[share.host] * share.part);
   }
-  describe(*made, rules, next_id);
+  describe(made, rules, next_id);
   return made;
 }
 

@@ -38,11 +38,10 @@ struct ApertureShare {
 /// fading ends instead of a width that is rounded up.
 std::vector<ApertureShare> open_aperture(std::span<const double> weights, const ApertureRules& rules);
 
-/// Those of `all` that this proxy speaks to; null: all of them. The order on the ring is that of the
+/// Those of `all` that this proxy speaks to; empty: all of them. The order on the ring is that of the
 /// addresses' hashes, which is the same for all proxies: a host that comes or goes moves every arc's ends by
 /// less than a host.
-std::shared_ptr<const HostChoices> make_aperture(const HostChoices& all, const LoadRules& rules,
-                                                 uint32_t& next_id);
+Rare<HostChoices> make_aperture(const HostChoices& all, const LoadRules& rules, uint32_t& next_id);
 
 /// Hosts on the ring, or peers: by the hash of what they are called, then by name.
 struct RingOrder {

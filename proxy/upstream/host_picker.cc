@@ -9,8 +9,8 @@ class RandomPicker final : public HostPicker {
  public:
   explicit RandomPicker(const PickerContext& context) : random_(context.random) {}
   const Host* pick(const HostChoices& choices) override {
-    const bool shares = !choices.shares_until.empty();
-    return choices.hosts[shares ? draw_by_share(choices, random_) : random_.below(choices.hosts.size())];
+    return choices
+        .hosts[choices.parts ? draw_by_share(choices, random_) : random_.below(choices.hosts.size())];
   }
 
  private:
@@ -20,7 +20,7 @@ class RandomPicker final : public HostPicker {
 }  // namespace
 
 size_t draw_by_share(const HostChoices& choices, Random& random) {
-  const auto& until = choices.shares_until;
+  const auto& until = choices.parts->shares_until;
   const double point = static_cast<double>(random.next() >> 11) * 0x1p-53 * until.back();
   const auto place = static_cast<size_t>(std::ranges::upper_bound(until, point) - until.begin());
   return std::min(place, until.size() - 1);

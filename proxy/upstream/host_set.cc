@@ -22,7 +22,7 @@ void set_rooms(std::vector<PriorityLevel>& levels, uint64_t overprovisioning) {
       return static_cast<uint32_t>(std::min<uint64_t>(100, overprovisioning * choices.hosts.size() / count));
     };
     level.healthy_room = percent(level.healthy);
-    level.degraded_room = percent(level.degraded);
+    level.degraded_room = percent(*level.degraded);
   }
 }
 
@@ -77,12 +77,14 @@ uint64_t next_generation() {
 }
 
 void finish_level(PriorityLevel& level, uint32_t priority, const LoadRules& rules, uint32_t& next_id) {
-  for (HostChoices* choices : {&level.all, &level.healthy, &level.degraded}) finish(*choices, rules, next_id);
+  finish(level.all, rules, next_id);
+  finish(level.healthy, rules, next_id);
+  if (!level.degraded->empty()) finish(level.degraded.edit(), rules, next_id);
   if (rules.hashing != nullptr) return;
   if (rules.zones != nullptr && priority == 0) level.zones = make_zone_routing(level, rules, next_id);
   if (rules.localities == nullptr) return;
   level.healthy_localities = make_localities(level.healthy, level.all, priority, rules, next_id);
-  level.degraded_localities = make_localities(level.degraded, level.all, priority, rules, next_id);
+  level.degraded_localities = make_localities(*level.degraded, level.all, priority, rules, next_id);
 }
 
 void make_tables(std::vector<PriorityLevel>& levels, const LoadRules& rules) {
@@ -157,7 +159,7 @@ PriorityLevels make_levels(const std::vector<const Host*>& hosts, const LoadRule
     const HostHealth health = host->health();
     if (health == HostHealth::kHealthy || health == HostHealth::kDegraded) ++level.usable;
     if (health == HostHealth::kHealthy) level.healthy.hosts.push_back(host);
-    if (health == HostHealth::kDegraded) level.degraded.hosts.push_back(host);
+    if (health == HostHealth::kDegraded) level.degraded.edit().hosts.push_back(host);
   }
   for (uint32_t priority = 0; priority < result.levels.size(); ++priority)
     finish_level(result.levels[priority], priority, rules, next_id);
@@ -184,7 +186,7 @@ HostSet::HostSet(HostList hosts, const LoadRules& given, const LbSubset* subset)
   levels_ = make_levels(borrowed, rules, choices_);
   for (const auto& level : levels_.levels) {
     healthy_ += level.healthy.hosts.size();
-    degraded_ += level.degraded.hosts.size();
+    degraded_ += level.degraded->hosts.size();
     excluded_ += level.excluded;
   }
   if (subset == nullptr) return;

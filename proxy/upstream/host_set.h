@@ -17,6 +17,12 @@ struct LocalityChoices;
 struct ZoneRouting;
 struct ZoneRules;
 
+/// How much of the hosts of a list counts, one by one: in an aperture, hosts at its ends count in part.
+struct HostParts {
+  std::vector<double> each;          ///< of the host's weight, above 0 to 1
+  std::vector<double> shares_until;  ///< sums of the parts of the weights up to each host, itself included
+};
+
 /// Hosts to choose from, in the order of the configuration. `id` is dense within one HostSet: workers keep
 /// their place in each list (round robin, schedules) under it.
 struct HostChoices {
@@ -25,16 +31,13 @@ struct HostChoices {
   uint32_t id = 0;
   /// When the last of them leaves slow start; long ago where there is none.
   MonotonicTime slow_until{};
-  /// Of an aperture: how much of each host's weight counts, above 0 to 1; empty: all of it.
-  RareList<double> parts;
-  /// The same as sums, of the parts of the weights up to each host, itself included.
-  RareList<double> shares_until;
-  /// Those of `hosts` that this proxy speaks to; null: all of them.
-  std::shared_ptr<const HostChoices> aperture;
+  Rare<HostParts> parts;  ///< empty: all of each host's weight counts
+  /// Those of `hosts` that this proxy speaks to; empty: all of them.
+  Rare<HostChoices> aperture;
 
   [[nodiscard]] bool empty() const { return hosts.empty(); }
-  [[nodiscard]] double part(size_t place) const { return parts.empty() ? 1 : parts[place]; }
-  [[nodiscard]] const HostChoices& open() const { return aperture != nullptr ? *aperture : *this; }
+  [[nodiscard]] double part(size_t place) const { return parts ? parts->each[place] : 1; }
+  [[nodiscard]] const HostChoices& open() const { return aperture ? *aperture : *this; }
 };
 
 /// Hosts that requests can go to, and how much of each counts.
@@ -45,7 +48,7 @@ using ReachedHosts = std::unordered_map<const Host*, double>;
 struct PriorityLevel {
   HostChoices all;
   HostChoices healthy;
-  HostChoices degraded;
+  RareValue<HostChoices> degraded;
   uint32_t healthy_load = 0;   ///< percent of all requests
   uint32_t degraded_load = 0;  ///< percent; both over all levels sum up to 100
   // How much of all requests it could take, from 0 to 100.

@@ -31,7 +31,7 @@ class LatencyPicker : public HostPicker {
   std::span<const Candidate> draw(const HostChoices& choices, Drawn& drawn) const {
     const size_t wanted = std::min<size_t>({settings_.choice_count, kMostDrawn, choices.hosts.size()});
     const size_t count =
-        choices.parts.empty() ? draw_evenly(choices, wanted, drawn) : draw_shares(choices, wanted, drawn);
+        choices.parts ? draw_shares(choices, wanted, drawn) : draw_evenly(choices, wanted, drawn);
     return {drawn.data(), count};
   }
 

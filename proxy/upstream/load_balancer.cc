@@ -133,7 +133,7 @@ const HostChoices* LoadBalancer::choices_of(const Level& chosen) {
     const ZoneChoice zone = choose_zone(*level.zones, chosen.degraded, random_, *stats_.zones);
     if (zone.hosts != nullptr || (zone.local_in_panic && fail_in_panic_)) return zone.hosts;
   }
-  return chosen.degraded ? &level.degraded : &level.healthy;
+  return chosen.degraded ? &*level.degraded : &level.healthy;
 }
 
 LoadBalancer::Level LoadBalancer::pick_level(const std::vector<PriorityLevel>& levels) {

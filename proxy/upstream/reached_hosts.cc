@@ -30,7 +30,7 @@ void note_reached(const PriorityLevels& levels, ReachedHosts& reached) {
       continue;
     }
     note_localities(level.healthy_localities.get(), level.healthy, reached);
-    note_localities(level.degraded_localities.get(), level.degraded, reached);
+    note_localities(level.degraded_localities.get(), *level.degraded, reached);
     if (level.zones == nullptr) continue;
     for (const auto& zone : level.zones->zones) {
       note(zone.healthy, reached);

@@ -77,7 +77,7 @@ std::shared_ptr<const ZoneRouting> make_zone_routing(const PriorityLevel& level,
   if (!applies(level, local, zones)) return nullptr;
   const bool by_weight = zones.settings.by_weight;
   const Shares hosts(level.healthy.hosts, by_weight);
-  const Shares degraded(level.degraded.hosts, by_weight);
+  const Shares degraded(level.degraded->hosts, by_weight);
   const Shares proxies(local.healthy.hosts, by_weight);
 
   ZoneRouting made;

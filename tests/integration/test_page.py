@@ -177,7 +177,7 @@ class TestActions:
         page.wait("!document.getElementById('confirm').open", "the question's end")
         assert server.actions == [] and page.run("return document.activeElement.dataset.action") == "abort"
         page.press("Enter")
-        page.wait("document.getElementById('confirm').open", "the question again")
+        page.wait("document.getElementById('confirm').open && document.activeElement.value === 'cancel'", "the question again")
         page.press("Tab", "Enter")
         wait_until(lambda: server.actions == ["/rollouts/default/api/abort"], lambda: f"the action in {server.actions}")
 

@@ -126,9 +126,9 @@ struct FilterTest : ::testing::Test {
   ConfigReport report;
   std::map<std::string, std::string> runtime;
   FilterFactoryContext context{stats, node, "http.in.", TrafficDirection::kOutbound, &runtime};
+  FakeExchange exchange;  // outlives the filter, which answers what waits when it goes
   std::shared_ptr<const FilterFactory> factory;
   std::unique_ptr<HttpFilter> filter;
-  FakeExchange exchange;
 };
 
 /// A cluster of the service reviews, and an endpoint of its version v2, as remora-control (and istiod)
