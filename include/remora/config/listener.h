@@ -21,8 +21,7 @@ namespace remora {
 
 class FilterFactory;
 class ScopedRoutes;
-struct LocalReplyConfig;    // local_reply.h
-struct ScopedRoutesSource;  // scoped_routes.h
+struct LocalReplyConfig;  // local_reply.h
 
 /// One entry of http_filters.
 struct HttpFilterEntry {
@@ -56,12 +55,11 @@ struct HttpConnectionManagerConfig {
 
   Codec codec = Codec::kAuto;
   std::string stat_prefix;
-  // Routes: inline (`routes`), by name through RDS (`rds_name`), or one of both by the request's scope, where
-  // scopes are inline (`scopes`) or come through SRDS (`scoped_rds`); exactly one is set.
+  // Routes: inline (`routes`), by name through RDS (`rds_name`), or one of both by the request's scope
+  // (`scopes`); exactly one is set.
   std::shared_ptr<const RouteTable> routes;
   std::string rds_name;
   std::shared_ptr<const ScopedRoutes> scopes;
-  std::shared_ptr<const ScopedRoutesSource> scoped_rds;
   /// In order; the router itself is not among them: it is the end of every chain.
   std::vector<HttpFilterEntry> filters;
   bool suppress_envoy_headers = false;  // router
