@@ -82,7 +82,7 @@ class Process:
         for pid in tree(self.pid):
             try:
                 seconds += _cpu_seconds(pid)
-                kib += _rss_kib(pid)
+                kib += memory_kib(pid)
             except FileNotFoundError:
                 continue  # a child that ended between the two looks
         return Usage(seconds, kib)
@@ -120,11 +120,10 @@ def _cpu_seconds(pid: int) -> float:
         return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_SECOND  # proc(5), fields 14 and 15
 
 
-def _rss_kib(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
+def memory_kib(pid: int, field: str = "VmRSS") -> int:
+    """What /proc says of a process under that name; 0 for one that has ended."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(field + ":")), 0)
 
 
 class Processes:

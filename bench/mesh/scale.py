@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from load import peers, results
-from load.processes import Process, free_port
+from load.processes import Process, free_port, memory_kib
 from mesh import one_change
 from mesh.cluster import Mesh, Writer, write_all
 from mesh.sidecars import Sidecars
@@ -33,17 +33,12 @@ class Clock:
     def stop(self) -> dict:
         took = time.monotonic() - self._began
         return {"seconds": took, "cpu_seconds": {name: cpu_seconds(pid) - self._cpu[name] for name, pid in self._pids.items()},
-                "rss_mib": {name: rss_mib(pid) for name, pid in self._pids.items()}}
+                "rss_mib": {name: memory_kib(pid) / 1024 for name, pid in self._pids.items()}}
 
 
 def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
-
-
-def rss_mib(pid: int, key: str = "VmRSS") -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(key))
-    return int(line.split()[1]) / 1024
 
 
 def run(arguments, setup: peers.Setup, processes, say) -> dict:
@@ -106,7 +101,7 @@ class Run:
                 raise RuntimeError(f"remora-control is not ready:\n{self.control.log.read_text()[-2000:]}")
             time.sleep(0.02)
         figures = {"seconds": time.monotonic() - self.began, "cpu_seconds": cpu_seconds(self.control.pid),
-                   "rss_mib": rss_mib(self.control.pid)}
+                   "rss_mib": memory_kib(self.control.pid) / 1024}
         self.say(f"bench: ready after {figures['seconds']:.1f} s, {figures['cpu_seconds']:.1f} s CPU, {figures['rss_mib']:.0f} MiB")
         return figures
 

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from load import peers, results
-from load.processes import Process, free_port
+from load.processes import Process, free_port, memory_kib
 from scale import probe
-from updates.one_of_many import rss_mib
 
 sys.path.insert(0, str(peers.ROOT / "tests"))
 
@@ -144,11 +143,11 @@ class Memory:
     """Resident memory over time: (seconds since the change, MiB)."""
 
     def __init__(self, pid: int):
-        self.pid, self.before, self.began, self.samples = pid, rss_mib(pid), time.monotonic(), []
+        self.pid, self.before, self.began, self.samples = pid, memory_kib(pid) / 1024, time.monotonic(), []
 
     def watch(self, done) -> None:
         while not done():
-            self.samples.append((time.monotonic() - self.began, rss_mib(self.pid)))
+            self.samples.append((time.monotonic() - self.began, memory_kib(self.pid) / 1024))
             time.sleep(0.01)
 
     def figures(self) -> dict:

@@ -4,13 +4,13 @@ in a third, all in one file. Seconds until the first answer, and memory after it
 from __future__ import annotations
 
 import json
-import socket
 import time
 from pathlib import Path
 from statistics import median
 
 from load import peers
-from load.processes import Process, free_port
+from load.processes import Process, free_port, memory_kib
+from updates.one_of_many import answers
 
 TITLE = "The start with a large bootstrap"
 PEERS = ("remora", "envoy")
@@ -53,21 +53,6 @@ def bootstrap(count: int, port: int) -> dict:
     return {"admin": admin, "static_resources": {"listeners": [listener], "clusters": [_cluster(n) for n in range(count)]}}
 
 
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nhost: ready.test\r\nconnection: close\r\n\r\n")
-            return client.recv(100).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
-
-
-def _status(pid: int, field: str) -> float:
-    """Of /proc: MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
-
-
 def _start(name: str, program: str, count: int, directory: Path) -> dict:
     port = free_port()
     file = directory / f"start-{name}-{count}.json"
@@ -75,13 +60,13 @@ def _start(name: str, program: str, count: int, directory: Path) -> dict:
     began = time.monotonic()
     process = Process(name, [program, "-c", str(file), "--concurrency", "2", "-l", "warning"], file.with_suffix(".log"))
     try:
-        while not _answers(port):
+        while not answers(port):
             if time.monotonic() - began > 120 or not process.running():
                 raise RuntimeError(f"{name} does not serve: {process.log_tail()}")
             time.sleep(0.002)
         seconds = time.monotonic() - began
         time.sleep(0.2)  # what it gives back once it serves
-        return {"seconds": seconds, "mib": _status(process.pid, "VmRSS"), "peak_mib": _status(process.pid, "VmHWM")}
+        return {"seconds": seconds, "mib": memory_kib(process.pid) / 1024, "peak_mib": memory_kib(process.pid, "VmHWM") / 1024}
     finally:
         process.end()
 

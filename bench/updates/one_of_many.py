@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from load import peers, results
-from load.processes import Process, free_port
+from load.processes import Process, free_port, memory_kib
 
 sys.path.insert(0, str(peers.ROOT / "tests"))
 
@@ -26,11 +26,6 @@ def cpu_ms(pid: int) -> dict[str, float]:
         name = f"{(task / 'comm').read_text().strip()} {task.name}"
         threads[name] = int((task / "schedstat").read_text().split()[0]) / 1e6
     return threads
-
-
-def rss_mib(pid: int) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 class Many:
@@ -127,7 +122,7 @@ def rss_with_few(name: str, program: str, directory: Path, vhds: bool) -> float:
         process = begin(f"{name}-few", program, server, few, directory)
         try:
             settled_cpu(process.pid)
-            return rss_mib(process.pid)
+            return memory_kib(process.pid) / 1024
         finally:
             process.end()
 
@@ -145,7 +140,7 @@ def run(name: str, program: str, arguments, directory: Path, say) -> dict:
         try:
             figures = {"ready_seconds": time.monotonic() - began}
             figures["ready_cpu_ms"] = sum(settled_cpu(process.pid).values())
-            figures["rss_mib"] = rss_mib(process.pid)
+            figures["rss_mib"] = memory_kib(process.pid) / 1024
             figures["bytes_per_cluster"] = round((figures["rss_mib"] - small) * 2**20 / (arguments.clusters - _FEW))
             say(f"bench: {name}: {figures['rss_mib']:.0f} MiB resident, {small:.0f} with {_FEW} clusters: "
                 f"{figures['bytes_per_cluster']:,} bytes for each cluster with its endpoint and virtual host")

@@ -3,7 +3,6 @@ holds for Envoy as well, unless a test says why not.
 """
 
 import json
-import threading
 
 import pytest
 from envoy.extensions.clusters.dynamic_forward_proxy.v3 import cluster_pb2  # noqa: F401 (by import the JSON parser knows it)
@@ -15,7 +14,7 @@ from support.certificates import Authority, TlsUpstream, upstream_tls
 from support.dns_server import SERVFAIL, DnsServer
 from support.proxy import under_test
 from support.upstream import Upstream, echo
-from support.waiting import wait_until
+from support.waiting import later, wait_until
 
 CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 CLUSTER = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
@@ -82,18 +81,6 @@ def hosts(proxy, name="up"):
         if status["name"] == name:
             return {host["hostname"]: host["address"]["socket_address"]["address"] for host in status.get("host_statuses", [])}
     return None
-
-
-def later(call):
-    """The result of a call that waits meanwhile."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(call()))
-    thread.start()
-
-    def join():
-        thread.join(20)
-        return results[0]
-    return join
 
 
 def test_a_request_goes_to_the_host_that_it_names(serve, names, upstream, log):

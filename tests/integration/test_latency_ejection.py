@@ -7,7 +7,7 @@ import pytest
 
 from support.bootstrap import bootstrap, cluster, http_listener, route
 from support.meanwhile import Meanwhile
-from support.upstream import Upstream, reply
+from support.upstream import Upstream, slow_while
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.remora_only("it does not eject by latency")
@@ -34,13 +34,7 @@ def slow_host(start, closing, tmp_path):
     def begin(max_ejection_percent=40, **latency):
         slow = threading.Event()
         slow.set()
-
-        def answer(_):
-            if slow.is_set():
-                threading.Event().wait(0.1)
-            return reply(200, {}, "slow")
-
-        hosts = [closing(Upstream("slow", answer)), closing(Upstream("a")), closing(Upstream("b"))]
+        hosts = [closing(Upstream("slow", slow_while(slow))), closing(Upstream("a")), closing(Upstream("b"))]
         config = bootstrap([http_listener(route(to="up"))], [cluster(
             "up", *(host.port for host in hosts), lb_policy="ROUND_ROBIN",
             common_lb_config={"healthy_panic_threshold": {"value": 0}},

@@ -1,7 +1,5 @@
 """The filter on_demand: clusters that are asked for when the first request needs them. The same for Remora and the real Envoy."""
 
-import threading
-
 import pytest
 
 from support.ads import CLUSTERS, ENDPOINTS
@@ -10,7 +8,7 @@ from support.bootstrap import (assignment, bootstrap, cluster, file_log, http, l
 from support.delta_ads import DeltaAdsServer
 from support.proxy import envoy_binary
 from support.upstream import Upstream, echo
-from support.waiting import wait_until
+from support.waiting import later, wait_until
 
 FILTER = "envoy.filters.http.on_demand"
 PACKAGE = "envoy.extensions.filters.http.on_demand.v3."
@@ -67,19 +65,6 @@ def proxy(start, server, upstream, kind, log):
                        [cluster("known", upstream.port)], ads=server.port)
     config["dynamic_resources"] = {"ads_config": {**config["dynamic_resources"]["ads_config"], "api_type": "DELTA_GRPC"}}
     return start(config, kind=kind, concurrency=2)
-
-
-def later(call):
-    """The result of a call that waits meanwhile."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(call()))
-    thread.start()
-
-    def join():
-        thread.join(20)
-        return results[0]
-
-    return join
 
 
 def last_line(log):

@@ -8,7 +8,7 @@ import pytest
 
 from support.load import Load
 from support.mesh import Mesh, service
-from support.upstream import Upstream, reply, unused_port
+from support.upstream import Upstream, slow_while, unused_port
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.remora_only("a stock Envoy has neither apertures nor ejection by latency")
@@ -70,13 +70,7 @@ def test_sidecars_of_one_service_share_the_hosts(mesh, closing, metadata):
 def test_slow_workloads_are_ejected_and_return(mesh, closing):
     slow = threading.Event()
     slow.set()
-
-    def answer(_):
-        if slow.is_set():
-            threading.Event().wait(0.1)
-        return reply(200, {}, "slow")
-
-    world = mesh(closing(Upstream("slow", answer)), *(closing(Upstream(name)) for name in "abc"))
+    world = mesh(closing(Upstream("slow", slow_while(slow))), *(closing(Upstream(name)) for name in "abc"))
     world.apply("rule.yaml", rule({"remora.dev/latency-ejection": "factor=3; minimum_latency_ms=50; request_volume=3"},
                                   loadBalancer={"simple": "ROUND_ROBIN"},
                                   outlierDetection={"interval": "1s", "baseEjectionTime": "1s", "maxEjectionPercent": 30}))

@@ -81,6 +81,15 @@ def echo(request, **more):
     return reply(200, [("content-type", "application/json")], body)
 
 
+def slow_while(slow):
+    """An answer that takes 0.1 s while the event is set."""
+    def answer(_):
+        if slow.is_set():
+            threading.Event().wait(0.1)
+        return reply(200, {}, "slow")
+    return answer
+
+
 def stall(connection):
     """A script: takes the request and never answers."""
     connection.read_request()

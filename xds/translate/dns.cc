@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "translate/content_hash.h"
+#include "translate/dns_failure_rate.h"
 #include "translate/dns_resolver.h"
 #include "translate/endpoint.h"
 #include "translate/field_check.h"
@@ -15,9 +16,6 @@ namespace {
 using ProtoCluster = envoy::config::cluster::v3::Cluster;
 using envoy::extensions::clusters::dns::v3::DnsCluster;
 
-/// As many times the base is the longest wait after failures where nothing else is said.
-constexpr int kFailureFactor = 10;
-
 /// What both forms say in the same words.
 template <typename Message>
 void read_common(const Message& message, Context& context, DnsDiscovery& out) {
@@ -25,14 +23,7 @@ void read_common(const Message& message, Context& context, DnsDiscovery& out) {
     out.refresh_rate = to_milliseconds(message.dns_refresh_rate(), "dns_refresh_rate", context);
   if (message.has_dns_jitter()) out.jitter = to_milliseconds(message.dns_jitter(), "dns_jitter", context);
   out.respect_ttl = message.respect_dns_ttl();
-  if (!message.has_dns_failure_refresh_rate()) return;
-  const auto scope = context.in("dns_failure_refresh_rate");
-  const auto& failure = message.dns_failure_refresh_rate();
-  out.failure_base = to_milliseconds(failure.base_interval(), "base_interval", context);
-  out.failure_max = failure.has_max_interval()
-                        ? to_milliseconds(failure.max_interval(), "max_interval", context)
-                        : out.failure_base * kFailureFactor;
-  if (out.failure_max < out.failure_base) context.error("max_interval", "must not be below base_interval");
+  set_dns_failure_rate(message, context, out);
 }
 
 DnsLookupFamily to_family(envoy::extensions::clusters::common::dns::v3::DnsLookupFamily family) {

@@ -4,6 +4,7 @@
 
 #include "translate/aggregate.h"
 #include "translate/dns.h"
+#include "translate/dns_failure_rate.h"
 #include "translate/dns_resolver.h"
 #include "translate/field_check.h"
 #include "translate/typed_config.h"
@@ -17,8 +18,6 @@ using ProtoCache = envoy::extensions::common::dynamic_forward_proxy::v3::DnsCach
 using Forward = envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
 
 constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-/// As many times the base is the longest wait after failures where nothing else is said.
-constexpr int kFailureFactor = 10;
 
 void check_cluster(const ProtoCluster& cluster, Context& context) {
   constexpr const char* kNoHosts = "a dynamic forward proxy has no hosts of its own";
@@ -46,17 +45,6 @@ void secure_names(const ProtoCluster& cluster, bool allow_insecure, Context& con
       "must have auto_sni and auto_san_validation true unless allow_insecure_cluster_options is set");
 }
 
-void set_failure_rate(const ProtoCache& message, Context& context, DnsCacheConfig& out) {
-  if (!message.has_dns_failure_refresh_rate()) return;
-  const auto scope = context.in("dns_failure_refresh_rate");
-  const auto& failure = message.dns_failure_refresh_rate();
-  out.failure_base = to_milliseconds(failure.base_interval(), "base_interval", context);
-  out.failure_max = failure.has_max_interval()
-                        ? to_milliseconds(failure.max_interval(), "max_interval", context)
-                        : out.failure_base * kFailureFactor;
-  if (out.failure_max < out.failure_base) context.error("max_interval", "must not be below base_interval");
-}
-
 void set_times(const ProtoCache& message, Context& context, DnsCacheConfig& out) {
   const auto take = [&](bool is_set, const auto& duration, std::string_view field, Milliseconds& value) {
     if (is_set) value = to_milliseconds(duration, field, context);
@@ -66,7 +54,7 @@ void set_times(const ProtoCache& message, Context& context, DnsCacheConfig& out)
        out.min_refresh_rate);
   take(message.has_host_ttl(), message.host_ttl(), "host_ttl", out.host_ttl);
   take(message.has_dns_query_timeout(), message.dns_query_timeout(), "dns_query_timeout", out.query_timeout);
-  set_failure_rate(message, context, out);
+  set_dns_failure_rate(message, context, out);
 }
 
 void set_preresolved(const ProtoCache& message, Context& context, DnsCacheConfig& out) {
